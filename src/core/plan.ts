@@ -1,0 +1,188 @@
+import { type Storage, USAGE } from '../gpu/buffers.ts';
+import type { Device } from '../gpu/device.ts';
+import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
+import { packParams } from '../gpu/kernel.ts';
+import type { Binding, Pipeline } from '../gpu/pipelines.ts';
+import { bindByName, fold } from '../gpu/queue.ts';
+import * as check from './check.ts';
+import type { Engine } from './engine.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
+export type PlanInputs = Readonly<Record<string, readonly number[] | { shape: readonly number[]; requiresGrad?: boolean }>>;
+
+/** A range of a GPUBuffer: offset in bytes, a multiple of 256 (default 0). */
+export interface BufferRange {
+  readonly buffer: GPUBuffer;
+  readonly offset?: number;
+}
+
+interface Step {
+  readonly pipeline: Pipeline;
+  readonly storages: readonly Storage[];
+  readonly groups: number;
+  readonly slot: number;
+}
+
+const SLOT_BYTES = 256;
+
+/**
+ * Recorded work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
+ * being a guest. Scratch memory and parameters belong to the plan, so encoding creates nothing but bind groups.
+ */
+export class Plan {
+  /** Elements of each input and output buffer. */
+  readonly sizes: Readonly<Record<string, number>>;
+  private readonly engine: Engine;
+  private readonly device: Device;
+  private readonly steps: Step[] = [];
+  private readonly scratch = new Set<Storage>();
+  private readonly named = new Map<Storage, string>();
+  private readonly params: GPUBuffer;
+  private groups = new Map<string, readonly GPUBindGroup[]>();
+  private readonly bufferIds = new WeakMap<GPUBuffer, number>();
+  private nextId = 0;
+  private disposed = false;
+
+  /** @internal Use `engine.plan()`. */
+  constructor(
+    engine: Engine,
+    device: Device,
+    inputs: PlanInputs,
+    build: (inputs: Record<string, Tensor>) => Record<string, Tensor>,
+  ) {
+    this.engine = engine;
+    this.device = device;
+    const staged: { values: Record<string, number>; pipeline: Pipeline }[] = [];
+    const sizes: Record<string, number> = {};
+    const limit = device.info.limits.maxStorageBufferBindingSize;
+
+    device.withoutLaunching(
+      (kernel, { params, buffers, groups, tuning }) => {
+        const pipeline = device.pipeline(kernel, tuning);
+        bindByName(kernel, buffers, limit);
+        const storages = kernel.buffers.map(({ name }) => buffers[name]);
+        // Held for as long as the plan lives: a released buffer would be handed to somebody else between two runs.
+        for (const storage of storages) if (!this.scratch.has(storage)) this.scratch.add(storage.retain());
+        staged.push({ values: { ...params, first_group: 0, end_group: groups }, pipeline });
+        this.steps.push({ pipeline, storages, groups, slot: this.steps.length });
+      },
+      () =>
+        engine.unscoped(() =>
+          engine.scope(() => {
+            const tensors: Record<string, Tensor> = {};
+            for (const [name, input] of Object.entries(inputs)) {
+              const { shape, requiresGrad } = 'shape' in input ? input : { shape: input, requiresGrad: false };
+              const tensor = engine.placeholder(check.shape('plan', shape), requiresGrad === true);
+              tensors[name] = tensor;
+              sizes[name] = tensor.size;
+              this.named.set(tensor.storage, name);
+            }
+            for (const [name, output] of Object.entries(build(tensors))) {
+              if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
+              sizes[name] = output.size;
+              this.named.set(output.storage, name);
+            }
+            for (const tensor of Object.values(tensors)) tensor.zeroGrad();
+            // Inputs and outputs live in the caller's buffers.
+            for (const storage of this.named.keys()) if (this.scratch.delete(storage)) storage.release();
+          }),
+        ),
+    );
+    this.sizes = sizes;
+
+    const bytes = new ArrayBuffer(Math.max(1, staged.length) * SLOT_BYTES);
+    const view = new DataView(bytes);
+    staged.forEach(({ pipeline, values }, i) => packParams(pipeline.kernel, values, view, i * SLOT_BYTES));
+    this.params = device.gpu.createBuffer({
+      label: 'gramian plan',
+      size: bytes.byteLength,
+      usage: USAGE.UNIFORM | USAGE.COPY_DST,
+    });
+    device.gpu.queue.writeBuffer(this.params, 0, bytes);
+  }
+
+  /**
+   * Encodes the plan. It runs when you submit.
+   * @param target your encoder (the plan opens one compute pass), or your compute pass
+   * @param buffers a range for every input and output, by name; two names may not share a buffer if one is written
+   */
+  encode(
+    target: GPUCommandEncoder | GPUComputePassEncoder,
+    buffers: Readonly<Record<string, GPUBuffer | BufferRange>>,
+  ): void {
+    this.engine.assertAlive('encode');
+    if (this.disposed) throw new UsedAfterDisposeError('encode: the plan was disposed, expected a live one.');
+    const ranges = this.checked(buffers);
+    const groups = this.bindGroups(ranges);
+    const own = 'beginComputePass' in target ? target.beginComputePass({ label: 'gramian plan' }) : null;
+    const pass = own ?? (target as GPUComputePassEncoder);
+    this.steps.forEach(({ pipeline, groups: count, slot }, i) => {
+      pass.setPipeline(pipeline.pipeline);
+      pass.setBindGroup(0, groups[i], [slot * SLOT_BYTES]);
+      pass.dispatchWorkgroups(...fold(count));
+    });
+    own?.end();
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.groups.clear();
+    for (const storage of this.scratch) storage.release();
+    this.params.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private checked(buffers: Readonly<Record<string, GPUBuffer | BufferRange>>): Map<string, Binding> {
+    const ranges = new Map<string, Binding>();
+    for (const name of Object.keys(buffers))
+      if (!Object.hasOwn(this.sizes, name))
+        this.engine.fail('encode', `the plan has no "${name}"; it has ${Object.keys(this.sizes).join(', ')}.`);
+    for (const [name, size] of Object.entries(this.sizes)) {
+      const given = buffers[name];
+      if (!given) this.engine.fail('encode', `buffer "${name}" is missing.`);
+      const { buffer, offset = 0 } = 'buffer' in given ? given : { buffer: given };
+      if (offset % 256 !== 0) this.engine.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
+      if (offset + 4 * size > buffer.size)
+        this.engine.fail('encode', `${name} has ${buffer.size - offset} bytes, expected ${4 * size}.`);
+      ranges.set(name, { buffer, offset, bytes: 4 * size });
+    }
+    return ranges;
+  }
+
+  private bindGroups(ranges: Map<string, Binding>): readonly GPUBindGroup[] {
+    const key = [...ranges.values()].map(({ buffer, offset }) => `${this.idOf(buffer)}:${offset}`).join();
+    const known = this.groups.get(key);
+    if (known) return known;
+    const { gpu } = this.device;
+    const made = this.steps.map(({ pipeline, storages }) =>
+      gpu.createBindGroup({
+        layout: pipeline.layout,
+        entries: [
+          {
+            binding: pipeline.kernel.params.binding,
+            resource: { buffer: this.params, offset: 0, size: pipeline.kernel.params.bytes },
+          },
+          ...pipeline.kernel.buffers.map(({ binding }, i) => {
+            const name = this.named.get(storages[i]);
+            const range = name === undefined ? storages[i] : (ranges.get(name) as Binding);
+            return { binding, resource: { buffer: range.buffer, offset: range.offset, size: range.bytes } };
+          }),
+        ],
+      }),
+    );
+    if (this.groups.size >= 64) this.groups.clear(); // a host that never repeats a buffer must not fill the memory
+    this.groups.set(key, made);
+    return made;
+  }
+
+  private idOf(buffer: GPUBuffer): number {
+    const id = this.bufferIds.get(buffer) ?? this.nextId++;
+    this.bufferIds.set(buffer, id);
+    return id;
+  }
+}

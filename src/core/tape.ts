@@ -1,0 +1,135 @@
+import { GramianError } from '../gpu/errors.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Gradients for an op's inputs, in their order; null where none flows (a stop-gradient side). The tape owns them. */
+export type Backward = (dy: Tensor, saved: readonly Tensor[]) => readonly (Tensor | null)[];
+
+/** What the tape remembers of one op: its inputs, the values its gradient needs, and how to compute it. */
+export class TapeNode {
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  private saved: readonly Tensor[] | null;
+  private rule: Backward | null;
+  /** The output's handle and each op that took the output as an input. */
+  private references = 1;
+
+  constructor(op: string, inputs: readonly Tensor[], saved: readonly Tensor[], rule: Backward) {
+    this.op = op;
+    this.inputs = inputs;
+    this.saved = saved;
+    this.rule = rule;
+    for (const input of inputs) if (input.node) input.node.references++;
+  }
+
+  get spent(): boolean {
+    return this.rule === null;
+  }
+
+  /** Runs the rule once, then lets go of what was saved for it. */
+  run(dy: Tensor): readonly (Tensor | null)[] {
+    const { rule, saved } = this;
+    if (!rule || !saved) throw new GramianError(`backward: ${this.op} was already walked, expected one backward() a tape.`);
+    const gradients = rule(dy, saved);
+    this.letGo();
+    return gradients;
+  }
+
+  /** One holder fewer; without any, nobody can ask for this gradient any more. Iterative: graphs are deep. */
+  release(): void {
+    const pending: TapeNode[] = [this];
+    for (let node = pending.pop(); node; node = pending.pop()) {
+      if (--node.references > 0) continue;
+      node.letGo();
+      for (const input of node.inputs) if (input.node) pending.push(input.node);
+    }
+  }
+
+  letGo(): void {
+    for (const tensor of this.saved ?? []) tensor.dispose();
+    this.saved = null;
+    this.rule = null;
+  }
+}
+
+/** Nodes that `root` depends on, each after all nodes that use it. Iterative: a recursive walk overflows on deep graphs. */
+function walkOrder(root: TapeNode): TapeNode[] {
+  const order: TapeNode[] = [];
+  const entered = new Set<TapeNode>([root]);
+  const stack: { node: TapeNode; next: number }[] = [{ node: root, next: 0 }];
+  for (let top = stack.at(-1); top; top = stack.at(-1)) {
+    const input = top.node.inputs[top.next++];
+    if (input === undefined) {
+      order.push(top.node);
+      stack.pop();
+    } else if (input.requiresGrad && input.node && !entered.has(input.node)) {
+      entered.add(input.node);
+      stack.push({ node: input.node, next: 0 });
+    }
+  }
+  return order.reverse();
+}
+
+export function backward(loss: Tensor): void {
+  const { engine } = loss;
+  if (loss.size !== 1) engine.fail('backward', `loss is [${loss.shape.join(', ')}], expected one number.`);
+  const root = loss.node;
+  if (!root)
+    return engine.fail('backward', 'loss has no tape, expected the result of an op on a tensor with requiresGrad.');
+  if (root.spent) engine.fail('backward', 'loss was already walked, expected one backward() for each forward.');
+
+  const order = walkOrder(root);
+  const spent = order.find((node) => node.spent);
+  if (spent) engine.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
+  const pending = new Map<TapeNode, Tensor>([[root, engine.unscoped(() => engine.full(loss.shape, 1))]]);
+  const reached = new Set<Tensor>();
+
+  engine.noGrad(() => {
+    for (const node of order) {
+      const dy = pending.get(node);
+      pending.delete(node);
+      // Temporaries of a rule go as soon as it has run, so that memory peaks at one op's worth.
+      const gradients = dy ? engine.temporaries(() => node.run(dy)) : node.inputs.map(() => null);
+      if (!dy) node.letGo();
+      dy?.dispose();
+      node.inputs.forEach((input, i) => {
+        const gradient = gradients[i] ?? null;
+        if (!input.requiresGrad) return gradient?.dispose();
+        if (input.node) {
+          if (gradient) pending.set(input.node, sum(pending.get(input.node), gradient));
+        } else {
+          reached.add(input);
+          if (gradient) keep(input, gradient);
+        }
+      });
+    }
+    // A stop-gradient side has a gradient: zero.
+    for (const leaf of reached) if (!leaf.grad && !leaf.disposed) keep(leaf, engine.unscoped(() => engine.full(leaf.shape, 0)));
+  });
+  engine.opEnded();
+}
+
+function sum(known: Tensor | null | undefined, more: Tensor): Tensor {
+  if (!known) return more;
+  const { engine } = known;
+  // A rule may hand the same storage to several inputs: only a gradient that nobody else holds is added to in place.
+  if (known.storage.references === 1) {
+    engine.accumulate(known, more);
+    more.dispose();
+    return known;
+  }
+  const total = engine.unscoped(() => engine.full(known.shape, 0));
+  engine.accumulate(total, known);
+  engine.accumulate(total, more);
+  known.dispose();
+  more.dispose();
+  return total;
+}
+
+function keep(leaf: Tensor, gradient: Tensor): void {
+  if (leaf.disposed) return gradient.dispose();
+  const total = sum(leaf.grad, gradient);
+  leaf.grad = total;
+  // It lives as long as its leaf, whatever scope backward() was called in.
+  total.owner?.delete(total);
+  total.owner = null;
+}

@@ -1,0 +1,109 @@
+import type { Storage } from '../gpu/buffers.ts';
+import { UsedAfterDisposeError } from '../gpu/errors.ts';
+import type { Engine } from './engine.ts';
+import { backward, type TapeNode } from './tape.ts';
+
+export type DataType = 'f32' | 'i32' | 'u32';
+
+const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
+
+/** Numbers on the GPU: row-major, never strided. Made by an engine or by an op, not by `new`. */
+export class Tensor implements Disposable {
+  readonly engine: Engine;
+  /** Extents, outermost first; `[]` is one number. */
+  readonly shape: readonly number[];
+  readonly dtype: DataType;
+  readonly requiresGrad: boolean;
+  /** Gradient of the last `backward()` calls, summed until `zeroGrad()`; only leaves (tensors that no op made) get one. */
+  grad: Tensor | null = null;
+  /** @internal */
+  readonly storage: Storage;
+  /** @internal The tape's record of the op that made this tensor; null for a leaf. */
+  node: TapeNode | null = null;
+  /** @internal The scope that frees this tensor at its end. */
+  owner: Set<Tensor> | null = null;
+  /** @internal Number of the submit after which it was disposed, or -1. */
+  disposedAt = -1;
+
+  /** @internal */
+  constructor(engine: Engine, storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean) {
+    this.engine = engine;
+    this.storage = storage;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.requiresGrad = requiresGrad;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.shape.reduce((a, b) => a * b, 1);
+  }
+
+  get disposed(): boolean {
+    return this.disposedAt >= 0;
+  }
+
+  /**
+   * The GPUBuffer that holds the numbers. Bind it with an explicit size (`4 * size` bytes): pooled buffers are larger than
+   * the tensor. Reading this property submits all work recorded so far, so that what you submit next comes after it.
+   */
+  get buffer(): GPUBuffer {
+    this.assertUsable('buffer');
+    this.engine.flush();
+    return this.storage.buffer;
+  }
+
+  /** The numbers, read back from the GPU. */
+  async data(): Promise<Float32Array> {
+    this.assertUsable('data');
+    const bytes = await this.engine.read('data', this);
+    return new ARRAYS[this.dtype](bytes) as Float32Array;
+  }
+
+  /** The one number of a one-element tensor. */
+  async item(): Promise<number> {
+    this.assertUsable('item');
+    if (this.size !== 1) this.engine.fail('item', `tensor is [${this.shape.join(', ')}], expected one number.`);
+    return new ARRAYS[this.dtype](await this.engine.read('item', this))[0];
+  }
+
+  /** Adds d(this)/d(leaf) to the `grad` of every leaf with `requiresGrad` that this one number depends on. */
+  backward(): void {
+    this.assertUsable('backward');
+    backward(this);
+  }
+
+  zeroGrad(): void {
+    this.grad?.dispose();
+    this.grad = null;
+  }
+
+  /** The same numbers (no copy), cut off from the tape. */
+  detach(): Tensor {
+    this.assertUsable('detach');
+    return this.engine.alias(this, this.shape, false);
+  }
+
+  /** Gives the memory back; twice is harmless. Values that a pending gradient needs live on inside the tape. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposedAt = this.engine.submits;
+    this.owner?.delete(this);
+    this.owner = null;
+    this.zeroGrad();
+    this.node?.release();
+    this.storage.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private assertUsable(op: string): void {
+    this.engine.assertAlive(op);
+    if (this.disposed)
+      throw new UsedAfterDisposeError(
+        `${op}: the tensor [${this.shape.join(', ')}] was disposed (or its scope ended) after submit ${this.disposedAt}.`,
+      );
+  }
+}

@@ -1,0 +1,185 @@
+import { formatBytes, GramianError, OutOfMemoryError } from './errors.ts';
+
+// WebGPU's usage flags by number: outside browsers the globals of that name need not exist.
+export const USAGE = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, UNIFORM: 64, STORAGE: 128, INDIRECT: 256 } as const;
+
+const STORAGE_USAGE = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
+
+/** A GPUBuffer that the pool made, with what it must know to hand it out again. */
+interface Slot {
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+  /** The submit that last names the buffer: an upload must not overtake it. */
+  usedAt: number;
+}
+
+/**
+ * One stay of some data in GPU memory. Every `acquire` makes a new one, so a stale handle can be told from the buffer's
+ * next tenant. Counted: a tensor holds one reference, each tape node that needs the value for its gradient another.
+ */
+export class Storage {
+  references = 1;
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  /** Bytes bound: a multiple of 4, at most the buffer's size. */
+  readonly bytes: number;
+  readonly slot: Slot | null;
+  private readonly pool: BufferPool;
+
+  constructor(pool: BufferPool, slot: Slot | null, buffer: GPUBuffer, offset: number, bytes: number) {
+    this.pool = pool;
+    this.slot = slot;
+    this.buffer = buffer;
+    this.offset = offset;
+    this.bytes = bytes;
+  }
+
+  get alive(): boolean {
+    return this.references > 0;
+  }
+
+  retain(): this {
+    if (!this.alive) throw new GramianError('storage: retained after its release, expected a live one.');
+    this.references++;
+    return this;
+  }
+
+  release(): void {
+    if (this.references > 0 && --this.references === 0 && this.slot) this.pool.giveBack(this);
+  }
+}
+
+/** Live and idle GPU memory in bytes. */
+export interface MemoryReport {
+  /** Bytes of the buffers that somebody holds. */
+  readonly bytes: number;
+  /** Highest `bytes` since `resetPeakMemory()`. */
+  readonly peakBytes: number;
+  /** Bytes of idle buffers, kept to be handed out again. */
+  readonly pooledBytes: number;
+  /** Number of buffers that somebody holds. */
+  readonly buffers: number;
+}
+
+/**
+ * Storage buffers by size, handed out again after release.
+ *
+ * All work goes to one queue in the order in which it is recorded, so a later dispatch may reuse a released buffer at
+ * once. Only `queue.writeBuffer` overtakes recorded work: an upload therefore asks for a buffer that no unsubmitted work
+ * names (`acquireForUpload`), or it would change what an earlier dispatch reads.
+ */
+export class BufferPool {
+  private readonly device: GPUDevice;
+  private readonly free = new Map<number, Slot[]>();
+  private readonly live = new Set<Storage>();
+  private liveBytes = 0;
+  private peak = 0;
+  private idleBytes = 0;
+  private readonly capBytes: number;
+  /** Called with a buffer about to be destroyed: caches that name it let it go. */
+  onDestroy: (buffer: GPUBuffer) => void = () => {};
+  /** Set by tests: fills a released buffer, so that a read after release shows. */
+  poison: ((storage: Storage) => void) | null = null;
+  /** The submit being recorded, and a way to send it now. */
+  readonly submits: { readonly current: () => number; readonly flush: () => void };
+  onOutOfMemory: (error: OutOfMemoryError) => void = () => {};
+
+  constructor(device: GPUDevice, submits: BufferPool['submits'], capBytes = 2 ** 30) {
+    this.device = device;
+    this.submits = submits;
+    this.capBytes = capBytes;
+  }
+
+  /** Uninitialised storage of at least `bytes`; `what` names it in an error. */
+  acquire(bytes: number, what: string): Storage {
+    const size = sizeClass(bytes);
+    const slots = this.free.get(size);
+    let slot = slots?.pop();
+    if (slot) this.idleBytes -= size;
+    else slot = { buffer: this.create(size, bytes, what), bytes: size, usedAt: -1 };
+    const storage = new Storage(this, slot, slot.buffer, 0, Math.ceil(bytes / 16) * 16);
+    this.live.add(storage);
+    this.liveBytes += size;
+    this.peak = Math.max(this.peak, this.liveBytes);
+    return storage;
+  }
+
+  /** As `acquire`, but safe to write from the CPU now. */
+  acquireForUpload(bytes: number, what: string): Storage {
+    const storage = this.acquire(bytes, what);
+    if (storage.slot && storage.slot.usedAt >= this.submits.current()) this.submits.flush();
+    return storage;
+  }
+
+  /** A view of a buffer that is not ours: never pooled, never destroyed. */
+  wrap(buffer: GPUBuffer, offset: number, bytes: number): Storage {
+    return new Storage(this, null, buffer, offset, bytes);
+  }
+
+  giveBack(storage: Storage): void {
+    const { slot } = storage;
+    if (!slot || !this.live.delete(storage)) return;
+    this.liveBytes -= slot.bytes;
+    this.poison?.(storage);
+    if (this.idleBytes + slot.bytes > this.capBytes) {
+      this.destroy(slot);
+      return;
+    }
+    this.idleBytes += slot.bytes;
+    const slots = this.free.get(slot.bytes);
+    if (slots) slots.push(slot);
+    else this.free.set(slot.bytes, [slot]);
+  }
+
+  report(): MemoryReport {
+    return { bytes: this.liveBytes, peakBytes: this.peak, pooledBytes: this.idleBytes, buffers: this.live.size };
+  }
+
+  resetPeak(): void {
+    this.peak = this.liveBytes;
+  }
+
+  /** Destroys the idle buffers. */
+  trim(): void {
+    for (const slots of this.free.values()) for (const slot of slots) this.destroy(slot);
+    this.free.clear();
+    this.idleBytes = 0;
+  }
+
+  destroyAll(): void {
+    this.trim();
+    for (const { slot } of this.live) slot?.buffer.destroy();
+    this.live.clear();
+    this.liveBytes = 0;
+  }
+
+  private destroy(slot: Slot): void {
+    // A buffer destroyed while recorded work still names it makes that submit fail.
+    if (slot.usedAt >= this.submits.current()) this.submits.flush();
+    this.onDestroy(slot.buffer);
+    slot.buffer.destroy();
+  }
+
+  private create(size: number, bytes: number, what: string): GPUBuffer {
+    const limit = this.device.limits.maxBufferSize;
+    if (size > limit)
+      throw new OutOfMemoryError(
+        `${what}: needs a buffer of ${formatBytes(bytes)}, this device makes at most ${formatBytes(limit)}.`,
+      );
+    this.device.pushErrorScope('out-of-memory');
+    const buffer = this.device.createBuffer({ size, usage: STORAGE_USAGE });
+    this.device.popErrorScope().then(
+      (error) => {
+        if (error) this.onOutOfMemory(new OutOfMemoryError(`${what}: the GPU has no room for ${formatBytes(bytes)}.`));
+      },
+      () => {}, // the device is gone: its own record says so
+    );
+    return buffer;
+  }
+}
+
+/** Sizes are rounded up so that buffers can be shared: to 256 bytes, then to an eighth of a power of two. */
+function sizeClass(bytes: number): number {
+  const step = Math.max(256, 2 ** Math.floor(Math.log2(Math.max(bytes, 1))) / 8);
+  return Math.max(256, Math.ceil(bytes / step) * step);
+}

@@ -1,0 +1,200 @@
+import { openAdapter } from '#platform';
+import { BufferPool, type Storage } from './buffers.ts';
+import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
+import type { KernelSource, Params, Tuning } from './kernel.ts';
+import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
+import { bindByName, Queue } from './queue.ts';
+
+export interface OpenOptions {
+  /** A device that belongs to somebody else: used as it is, never destroyed by us. */
+  readonly device?: GPUDevice;
+  readonly adapter?: 'auto' | 'hardware' | 'software';
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+/** What runs the kernels. */
+export interface DeviceInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** True where the kernels run on the CPU. */
+  readonly software: boolean;
+  /** One line: which adapter, and how to get a faster one where it is the slow embedded one. */
+  readonly note: string;
+  readonly features: readonly string[];
+  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
+}
+
+export interface LaunchOptions {
+  readonly params: Params;
+  readonly buffers: Readonly<Record<string, Storage>>;
+  readonly groups: number;
+  /** Multiply-adds, or their like, of the whole launch. */
+  readonly work: number;
+  readonly tuning?: Tuning;
+}
+
+/** A WebGPU device, tamed: memory, kernels, one queue, and a record of everything that went wrong on it. */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly info: DeviceInfo;
+  readonly foreign: boolean;
+  readonly pool: BufferPool;
+  readonly queue: Queue;
+  private instead: ((kernel: KernelSource, options: LaunchOptions) => void) | null = null;
+  private readonly pipelines: PipelineCache;
+  private readonly errors: Error[] = [];
+  private lost: string | null = null;
+  private closed = false;
+
+  constructor(gpu: GPUDevice, info: DeviceInfo, foreign: boolean) {
+    this.gpu = gpu;
+    this.info = info;
+    this.foreign = foreign;
+    const record = (error: Error) => void this.errors.push(error);
+    this.pipelines = new PipelineCache(gpu, true, record);
+    const groups = new BindGroupCache(gpu);
+    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, (error) => record(new GramianError(error.message)));
+    this.pool = new BufferPool(gpu, { current: () => this.queue.current, flush: () => this.queue.flush() });
+    this.pool.onDestroy = (buffer) => groups.forget(buffer);
+    this.pool.onOutOfMemory = (error: OutOfMemoryError) => {
+      this.pool.trim();
+      record(error);
+    };
+    gpu.lost.then(({ reason, message }) => {
+      this.lost ??= message || reason || 'unknown';
+    });
+    if (!foreign) this.watchOwn(gpu, record);
+  }
+
+  /** A foreign device's stray errors are its owner's; on our own every one is ours. */
+  private watchOwn(gpu: GPUDevice, record: (error: Error) => void): void {
+    gpu.addEventListener('uncapturederror', (event) => {
+      record(new GramianError(`the GPU reports: ${event.error.message}`));
+      event.preventDefault?.();
+    });
+    // `lost` resolves only later, and a lost device looks healthy: calls in between would seem to work.
+    const destroy = gpu.destroy.bind(gpu);
+    gpu.destroy = () => {
+      this.lost ??= 'it was destroyed';
+      destroy();
+    };
+  }
+
+  /** Throws what went wrong since the last call; `op` is the call that finds out. */
+  assertAlive(op: string): void {
+    if (this.closed) throw new DeviceLostError(`${op}: the engine was destroyed.`);
+    if (this.lost !== null)
+      throw new DeviceLostError(
+        `${op}: the GPU device was lost (${this.lost}) after submit ${this.queue.submits}; ` +
+          'tensors made before it are gone, call createEngine() and start again from your last checkpoint.',
+      );
+    this.throwRecorded();
+  }
+
+  throwRecorded(): void {
+    const error = this.errors.shift();
+    if (error) throw error;
+  }
+
+  /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
+  run(kernel: KernelSource, options: LaunchOptions): void {
+    if (this.instead) return this.instead(kernel, options);
+    const { params, buffers, groups, work, tuning } = options;
+    const limit = this.info.limits.maxStorageBufferBindingSize;
+    const bindings = bindByName(kernel, buffers, limit);
+    for (const name in buffers) {
+      const storage = buffers[name];
+      if (!storage.alive) throw new GramianError(`${kernel.name}: ${name} was released, expected a live buffer.`);
+      // A split launch is submitted in parts: the last one names the buffer longest.
+      if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
+    }
+    this.queue.launch({ pipeline: this.pipelines.get(kernel, tuning), params, bindings, groups, work });
+    for (const name in buffers) {
+      const { slot } = buffers[name];
+      if (slot) slot.usedAt = this.queue.current;
+    }
+  }
+
+  /** Runs `fn` with its launches handed to `instead` rather than to the GPU. */
+  withoutLaunching<T>(instead: (kernel: KernelSource, options: LaunchOptions) => void, fn: () => T): T {
+    const before = this.instead;
+    this.instead = instead;
+    try {
+      return fn();
+    } finally {
+      this.instead = before;
+    }
+  }
+
+  /** The compiled kernel. */
+  pipeline(kernel: KernelSource, tuning?: Tuning): Pipeline {
+    return this.pipelines.get(kernel, tuning);
+  }
+
+  /** Bytes as they are after all work recorded so far. */
+  async read(op: string, storage: Storage, bytes: number): Promise<ArrayBuffer> {
+    this.assertAlive(op);
+    let result: ArrayBuffer;
+    try {
+      result = await this.queue.read(storage.buffer, storage.offset, bytes);
+    } catch (error) {
+      // mapAsync of a lost device rejects with an empty message, before `lost` has resolved.
+      await Promise.race([this.gpu.lost, Promise.resolve()]);
+      this.assertAlive(op);
+      throw new GramianError(`${op}: reading failed: ${(error as Error).message || 'the buffer could not be mapped'}.`);
+    }
+    this.assertAlive(op);
+    return result;
+  }
+
+  async sync(op: string): Promise<void> {
+    this.assertAlive(op);
+    await this.queue.idle();
+    await Promise.resolve(); // lets scopes that popped meanwhile be recorded
+    this.assertAlive(op);
+  }
+
+  destroy(): void {
+    if (this.closed) return;
+    if (this.lost === null) {
+      this.queue.destroy();
+      this.pool.destroyAll();
+    }
+    this.closed = true;
+    if (!this.foreign) this.gpu.destroy();
+  }
+}
+
+export async function openDevice(options: OpenOptions): Promise<Device> {
+  if (options.device) return new Device(options.device, describe(options.device, null, false, 'a device of yours'), true);
+  const { adapter, source, note } = await openAdapter({
+    adapter: options.adapter ?? 'auto',
+    powerPreference: options.powerPreference ?? 'high-performance',
+  });
+  // Room for large batches where the adapter has it; everything else stays at the default that every adapter has.
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const gpu = await adapter.requestDevice({
+    label: 'gramian',
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
+  const software = source !== 'hardware' && source !== 'browser';
+  return new Device(gpu, describe(gpu, adapter.info, software, note), false);
+}
+
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
+
+function describe(gpu: GPUDevice, given: GPUAdapterInfo | null, software: boolean, note: string): DeviceInfo {
+  const info = given ?? gpu.adapterInfo;
+  const { vendor = '', architecture = '', description = '', device = '' } = info ?? {};
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
+  return {
+    vendor,
+    architecture,
+    description: description || device || architecture || vendor || 'unknown adapter',
+    software: software || SOFTWARE.test(`${vendor} ${architecture} ${description} ${device}`),
+    note,
+    features: [...gpu.features],
+    limits: { maxBufferSize, maxStorageBufferBindingSize },
+  };
+}

@@ -1,0 +1,145 @@
+import type { KernelSource, Tuning } from './kernel.ts';
+
+/** WGSL ready to compile, and where each of its lines was written. */
+export interface Linked {
+  readonly code: string;
+  /** `kernels/tile.wgsl:12` for a line number (from 1) that a compiler reports. */
+  at(line: number): string;
+}
+
+interface Line {
+  readonly text: string;
+  readonly file: string;
+  readonly number: number;
+}
+
+const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
+const CONSTANT = /^const (\w+): u32 = ([^;]+);/;
+const LOOP = /^\s*for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{$/;
+
+/**
+ * Joins a kernel with the pieces it uses (WGSL declarations may come in any order, so joining text is linking), sets its
+ * `@tune` constants and repeats the bodies of `@unroll` loops.
+ *
+ * Only integers that the file itself lists can be put in, so no text from outside ever enters a shader.
+ */
+export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): Linked {
+  const left = new Set(Object.keys(tuning));
+  const lines: Line[] = [];
+  for (const { file, text } of kernel.parts) {
+    text.split('\n').forEach((raw, index) => {
+      lines.push({ text: setTunable(kernel, raw, tuning, left), file, number: index + 1 });
+    });
+  }
+  if (left.size > 0) throw new RangeError(`${kernel.name}: no tunable is named ${[...left].join(', ')}.`);
+  const joined = unroll ? unrolled(lines, constantsOf(lines)) : lines;
+  return {
+    code: joined.map((line) => line.text).join('\n'),
+    at: (number) => {
+      const line = joined[number - 1];
+      return line ? `${line.file}:${line.number}` : `${kernel.name}, line ${number}`;
+    },
+  };
+}
+
+function setTunable(kernel: KernelSource, text: string, tuning: Tuning, left: Set<string>): string {
+  const match = TUNABLE.exec(text);
+  if (!match || !left.delete(match[1])) return text;
+  const [, name, , allowed] = match;
+  const value = tuning[name];
+  if (!allowed.trim().split(/\s+/).includes(String(value)))
+    throw new RangeError(`${kernel.name}: ${name} = ${value}, expected one of ${allowed}.`);
+  return `const ${name}: u32 = ${value}; // @tune ${allowed}`;
+}
+
+/** The module-scope `u32` constants: loop bounds are written in them. */
+function constantsOf(lines: readonly Line[]): Map<string, number> {
+  const constants = new Map<string, number>();
+  let pending = lines.map((line) => CONSTANT.exec(line.text)).filter((match) => match !== null);
+  while (pending.length > 0) {
+    const later = pending.filter(([, name, expression]) => {
+      const value = evaluate(expression, constants);
+      if (value !== undefined) constants.set(name, value);
+      return value === undefined;
+    });
+    if (later.length === pending.length) break;
+    pending = later;
+  }
+  return constants;
+}
+
+/** Value of a constant expression of `+ - * /`, parentheses, literals and known names; undefined when one is unknown. */
+function evaluate(expression: string, constants: ReadonlyMap<string, number>): number | undefined {
+  const tokens = expression.match(/\d+u?|\w+|[-+*/()]/g) ?? [];
+  let at = 0;
+  const atom = (): number => {
+    const token = tokens[at++];
+    if (token === '(') {
+      const inner = sum();
+      at++;
+      return inner;
+    }
+    return /^\d/.test(token ?? '') ? Number.parseInt(token, 10) : (constants.get(token ?? '') ?? Number.NaN);
+  };
+  const product = (): number => {
+    let value = atom();
+    while (tokens[at] === '*' || tokens[at] === '/')
+      value = tokens[at++] === '*' ? value * atom() : Math.trunc(value / atom());
+    return value;
+  };
+  const sum = (): number => {
+    let value = product();
+    while (tokens[at] === '+' || tokens[at] === '-') value = tokens[at++] === '+' ? value + product() : value - product();
+    return value;
+  };
+  const value = sum();
+  return Number.isNaN(value) || at < tokens.length ? undefined : value;
+}
+
+/** Repeats each `// @unroll` loop's body, one block per turn, with the counter replaced by its value. */
+function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>): Line[] {
+  const out: Line[] = [];
+  for (let i = 0; i < lines.length; i++) {
+    if (lines[i].text.trim() !== '// @unroll') {
+      out.push(lines[i]);
+      continue;
+    }
+    const head = lines[i + 1];
+    const match = LOOP.exec(head?.text ?? '');
+    const where = `${lines[i].file}:${lines[i].number + 1}`;
+    if (!match) throw new SyntaxError(`${where}: @unroll stands above no "for (var i = 0u; i < COUNT; i++) {".`);
+    const [, counter, bound] = match;
+    const turns = evaluate(bound, constants);
+    if (turns === undefined) throw new SyntaxError(`${where}: @unroll needs a constant bound, got "${bound}".`);
+    const end = closingBrace(lines, i + 1, where);
+    const body = lines.slice(i + 2, end);
+    refuseWhatCopyingWouldChange(body, counter, where);
+    const name = new RegExp(`(?<![.\\w])${counter}(?!\\w)`, 'g');
+    for (let turn = 0; turn < turns; turn++) {
+      out.push({ ...head, text: '{' });
+      const copy = body.map((line) => ({ ...line, text: line.text.replace(name, `${turn}u`) }));
+      out.push(...unrolled(copy, constants));
+      out.push({ ...lines[end], text: '}' });
+    }
+    i = end;
+  }
+  return out;
+}
+
+function closingBrace(lines: readonly Line[], from: number, where: string): number {
+  let depth = 0;
+  for (let i = from; i < lines.length; i++) {
+    for (const character of lines[i].text.replace(/\/\/.*$/, '')) {
+      if (character === '{') depth++;
+      if (character === '}' && --depth === 0) return i;
+    }
+  }
+  throw new SyntaxError(`${where}: the @unroll loop is never closed.`);
+}
+
+function refuseWhatCopyingWouldChange(body: readonly Line[], counter: string, where: string): void {
+  const text = body.map((line) => line.text.replace(/\/\/.*$/, '')).join('\n');
+  if (/\b(break|continue)\b/.test(text)) throw new SyntaxError(`${where}: an @unroll loop has a break or continue.`);
+  if (new RegExp(`\\b(let|var|const)\\s+${counter}\\b`).test(text))
+    throw new SyntaxError(`${where}: an @unroll loop declares "${counter}" again.`);
+}

@@ -1,0 +1,162 @@
+import { KernelError } from './errors.ts';
+import type { KernelSource, Tuning } from './kernel.ts';
+import { type Linked, link } from './link.ts';
+
+/** A compiled kernel with its one bind group layout: the parameters first, at a dynamic offset, then the buffers. */
+export interface Pipeline {
+  readonly id: number;
+  readonly kernel: KernelSource;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+const COMPUTE_STAGE = 4; // GPUShaderStage.COMPUTE
+
+/** Compiles each kernel once for each tuning that is asked for. */
+export class PipelineCache {
+  private readonly device: GPUDevice;
+  private readonly onError: (error: Error) => void;
+  private readonly pipelines = new Map<string, Pipeline>();
+  private readonly unroll: boolean;
+
+  constructor(device: GPUDevice, unroll: boolean, onError: (error: Error) => void) {
+    this.device = device;
+    this.unroll = unroll;
+    this.onError = onError;
+  }
+
+  get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
+    const key = `${kernel.name}${Object.entries(tuning)}`;
+    const known = this.pipelines.get(key);
+    if (known) return known;
+    const made = this.compile(kernel, link(kernel, tuning, this.unroll));
+    this.pipelines.set(key, made);
+    return made;
+  }
+
+  private compile(kernel: KernelSource, linked: Linked): Pipeline {
+    const { device } = this;
+    const label = `gramian ${kernel.name}`;
+    // One synchronous block between push and pop: a scope held over an await swaps errors with other tasks.
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ code: linked.code, label });
+    const layout = device.createBindGroupLayout({
+      label,
+      entries: [
+        {
+          binding: kernel.params.binding,
+          visibility: COMPUTE_STAGE,
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: kernel.params.bytes },
+        },
+        ...kernel.buffers.map(({ binding, access }) => ({
+          binding,
+          visibility: COMPUTE_STAGE,
+          buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) },
+        })),
+      ],
+    });
+    const pipeline = device.createComputePipeline({
+      label,
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: 'main' },
+    });
+    const failed = device.popErrorScope();
+    this.report(kernel, linked, module, failed);
+    return { id: this.pipelines.size, kernel, pipeline, layout };
+  }
+
+  private async report(
+    kernel: KernelSource,
+    linked: Linked,
+    module: GPUShaderModule,
+    failed: Promise<GPUError | null>,
+  ): Promise<void> {
+    try {
+      const error = await failed;
+      if (!error) return;
+      const { messages } = await module.getCompilationInfo();
+      const first = messages.find((message) => message.type === 'error');
+      this.onError(
+        new KernelError(
+          first
+            ? `${kernel.name}: ${linked.at(first.lineNum)} does not compile: ${first.message}`
+            : `${kernel.name}: does not compile: ${error.message}`,
+        ),
+      );
+    } catch {
+      // The device was lost meanwhile; its own record says so.
+    }
+  }
+}
+
+/** A buffer range bound to a kernel's buffer of that name. */
+export interface Binding {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Bind groups by pipeline and buffer ranges; a training step asks for the same ones again and again. */
+export class BindGroupCache {
+  private static readonly LIMIT = 8192; // foreign buffers come and go: start afresh rather than grow for ever
+  private readonly device: GPUDevice;
+  private readonly ids = new WeakMap<GPUBuffer, number>();
+  private readonly groups = new Map<string, GPUBindGroup>();
+  private readonly keysOf = new Map<number, string[]>();
+  private nextId = 0;
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+  }
+
+  get(pipeline: Pipeline, params: GPUBuffer, bindings: readonly Binding[]): GPUBindGroup {
+    let key = `${pipeline.id}`;
+    const ids: number[] = [];
+    for (const { buffer, offset, bytes } of bindings) {
+      const id = this.idOf(buffer);
+      ids.push(id);
+      key += `,${id}:${offset}:${bytes}`;
+    }
+    const known = this.groups.get(key);
+    if (known) return known;
+    if (this.groups.size >= BindGroupCache.LIMIT) {
+      this.groups.clear();
+      this.keysOf.clear();
+    }
+    const { kernel } = pipeline;
+    const group = this.device.createBindGroup({
+      label: `gramian ${kernel.name}`,
+      layout: pipeline.layout,
+      entries: [
+        { binding: kernel.params.binding, resource: { buffer: params, offset: 0, size: kernel.params.bytes } },
+        ...kernel.buffers.map(({ binding }, i) => ({
+          binding,
+          resource: { buffer: bindings[i].buffer, offset: bindings[i].offset, size: bindings[i].bytes },
+        })),
+      ],
+    });
+    this.groups.set(key, group);
+    for (const id of ids) {
+      const keys = this.keysOf.get(id);
+      if (keys) keys.push(key);
+      else this.keysOf.set(id, [key]);
+    }
+    return group;
+  }
+
+  /** Lets go of every group that names a buffer about to be destroyed. */
+  forget(buffer: GPUBuffer): void {
+    const id = this.idOf(buffer);
+    for (const key of this.keysOf.get(id) ?? []) this.groups.delete(key);
+    this.keysOf.delete(id);
+  }
+
+  private idOf(buffer: GPUBuffer): number {
+    let id = this.ids.get(buffer);
+    if (id === undefined) {
+      id = this.nextId++;
+      this.ids.set(buffer, id);
+    }
+    return id;
+  }
+}

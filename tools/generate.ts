@@ -1,0 +1,83 @@
+// Writes src/gpu/kernels.generated.ts: one constant per kernels/NAME.wgsl with its text, the text of the pieces it uses,
+// its bindings by name and the layout of its Params. Reflection happens here, so that no parser travels to the browser.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import type { KernelPart, KernelSource, ParamsMember } from '../src/gpu/kernel.ts';
+import { link } from '../src/gpu/link.ts';
+
+const root = new URL('../', import.meta.url);
+const folder = new URL('kernels/', root);
+
+export function kernelNames(): string[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.wgsl'))
+    .map((file) => file.slice(0, -'.wgsl'.length))
+    .sort();
+}
+
+/** A kernel's own file first, then every piece that it or they `@use`, once each. */
+function partsOf(name: string): KernelPart[] {
+  const parts: KernelPart[] = [];
+  const add = (file: string): void => {
+    if (parts.some((part) => part.file === `kernels/${file}.wgsl`)) return;
+    const text = readFileSync(new URL(`${file}.wgsl`, folder), 'utf8').trimEnd();
+    parts.push({ file: `kernels/${file}.wgsl`, text });
+    for (const [, uses] of text.matchAll(/^\/\/ @use (.+)$/gm))
+      for (const piece of uses.trim().split(/\s+/)) add(`lib/${piece}`);
+  };
+  add(name);
+  return parts;
+}
+
+export function readKernel(name: string): KernelSource {
+  const parts = partsOf(name);
+  const text = parts.map((part) => part.text).join('\n');
+  const tunables: Record<string, { value: number; allowed: number[] }> = {};
+  for (const [, id, value, allowed] of text.matchAll(/^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/gm))
+    tunables[id] = { value: Number(value), allowed: allowed.trim().split(/\s+/).map(Number) };
+  const unlinked: KernelSource = { name, parts, buffers: [], params: { binding: 0, bytes: 0, members: [] }, tunables };
+  const reflected = new WgslReflect(link(unlinked, {}, false).code);
+  const uniform = reflected.uniforms[0];
+  const layout = reflected.structs.find((struct) => struct.name === 'Params');
+  if (!uniform || !layout || reflected.uniforms.length !== 1)
+    throw new Error(`kernels/${name}.wgsl: expected one uniform, of type Params.`);
+  const members = layout.members.map((member): ParamsMember => {
+    const type = member.type.name;
+    if (type !== 'u32' && type !== 'i32' && type !== 'f32')
+      throw new Error(`kernels/${name}.wgsl: Params.${member.name} is ${type}, expected u32, i32 or f32.`);
+    return { name: member.name, type, offset: member.offset };
+  });
+  if (members.length > 64) throw new Error(`kernels/${name}.wgsl: Params has ${members.length} members, expected at most 64.`);
+  for (const needed of ['first_group', 'end_group'])
+    if (!members.some((member) => member.name === needed))
+      throw new Error(`kernels/${name}.wgsl: Params lacks ${needed}, which every launch fills in.`);
+  return {
+    name,
+    parts,
+    buffers: reflected.storage.map((buffer) => ({
+      name: buffer.name,
+      binding: buffer.binding,
+      access: buffer.access === 'read_write' ? 'read_write' : 'read',
+    })),
+    params: { binding: uniform.binding, bytes: Math.ceil(layout.size / 16) * 16, members },
+    tunables,
+  };
+}
+
+function generate(): string {
+  const kernels = kernelNames().map(readKernel);
+  const pieces = new Map<string, KernelPart>();
+  for (const kernel of kernels) for (const part of kernel.parts.slice(1)) pieces.set(part.file, part);
+  const constant = (file: string): string => `part_${file.replace(/^kernels\/lib\/|\.wgsl$/g, '').replace(/\W/g, '_')}`;
+  const lines = ["// Made by tools/generate.ts from kernels/*.wgsl. Do not edit.", "import type { KernelPart, KernelSource } from './kernel.ts';", ''];
+  for (const [file, part] of pieces) lines.push(`const ${constant(file)}: KernelPart = ${JSON.stringify(part)};`);
+  for (const { parts, ...rest } of kernels) {
+    const list = [JSON.stringify(parts[0]), ...parts.slice(1).map((part) => constant(part.file))];
+    const fields = JSON.stringify(rest).slice(1, -1);
+    lines.push(`export const ${rest.name}: KernelSource = { "parts": [${list.join(', ')}], ${fields} };`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+if (process.argv[1] && import.meta.url.endsWith(process.argv[1].split('/').at(-1) ?? '?'))
+  writeFileSync(new URL('src/gpu/kernels.generated.ts', root), generate());
