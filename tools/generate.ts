@@ -29,6 +29,17 @@ function partsOf(name: string): KernelPart[] {
   return parts;
 }
 
+function reflect(kernel: KernelSource): WgslReflect {
+  const linked = link(kernel, {}, false);
+  try {
+    return new WgslReflect(linked.code);
+  } catch (error) {
+    const { message } = error as Error;
+    const line = /Line: (\d+)/.exec(message);
+    throw new SyntaxError(`${line ? linked.at(Number(line[1])) : kernel.name}: ${message}`);
+  }
+}
+
 export function readKernel(name: string): KernelSource {
   const parts = partsOf(name);
   const text = parts.map((part) => part.text).join('\n');
@@ -36,7 +47,7 @@ export function readKernel(name: string): KernelSource {
   for (const [, id, value, allowed] of text.matchAll(/^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/gm))
     tunables[id] = { value: Number(value), allowed: allowed.trim().split(/\s+/).map(Number) };
   const unlinked: KernelSource = { name, parts, buffers: [], params: { binding: 0, bytes: 0, members: [] }, tunables };
-  const reflected = new WgslReflect(link(unlinked, {}, false).code);
+  const reflected = reflect(unlinked);
   const uniform = reflected.uniforms[0];
   const layout = reflected.structs.find((struct) => struct.name === 'Params');
   if (!uniform || !layout || reflected.uniforms.length !== 1)

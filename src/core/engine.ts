@@ -38,12 +38,20 @@ export interface Run {
   readonly tuning?: Tuning;
 }
 
+/** How an op's gradient is computed, and from what. */
+export interface OpRule {
+  readonly saved?: readonly Tensor[];
+  readonly backward: Backward;
+  readonly release?: () => void;
+}
+
 /** One WebGPU device with its memory, kernels and tape. */
 export class Engine {
   readonly info: EngineInfo;
   readonly check: boolean;
   private readonly gpu: Device;
   private readonly inspector: Inspector;
+  private readonly constants = new Map<number, Storage>();
   private scopes: Set<Tensor>[] = [];
   private recording = true;
 
@@ -189,6 +197,9 @@ export class Engine {
 
   /** Frees all GPU memory of the engine, and the device if it is the engine's own. */
   destroy(): void {
+    this.flush();
+    for (const { buffer } of this.constants.values()) buffer.destroy();
+    this.constants.clear();
     this.gpu.destroy();
   }
 
@@ -235,8 +246,20 @@ export class Engine {
   }
 
   /** @internal With `check` on: remembers to reject the next read if a row of `norms` is zero. */
-  inspectDirections(op: string, name: string, norms: Storage, rows: number): void {
-    if (this.check) this.inspector.directions(op, name, norms, rows);
+  inspectDirections(op: string, nameOf: (row: number) => string, inverseNorms: Storage, rows: number): void {
+    if (this.check) this.inspector.directions(op, nameOf, inverseNorms, rows);
+  }
+
+  /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
+  constant(value: number): Tensor {
+    let storage = this.constants.get(value);
+    if (!storage) {
+      const buffer = this.device.createBuffer({ size: 16, usage: 128 | 8 });
+      this.device.queue.writeBuffer(buffer, 0, Float32Array.of(value));
+      storage = this.gpu.pool.wrap(buffer, 0, 16);
+      this.constants.set(value, storage);
+    }
+    return this.adopt(storage.retain(), [], 'f32', false);
   }
 
   /** @internal */
@@ -342,15 +365,18 @@ export class Engine {
   }
 
   /**
-   * @internal Ends an op: puts it on the tape if a gradient can be asked for.
-   * @param saved values that `rule` reads; they are kept until it has run
+   * @internal Ends an op: puts it on the tape if a gradient can be asked for. `saved` tensors are kept until `backward`
+   * has run (or nobody can ask for it any more); then `release` lets go of whatever else the op kept.
    */
-  record(op: string, inputs: readonly Tensor[], output: Tensor, saved: readonly Tensor[], rule: Backward): Tensor {
+  record(op: string, inputs: readonly Tensor[], output: Tensor, rule: OpRule): Tensor {
     this.opEnded();
-    if (!this.recording || !inputs.some((input) => input.requiresGrad)) return output;
-    const kept = this.unscoped(() => saved.map((tensor) => this.alias(tensor, tensor.shape, false)));
+    if (!this.needsGrad(...inputs)) {
+      rule.release?.();
+      return output;
+    }
+    const saved = this.unscoped(() => (rule.saved ?? []).map((tensor) => this.alias(tensor, tensor.shape, false)));
     (output as { requiresGrad: boolean }).requiresGrad = true;
-    output.node = new TapeNode(op, inputs, kept, rule);
+    output.node = new TapeNode(op, inputs, saved, rule.backward, rule.release);
     return output;
   }
 

@@ -38,8 +38,8 @@ export class Inspector {
     }
   }
 
-  directions(op: string, name: string, inverseNorms: Storage, rows: number): void {
-    const slot = this.ask({ sentence: (row) => `${op}: ${name}[${row}] has length 0, so it has no direction.` });
+  directions(op: string, nameOf: (row: number) => string, inverseNorms: Storage, rows: number): void {
+    const slot = this.ask({ sentence: (row) => `${op}: ${nameOf(row)} has length 0, so it has no direction.` });
     this.engine.run(inspect_directions, {
       params: { count: rows, slot },
       buffers: { inverse_norms: inverseNorms, found: this.slots() },

@@ -10,14 +10,16 @@ export class TapeNode {
   readonly inputs: readonly Tensor[];
   private saved: readonly Tensor[] | null;
   private rule: Backward | null;
+  private alsoRelease: (() => void) | undefined;
   /** The output's handle and each op that took the output as an input. */
   private references = 1;
 
-  constructor(op: string, inputs: readonly Tensor[], saved: readonly Tensor[], rule: Backward) {
+  constructor(op: string, inputs: readonly Tensor[], saved: readonly Tensor[], rule: Backward, release?: () => void) {
     this.op = op;
     this.inputs = inputs;
     this.saved = saved;
     this.rule = rule;
+    this.alsoRelease = release;
     for (const input of inputs) if (input.node) input.node.references++;
   }
 
@@ -48,6 +50,8 @@ export class TapeNode {
     for (const tensor of this.saved ?? []) tensor.dispose();
     this.saved = null;
     this.rule = null;
+    this.alsoRelease?.();
+    this.alsoRelease = undefined;
   }
 }
 
@@ -80,7 +84,7 @@ export function backward(loss: Tensor): void {
   const order = walkOrder(root);
   const spent = order.find((node) => node.spent);
   if (spent) engine.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
-  const pending = new Map<TapeNode, Tensor>([[root, engine.unscoped(() => engine.full(loss.shape, 1))]]);
+  const pending = new Map<TapeNode, Tensor>([[root, engine.unscoped(() => engine.constant(1))]]);
   const reached = new Set<Tensor>();
 
   engine.noGrad(() => {

@@ -61,7 +61,7 @@ async function parse(file: NamedBytes, magic: number, rank: number, kind: string
   }
   const dims = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   if (dims.some((size) => size === 0)) {
-    throw new GramianError(`readIdx: ${file.name} has the shape [${dims}], expected sizes above 0.`);
+    throw new GramianError(`readIdx: ${file.name} has the shape [${dims.join(', ')}], expected sizes above 0.`);
   }
   const expected = start + dims.reduce((product, size) => product * size, 1);
   if (bytes.length !== expected) {

@@ -54,7 +54,10 @@ export class Device {
     const record = (error: Error) => void this.errors.push(error);
     this.pipelines = new PipelineCache(gpu, true, record);
     const groups = new BindGroupCache(gpu);
-    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, (error) => record(new GramianError(error.message)));
+    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, (error) => {
+      // A kernel that did not compile fails the submit too; its own message, which names the line, goes first.
+      this.pipelines.settled().then(() => record(new GramianError(`the GPU refused a submit: ${error.message}`)));
+    });
     this.pool = new BufferPool(gpu, { current: () => this.queue.current, flush: () => this.queue.flush() });
     this.pool.onDestroy = (buffer) => groups.forget(buffer);
     this.pool.onOutOfMemory = (error: OutOfMemoryError) => {
@@ -144,6 +147,7 @@ export class Device {
       this.assertAlive(op);
       throw new GramianError(`${op}: reading failed: ${(error as Error).message || 'the buffer could not be mapped'}.`);
     }
+    await this.pipelines.settled();
     this.assertAlive(op);
     return result;
   }
@@ -151,7 +155,7 @@ export class Device {
   async sync(op: string): Promise<void> {
     this.assertAlive(op);
     await this.queue.idle();
-    await Promise.resolve(); // lets scopes that popped meanwhile be recorded
+    await this.pipelines.settled();
     this.assertAlive(op);
   }
 

@@ -18,6 +18,7 @@ export class PipelineCache {
   private readonly onError: (error: Error) => void;
   private readonly pipelines = new Map<string, Pipeline>();
   private readonly unroll: boolean;
+  private reports: Promise<void> = Promise.resolve();
 
   constructor(device: GPUDevice, unroll: boolean, onError: (error: Error) => void) {
     this.device = device;
@@ -61,8 +62,13 @@ export class PipelineCache {
       compute: { module, entryPoint: 'main' },
     });
     const failed = device.popErrorScope();
-    this.report(kernel, linked, module, failed);
+    this.reports = Promise.all([this.reports, this.report(kernel, linked, module, failed)]).then(() => {});
     return { id: this.pipelines.size, kernel, pipeline, layout };
+  }
+
+  /** Resolves when every compilation so far has said what it had to say. */
+  settled(): Promise<void> {
+    return this.reports;
   }
 
   private async report(

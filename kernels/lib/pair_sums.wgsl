@@ -1,0 +1,89 @@
+// R[i] = sum over j of e_ij, e_ij = exp((s_ij - 1) / tau), without j = i and without i's positive: i + n/2 (mod n)
+// One workgroup sweeps one block (I, J), I <= J, of `edge` rows and columns; e_ij counts for row i and, by symmetry, for
+// row j. Every row ends with one partial sum from each of the blocks' columns, whose order is fixed by indices alone.
+// The shift by 1/tau keeps every e_ij in (0, 1], as unit rows have s <= 1. The kernel says what `keep` does with a tile.
+// @use grid tile triangle
+struct Params {
+  first_group: u32, end_group: u32,
+  n: u32, columns: u32, stride4: u32, edge: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
+@group(0) @binding(3) var<storage, read> temperature: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [blocks, 4 stride4]
+
+const LOG2E: f32 = 1.4426950408889634;
+const MAX_EDGE: u32 = 512;
+const COLUMN_SLOTS: u32 = MAX_EDGE * WY;
+const ROW_SLOTS: u32 = TILE_ROWS * WX;
+
+var<workgroup> column_sums: array<f32, COLUMN_SLOTS>;
+var<workgroup> row_sums: array<f32, ROW_SLOTS>;
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_id) local: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let cell = triangle_block(group);
+  let stride = 4u * p.stride4;
+  let k = LOG2E / temperature[0];
+  let half = p.n / 2u;
+  for (var i = lane; i < p.edge * WY; i += WX * WY) { column_sums[i] = 0.0; }
+  workgroupBarrier();
+
+  for (var top = 0u; top < p.edge; top += TILE_ROWS) {
+    let row = cell.x * p.edge + top + local.y * TM;
+    var sums: array<f32, TM>;
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      sums[m] = 0.0;
+    }
+    for (var left = 0u; left < p.edge; left += TILE_COLUMNS) {
+      let column4 = (cell.y * p.edge + left) / 4u + local.x;
+      var c: array<vec4f, TILE_BLOCK>;
+      tile_clear(&c);
+      tile_product(&c, row / 4u, p.stride4, column4, p.stride4, p.columns);
+      // @unroll
+      for (var v = 0u; v < TV; v++) {
+        let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
+        var down = vec4f();
+        // @unroll
+        for (var m = 0u; m < TM; m++) {
+          let i = row + m;
+          let positive = select(i + half, i - half, i >= half);
+          let skip = (j == vec4u(i)) | (j == vec4u(positive)) | (j >= vec4u(p.n));
+          let e = select(exp2(fma(c[m * TV + v], vec4f(k), vec4f(-k))), vec4f(), skip);
+          c[m * TV + v] = e;
+          sums[m] += (e.x + e.y) + (e.z + e.w);
+          down += select(e, vec4f(), i >= p.n);
+        }
+        let at = local.y * p.edge + left + 4u * (local.x + v * WX);
+        column_sums[at] += down.x;
+        column_sums[at + 1u] += down.y;
+        column_sums[at + 2u] += down.z;
+        column_sums[at + 3u] += down.w;
+      }
+      keep(&c, group, top + local.y * TM, left / 4u + local.x);
+    }
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      row_sums[(local.y * TM + m) * WX + local.x] = sums[m];
+    }
+    workgroupBarrier();
+    for (var r = lane; r < TILE_ROWS; r += WX * WY) {
+      var total = 0.0;
+      for (var x = 0u; x < WX; x++) { total += row_sums[r * WX + x]; }
+      partial[cell.y * stride + cell.x * p.edge + top + r] = total;
+    }
+    workgroupBarrier(); // the next strip writes row_sums: sums of two strips would mix
+  }
+
+  if (cell.x == cell.y) { return; }
+  for (var i = lane; i < p.edge; i += WX * WY) {
+    var total = 0.0;
+    for (var y = 0u; y < WY; y++) { total += column_sums[y * p.edge + i]; }
+    partial[cell.x * stride + cell.y * p.edge + i] = total;
+  }
+}

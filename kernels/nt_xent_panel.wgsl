@@ -1,0 +1,51 @@
+// w_ji = exp(s_ij / tau) (1/Z_i + 1/Z_j) for the columns j of a panel and all rows i from its first on
+// For a positive pair -(miss_i + miss_j), 0 for i = j. Two powers rather than one shared: both exponents are <= 0, so
+// nothing overflows at any temperature.
+// @use grid tile
+struct Params {
+  first_group: u32, end_group: u32,
+  n: u32, columns: u32, stride4: u32, first: u32, width4: u32, strips: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
+@group(0) @binding(3) var<storage, read> log2_z: array<f32>;
+@group(0) @binding(4) var<storage, read> miss: array<f32>;
+@group(0) @binding(5) var<storage, read> temperature: array<f32>;
+@group(0) @binding(6) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4], rows i - first
+
+const LOG2E: f32 = 1.4426950408889634;
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_id) local: vec3u) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let j0 = (group / p.strips) * TILE_ROWS + local.y * TM; // within the panel
+  let i4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x; // vec4s start the panel's first row
+  var c: array<vec4f, TILE_BLOCK>;
+  tile_clear(&c);
+  tile_product(&c, (p.first + j0) / 4u, p.stride4, p.first / 4u + i4, p.stride4, p.columns);
+  let k = LOG2E / temperature[0];
+  let half = p.n / 2u;
+  let last = p.n - 1u;
+  // @unroll
+  for (var v = 0u; v < TV; v++) {
+    let i = vec4u(p.first + 4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
+    let at = min(i, vec4u(last));
+    let z_i = vec4f(log2_z[at.x], log2_z[at.y], log2_z[at.z], log2_z[at.w]);
+    let miss_i = vec4f(miss[at.x], miss[at.y], miss[at.z], miss[at.w]);
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      let j = p.first + j0 + m;
+      let positive = select(j + half, j - half, j >= half);
+      let s = c[m * TV + v] * k;
+      let near = min(j, last);
+      let w = exp2(min(s - z_i, vec4f())) + exp2(min(s - log2_z[near], vec4f()));
+      let blank = j >= p.n;
+      let skip = (i == vec4u(j)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
+      let pulled = select(w, -(miss_i + miss[near]), i == vec4u(positive));
+      if (i4 + v * WX < p.width4) { weights[(j0 + m) * p.width4 + i4 + v * WX] = select(pulled, vec4f(), skip); }
+    }
+  }
+}

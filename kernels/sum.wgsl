@@ -1,0 +1,27 @@
+// out[o, i] = scale * sum over r of x[o, r, i]     x: [outer, reduced, inner]
+// One lane a result where there are many, LANES lanes a result where there are few; the order is fixed either way.
+// @use grid rows
+struct Params { first_group: u32, end_group: u32, outer: u32, reduced: u32, inner: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let result = group * (WG / LANES) + lane / LANES;
+  let last = p.outer * p.inner - 1u;
+  let start = (min(result, last) / p.inner) * p.reduced * p.inner + min(result, last) % p.inner;
+  // Four running sums: shorter chains, smaller error.
+  var sums = vec4f();
+  var r = lane % LANES;
+  for (; r + 3u * LANES < p.reduced; r += 4u * LANES) {
+    sums += vec4f(x[start + r * p.inner], x[start + (r + LANES) * p.inner], x[start + (r + 2u * LANES) * p.inner],
+                  x[start + (r + 3u * LANES) * p.inner]);
+  }
+  for (; r < p.reduced; r += LANES) { sums.x += x[start + r * p.inner]; }
+  let total = row_sum(lane, (sums.x + sums.y) + (sums.z + sums.w));
+  if (result <= last && lane % LANES == 0u) { out[result] = total * p.scale; }
+}

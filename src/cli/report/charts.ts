@@ -1,0 +1,102 @@
+/// <reference lib="dom" />
+import * as Plot from '@observablehq/plot';
+import type { Accuracy, LossPoint } from './data.ts';
+
+const MOST_POINTS = 3000; // more than a screen has columns
+
+const percent = (share: number) => `${(share * 100).toFixed(1)}%`;
+
+/** One bar for each way to see the test images. */
+export function drawAccuracy(accuracy: Accuracy, width: number): Element {
+  const bars = [
+    { name: 'raw pixels', share: accuracy.raw, fill: 'var(--quiet)' },
+    { name: 'untrained', share: accuracy.untrained, fill: 'var(--faint)' },
+    { name: 'trained', share: accuracy.trained, fill: 'var(--accent)' },
+  ];
+  if (accuracy.probe !== undefined) bars.push({ name: 'linear probe', share: accuracy.probe, fill: 'var(--good)' });
+  return Plot.plot({
+    width,
+    height: 60 + 46 * bars.length,
+    marginLeft: 86,
+    marginRight: 48,
+    x: { domain: [0, 1], tickFormat: '.0%', label: null, ticks: 5, grid: true },
+    y: { domain: bars.map((bar) => bar.name), label: null, padding: 0.3, tickSize: 0 },
+    marks: [
+      Plot.barX(bars, { x: 'share', y: 'name', fill: (bar: { fill: string }) => bar.fill, rx: 3 }),
+      Plot.text(bars, {
+        x: 'share',
+        y: 'name',
+        text: (bar: { share: number }) => percent(bar.share),
+        dx: 6,
+        textAnchor: 'start',
+        fontWeight: 600,
+        fontSize: 13,
+      }),
+    ],
+  });
+}
+
+export function drawHistory({ history, raw }: Accuracy, width: number): Element {
+  if (history.length === 0) return note('k-NN was not measured during training.');
+  return Plot.plot({
+    width,
+    height: 240,
+    marginBottom: 38,
+    x: { label: 'epoch', nice: true },
+    y: { tickFormat: '.0%', label: null, grid: true, nice: true },
+    marks: [
+      Plot.ruleY([raw], { stroke: 'var(--soft)', strokeDasharray: '4 4' }),
+      Plot.lineY(history, { x: 'epoch', y: 'knn', stroke: 'var(--accent)', strokeWidth: 2 }),
+      Plot.dot(history, { x: 'epoch', y: 'knn', fill: 'var(--accent)', r: 3 }),
+      Plot.tip(history, Plot.pointerX({ x: 'epoch', y: 'knn', format: { y: percent } })),
+    ],
+  });
+}
+
+export function drawLoss(loss: LossPoint[], width: number): Element {
+  const points = thin(loss);
+  if (points.length === 0) return note('No loss was recorded.');
+  const k = Math.min(points.length, Math.max(1, Math.round(points.length / 40)));
+  const smooth = Plot.windowY({ k, anchor: 'middle' }, { x: 'step', y: 'loss' });
+  return Plot.plot({
+    width,
+    height: 240,
+    marginBottom: 38,
+    x: { label: 'step' },
+    y: { label: null, grid: true, nice: true },
+    marks: [
+      Plot.lineY(points, { x: 'step', y: 'loss', stroke: 'var(--faint)', strokeWidth: 1 }),
+      Plot.lineY(points, { ...smooth, stroke: 'var(--accent)', strokeWidth: 2 }),
+      Plot.tip(points, Plot.pointerX({ x: 'step', y: 'loss', channels: { epoch: 'epoch' } })),
+    ],
+  });
+}
+
+export function drawRate(loss: LossPoint[], width: number): Element {
+  const points = thin(loss);
+  if (points.length === 0) return note('No learning rate was recorded.');
+  return Plot.plot({
+    width,
+    height: 240,
+    marginBottom: 38,
+    marginLeft: 56,
+    x: { label: 'step' },
+    y: { label: null, grid: true, nice: true, zero: true },
+    marks: [
+      Plot.lineY(points, { x: 'step', y: 'learningRate', stroke: 'var(--accent)', strokeWidth: 2 }),
+      Plot.tip(points, Plot.pointerX({ x: 'step', y: 'learningRate', channels: { epoch: 'epoch' } })),
+    ],
+  });
+}
+
+export function note(text: string): Element {
+  const element = document.createElement('p');
+  element.textContent = text;
+  return element;
+}
+
+/** Every k-th point and the last, so that long runs stay light to draw. */
+function thin(points: LossPoint[]): LossPoint[] {
+  const every = Math.ceil(points.length / MOST_POINTS);
+  return points.filter((_, i) => i % every === 0 || i === points.length - 1);
+}

@@ -1,0 +1,40 @@
+import { NoAdapterError } from './no-adapter.ts';
+
+export interface AdapterOptions {
+  readonly adapter: 'auto' | 'hardware' | 'software';
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+export interface OpenedAdapter {
+  readonly adapter: GPUAdapter;
+  readonly source: 'hardware' | 'system-software' | 'embedded-software' | 'browser';
+  /** One line: which adapter runs and, where it is the slow one, how to get a faster one. */
+  readonly note: string;
+}
+
+export const platformName: 'node' | 'browser' = 'browser';
+
+/** A fresh adapter each time: WebGPU lets an adapter make one device only. */
+export async function openAdapter({ adapter: wanted, powerPreference }: AdapterOptions): Promise<OpenedAdapter> {
+  const page = globalThis as { isSecureContext?: boolean; navigator?: { gpu?: GPU } };
+  // Insecure pages have no navigator.gpu either: say the cause, not the symptom.
+  if (page.isSecureContext === false) throw new NoAdapterError('createEngine: WebGPU needs https or localhost.');
+  const gpu = page.navigator?.gpu;
+  if (!gpu) throw new NoAdapterError('createEngine: this browser has no WebGPU (navigator.gpu is missing).');
+  const adapter = await gpu.requestAdapter({ powerPreference, forceFallbackAdapter: wanted === 'software' });
+  if (!adapter)
+    throw new NoAdapterError(
+      `createEngine: this browser gives no ${wanted === 'auto' ? '' : `${wanted} `}WebGPU adapter; ` +
+        'update the browser and the GPU driver, or look at chrome://gpu or about:support.',
+    );
+  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+  const name = [description || vendor, architecture].filter(Boolean).join(' ') || 'an adapter without a name';
+  if (wanted === 'hardware' && isFallbackAdapter)
+    throw new NoAdapterError(
+      `createEngine: adapter = "hardware", but this browser has only ${name}, which is software.`,
+    );
+  const note = isFallbackAdapter
+    ? `${name}, software in the browser; hardware acceleration turned on in its settings is faster`
+    : `${name}, through the browser`;
+  return { adapter, source: 'browser', note };
+}

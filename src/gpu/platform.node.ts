@@ -1,0 +1,135 @@
+import { tmpdir } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import { CARRIER, type Embedded, embeddedVulkan } from './embedded.node.ts';
+import { NoAdapterError } from './no-adapter.ts';
+import type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
+import { driverEnvironment, ensureLoader, type Pin, systemDrivers } from './vulkan.node.ts';
+
+export type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
+
+export const platformName: 'node' | 'browser' = 'node';
+
+interface Opened {
+  readonly gpu: GPU;
+  /** SwiftShader, as the carrier package has it, was offered to Dawn. */
+  readonly embedded: boolean;
+  /** Why it was not, where the package is there. */
+  readonly trouble?: string;
+  readonly pin: Pin | null;
+}
+
+// One Dawn instance per process, kept for ever: a second one, or one that is collected, crashes the process at exit.
+// A plain module variable is not enough, since test runners load modules again for each file.
+const KEY = Symbol.for('gramian.webgpu');
+const shared = globalThis as { [KEY]?: Promise<Opened>; navigator?: { gpu?: GPU } };
+
+/** A fresh adapter each time: WebGPU lets an adapter make one device only. */
+export async function openAdapter({ adapter: wanted, powerPreference }: AdapterOptions): Promise<OpenedAdapter> {
+  shared[KEY] ??= start();
+  const opened = await shared[KEY];
+  const { gpu, embedded, pin } = opened;
+  const kind = pin === 'hardware' && wanted === 'auto' ? 'hardware' : wanted;
+  const adapter = await gpu.requestAdapter({ powerPreference, forceFallbackAdapter: kind === 'software' });
+  // A worker thread has an environment of its own, which Vulkan does not see: there a pin may not hold.
+  if (!adapter || !isPinned(adapter.info, pin)) throw new NoAdapterError(nothingFound(kind, opened));
+  const { info } = adapter;
+  // Dawn's null backend accepts every kernel, runs none, and returns what memory happened to hold.
+  if (info.device === 'null-backend')
+    throw new NoAdapterError(
+      "createEngine: the adapter is Dawn's null backend, which computes nothing, expected a real one.",
+    );
+  const name = info.description || info.device || info.vendor || 'an adapter without a name';
+  if (!info.isFallbackAdapter) return { adapter, source: 'hardware', note: name };
+  if (kind === 'hardware')
+    throw new NoAdapterError(
+      `createEngine: adapter = "hardware", but only ${name} was found, which is software; ` +
+        `install the GPU's driver, or use adapter "auto".`,
+    );
+  if (info.architecture !== 'swiftshader' || !embedded)
+    return { adapter, source: 'system-software', note: `${name}, on the CPU; a GPU with its driver is faster` };
+  return {
+    adapter,
+    source: 'embedded-software',
+    note:
+      `${name}, on the CPU, carried by ${CARRIER}; faster: a GPU with its driver, ` +
+      "or Mesa's lavapipe (package mesa-vulkan-drivers; 25 works, 22 does not)",
+  };
+}
+
+async function start(): Promise<Opened> {
+  const pin = readPin();
+  // Deno has its own, and a program that made one for itself must not get a second instance.
+  const present = shared.navigator?.gpu;
+  if (present) return { gpu: present, embedded: false, pin };
+  const { create } = await loadWebGPU();
+  const toggles = process.env.GRAMIAN_DAWN_TOGGLES;
+  const flags = toggles ? [`enable-dawn-features=${toggles}`] : [];
+  if (process.platform !== 'linux') return { gpu: create(flags), embedded: false, pin };
+
+  let files: Embedded | null = null;
+  let trouble: string | undefined;
+  try {
+    if (pin === null || pin === 'swiftshader') files = await embeddedVulkan();
+  } catch (error) {
+    trouble = (error as Error).message; // matters only if the system has nothing either
+  }
+  ensureLoader(files);
+  const restore = setEnvironment({
+    XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), // Mesa prints an error where it is not set
+    ...driverEnvironment(systemDrivers(), files, pin),
+  });
+  try {
+    const gpu = create(flags);
+    await gpu.requestAdapter(); // Dawn reads the environment now, and never again
+    return { gpu, embedded: files !== null, trouble, pin };
+  } finally {
+    restore(); // programs started from here, a browser say, must not inherit it
+  }
+}
+
+async function loadWebGPU(): Promise<typeof import('webgpu')> {
+  try {
+    return await import('webgpu');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_MODULE_NOT_FOUND')
+      throw new NoAdapterError('createEngine: this Node has no WebGPU; npm i webgpu.');
+    const cause = message.split('\n')[0];
+    throw new NoAdapterError(`createEngine: the package webgpu does not load here (${cause}); npm i webgpu@0.6.2.`);
+  }
+}
+
+function readPin(): Pin | null {
+  const value = process.env.GRAMIAN_ADAPTER;
+  if (!value) return null;
+  const pins: readonly string[] = ['hardware', 'system', 'lavapipe', 'swiftshader'];
+  if (pins.includes(value)) return value as Pin;
+  throw new NoAdapterError(`createEngine: GRAMIAN_ADAPTER = ${value}, expected one of ${pins.join(' ')}.`);
+}
+
+function isPinned({ architecture, description }: GPUAdapterInfo, pin: Pin | null): boolean {
+  if (pin === 'swiftshader') return architecture === 'swiftshader';
+  return pin !== 'lavapipe' || /llvmpipe/i.test(description);
+}
+
+function setEnvironment(values: Record<string, string>): () => void {
+  const before = Object.keys(values).map((key) => [key, process.env[key]] as const);
+  Object.assign(process.env, values);
+  return () => {
+    for (const [key, value] of before) {
+      if (value === undefined) delete process.env[key];
+      else process.env[key] = value;
+    }
+  };
+}
+
+function nothingFound(wanted: AdapterOptions['adapter'], { embedded, trouble, pin }: Opened): string {
+  const what = `createEngine: no ${wanted === 'auto' ? '' : `${wanted} `}adapter was found`;
+  if (process.platform === 'linux' && !isMainThread && wanted !== 'hardware')
+    return `${what} in this worker thread, which cannot choose drivers; call it in the main thread or a child process.`;
+  if (pin) return `${what} with GRAMIAN_ADAPTER = ${pin}; unset it, or install a driver of that kind.`;
+  if (wanted === 'hardware' || process.platform !== 'linux') return `${what}; install the GPU's driver.`;
+  if (trouble) return `${what}, and SwiftShader could not be unpacked (${trouble}).`;
+  if (embedded) return `${what}, not even SwiftShader, which ${CARRIER} carries; install a Vulkan driver.`;
+  return `${what}; npm i ${CARRIER}, which carries one for the CPU (Linux on x64), or install a Vulkan driver.`;
+}

@@ -1,0 +1,79 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
+import type { Tuning } from '../gpu/kernel.ts';
+
+/** Shape of the register tile that every product kernel is built from. */
+export interface Tile {
+  readonly tuning: Tuning;
+  /** Rows and columns that one workgroup covers. */
+  readonly rows: number;
+  readonly columns: number;
+}
+
+function tile(TM: number, TV: number, WX: number, WY: number): Tile {
+  return { tuning: { TM, TV, WX, WY }, rows: TM * WY, columns: 4 * TV * WX };
+}
+
+// Software adapters run a workgroup as one vector loop: loads cost 18 multiply-adds, so a tall tile per invocation pays.
+// GPUs hide loads behind many invocations instead.
+const SOFTWARE = tile(16, 2, 8, 1);
+const HARDWARE = tile(8, 1, 16, 4);
+
+export function tileOf(engine: Engine): Tile {
+  return engine.info.software ? SOFTWARE : HARDWARE;
+}
+
+/** Lanes that share a row in row kernels: one where barriers are dear (software), a subgroup or two on a GPU. */
+export function rowTuning(engine: Engine): { tuning: Tuning; rowsPerGroup: number } {
+  return engine.info.software ? { tuning: { LANES: 1 }, rowsPerGroup: 64 } : { tuning: { LANES: 64 }, rowsPerGroup: 1 };
+}
+
+export function roundUp(value: number, to: number): number {
+  return Math.ceil(value / to) * to;
+}
+
+/** One operand of a product: vec4-aligned memory, with its start and row stride in floats. */
+export interface Operand {
+  readonly of: Storage | Tensor;
+  readonly at: number;
+  readonly stride: number;
+}
+
+/**
+ * out[rows, columns] = scale * lhs * rhs (+ out).
+ * @param lhs k-major ([depth, rows]) or, with `along: 'rows'`, row-major ([rows, depth rounded up to 4])
+ * @param rhs k-major: [depth, columns]
+ */
+export function launchProduct(
+  engine: Engine,
+  size: { rows: number; columns: number; depth: number },
+  lhs: Operand & { along: 'columns' | 'rows' },
+  rhs: Operand,
+  out: Operand,
+  { scale = 1, accumulating = false } = {},
+): void {
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const strips = Math.ceil(size.columns / tileColumns);
+  engine.run(lhs.along === 'rows' ? productRows : product, {
+    params: {
+      rows: size.rows,
+      columns: size.columns,
+      depth: lhs.along === 'rows' ? roundUp(size.depth, 4) : size.depth,
+      strips,
+      lhs_at4: lhs.at / 4,
+      lhs_stride4: lhs.stride / 4,
+      rhs_at4: rhs.at / 4,
+      rhs_stride4: rhs.stride / 4,
+      out_at: out.at,
+      out_stride: out.stride,
+      scale,
+      accumulating: accumulating ? 1 : 0,
+    },
+    buffers: { lhs: lhs.of, rhs: rhs.of, out: out.of },
+    groups: Math.ceil(size.rows / tileRows) * strips,
+    work: size.rows * size.columns * size.depth,
+    tuning,
+  });
+}

@@ -1,0 +1,64 @@
+// Plain f64 matrices, row-major: the slow obvious twin that everything on the GPU is measured against.
+
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly data: Float64Array;
+}
+
+export function matrix(rows: number, columns: number, data: ArrayLike<number> = new Float64Array(rows * columns)): Matrix {
+  return { rows, columns, data: Float64Array.from(data) };
+}
+
+export function row(m: Matrix, i: number): Float64Array {
+  return m.data.subarray(i * m.columns, (i + 1) * m.columns);
+}
+
+export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += a[k] * b[k];
+  return sum;
+}
+
+export function stack(...parts: readonly Matrix[]): Matrix {
+  const rows = parts.reduce((total, part) => total + part.rows, 0);
+  const result = matrix(rows, parts[0].columns);
+  let at = 0;
+  for (const part of parts) {
+    result.data.set(part.data, at);
+    at += part.data.length;
+  }
+  return result;
+}
+
+/** u = z / max(|z|, eps) by rows, with the gradient's way back. */
+export function normalize(z: Matrix, eps = 1e-12): { u: Matrix; back: (du: Matrix) => Matrix } {
+  const u = matrix(z.rows, z.columns);
+  const norms = Array.from({ length: z.rows }, (_, i) => Math.sqrt(dot(row(z, i), row(z, i))));
+  norms.forEach((norm, i) => {
+    row(z, i).forEach((value, k) => {
+      u.data[i * z.columns + k] = value / Math.max(norm, eps);
+    });
+  });
+  const back = (du: Matrix): Matrix => {
+    const dz = matrix(z.rows, z.columns);
+    norms.forEach((norm, i) => {
+      if (norm === 0) return;
+      const radial = norm > eps ? dot(row(du, i), row(u, i)) : 0;
+      for (let k = 0; k < z.columns; k++)
+        dz.data[i * z.columns + k] = (row(du, i)[k] - radial * row(u, i)[k]) / Math.max(norm, eps);
+    });
+    return dz;
+  };
+  return { u, back };
+}
+
+/** log sum exp of the entries that `use` admits; -Infinity for none. */
+export function logSumExp(values: ArrayLike<number>, use: (j: number) => boolean = () => true): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let j = 0; j < values.length; j++) if (use(j)) top = Math.max(top, values[j]);
+  if (top === Number.NEGATIVE_INFINITY) return top;
+  let sum = 0;
+  for (let j = 0; j < values.length; j++) if (use(j)) sum += Math.exp(values[j] - top);
+  return top + Math.log(sum);
+}

@@ -1,0 +1,133 @@
+import { build } from 'esbuild';
+import { expect, test } from 'vitest';
+import type { ReportData } from '../src/cli/report/data.ts';
+import { projectEmbeddings } from '../src/cli/report/project.ts';
+import { makeThumbnails } from '../src/cli/report/thumbnails.ts';
+import { renderReport } from '../src/cli/report/write.ts';
+import { createRandom } from '../src/data/random.ts';
+
+const data: ReportData = {
+  title: 'SimCLR on letters',
+  command: 'gramian train simclr --data letters',
+  adapter: 'lavapipe',
+  startedAt: '2026-11-24T10:11:12.000Z',
+  method: 'SimCLR',
+  dataset: { name: 'letters', train: 10_000, test: 2000, classes: 26 },
+  parameters: { batch: 256, optimiser: 'adam' },
+  loss: [
+    { step: 0, epoch: 0, loss: 5.5, learningRate: 0.001 },
+    { step: 1, epoch: 0.5, loss: 4.25, learningRate: 0.0005 },
+    { step: 2, epoch: 1, loss: Number.NaN, learningRate: 0 },
+  ],
+  accuracy: { raw: 0.6, untrained: 0.5, trained: 0.875, history: [{ epoch: 1, knn: 0.875 }] },
+  speed: { imagesPerSecond: 1234.5, seconds: 754, peakBytes: 245e6 },
+  embeddings: { points: [[0, 1]], labels: [0], classes: ['A'] },
+};
+
+/** The data as the page will read it. */
+const embedded = (html: string): unknown =>
+  JSON.parse(/<script type="application\/json" id="report-data">(.*?)<\/script>/s.exec(html)?.[1] ?? '');
+
+test('a report holds its numbers, its data and its script', () => {
+  const html = renderReport(data, 'start()');
+  for (const text of ['87.5%', '+27.5', '4.250', '1,235', '12.6 min', '245 MB', '2026-11-24 10:11', 'adam']) {
+    expect(html).toContain(text);
+  }
+  expect(html).not.toContain('linear probe');
+  expect(html).toContain('<script>start()</script>');
+  expect(embedded(html)).toEqual(JSON.parse(JSON.stringify(data)));
+  expect(renderReport({ ...data, accuracy: { ...data.accuracy, probe: 0.9 } }, '')).toContain('90.0%');
+});
+
+const hostile = [
+  '</script><script>alert(1)</script>',
+  '<!--<script>',
+  '<b onload="x">',
+  '\u2028\u2029',
+  '$&$1',
+  '&lt;',
+];
+
+test.each(hostile)('the text %j stays text', (text) => {
+  const html = renderReport({ ...data, title: text, command: text, adapter: text, parameters: { [text]: text } }, '');
+  expect(html.match(/<script/g)).toHaveLength(2);
+  expect(html.match(/<\/script/g)).toHaveLength(2);
+  expect(html).not.toMatch(/<b onload|<!--/);
+  const json = /id="report-data">(.*?)<\/script>/s.exec(html)?.[1] ?? '';
+  expect(json).not.toMatch(/[<\u2028\u2029]/);
+  expect(embedded(html)).toMatchObject({ title: text, parameters: { [text]: text } });
+});
+
+test('the script cannot end its element', () => {
+  const html = renderReport(data, 'a = "</script>"; b = "<!-- </SCRIPT>"');
+  expect(html).toContain('<script>a = "<\\/script>"; b = "<\\!-- <\\/SCRIPT>"</script>');
+});
+
+test('a report with nothing in it is still a page', () => {
+  const accuracy = { raw: Number.NaN, untrained: 0, trained: Number.NaN, history: [] };
+  const html = renderReport({ ...data, loss: [], accuracy, embeddings: { points: [], labels: [], classes: [] } }, '');
+  expect(html).not.toContain('NaN');
+  expect(html).toContain('</html>');
+});
+
+test('the page bundles into one classic script that keeps off the network', async () => {
+  const { outputFiles } = await build({
+    entryPoints: ['src/cli/report/page.ts'],
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    write: false,
+  });
+  const script = outputFiles[0].text;
+  expect(script).not.toMatch(/\b(fetch|XMLHttpRequest|WebSocket|EventSource|importScripts)\s*\(|\bimport\s*\(/);
+  expect(renderReport(data, script)).toContain("default-src 'none'");
+});
+
+/** Rows around `clusters` directions, row i near direction i % clusters. */
+function rows(count: number, dimension: number, clusters: number): Float32Array {
+  const random = createRandom(1);
+  return Float32Array.from({ length: count * dimension }, (_, i) => {
+    const near = Math.floor(i / dimension) % clusters === i % dimension;
+    return (near ? 1 : 0) + 0.05 * random.gaussian();
+  });
+}
+
+test('projectEmbeddings keeps what is near near, the same way every time', () => {
+  const { indices, points } = projectEmbeddings(rows(90, 8, 3), 90, 8, { seed: 2, limit: 60 });
+  expect(indices).toHaveLength(60);
+  expect([...indices]).toEqual([...new Set(indices)].sort((a, b) => a - b));
+  const distance = (i: number, j: number) => Math.hypot(points[i][0] - points[j][0], points[i][1] - points[j][1]);
+  for (let i = 0; i < 60; i++) {
+    const others = Array.from({ length: 60 }, (_, j) => j).filter((j) => j !== i);
+    const nearest = others.reduce((best, j) => (distance(i, j) < distance(i, best) ? j : best));
+    expect(indices[nearest] % 3).toBe(indices[i] % 3);
+  }
+  expect(projectEmbeddings(rows(90, 8, 3), 90, 8, { seed: 2, limit: 60 }).points).toEqual(points);
+});
+
+test.each([0, 1, 2, 3, 4, 5, 16])('projectEmbeddings places %i rows, all the same or zero', (count) => {
+  for (const value of [0, 1]) {
+    const { points } = projectEmbeddings(new Float32Array(count * 2).fill(value), count, 2);
+    expect(points).toHaveLength(count);
+    expect(points.flat().every(Number.isFinite)).toBe(true);
+  }
+});
+
+test('projectEmbeddings refuses what it cannot place', () => {
+  expect(() => projectEmbeddings(new Float32Array(5), 2, 3)).toThrow('rows has 5 numbers, expected 6 for [2, 3].');
+  expect(() => projectEmbeddings(Float32Array.of(0, 1, 2, Number.NaN), 2, 2)).toThrow(
+    'projectEmbeddings: rows[1, 1] = NaN, expected finite numbers.',
+  );
+});
+
+test('makeThumbnails keeps small images and averages large ones', () => {
+  const set = { name: 'x', labels: null, classes: null, count: 2, height: 4, width: 4 };
+  const grey = { ...set, channels: 1, images: Uint8Array.from({ length: 32 }, (_, i) => i) };
+  const bytes = (text: string) => [...Buffer.from(text, 'base64')];
+  const same = makeThumbnails(grey, [1]);
+  expect({ ...same, data: bytes(same.data) }).toEqual({ size: 4, channels: 1, data: [...grey.images.subarray(16)] });
+  expect(bytes(makeThumbnails(grey, [0, 1], 2).data)).toEqual([3, 5, 11, 13, 19, 21, 27, 29]);
+  const colour = { ...set, channels: 3, images: new Uint8Array(96).fill(9) };
+  expect(makeThumbnails(colour, [0, 1], 3)).toMatchObject({ size: 3, channels: 3 });
+  expect(bytes(makeThumbnails(colour, [0, 1], 3).data)).toEqual(Array(54).fill(9));
+});

@@ -1,0 +1,1 @@
+export function need(name: 'browser' | 'naga' | 'lint' | 'images'): Promise<NodeJS.Require>;
