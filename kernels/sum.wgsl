@@ -1,7 +1,7 @@
-// out[o, i] = scale * sum over r of x[o, r, i]     x: [outer, reduced, inner]
+// out[o, i] = scale * sum over r of x[offset + (o, r, i)]     x: [outer, reduced, inner]
 // One lane a result where there are many, LANES lanes a result where there are few; the order is fixed either way.
 // @use grid rows
-struct Params { first_group: u32, end_group: u32, outer: u32, reduced: u32, inner: u32, scale: f32 }
+struct Params { first_group: u32, end_group: u32, outer: u32, reduced: u32, inner: u32, offset: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   let result = group * (WG / LANES) + lane / LANES;
   let last = p.outer * p.inner - 1u;
-  let start = (min(result, last) / p.inner) * p.reduced * p.inner + min(result, last) % p.inner;
+  let start = p.offset + (min(result, last) / p.inner) * p.reduced * p.inner + min(result, last) % p.inner;
   // Four running sums: shorter chains, smaller error.
   var sums = vec4f();
   var r = lane % LANES;

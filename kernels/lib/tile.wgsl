@@ -1,24 +1,7 @@
 // c[m * TV + v] += sum_k lhs[k, 4 row4 + m] * rhs[k, 4 (column4 + v WX) ..+3]
-// One invocation's block of a product: TM rows, TV columns of four, WX columns apart so that a workgroup's loads are
-// next to each other. The kernel declares `lhs` and `rhs` as array<vec4f>; both are k-major, `stride` vec4s a row.
+// The kernel declares `lhs` and `rhs` as array<vec4f>; both are k-major, `stride` vec4s a row.
 // The loops over c unroll: an index known only at run time would put the block into memory (0.2 GFLOP/s, not 3).
-const TM: u32 = 16; // @tune 4 8 16
-const TV: u32 = 2; // @tune 1 2
-const WX: u32 = 8; // @tune 8 16
-const WY: u32 = 1; // @tune 1 4
-
-const TM4: u32 = TM / 4;
-const TILE_BLOCK: u32 = TM * TV;
-const TILE_ROWS: u32 = TM * WY;
-const TILE_COLUMNS: u32 = 4 * TV * WX;
-
-fn tile_clear(c: ptr<function, array<vec4f, TILE_BLOCK>>) {
-  // @unroll
-  for (var i = 0u; i < TM * TV; i++) {
-    (*c)[i] = vec4f();
-  }
-}
-
+// @use tile_shape
 fn tile_product(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                 depth: u32) {
   var l = lhs_at;

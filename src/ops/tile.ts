@@ -77,3 +77,11 @@ export function launchProduct(
     tuning,
   });
 }
+
+/** The tile for a product with few rows: as tall as the rows need, so that no multiplication goes to padding. */
+export function tileFor(engine: Engine, rows: number): Tile {
+  const { TM, TV, WX, WY } = tileOf(engine).tuning;
+  let height = TM;
+  while (height > 4 && height / 2 >= rows) height /= 2;
+  return tile(height, TV, WX, height < TM ? 1 : WY);
+}

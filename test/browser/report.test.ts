@@ -10,8 +10,9 @@ let chromium: Chromium;
 let script: string;
 beforeAll(async () => {
   if (!here) return;
-  const options = { entryPoints: ['src/cli/report/page.ts'], bundle: true, format: 'iife', write: false } as const;
-  script = (await build(options)).outputFiles[0].text;
+  const page = ['src/cli/report/page.ts'];
+  const { outputFiles } = await build({ entryPoints: page, bundle: true, format: 'iife', write: false });
+  script = outputFiles[0].text;
   chromium = await launchChromium();
 }, 180_000);
 afterAll(() => chromium?.close());

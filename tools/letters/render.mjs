@@ -115,7 +115,10 @@ const FAMILIES = [
 
 /** A fraction in [0, 1) that depends on the words alone. */
 function fraction(...words) {
-  return createHash('sha256').update([SEED, ...words].join('/')).digest().readUInt32BE(0) / 2 ** 32;
+  const digest = createHash('sha256')
+    .update([SEED, ...words].join('/'))
+    .digest();
+  return digest.readUInt32BE(0) / 2 ** 32;
 }
 
 /** A small random number generator (mulberry32) started from words: each image has a stream of its own. */
@@ -147,7 +150,8 @@ function outlines(file) {
   });
   const missing = LETTERS.filter((_, i) => !letters[i].usable);
   if (missing.length > 0) return { reason: `no usable outline for ${missing.join('')}` };
-  if (new Set(letters.map((letter) => letter.data)).size < LETTERS.length) return { reason: 'letters share an outline' };
+  const different = new Set(letters.map((letter) => letter.data)).size;
+  if (different < LETTERS.length) return { reason: 'letters share an outline' };
   return { letters };
 }
 
@@ -279,7 +283,7 @@ for (const { id, split, letters } of typefaces) {
 function idx(dimensions, data) {
   const header = Buffer.alloc(4 + 4 * dimensions.length);
   header.writeUInt32BE(0x0800 + dimensions.length, 0);
-  dimensions.forEach((n, i) => header.writeUInt32BE(n, 4 + 4 * i));
+  for (const [i, n] of dimensions.entries()) header.writeUInt32BE(n, 4 + 4 * i);
   const file = gzipSync(Buffer.concat([header, ...data]), { level: 9, memLevel: 9 });
   file[9] = 255; // The system that packed it: 'unknown', so that the file does not tell one from another.
   return file;
@@ -358,7 +362,7 @@ if (options.sheets) {
         pen.fillText(`${id} ${style}`, 4, row * (SIZE + 1) + 18, labelWidth - 8);
         images[split][first + row].forEach((image, column) => {
           const picture = pen.createImageData(SIZE, SIZE);
-          image.forEach((v, k) => picture.data.set([v, v, v, 255], 4 * k));
+          for (let k = 0; k < image.length; k++) picture.data.set([image[k], image[k], image[k], 255], 4 * k);
           pen.putImageData(picture, labelWidth + column * (SIZE + 1), row * (SIZE + 1));
         });
       });

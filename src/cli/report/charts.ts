@@ -4,7 +4,7 @@ import type { Accuracy, LossPoint } from './data.ts';
 
 const MOST_POINTS = 3000; // more than a screen has columns
 
-const percent = (share: number) => `${(share * 100).toFixed(1)}%`;
+const percent = (share: number) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)}%` : 'none');
 
 /** One bar for each way to see the test images. */
 export function drawAccuracy(accuracy: Accuracy, width: number): Element {

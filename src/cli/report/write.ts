@@ -55,10 +55,10 @@ ${parameters.map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escap
 function tiles({ accuracy, loss, speed }: ReportData): string {
   const last = loss.findLast((point) => Number.isFinite(point.loss));
   const points = (accuracy.trained - accuracy.raw) * 100;
-  const gain = `${points < 0 ? '' : '+'}${points.toFixed(1)} points over raw pixels`;
+  const gain = Number.isFinite(points) ? `${points < 0 ? '' : '+'}${points.toFixed(1)}` : 'none';
   const list: [string, string, boolean?][] = [
     [percent(accuracy.trained), 'k-NN accuracy'],
-    [gain.split(' ')[0], gain.slice(gain.indexOf(' ') + 1), points > 0],
+    [gain, 'points over raw pixels', points > 0],
     [last ? last.loss.toPrecision(4) : 'none', 'last loss'],
     [whole(speed.imagesPerSecond), 'images a second'],
     [duration(speed.seconds), 'in all'],

@@ -1,0 +1,95 @@
+// out[n, co, Y, X] = sum_{c, ty, tx} w[tap(ty, tx), c, co] * src[n, c, step y + base_y + turn ty, step x + base_x + turn tx]
+// A product whose right operand is gathered from the image: rows are output channels, columns are positions (n, y, x),
+// and (Y, X) = (spread y + shift_y, spread x + shift_x). Forward: step = stride, turn = 1, spread = 1. Gradient of the
+// input: the same sum with turn = -1, once for each phase of the stride (spread = stride), so that no tap is wasted.
+// @use grid tile_shape
+struct Params {
+  first_group: u32, end_group: u32,
+  channels: u32, height: u32, width: u32, // of src
+  out_channels: u32, out_height: u32, out_width: u32,
+  rows: u32, columns: u32, positions: u32, strips: u32, // grid of (y, x); positions = images * rows * columns
+  taps_y: u32, taps_x: u32, first_tap: u32, tap_step_y: u32, tap_step_x: u32, weight_stride4: u32,
+  step: i32, base_y: i32, base_x: i32, turn: i32,
+  spread: u32, shift_y: u32, shift_x: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // w: [taps, channels, 4 weight_stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<f32>; // src: [images, channels, height, width]
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_id) local: vec3u) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
+  let column = (group % p.strips) * TILE_COLUMNS + 4u * local.x;
+  let area = p.rows * p.columns;
+  let plane = p.height * p.width;
+  var image: array<vec4u, TV>;
+  var y: array<vec4i, TV>;
+  var x: array<vec4i, TV>;
+  // @unroll
+  for (var v = 0u; v < TV; v++) {
+    let position = min(vec4u(column + v * 4u * WX) + vec4u(0u, 1u, 2u, 3u), vec4u(p.positions - 1u));
+    image[v] = position / area;
+    let inside = position - image[v] * area;
+    let line = inside / p.columns;
+    y[v] = vec4i(line) * p.step + p.base_y;
+    x[v] = vec4i(inside - line * p.columns) * p.step + p.base_x;
+  }
+  var c: array<vec4f, TILE_BLOCK>;
+  tile_clear(&c);
+  for (var ty = 0u; ty < p.taps_y; ty++) {
+    for (var tx = 0u; tx < p.taps_x; tx++) {
+      var at: array<vec4u, TV>;
+      var inside: array<vec4f, TV>;
+      // @unroll
+      for (var v = 0u; v < TV; v++) {
+        let sy = y[v] + vec4i(p.turn * i32(ty));
+        let sx = x[v] + vec4i(p.turn * i32(tx));
+        // As unsigned, a negative coordinate is past every edge.
+        let ok = (vec4u(sy) < vec4u(p.height)) & (vec4u(sx) < vec4u(p.width));
+        inside[v] = select(vec4f(), vec4f(1.0), ok);
+        at[v] = select(vec4u(), image[v] * (p.channels * plane) + vec4u(sy) * p.width + vec4u(sx), ok);
+      }
+      var w = (p.first_tap + ty * p.tap_step_y + tx * p.tap_step_x) * p.channels * p.weight_stride4 + row / 4u;
+      for (var channel = 0u; channel < p.channels; channel++) {
+        var a: array<vec4f, TM4>;
+        // @unroll
+        for (var i = 0u; i < TM4; i++) {
+          a[i] = lhs[w + i];
+        }
+        // @unroll
+        for (var v = 0u; v < TV; v++) {
+          let b = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];
+          // @unroll
+          for (var m = 0u; m < TM; m++) {
+            c[m * TV + v] = fma(vec4f(a[m / 4u][m % 4u]), b, c[m * TV + v]);
+          }
+          at[v] += vec4u(plane);
+        }
+        w += p.weight_stride4;
+      }
+    }
+  }
+  let out_plane = p.out_height * p.out_width;
+  // @unroll
+  for (var v = 0u; v < TV; v++) {
+    let position = vec4u(column + v * 4u * WX) + vec4u(0u, 1u, 2u, 3u);
+    let n = position / area;
+    let rest = position - n * area;
+    let line = rest / p.columns;
+    let to = n * (p.out_channels * out_plane) + (line * p.spread + p.shift_y) * p.out_width
+      + (rest - line * p.columns) * p.spread + p.shift_x;
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      if (row + m < p.out_channels) {
+        // @unroll
+        for (var q = 0u; q < 4; q++) {
+          if (position[q] < p.positions) { out[to[q] + (row + m) * out_plane] = c[m * TV + v][q]; }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+// y[n, Y, X] = mean (MAXIMUM 0) or maximum (MAXIMUM 1) of the size x size window of x at (size Y, size X)
+// @use grid
+const WG: u32 = 64;
+const MAXIMUM: u32 = 0; // @tune 0 1
+
+struct Params { first_group: u32, end_group: u32, planes: u32, height: u32, width: u32, rows: u32, columns: u32, size: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [planes, height, width]
+@group(0) @binding(2) var<storage, read_write> y: array<f32>; // [planes, rows, columns]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.planes * p.rows * p.columns) { return; }
+  let plane = i / (p.rows * p.columns);
+  let rest = i % (p.rows * p.columns);
+  let start = (plane * p.height + rest / p.columns * p.size) * p.width + rest % p.columns * p.size;
+  var top = x[start];
+  var sum = 0.0;
+  for (var wy = 0u; wy < p.size; wy++) {
+    for (var wx = 0u; wx < p.size; wx++) {
+      let value = x[start + wy * p.width + wx];
+      sum += value;
+      top = max(top, value);
+    }
+  }
+  y[i] = select(sum / f32(p.size * p.size), top, MAXIMUM == 1u);
+}

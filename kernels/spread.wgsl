@@ -1,0 +1,19 @@
+// out[o, r, i] = scale * x[o, i]: the gradient of a sum
+// @use grid
+const WG: u32 = 64;
+
+struct Params { first_group: u32, end_group: u32, outer: u32, reduced: u32, inner: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.outer * p.inner) { return; }
+  let value = x[i] * p.scale;
+  let start = i / p.inner * p.reduced * p.inner + i % p.inner;
+  for (var r = 0u; r < p.reduced; r++) { out[start + r * p.inner] = value; }
+}

@@ -1,0 +1,214 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import {
+  batch_norm_apply,
+  batch_norm_channels,
+  batch_norm_grad,
+  batch_norm_grad_sums,
+  batch_norm_moments,
+} from '../gpu/kernels.generated.ts';
+import { launchSum } from './reduce.ts';
+
+/** What a batch-norm layer owns: all of shape [C]. The running ones are updated in place while training. */
+export interface BatchNormState {
+  /** Scale, often called gamma. */
+  readonly weight: Tensor;
+  /** Shift, often called beta. */
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  /** Unbiased, as PyTorch keeps it; the batch itself is normalised by the biased variance. */
+  readonly runningVariance: Tensor;
+}
+
+export interface BatchNormOptions {
+  /** Use the batch's moments and update the running ones (true, default), or use the running ones (false). */
+  training?: boolean;
+  /** Share of the batch in the running moments. Default 0.1. */
+  momentum?: number;
+  /** Added to the variance. Default 1e-5. */
+  epsilon?: number;
+  /** max(y, 0) in the same pass. Default false. */
+  relu?: boolean;
+}
+
+interface Layout {
+  readonly images: number;
+  readonly channels: number;
+  readonly pixels: number;
+  readonly width: number;
+  readonly slices: number;
+  readonly imagesPerSlice: number;
+  readonly strips: number;
+}
+
+const GROUPS_WANTED = 256;
+
+function layoutOf(x: Tensor): Layout {
+  const [images, channels, ...rest] = x.shape;
+  const pixels = rest.reduce((a, b) => a * b, 1);
+  const width = channels * pixels;
+  const strips = Math.ceil(width / 64);
+  const imagesPerSlice = Math.ceil(images / Math.min(images, Math.ceil(GROUPS_WANTED / strips)));
+  return { images, channels, pixels, width, slices: Math.ceil(images / imagesPerSlice), imagesPerSlice, strips };
+}
+
+/**
+ * Batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167) over all but the channel dimension.
+ * @param x [N, C] or [N, C, H, W]
+ * @returns x's shape; gradients flow to x, weight and bias
+ */
+export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormOptions): Tensor {
+  const op = 'batchNorm';
+  const { weight, bias, runningMean, runningVariance } = state;
+  const engine = check.engineOf(op, { x, weight, bias, runningMean, runningVariance });
+  if (x.shape.length !== 2 && x.shape.length !== 4)
+    check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C] or [N, C, H, W].`);
+  const layout = layoutOf(x);
+  for (const [name, tensor] of Object.entries({ weight, bias, runningMean, runningVariance }))
+    if (tensor.size !== layout.channels)
+      check.fail(op, `${name} has ${tensor.size} numbers, expected ${layout.channels}, one for each channel of x.`);
+  const { training, momentum, epsilon, relu } = check.options(op, options, {
+    training: true,
+    momentum: 0.1,
+    epsilon: 1e-5,
+    relu: false,
+  });
+  check.positive(op, 'epsilon', epsilon);
+  check.finite(op, 'momentum', momentum);
+  if (training && layout.images * layout.pixels < 2) check.fail(op, 'x has 1 value a channel, expected at least 2 to take a variance.');
+
+  const mean = engine.empty([layout.channels], op);
+  const inverseStd = engine.empty([layout.channels], op);
+  if (training) batchMoments(engine, op, layout, x, mean, inverseStd, state, epsilon, momentum);
+  else runningMoments(engine, layout, mean, inverseStd, state, epsilon);
+
+  const y = engine.empty(x.shape, op);
+  engine.run(batch_norm_apply, {
+    params: paramsOf(layout, 0),
+    buffers: { x, mean, inverse_std: inverseStd, weight, bias, y },
+    groups: layout.slices * layout.strips,
+    work: 2 * x.size,
+    tuning: { RELU: relu ? 1 : 0 },
+  });
+  const result = engine.record(op, [x, weight, bias], y, {
+    saved: [x, weight, bias, mean, inverseStd],
+    backward: (dy, saved) => gradients(engine, op, layout, dy, saved, training, relu),
+  });
+  mean.dispose();
+  inverseStd.dispose();
+  return result;
+}
+
+function paramsOf(layout: Layout, batchShare: number): Record<string, number> {
+  const { images, width, pixels, imagesPerSlice, strips } = layout;
+  return { images, width, pixels, images_per_slice: imagesPerSlice, strips, batch_share: batchShare };
+}
+
+function batchMoments(
+  engine: Engine,
+  op: string,
+  layout: Layout,
+  x: Tensor,
+  mean: Tensor,
+  inverseStd: Tensor,
+  { runningMean, runningVariance }: BatchNormState,
+  epsilon: number,
+  momentum: number,
+): void {
+  const { images, width, channels, pixels, slices, imagesPerSlice, strips } = layout;
+  const means = engine.scratch(slices * width, op);
+  const spreads = engine.scratch(slices * width, op);
+  engine.run(batch_norm_moments, {
+    params: { images, width, images_per_slice: imagesPerSlice, strips },
+    buffers: { x, means, spreads },
+    groups: slices * strips,
+    work: 3 * images * width,
+  });
+  const lanes = slices * pixels >= 64 ? 64 : 1;
+  engine.run(batch_norm_channels, {
+    params: { channels, pixels, slices, images, images_per_slice: imagesPerSlice, epsilon, momentum },
+    buffers: {
+      means,
+      spreads,
+      mean,
+      inverse_std: inverseStd,
+      running_mean: runningMean,
+      running_variance: runningVariance,
+    },
+    groups: Math.ceil((channels * lanes) / 64),
+    work: 4 * slices * width,
+    tuning: { LANES: lanes },
+  });
+  means.release();
+  spreads.release();
+}
+
+/** The running moments in the batch's place: merging one image's moments (count 1) leaves them as they are. */
+function runningMoments(
+  engine: Engine,
+  { channels }: Layout,
+  mean: Tensor,
+  inverseStd: Tensor,
+  { runningMean, runningVariance }: BatchNormState,
+  epsilon: number,
+): void {
+  const unused = [engine.scratch(channels, 'batchNorm'), engine.scratch(channels, 'batchNorm')];
+  engine.run(batch_norm_channels, {
+    params: { channels, pixels: 1, slices: 1, images: 1, images_per_slice: 1, epsilon, momentum: 0 },
+    buffers: {
+      means: runningMean,
+      spreads: runningVariance,
+      mean,
+      inverse_std: inverseStd,
+      running_mean: unused[0],
+      running_variance: unused[1],
+    },
+    groups: Math.ceil(channels / 64),
+    work: channels,
+    tuning: { LANES: 1 },
+  });
+  for (const storage of unused) storage.release();
+}
+
+function gradients(
+  engine: Engine,
+  op: string,
+  layout: Layout,
+  dy: Tensor,
+  [x, weight, bias, mean, inverseStd]: readonly Tensor[],
+  training: boolean,
+  relu: boolean,
+): readonly Tensor[] {
+  const { images, channels, pixels, width, slices, strips } = layout;
+  const tuning = { RELU: relu ? 1 : 0 };
+  const shared = { x, dy, mean, inverse_std: inverseStd, weight, bias };
+  const partial = engine.scratch(2 * slices * width, op);
+  engine.run(batch_norm_grad_sums, {
+    params: paramsOf(layout, 0),
+    buffers: { ...shared, sums: partial },
+    groups: slices * strips,
+    work: 4 * images * width,
+    tuning,
+  });
+  const planes = engine.scratch(2 * slices * channels, op);
+  launchSum(engine, partial, planes, { outer: 2 * slices * channels, reduced: pixels, inner: 1 });
+  const sums = engine.scratch(2 * channels, op);
+  launchSum(engine, planes, sums, { outer: 2, reduced: slices, inner: channels });
+  partial.release();
+  planes.release();
+  const dx = engine.empty(x.shape, op);
+  engine.run(batch_norm_grad, {
+    params: paramsOf(layout, training ? 1 / (images * pixels) : 0),
+    buffers: { ...shared, dx, sums },
+    groups: slices * strips,
+    work: 4 * images * width,
+    tuning,
+  });
+  const dbias = engine.empty(bias.shape, op);
+  const dweight = engine.empty(weight.shape, op);
+  launchSum(engine, sums, dbias, { outer: 1, reduced: 1, inner: channels });
+  launchSum(engine, sums, dweight, { outer: 1, reduced: 1, inner: channels, offset: channels });
+  sums.release();
+  return [dx, dweight, dbias];
+}

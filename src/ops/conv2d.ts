@@ -1,0 +1,241 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { conv2d as kernel, conv2d_pack, conv2d_weight_grad } from '../gpu/kernels.generated.ts';
+import { launchSum } from './reduce.ts';
+import { roundUp, type Tile, tileFor } from './tile.ts';
+
+export interface Conv2dOptions {
+  /** Step between output positions, both ways. Default 1. */
+  stride?: number;
+  /** Zeros around the image, on every side. Default 0. */
+  padding?: number;
+}
+
+interface Sizes {
+  readonly images: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly outChannels: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+/**
+ * 2-D convolution (cross-correlation, as the field says it).
+ * @param x [N, C, H, W]
+ * @param weight [O, C, KH, KW]
+ * @returns [N, O, (H + 2 padding - KH) / stride + 1, (W + 2 padding - KW) / stride + 1], rounded down
+ */
+export function conv2d(x: Tensor, weight: Tensor, options?: Conv2dOptions): Tensor {
+  const op = 'conv2d';
+  const engine = check.engineOf(op, { x, weight });
+  const sizes = measure(op, x, weight, options);
+  const outShape = [sizes.images, sizes.outChannels, sizes.outHeight, sizes.outWidth];
+  check.bindable(op, engine, outShape, 'use a smaller batch');
+  const y = engine.empty(outShape, op);
+  correlate(engine, op, sizes, weight, x, y);
+  return engine.record(op, [x, weight], y, {
+    saved: [x, weight],
+    backward: (dy, [savedX, savedWeight]) => [
+      x.requiresGrad ? inputGradient(engine, op, sizes, savedWeight, dy) : null,
+      weight.requiresGrad ? weightGradient(engine, op, sizes, savedX, dy, weight.shape) : null,
+    ],
+  });
+}
+
+function measure(op: string, x: Tensor, weight: Tensor, options: Conv2dOptions | undefined): Sizes {
+  if (x.shape.length !== 4) check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C, H, W].`);
+  if (weight.shape.length !== 4) check.fail(op, `weight is [${weight.shape.join(', ')}], expected [O, C, KH, KW].`);
+  const { stride, padding } = check.options(op, options, { stride: 1, padding: 0 });
+  check.integer(op, 'stride', stride, 1, 1024);
+  check.integer(op, 'padding', padding, 0, 1024);
+  const [images, channels, height, width] = x.shape;
+  const [outChannels, wanted, kernelHeight, kernelWidth] = weight.shape;
+  if (wanted !== channels)
+    check.fail(op, `weight has ${wanted} channels, expected ${channels} to match x [${x.shape.join(', ')}].`);
+  const outHeight = Math.floor((height + 2 * padding - kernelHeight) / stride) + 1;
+  const outWidth = Math.floor((width + 2 * padding - kernelWidth) / stride) + 1;
+  if (outHeight < 1 || outWidth < 1)
+    check.fail(
+      op,
+      `weight is ${kernelHeight} x ${kernelWidth}, expected at most ${height + 2 * padding} x ${width + 2 * padding} (x with its padding).`,
+    );
+  return {
+    images,
+    channels,
+    height,
+    width,
+    outChannels,
+    kernelHeight,
+    kernelWidth,
+    outHeight,
+    outWidth,
+    stride,
+    padding,
+  };
+}
+
+/** The weights as product tiles read them: [taps, inner, outer padded]. */
+function pack(engine: Engine, op: string, s: Sizes, weight: Tensor, swapped: boolean, tile: Tile) {
+  const outer = swapped ? s.channels : s.outChannels;
+  const inner = swapped ? s.outChannels : s.channels;
+  const taps = s.kernelHeight * s.kernelWidth;
+  const stride = roundUp(outer, tile.rows);
+  const storage: Storage = engine.scratch(taps * inner * stride, op);
+  engine.run(conv2d_pack, {
+    params: { out_channels: s.outChannels, channels: s.channels, taps, stride, swapped: swapped ? 1 : 0 },
+    buffers: { w: weight, out: storage },
+    groups: taps * inner,
+    work: taps * inner * stride,
+  });
+  return { storage, stride };
+}
+
+function correlate(engine: Engine, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
+  const tile = tileFor(engine, s.outChannels);
+  const packed = pack(engine, op, s, weight, false, tile);
+  const positions = s.images * s.outHeight * s.outWidth;
+  const strips = Math.ceil(positions / tile.columns);
+  engine.run(kernel, {
+    params: {
+      channels: s.channels,
+      height: s.height,
+      width: s.width,
+      out_channels: s.outChannels,
+      out_height: s.outHeight,
+      out_width: s.outWidth,
+      rows: s.outHeight,
+      columns: s.outWidth,
+      positions,
+      strips,
+      taps_y: s.kernelHeight,
+      taps_x: s.kernelWidth,
+      first_tap: 0,
+      tap_step_y: s.kernelWidth,
+      tap_step_x: 1,
+      weight_stride4: packed.stride / 4,
+      step: s.stride,
+      base_y: -s.padding,
+      base_x: -s.padding,
+      turn: 1,
+      spread: 1,
+      shift_y: 0,
+      shift_x: 0,
+    },
+    buffers: { lhs: packed.storage, rhs: x, out: y },
+    groups: Math.ceil(s.outChannels / tile.rows) * strips,
+    work: positions * s.outChannels * s.channels * s.kernelHeight * s.kernelWidth,
+    tuning: tile.tuning,
+  });
+  packed.storage.release();
+}
+
+/**
+ * dx: pixels whose coordinates leave the same remainder by the stride (a phase) meet the same taps, every stride-th one,
+ * so each phase is a correlation of stride 1 with its own taps and no multiplication by an inserted zero.
+ */
+function inputGradient(engine: Engine, op: string, s: Sizes, weight: Tensor, dy: Tensor): Tensor {
+  const dx = engine.empty([s.images, s.channels, s.height, s.width], op);
+  const tile = tileFor(engine, s.channels);
+  const packed = pack(engine, op, s, weight, true, tile);
+  for (let phaseY = 0; phaseY < Math.min(s.stride, s.height); phaseY++) {
+    for (let phaseX = 0; phaseX < Math.min(s.stride, s.width); phaseX++) {
+      const firstY = (phaseY + s.padding) % s.stride;
+      const firstX = (phaseX + s.padding) % s.stride;
+      const rows = Math.ceil((s.height - phaseY) / s.stride);
+      const columns = Math.ceil((s.width - phaseX) / s.stride);
+      const positions = s.images * rows * columns;
+      const strips = Math.ceil(positions / tile.columns);
+      const tapsY = Math.max(0, Math.ceil((s.kernelHeight - firstY) / s.stride));
+      const tapsX = Math.max(0, Math.ceil((s.kernelWidth - firstX) / s.stride));
+      engine.run(kernel, {
+        params: {
+          channels: s.outChannels,
+          height: s.outHeight,
+          width: s.outWidth,
+          out_channels: s.channels,
+          out_height: s.height,
+          out_width: s.width,
+          rows,
+          columns,
+          positions,
+          strips,
+          taps_y: tapsY,
+          taps_x: tapsX,
+          first_tap: firstY * s.kernelWidth + firstX,
+          tap_step_y: s.stride * s.kernelWidth,
+          tap_step_x: s.stride,
+          weight_stride4: packed.stride / 4,
+          step: 1,
+          base_y: (phaseY + s.padding - firstY) / s.stride,
+          base_x: (phaseX + s.padding - firstX) / s.stride,
+          turn: -1,
+          spread: s.stride,
+          shift_y: phaseY,
+          shift_x: phaseX,
+        },
+        buffers: { lhs: packed.storage, rhs: dy, out: dx },
+        groups: Math.ceil(s.channels / tile.rows) * strips,
+        work: positions * s.outChannels * s.channels * Math.max(1, tapsY * tapsX),
+        tuning: tile.tuning,
+      });
+    }
+  }
+  packed.storage.release();
+  return dx;
+}
+
+const GROUPS_WANTED = 64; // enough for the software adapters' threads and a small GPU alike
+
+function weightGradient(
+  engine: Engine,
+  op: string,
+  s: Sizes,
+  x: Tensor,
+  dy: Tensor,
+  shape: readonly number[],
+): Tensor {
+  const dw = engine.empty(shape, op);
+  const outputs = s.channels * s.kernelHeight * s.kernelWidth;
+  const tile = tileFor(engine, s.outChannels);
+  const rowGroups = Math.ceil(s.outChannels / tile.rows);
+  const strips = Math.ceil(outputs / tile.columns);
+  const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));
+  const imagesPerSlice = Math.ceil(s.images / Math.min(s.images, wanted));
+  const slices = Math.ceil(s.images / imagesPerSlice);
+  const partial = slices > 1 ? engine.scratch(slices * s.outChannels * outputs, op) : dw;
+  engine.run(conv2d_weight_grad, {
+    params: {
+      channels: s.channels,
+      height: s.height,
+      width: s.width,
+      out_channels: s.outChannels,
+      rows: s.outHeight,
+      columns: s.outWidth,
+      kernel_height: s.kernelHeight,
+      kernel_width: s.kernelWidth,
+      step: s.stride,
+      pad: s.padding,
+      images: s.images,
+      images_per_slice: imagesPerSlice,
+      row_groups: rowGroups,
+      strips,
+    },
+    buffers: { lhs: dy, rhs: x, partial },
+    groups: slices * rowGroups * strips,
+    work: s.images * s.outHeight * s.outWidth * s.outChannels * outputs,
+    tuning: tile.tuning,
+  });
+  if (partial !== dw) {
+    launchSum(engine, partial, dw, { outer: 1, reduced: slices, inner: s.outChannels * outputs });
+    (partial as Storage).release();
+  }
+  return dw;
+}
