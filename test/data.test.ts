@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readCifar10 } from '../src/data/cifar.ts';
 import { type ImageSet, permutation, subset } from '../src/data/dataset.ts';
 import { readIdx } from '../src/data/idx.ts';
-import { createRandom, naturalLog } from '../src/data/random.ts';
+import { createRandom, naturalLog } from '../src/core/random.ts';
 
 const set: ImageSet = {
   name: 'four',

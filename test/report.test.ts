@@ -4,7 +4,7 @@ import type { ReportData } from '../src/cli/report/data.ts';
 import { projectEmbeddings } from '../src/cli/report/project.ts';
 import { makeThumbnails } from '../src/cli/report/thumbnails.ts';
 import { renderReport } from '../src/cli/report/write.ts';
-import { createRandom } from '../src/data/random.ts';
+import { createRandom } from '../src/core/random.ts';
 
 const data: ReportData = {
   title: 'SimCLR on letters',

@@ -166,3 +166,18 @@ export function bindable(op: string, engine: Engine, resultShape: readonly numbe
         `${instead ? `; ${instead}` : ''}.`,
     );
 }
+
+/** Refuses an input that has to be bound in one piece and cannot be. */
+export function bindableInput(op: string, engine: Engine, name: string, tensor: Tensor): void {
+  const bytes = 4 * tensor.size;
+  const limit = engine.info.limits.maxStorageBufferBindingSize;
+  if (bytes > limit)
+    fail(op, `${name} [${tensor.shape.join(', ')}] has ${formatBytes(bytes)}, this adapter binds at most ${formatBytes(limit)}.`);
+}
+
+/** Refuses a result with more elements than kernels can count. */
+export function elements(op: string, resultShape: readonly number[]): void {
+  const count = resultShape.reduce((a, b) => a * b, 1);
+  if (count > MAX_ELEMENTS)
+    fail(op, `result [${resultShape.join(', ')}] has ${count} elements, expected at most ${MAX_ELEMENTS}.`);
+}

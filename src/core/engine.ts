@@ -1,11 +1,12 @@
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
 import { type Device, type DeviceInfo, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { accumulate, fill } from '../gpu/kernels.generated.ts';
+import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import * as check from './check.ts';
 import { Inspector } from './inspect.ts';
 import { Plan, type PlanInputs } from './plan.ts';
+import { part, ranges } from './ranges.ts';
 import { type Backward, TapeNode } from './tape.ts';
 import { type DataType, Tensor } from './tensor.ts';
 
@@ -314,17 +315,37 @@ export class Engine {
 
   /** @internal Fills with a bit pattern: a NaN or a u32 would not survive the way through a float. */
   fillBits(out: Storage, count: number, bits: number): void {
-    this.run(fill, { params: { count, bits }, buffers: { out }, groups: Math.ceil(count / 256), work: count });
+    for (const range of ranges(this, count)) {
+      const buffers = { out: part(out, range) };
+      this.run(fill, { params: { count: range.count, bits }, buffers, groups: Math.ceil(range.count / 256), work: range.count });
+    }
   }
 
   /** @internal total += more */
   accumulate(total: Tensor, more: Tensor): void {
-    this.run(accumulate, {
-      params: { count: total.size },
-      buffers: { total, more },
-      groups: Math.ceil(total.size / 256),
-      work: 2 * total.size,
+    for (const range of ranges(this, total.size))
+      this.run(accumulate, {
+        params: { count: range.count },
+        buffers: { total: part(total, range), more: part(more, range) },
+        groups: Math.ceil(range.count / 256),
+        work: 2 * range.count,
+      });
+  }
+
+  /** @internal into[offset + i] = part[i], counted in floats. */
+  copyInto(into: Tensor, part: Tensor, offset: number): void {
+    this.run(place, {
+      params: { count: part.size, offset },
+      buffers: { x: part, out: into },
+      groups: Math.ceil(part.size / 256),
+      work: part.size,
     });
+  }
+
+  /** @internal Overwrites a tensor's numbers from the CPU. */
+  write(tensor: Tensor, values: Float32Array<ArrayBuffer>): void {
+    this.flush(); // a write overtakes recorded work, which may still read the old numbers
+    this.device.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, values);
   }
 
   /** @internal Another tensor on the same numbers. */

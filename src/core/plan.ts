@@ -63,7 +63,8 @@ export class Plan {
         bindByName(kernel, buffers, limit);
         const storages = kernel.buffers.map(({ name }) => buffers[name]);
         // Held for as long as the plan lives: a released buffer would be handed to somebody else between two runs.
-        for (const storage of storages) if (!this.scratch.has(storage)) this.scratch.add(storage.retain());
+        for (const storage of storages.map((part) => part.whole ?? part))
+          if (!this.scratch.has(storage)) this.scratch.add(storage.retain());
         staged.push({ values: { ...params, first_group: 0, end_group: groups }, pipeline });
         this.steps.push({ pipeline, storages, groups, slot: this.steps.length });
       },
@@ -168,9 +169,12 @@ export class Plan {
             resource: { buffer: this.params, offset: 0, size: pipeline.kernel.params.bytes },
           },
           ...pipeline.kernel.buffers.map(({ binding }, i) => {
-            const name = this.named.get(storages[i]);
-            const range = name === undefined ? storages[i] : (ranges.get(name) as Binding);
-            return { binding, resource: { buffer: range.buffer, offset: range.offset, size: range.bytes } };
+            const { whole, offset, bytes, buffer } = storages[i];
+            const name = this.named.get(whole ?? storages[i]);
+            const range = name === undefined ? { buffer, offset, bytes } : (ranges.get(name) as Binding);
+            // A part of a tensor too large to bind at once is at its place in the caller's range, too.
+            const part = whole && name !== undefined ? { offset: range.offset + offset - whole.offset, bytes } : range;
+            return { binding, resource: { buffer: range.buffer, offset: part.offset, size: part.bytes } };
           }),
         ],
       }),

@@ -24,28 +24,48 @@ export class Storage {
   /** Bytes bound: a multiple of 4, at most the buffer's size. */
   readonly bytes: number;
   readonly slot: Slot | null;
+  /** What this is a range of; it lives and dies with that. */
+  readonly whole: Storage | null;
   private readonly pool: BufferPool;
 
-  constructor(pool: BufferPool, slot: Slot | null, buffer: GPUBuffer, offset: number, bytes: number) {
+  constructor(
+    pool: BufferPool,
+    slot: Slot | null,
+    buffer: GPUBuffer,
+    offset: number,
+    bytes: number,
+    whole: Storage | null = null,
+  ) {
     this.pool = pool;
     this.slot = slot;
     this.buffer = buffer;
     this.offset = offset;
     this.bytes = bytes;
+    this.whole = whole;
   }
 
   get alive(): boolean {
-    return this.references > 0;
+    return (this.whole ?? this).references > 0;
+  }
+
+  /** The part of it to bind: `offset` bytes from its start, a multiple of 256. */
+  range(offset: number, bytes: number): Storage {
+    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.whole ?? this);
   }
 
   retain(): this {
+    if (this.whole) {
+      this.whole.retain();
+      return this;
+    }
     if (!this.alive) throw new GramianError('storage: retained after its release, expected a live one.');
     this.references++;
     return this;
   }
 
   release(): void {
-    if (this.references > 0 && --this.references === 0 && this.slot) this.pool.giveBack(this);
+    if (this.whole) this.whole.release();
+    else if (this.references > 0 && --this.references === 0 && this.slot) this.pool.giveBack(this);
   }
 }
 

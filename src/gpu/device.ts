@@ -119,6 +119,11 @@ export class Device {
     }
   }
 
+  /** For tests: behaves like an adapter that binds no more than this at a time. */
+  limitBindings(bytes: number): void {
+    (this.info.limits as { maxStorageBufferBindingSize: number }).maxStorageBufferBindingSize = bytes;
+  }
+
   /** Runs `fn` with its launches handed to `instead` rather than to the GPU. */
   withoutLaunching<T>(instead: (kernel: KernelSource, options: LaunchOptions) => void, fn: () => T): T {
     const before = this.instead;

@@ -5,12 +5,15 @@ import {
   loss_scale,
   nt_xent_panel,
   nt_xent_rows,
+  nt_xent_rows_running,
   nt_xent_sums,
   nt_xent_sums_cached,
   nt_xent_weights_cached,
+  temperature_grad,
   triangle_product,
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from './reduce.ts';
+import { launchRowPass } from './rowPass.ts';
 import { launchProduct, tileOf } from './tile.ts';
 import { makeUnits, type Units, unitsBackward } from './units.ts';
 
@@ -25,6 +28,8 @@ interface Sweep {
   readonly miss: Storage;
   /** e_ij over the triangle, where it is kept. */
   readonly cache: Storage | null;
+  /** d loss_i / d log(1 / temperature), from the running-maximum sweep alone. */
+  readonly slopes: Storage | null;
   readonly edge: number;
 }
 
@@ -44,14 +49,16 @@ export function pairContrast(
 ): Tensor {
   const { engine } = z0;
   const wanted = engine.needsGrad(z0, z1, temperature);
-  const sweep = forward(engine, op, z0, z1, temperature, shifted, wanted);
+  const sweep = shifted
+    ? shiftedForward(engine, op, z0, z1, temperature, wanted)
+    : runningForward(engine, op, z0, z1, temperature);
   const n = sweep.units.count;
   const loss = engine.empty([], op);
   launchSum(engine, sweep.losses, loss, { outer: 1, reduced: n, inner: 1, scale: factor / n });
   sweep.losses.release();
   const release = (): void => {
     sweep.units.release();
-    for (const storage of [sweep.log2Z, sweep.miss, sweep.cache]) storage?.release();
+    for (const storage of [sweep.log2Z, sweep.miss, sweep.cache, sweep.slopes]) storage?.release();
   };
   if (!wanted) {
     release();
@@ -72,24 +79,81 @@ export function pairContrast(
       const [dz0, dz1] = unitsBackward(engine, op, sweep.units, [z0.shape[0], z1.shape[0]], gradient, scale);
       gradient.release();
       scale.release();
-      return [dz0, dz1, null];
+      const { slopes } = sweep;
+      const live = slopes && temperature.requiresGrad;
+      return [dz0, dz1, live ? temperatureGradient(engine, op, slopes, n, factor, dy, tau) : null];
     },
   });
 }
 
-function forward(
+function temperatureGradient(
+  engine: Engine,
+  op: string,
+  slopes: Storage,
+  n: number,
+  factor: number,
+  dy: Tensor,
+  temperature: Tensor,
+): Tensor {
+  const slope = engine.scratch(1, op);
+  launchSum(engine, slopes, slope, { outer: 1, reduced: n, inner: 1 });
+  const out = engine.empty(temperature.shape, op);
+  engine.run(temperature_grad, {
+    params: { factor: -factor / n },
+    buffers: { dy, slope, temperature, out },
+    groups: 1,
+    work: 1,
+  });
+  slope.release();
+  return out;
+}
+
+/** For temperatures whose range one shift cannot cover, or that only the GPU knows: all pairs, a maximum for each row. */
+function runningForward(
   engine: Engine,
   op: string,
   z0: Tensor,
   z1: Tensor,
   temperature: Tensor,
-  shifted: boolean,
+): Sweep & { losses: Storage } {
+  const edge = tileOf(engine).columns;
+  const units = makeUnits(engine, op, { z0, z1 }, edge);
+  const n = units.count;
+  const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
+  const { top, sum, weighted } = launchRowPass(engine, op, columns, columns, units.columns, { skip: 'pair', temperature });
+  const [losses, log2Z, miss] = [0, 1, 2].map(() => engine.scratch(n, op));
+  engine.run(nt_xent_rows_running, {
+    params: { n, row_stride4: units.rowStride / 4 },
+    buffers: {
+      tops: top,
+      sums: sum,
+      weighteds: weighted,
+      units: units.rows,
+      temperature,
+      losses,
+      log2_z: log2Z,
+      miss,
+    },
+    groups: Math.ceil(n / 64),
+    work: n * units.columns,
+  });
+  top.release();
+  weighted.release();
+  return { units, losses, log2Z, miss, cache: null, slopes: sum, edge };
+}
+
+function shiftedForward(
+  engine: Engine,
+  op: string,
+  z0: Tensor,
+  z1: Tensor,
+  temperature: Tensor,
   wanted: boolean,
 ): Sweep & { losses: Storage } {
   const n = z0.shape[0] + z1.shape[0];
   const d = z0.shape[1];
   const { tuning, columns: tileEdge } = tileOf(engine);
-  const cached = wanted && shifted && n <= 8 * d;
+  const cached = wanted && n <= 8 * d;
   // Blocks grow with n, so that one partial sum per row and block stays within n d / 2 floats.
   let edge = tileEdge;
   while (!cached && edge < MAX_EDGE && Math.ceil(n / edge) > d / 2) edge *= 2;
@@ -121,7 +185,7 @@ function forward(
     work: n * (d + blocks),
   });
   partial.release();
-  return { units, losses, log2Z, miss, cache, edge };
+  return { units, losses, log2Z, miss, cache, slopes: null, edge };
 }
 
 /** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */

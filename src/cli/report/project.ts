@@ -1,6 +1,6 @@
 import { UMAP } from 'umap-js';
 import { permutation } from '../../data/dataset.ts';
-import { createRandom } from '../../data/random.ts';
+import { createRandom } from '../../core/random.ts';
 import { GramianError } from '../../gpu/errors.ts';
 
 export interface ProjectionOptions {

@@ -1,0 +1,3 @@
+export { heNormal, type Layer, type NamedTensors, sequential, stateless } from './layer.ts';
+export { convolution, flatten, linear, normalization } from './layers.ts';
+export { convEncoder, type EncoderOptions, projectionHead } from './networks.ts';

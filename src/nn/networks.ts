@@ -1,0 +1,46 @@
+import type { Engine } from '../core/engine.ts';
+import type { Random } from '../core/random.ts';
+import { type Layer, sequential } from './layer.ts';
+import { convolution, flatten, linear, normalization } from './layers.ts';
+
+export interface EncoderOptions {
+  /** Channels of the images. */
+  readonly channels: number;
+  /** Height and width of the images. */
+  readonly size: number;
+  /** Channels after the first convolution; each later one doubles them. Default 16. */
+  readonly width?: number;
+  /** Convolutions of stride 2. Default 3. */
+  readonly depth?: number;
+  /** Length of the embedding. Default 128. */
+  readonly features?: number;
+}
+
+/** A small convolutional encoder: stride-2 3x3 convolutions with batch norm and ReLU, then one linear layer. */
+export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): Layer {
+  const { channels, size, width = 16, depth = 3, features = 128 } = options;
+  const layers: Record<string, Layer> = {};
+  let from = channels;
+  let edge = size;
+  for (let i = 0; i < depth; i++) {
+    const to = width * 2 ** i;
+    layers[`conv${i + 1}`] = convolution(engine, random, from, to, { stride: 2 });
+    layers[`norm${i + 1}`] = normalization(engine, to, { relu: true });
+    from = to;
+    edge = Math.ceil(edge / 2);
+  }
+  layers.flatten = flatten();
+  layers.linear = linear(engine, random, from * edge * edge, features);
+  layers.norm = normalization(engine, features, { relu: true });
+  return sequential(layers);
+}
+
+/** SimCLR's projection head: linear, batch norm, ReLU, linear, batch norm. Used for the loss only, then dropped. */
+export function projectionHead(engine: Engine, random: Random, features: number, hidden: number, out: number): Layer {
+  return sequential({
+    linear1: linear(engine, random, features, hidden),
+    norm1: normalization(engine, hidden, { relu: true }),
+    linear2: linear(engine, random, hidden, out),
+    norm2: normalization(engine, out),
+  });
+}

@@ -1,0 +1,73 @@
+import type { Engine } from '../core/engine.ts';
+import { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { pack, transpose } from '../gpu/kernels.generated.ts';
+import { type Operand, roundUp } from './tile.ts';
+
+/** A row-major matrix somewhere in memory: `at` and `stride` count floats. */
+export interface Source {
+  readonly of: Storage | Tensor;
+  readonly rows: number;
+  readonly columns: number;
+  readonly at?: number;
+  readonly stride?: number;
+}
+
+/** What tile products read, and how to let go of it: scratch, or nothing where the source served as it is. */
+export interface Packed extends Operand {
+  release(): void;
+}
+
+function storageOf(of: Storage | Tensor): Storage {
+  return of instanceof Tensor ? of.storage : of;
+}
+
+/** Whether tile products can read it in place: rows begin at multiples of four floats, and the binding ends at one. */
+function aligned({ of, columns, at = 0, stride = columns }: Source): boolean {
+  return at % 4 === 0 && stride % 4 === 0 && storageOf(of).bytes % 16 === 0;
+}
+
+/** The matrix with its rows as they are, each padded with zeros to a multiple of 4; in place if it can be. */
+export function packedRows(engine: Engine, op: string, source: Source): Packed {
+  const { of, rows, columns, at = 0, stride = columns } = source;
+  if (aligned(source)) return { of, at, stride, release: () => {} };
+  const own = copyRows(engine, op, source, rows);
+  return { of: own, at: 0, stride: roundUp(columns, 4), release: () => own.release() };
+}
+
+/** Its copy in scratch memory: [paddedRows, columns rounded up to 4], zeros in the padding. */
+export function copyRows(engine: Engine, op: string, source: Source, paddedRows: number): Storage {
+  const { of, rows, columns, at = 0, stride = columns } = source;
+  const outStride = roundUp(columns, 4);
+  const out = engine.scratch(paddedRows * outStride, op);
+  engine.run(pack, {
+    params: { rows, columns, x_at: at, x_stride: stride, out_rows: paddedRows, out_stride: outStride },
+    buffers: { x: of, out },
+    groups: Math.ceil((paddedRows * outStride) / 256),
+    work: 2 * paddedRows * outStride,
+  });
+  return out;
+}
+
+/** Its transpose in scratch memory: [columns, paddedRows], zeros past the rows. */
+export function packedTranspose(
+  engine: Engine,
+  op: string,
+  source: Source,
+  paddedRows = roundUp(source.rows, 4),
+): Packed {
+  const out = engine.scratch(source.columns * paddedRows, op);
+  launchTranspose(engine, source, out, paddedRows);
+  return { of: out, at: 0, stride: paddedRows, release: () => out.release() };
+}
+
+/** out[k, i] = x[i, k]; zeros for i from the last row to `outColumns`. */
+export function launchTranspose(engine: Engine, source: Source, out: Storage | Tensor, outColumns = source.rows): void {
+  const { of, rows, columns, at = 0, stride = columns } = source;
+  engine.run(transpose, {
+    params: { rows, columns, x_at: at, x_stride: stride, out_columns: outColumns, out_stride: outColumns },
+    buffers: { x: of, out },
+    groups: Math.ceil((Math.ceil(columns / 4) * Math.ceil(outColumns / 4)) / 64),
+    work: 4 * columns * outColumns,
+  });
+}

@@ -1,0 +1,86 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { row_pass, row_pass_distance, row_pass_merge } from '../gpu/kernels.generated.ts';
+import { roundUp, tileOf } from './tile.ts';
+
+/** Pairs (i, j) of a sweep that do not count: none, j = i, or j = i and i's partner i + n/2 (mod n). */
+export type Skip = 'none' | 'self' | 'pair';
+
+export const SKIP: Readonly<Record<Skip, number>> = { none: 0, self: 1, pair: 2 };
+
+/** A k-major operand: [depth, stride] floats, `rows` of them meant; stride is a multiple of 4. */
+export interface Columns {
+  readonly of: Storage;
+  readonly stride: number;
+  readonly rows: number;
+}
+
+/** One number a row each; top is the row's largest logit in powers of two (natural logit / ln 2), -1e30 without any. */
+export interface RowStatistics {
+  readonly top: Storage;
+  /** sum_j 2^(l_ij - top_i): log sum_j exp(natural logit) = ln 2 (top + log2(sum)) */
+  readonly sum: Storage;
+  /** sum_j 2^(l_ij - top_i) (l_ij - top_i), l and top in powers of two */
+  readonly weighted: Storage;
+  release(): void;
+}
+
+/**
+ * Sweeps all pairs of rows of `a` and `b` and keeps, for each row i of `a`, the running maximum and sums of its logits
+ * l_ij = scale s_ij / (temperature ln 2). Nothing of the matrix is stored: memory is 3 floats a row and slice of columns.
+ */
+export function launchRowPass(
+  engine: Engine,
+  op: string,
+  a: Columns,
+  b: Columns,
+  depth: number,
+  {
+    distance = false,
+    skip = 'none',
+    scale = 1,
+    temperature,
+  }: { distance?: boolean; skip?: Skip; scale?: number; temperature: Tensor | Storage },
+): RowStatistics {
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const strips = Math.ceil(a.rows / tileRows);
+  const width = sliceWidth(engine, strips, b.rows, depth, tileColumns);
+  const slices = Math.ceil(b.rows / width);
+  const partial = engine.scratch(3 * slices * a.rows, op);
+  engine.run(distance ? row_pass_distance : row_pass, {
+    params: {
+      rows: a.rows,
+      columns: b.rows,
+      depth,
+      lhs_stride4: a.stride / 4,
+      rhs_stride4: b.stride / 4,
+      slices,
+      slice_columns: width,
+      scale,
+    },
+    buffers: { lhs: a.of, rhs: b.of, temperature, partial },
+    groups: strips * slices,
+    work: a.rows * b.rows * (depth + 16),
+    tuning: { ...tuning, SKIP: SKIP[skip] },
+  });
+  const [top, sum, weighted] = [0, 1, 2].map(() => engine.scratch(a.rows, op));
+  engine.run(row_pass_merge, {
+    params: { rows: a.rows, slices },
+    buffers: { partial, top, sum, weighted },
+    groups: Math.ceil(a.rows / 64),
+    work: 8 * a.rows * slices,
+  });
+  partial.release();
+  const release = (): void => {
+    for (const storage of [top, sum, weighted]) storage.release();
+  };
+  return { top, sum, weighted, release };
+}
+
+/** Columns a slice: slices enough that a few rows fill the machine too, their partial results within rows * depth floats. */
+function sliceWidth(engine: Engine, strips: number, columns: number, depth: number, tileColumns: number): number {
+  const wantedGroups = engine.info.software ? 16 : 1024;
+  const slices = Math.max(1, Math.min(Math.ceil(wantedGroups / strips), Math.floor(depth / 3)));
+  return roundUp(Math.ceil(columns / slices), tileColumns);
+}
