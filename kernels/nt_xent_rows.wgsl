@@ -1,12 +1,12 @@
 // loss[i] = log(1 + R[i] / e_positive), and log2 Z[i], 1 - p_positive for the gradient
-// R[i] comes as one partial sum a block; the positive's logit is a dot product of its own, in f32, from the units.
+// R[i] comes as partial sums: `slots` from each block that i is a row of, one where it is a column. The positive's logit is a dot product of its own, in f32, from the units.
 // @use grid contrast
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 
-struct Params { first_group: u32, end_group: u32, n: u32, blocks: u32, partial_stride: u32, row_stride4: u32 }
+struct Params { first_group: u32, end_group: u32, n: u32, blocks: u32, edge: u32, slots: u32, partial_stride: u32, row_stride4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> partial: array<f32>; // [blocks, partial_stride]
+@group(0) @binding(1) var<storage, read> partial: array<f32>; // [blocks, slots, partial_stride]
 @group(0) @binding(2) var<storage, read> units: array<vec4f>; // [n, row_stride4]
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read_write> losses: array<f32>;
@@ -27,7 +27,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   let cosine = (products.x + products.y) + (products.z + products.w);
   var rest = 0.0;
-  for (var b = 0u; b < p.blocks; b++) { rest += partial[b * p.partial_stride + i]; }
+  for (var b = 0u; b < p.blocks; b++) {
+    let slots = select(p.slots, 1u, b < i / p.edge);
+    for (var s = 0u; s < slots; s++) { rest += partial[(b * p.slots + s) * p.partial_stride + i]; }
+  }
   let k = LOG2E / temperature[0];
   let row = contrast(rest, k, cosine * k);
   losses[i] = row.loss;

@@ -1,15 +1,2 @@
 // R[i] = sum over j not in {i, positive of i} of exp((s_ij - 1) / tau); every e_ij of the triangle is kept
-// @use pair_sums
-@group(0) @binding(5) var<storage, read_write> cache: array<vec4f>; // [blocks of the triangle, edge, edge]
-
-fn keep(c: ptr<function, array<vec4f, TILE_BLOCK>>, cell: u32, row: u32, column4: u32) {
-  let width = p.edge / 4u;
-  let at = (cell * p.edge + row) * width + column4;
-  // @unroll
-  for (var m = 0u; m < TM; m++) {
-    // @unroll
-    for (var v = 0u; v < TV; v++) {
-      cache[at + m * width + v * WX] = (*c)[m * TV + v];
-    }
-  }
-}
+// @use pair_sums keep_tile

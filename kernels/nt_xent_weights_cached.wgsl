@@ -13,23 +13,24 @@ struct Params { first_group: u32, end_group: u32, n: u32, edge: u32 }
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let group = group_number(id, grid); // one row of one block
+  let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
-  let cell = triangle_block(group / p.edge);
-  let i = cell.x * p.edge + group % p.edge;
+  let width = p.edge / 4u;
+  let at = group * WG + lane; // edge is a multiple of 16: whole workgroups, each within one block
+  let row = at / width;
+  let column4 = at - row * width;
+  let cell = triangle_block(group / (p.edge * width / WG));
+  let i = cell.x * p.edge + row % p.edge;
   let half = p.n / 2u;
   let positive = select(i + half, i - half, i >= half);
   let last = p.n - 1u;
   let k = LOG2E / temperature[0];
   let b_i = exp2(k - log2_z[min(i, last)]);
-  let width = p.edge / 4u;
   let blank = i >= p.n;
-  for (var column4 = lane; column4 < width; column4 += WG) {
-    let j = vec4u(cell.y * p.edge + 4u * column4) + vec4u(0u, 1u, 2u, 3u);
-    let at = min(j, vec4u(last));
-    let b_j = vec4f(exp2(k - log2_z[at.x]), exp2(k - log2_z[at.y]), exp2(k - log2_z[at.z]), exp2(k - log2_z[at.w]));
-    let pull = vec4f(miss[at.x], miss[at.y], miss[at.z], miss[at.w]) + miss[min(i, last)];
-    let w = select(cache[group * width + column4] * (b_i + b_j), -pull, j == vec4u(positive));
-    cache[group * width + column4] = select(w, vec4f(), (j >= vec4u(p.n)) | vec4<bool>(blank));
-  }
+  let j = vec4u(cell.y * p.edge + 4u * column4) + vec4u(0u, 1u, 2u, 3u);
+  let near = min(j, vec4u(last));
+  let b_j = exp2(vec4f(k) - vec4f(log2_z[near.x], log2_z[near.y], log2_z[near.z], log2_z[near.w]));
+  let pull = vec4f(miss[near.x], miss[near.y], miss[near.z], miss[near.w]) + miss[min(i, last)];
+  let w = select(cache[at] * (b_i + b_j), -pull, j == vec4u(positive));
+  cache[at] = select(w, vec4f(), (j >= vec4u(p.n)) | vec4<bool>(blank));
 }

@@ -56,6 +56,6 @@ export function restore(into: Readonly<Record<string, Tensor>>, saved: ReadonlyM
       throw new GramianError(
         `train: ${name} is [${found.shape.join(', ')}] in the checkpoint, expected [${tensor.shape.join(', ')}].`,
       );
-    tensor.engine.write(tensor, found.data);
+    tensor.engine.write(tensor, Float32Array.from(found.data));
   }
 }

@@ -142,13 +142,22 @@ export class Engine {
     let result: T;
     try {
       result = fn();
-      if (typeof (result as { then?: unknown } | null)?.then === 'function')
+      if (typeof (result as { then?: unknown } | null)?.then === 'function') {
+        (result as Promise<unknown>).then(undefined, () => {}); // it will fail too, with nobody listening
         this.fail('scope', 'fn returned a Promise, expected a synchronous function; await outside of the scope.');
+      }
       const outer = this.scopes.at(-2) ?? null;
-      for (const tensor of tensorsIn(result)) {
-        if (!made.delete(tensor)) continue;
+      const returned = new Set(tensorsIn(result));
+      const keep = (tensor: Tensor): void => {
         tensor.owner = outer;
         outer?.add(tensor);
+      };
+      for (const tensor of returned) if (made.delete(tensor)) keep(tensor);
+      // A returned gradient must not go with its leaf.
+      for (const leaf of made) {
+        if (!leaf.grad || !returned.has(leaf.grad)) continue;
+        keep(leaf.grad);
+        leaf.grad = null;
       }
     } finally {
       this.scopes.pop();

@@ -6,7 +6,7 @@ import type { Binding, Pipeline } from '../gpu/pipelines.ts';
 import { bindByName, fold } from '../gpu/queue.ts';
 import * as check from './check.ts';
 import type { Engine } from './engine.ts';
-import type { Tensor } from './tensor.ts';
+import { Tensor } from './tensor.ts';
 
 /** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
 export type PlanInputs = Readonly<Record<string, readonly number[] | { shape: readonly number[]; requiresGrad?: boolean }>>;
@@ -57,39 +57,46 @@ export class Plan {
     const sizes: Record<string, number> = {};
     const limit = device.info.limits.maxStorageBufferBindingSize;
 
-    device.withoutLaunching(
-      (kernel, { params, buffers, groups, tuning }) => {
-        const pipeline = device.pipeline(kernel, tuning);
-        bindByName(kernel, buffers, limit);
-        const storages = kernel.buffers.map(({ name }) => buffers[name]);
-        // Held for as long as the plan lives: a released buffer would be handed to somebody else between two runs.
-        for (const storage of storages.map((part) => part.whole ?? part))
-          if (!this.scratch.has(storage)) this.scratch.add(storage.retain());
-        staged.push({ values: { ...params, first_group: 0, end_group: groups }, pipeline });
-        this.steps.push({ pipeline, storages, groups, slot: this.steps.length });
-      },
-      () =>
-        engine.unscoped(() =>
-          engine.scope(() => {
-            const tensors: Record<string, Tensor> = {};
-            for (const [name, input] of Object.entries(inputs)) {
-              const { shape, requiresGrad } = 'shape' in input ? input : { shape: input, requiresGrad: false };
-              const tensor = engine.placeholder(check.shape('plan', shape), requiresGrad === true);
-              tensors[name] = tensor;
-              sizes[name] = tensor.size;
-              this.named.set(tensor.storage, name);
-            }
-            for (const [name, output] of Object.entries(build(tensors))) {
-              if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
-              sizes[name] = output.size;
-              this.named.set(output.storage, name);
-            }
-            for (const tensor of Object.values(tensors)) tensor.zeroGrad();
-            // Inputs and outputs live in the caller's buffers.
-            for (const storage of this.named.keys()) if (this.scratch.delete(storage)) storage.release();
-          }),
-        ),
-    );
+    try {
+      device.withoutLaunching(
+        (kernel, { params, buffers, groups, tuning }) => {
+          const pipeline = device.pipeline(kernel, tuning);
+          bindByName(kernel, buffers, limit);
+          const storages = kernel.buffers.map(({ name }) => buffers[name]);
+          // Held for as long as the plan lives: a released buffer would be handed to somebody else between two runs.
+          for (const storage of storages.map((part) => part.whole ?? part))
+            if (!this.scratch.has(storage)) this.scratch.add(storage.retain());
+          staged.push({ values: { ...params, first_group: 0, end_group: groups }, pipeline });
+          this.steps.push({ pipeline, storages, groups, slot: this.steps.length });
+        },
+        () =>
+          engine.unscoped(() =>
+            engine.scope(() => {
+              const tensors: Record<string, Tensor> = {};
+              for (const [name, input] of Object.entries(inputs)) {
+                const { shape, requiresGrad } = 'shape' in input ? input : { shape: input, requiresGrad: false };
+                const tensor = engine.placeholder(check.shape('plan', shape), requiresGrad === true);
+                tensors[name] = tensor;
+                sizes[name] = tensor.size;
+                this.named.set(tensor.storage, name);
+              }
+              for (const [name, output] of Object.entries(build(tensors))) {
+                if (!(output instanceof Tensor))
+                  engine.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
+                if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
+                sizes[name] = output.size;
+                this.named.set(output.storage, name);
+              }
+              for (const tensor of Object.values(tensors)) tensor.zeroGrad();
+              // Inputs and outputs live in the caller's buffers.
+              for (const storage of this.named.keys()) if (this.scratch.delete(storage)) storage.release();
+            }),
+          ),
+      );
+    } catch (error) {
+      for (const storage of this.scratch) storage.release();
+      throw error;
+    }
     this.sizes = sizes;
 
     const bytes = new ArrayBuffer(Math.max(1, staged.length) * SLOT_BYTES);

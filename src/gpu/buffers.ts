@@ -96,6 +96,8 @@ export class BufferPool {
   private peak = 0;
   private idleBytes = 0;
   private readonly capBytes: number;
+  /** Buffers that the GPU had no room for: invalid, so never handed out again. */
+  private readonly broken = new WeakSet<GPUBuffer>();
   /** Called with a buffer about to be destroyed: caches that name it let it go. */
   onDestroy: (buffer: GPUBuffer) => void = () => {};
   /** Set by tests: fills a released buffer, so that a read after release shows. */
@@ -112,7 +114,7 @@ export class BufferPool {
 
   /** Uninitialised storage of at least `bytes`; `what` names it in an error. */
   acquire(bytes: number, what: string): Storage {
-    const size = sizeClass(bytes);
+    const size = this.sizeOf(bytes);
     const slots = this.free.get(size);
     let slot = slots?.pop();
     if (slot) this.idleBytes -= size;
@@ -141,7 +143,7 @@ export class BufferPool {
     if (!slot || !this.live.delete(storage)) return;
     this.liveBytes -= slot.bytes;
     this.poison?.(storage);
-    if (this.idleBytes + slot.bytes > this.capBytes) {
+    if (this.broken.has(slot.buffer) || this.idleBytes + slot.bytes > this.capBytes) {
       this.destroy(slot);
       return;
     }
@@ -180,6 +182,13 @@ export class BufferPool {
     slot.buffer.destroy();
   }
 
+  /** Its size class, unless only the rounding up is more than the device allows. */
+  private sizeOf(bytes: number): number {
+    const size = sizeClass(bytes);
+    const limit = this.device.limits.maxBufferSize;
+    return size > limit && Math.ceil(bytes / 16) * 16 <= limit ? Math.floor(limit / 16) * 16 : size;
+  }
+
   private create(size: number, bytes: number, what: string): GPUBuffer {
     const limit = this.device.limits.maxBufferSize;
     if (size > limit)
@@ -190,7 +199,9 @@ export class BufferPool {
     const buffer = this.device.createBuffer({ size, usage: STORAGE_USAGE });
     this.device.popErrorScope().then(
       (error) => {
-        if (error) this.onOutOfMemory(new OutOfMemoryError(`${what}: the GPU has no room for ${formatBytes(bytes)}.`));
+        if (!error) return;
+        this.broken.add(buffer);
+        this.onOutOfMemory(new OutOfMemoryError(`${what}: the GPU has no room for ${formatBytes(bytes)}.`));
       },
       () => {}, // the device is gone: its own record says so
     );

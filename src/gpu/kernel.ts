@@ -44,7 +44,7 @@ export function packParams(kernel: KernelSource, values: Params, into: DataView,
     const value = values[name];
     if (value === undefined) throw new TypeError(`${kernel.name}: parameter "${name}" is missing.`);
     if (type === 'f32') into.setFloat32(at + offset, value, true);
-    else if (!Number.isInteger(value) || value < (type === 'u32' ? 0 : -(2 ** 31)) || value >= 2 ** 32)
+    else if (!Number.isInteger(value) || value < (type === 'u32' ? 0 : -(2 ** 31)) || value >= 2 ** (type === 'u32' ? 32 : 31))
       throw new RangeError(`${kernel.name}: parameter ${name} = ${value}, expected a ${type}.`);
     else if (type === 'u32') into.setUint32(at + offset, value, true);
     else into.setInt32(at + offset, value, true);

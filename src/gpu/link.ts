@@ -47,7 +47,8 @@ function setTunable(kernel: KernelSource, text: string, tuning: Tuning, left: Se
   if (!match || !left.delete(match[1])) return text;
   const [, name, , allowed] = match;
   const value = tuning[name];
-  if (!allowed.trim().split(/\s+/).includes(String(value)))
+  // The type too: an object may say one thing to this check and another to the line below.
+  if (typeof value !== 'number' || !allowed.trim().split(/\s+/).includes(String(value)))
     throw new RangeError(`${kernel.name}: ${name} = ${value}, expected one of ${allowed}.`);
   return `const ${name}: u32 = ${value}; // @tune ${allowed}`;
 }
@@ -112,6 +113,9 @@ function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>
     const turns = evaluate(bound, constants);
     if (turns === undefined) throw new SyntaxError(`${where}: @unroll needs a constant bound, got "${bound}".`);
     const end = closingBrace(lines, i + 1, where);
+    // What shares the closing line would be lost in the copies.
+    if (lines[end].text.replace(/\/\/.*$/, '').trim() !== '}')
+      throw new SyntaxError(`${where}: an @unroll loop ends with "${lines[end].text.trim()}", expected "}" alone.`);
     const body = lines.slice(i + 2, end);
     refuseWhatCopyingWouldChange(body, counter, where);
     const name = new RegExp(`(?<![.\\w])${counter}(?!\\w)`, 'g');

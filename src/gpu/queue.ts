@@ -149,10 +149,14 @@ export class Queue {
     const size = Math.ceil(bytes / 4) * 4;
     const staging = device.createBuffer({ size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
     try {
+      // A refused copy leaves zeros in the staging buffer, which must not pass for numbers.
+      device.pushErrorScope('validation');
       const encoder = device.createCommandEncoder({ label: 'gramian read' });
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
       device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(USAGE.MAP_READ);
+      const refused = device.popErrorScope();
+      const [, error] = await Promise.all([staging.mapAsync(USAGE.MAP_READ), refused]);
+      if (error) throw new Error(error.message);
       return staging.getMappedRange().slice(0, bytes);
     } finally {
       staging.destroy();

@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { type Packed, packedRows, packedTranspose } from './pack.ts';
+import { type Packed, packedRows, packedTranspose, type Source } from './pack.ts';
 import { launchProduct } from './tile.ts';
 
 export interface MatmulOptions {
@@ -82,7 +82,7 @@ export function launchMatmul(
       launchProduct(engine, size, { ...across, at: first, along: 'columns' }, rhs, to);
       continue;
     }
-    const { along, operand } = leftRows(engine, op, { of: part(a, range, depth), rows: count, columns: depth });
+    const { along, operand } = leftRows(engine, op, { of: part(a, range, depth), rows: count, columns: depth }, columns);
     launchProduct(engine, size, { ...operand, along }, rhs, to);
     operand.release();
   }
@@ -90,12 +90,18 @@ export function launchMatmul(
   rhs.release();
 }
 
-/** Row-major rows as a left operand: in place where their length is a multiple of 4, else turned. */
-function leftRows(
+// Software adapters multiply k-major operands twice as fast (one cache line serves a whole tile), which pays for turning
+// the left one as soon as it meets this many columns.
+const COLUMNS_WORTH_TURNING = 32;
+
+/** Row-major rows as a left operand of a product with `columns` columns: in place or turned. */
+export function leftRows(
   engine: Engine,
   op: string,
-  source: Parameters<typeof packedRows>[2],
+  source: Source,
+  columns: number,
 ): { along: 'rows' | 'columns'; operand: Packed } {
-  if (source.columns % 4 === 0) return { along: 'rows', operand: packedRows(engine, op, source) };
+  const turn = engine.info.software && columns >= COLUMNS_WORTH_TURNING;
+  if (source.columns % 4 === 0 && !turn) return { along: 'rows', operand: packedRows(engine, op, source) };
   return { along: 'columns', operand: packedTranspose(engine, op, source) };
 }

@@ -8,6 +8,8 @@ import {
   nt_xent_rows_running,
   nt_xent_sums,
   nt_xent_sums_cached,
+  nt_xent_sums_lanes,
+  nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
   temperature_grad,
   triangle_product,
@@ -19,7 +21,9 @@ import { makeUnits, type Units, unitsBackward } from './units.ts';
 
 // exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
 const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
-const MAX_EDGE = 512; // room that the kernel has for a block's column sums
+// A software adapter keeps a partial sum for each lane, where a barrier would cost more; a GPU reduces in workgroup memory.
+const LANES = { sums: nt_xent_sums_lanes, cached: nt_xent_sums_lanes_cached, maxEdge: 2048 };
+const WORKGROUP = { sums: nt_xent_sums, cached: nt_xent_sums_cached, maxEdge: 512 };
 
 /** Per-row results of the forward sweep, and what the gradient is computed from. */
 interface Sweep {
@@ -154,15 +158,17 @@ function shiftedForward(
   const d = z0.shape[1];
   const { tuning, columns: tileEdge } = tileOf(engine);
   const cached = wanted && n <= 8 * d;
-  // Blocks grow with n, so that one partial sum per row and block stays within n d / 2 floats.
+  const family = tuning.WY === 1 ? LANES : WORKGROUP;
+  const slots = family === LANES ? tuning.WX : 1;
+  // Blocks grow with n, so that the partial sums stay within 2 n d floats.
   let edge = tileEdge;
-  while (!cached && edge < MAX_EDGE && Math.ceil(n / edge) > d / 2) edge *= 2;
+  while (!cached && edge < family.maxEdge && slots * Math.ceil(n / edge) > 2 * d) edge *= 2;
   const units = makeUnits(engine, op, { z0, z1 }, edge);
   const blocks = units.paddedRows / edge;
   const triangle = (blocks * (blocks + 1)) / 2;
-  const partial = engine.scratch(blocks * units.paddedRows, op);
+  const partial = engine.scratch(blocks * slots * units.paddedRows, op);
   const cache = cached ? engine.scratch(triangle * edge * edge, op) : null;
-  engine.run(cache ? nt_xent_sums_cached : nt_xent_sums, {
+  engine.run(cache ? family.cached : family.sums, {
     params: { n, columns: d, stride4: units.paddedRows / 4, edge },
     buffers: {
       lhs: units.transposed,
@@ -179,10 +185,10 @@ function shiftedForward(
   const log2Z = engine.scratch(n, op);
   const miss = engine.scratch(n, op);
   engine.run(nt_xent_rows, {
-    params: { n, blocks, partial_stride: units.paddedRows, row_stride4: units.rowStride / 4 },
+    params: { n, blocks, edge, slots, partial_stride: units.paddedRows, row_stride4: units.rowStride / 4 },
     buffers: { partial, units: units.rows, temperature, losses, log2_z: log2Z, miss },
     groups: Math.ceil(n / 64),
-    work: n * (d + blocks),
+    work: n * (d + blocks * slots),
   });
   partial.release();
   return { units, losses, log2Z, miss, cache, slopes: null, edge };
@@ -200,7 +206,7 @@ function backward(engine: Engine, op: string, sweep: Sweep, temperature: Tensor)
     engine.run(nt_xent_weights_cached, {
       params: { n, edge },
       buffers: { log2_z: log2Z, miss, temperature, cache },
-      groups: triangle * edge,
+      groups: (triangle * edge * edge) / (4 * 64),
       work: 8 * triangle * edge * edge,
     });
     const strips = Math.ceil(columns / tileColumns);

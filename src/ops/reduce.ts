@@ -1,4 +1,5 @@
 import type { Engine } from '../core/engine.ts';
+import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { sum as sumKernel } from '../gpu/kernels.generated.ts';
@@ -28,4 +29,30 @@ export function launchSum(
     work: outer * reduced * inner,
     tuning: { LANES: lanes },
   });
+}
+
+const PARTS = 512; // partial sums of a long sum; a multiple of 64, so that one more can be bound behind them
+
+/** out[0] = scale * the sum of `count` numbers, in two steps where one workgroup would be alone with many of them. */
+export function launchTotal(engine: Engine, x: Tensor | Storage, out: Tensor | Storage, count: number, scale = 1): void {
+  const cut = ranges(engine, count);
+  if (cut.length > 1) {
+    const totals = engine.scratch(64 * cut.length, 'sum'); // each where it can be bound
+    engine.fill(totals, 64 * cut.length, 0);
+    cut.forEach((range, i) => {
+      launchTotal(engine, part(x, range), totals.range(256 * i, 4), range.count);
+    });
+    launchSum(engine, totals, out, { outer: 1, reduced: 64 * cut.length, inner: 1, scale });
+    totals.release();
+    return;
+  }
+  const length = Math.floor(count / PARTS);
+  if (length < 128) return launchSum(engine, x, out, { outer: 1, reduced: count, inner: 1, scale });
+  const rest = count - PARTS * length;
+  const partial = engine.scratch(PARTS + 1, 'sum');
+  launchSum(engine, x, partial.range(0, 4 * PARTS), { outer: PARTS, reduced: length, inner: 1 });
+  if (rest > 0)
+    launchSum(engine, x, partial.range(4 * PARTS, 4), { outer: 1, reduced: rest, inner: 1, offset: PARTS * length });
+  launchSum(engine, partial, out, { outer: 1, reduced: PARTS + Math.min(rest, 1), inner: 1, scale });
+  partial.release();
 }

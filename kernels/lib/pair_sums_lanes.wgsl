@@ -1,0 +1,75 @@
+// R[i] = sum over j of e_ij, as pair_sums, for adapters on which a barrier is dear: every lane keeps what it summed
+// A software adapter turns a kernel with a barrier into coroutines whose accumulators live in memory (9 GFLOP/s on
+// lavapipe, not 15). Here nothing crosses lanes: a row ends with WX partial sums a block, which the next kernel adds up
+// in order. Needs WY = 1.
+// @use grid tile triangle
+struct Params {
+  first_group: u32, end_group: u32,
+  n: u32, columns: u32, stride4: u32, edge: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
+@group(0) @binding(3) var<storage, read> temperature: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [blocks, WX, 4 stride4]
+
+const LOG2E: f32 = 1.4426950408889634;
+const MAX_EDGE: u32 = 2048;
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_id) local: vec3u) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let cell = triangle_block(group);
+  let stride = 4u * p.stride4;
+  let k = LOG2E / temperature[0];
+  let half = p.n / 2u;
+  var row_sums: array<f32, MAX_EDGE>;
+  for (var i = 0u; i < p.edge; i++) { row_sums[i] = 0.0; }
+
+  for (var left = 0u; left < p.edge; left += TILE_COLUMNS) {
+    let column4 = (cell.y * p.edge + left) / 4u + local.x;
+    var down: array<vec4f, TV>;
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      down[v] = vec4f();
+    }
+    for (var top = 0u; top < p.edge; top += TM) {
+      let row = cell.x * p.edge + top;
+      var c: array<vec4f, TILE_BLOCK>;
+      tile_clear(&c);
+      tile_product(&c, row / 4u, p.stride4, column4, p.stride4, p.columns);
+      // @unroll
+      for (var m = 0u; m < TM; m++) {
+        let i = row + m;
+        let positive = select(i + half, i - half, i >= half);
+        var across = 0.0;
+        // @unroll
+        for (var v = 0u; v < TV; v++) {
+          let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
+          let skip = (j == vec4u(i)) | (j == vec4u(positive)) | (j >= vec4u(p.n));
+          let e = select(exp2(fma(c[m * TV + v], vec4f(k), vec4f(-k))), vec4f(), skip);
+          c[m * TV + v] = e;
+          across += (e.x + e.y) + (e.z + e.w);
+          down[v] += select(e, vec4f(), i >= p.n);
+        }
+        row_sums[top + m] += across;
+      }
+      keep(&c, group, top, left / 4u + local.x);
+    }
+    if (cell.x != cell.y) {
+      // @unroll
+      for (var v = 0u; v < TV; v++) {
+        let at = cell.x * WX * stride + 4u * (column4 + v * WX);
+        partial[at] = down[v].x;
+        partial[at + 1u] = down[v].y;
+        partial[at + 2u] = down[v].z;
+        partial[at + 3u] = down[v].w;
+      }
+    }
+  }
+  for (var i = 0u; i < p.edge; i++) {
+    partial[(cell.y * WX + local.x) * stride + cell.x * p.edge + i] = row_sums[i];
+  }
+}

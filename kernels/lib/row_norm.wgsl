@@ -1,0 +1,23 @@
+// row_norm: |z| of one row of p.columns numbers, and its largest entry (0 for a zero row); all lanes call it together
+// @use rows
+const FLOOR: f32 = 1e-12; // of the norm that a row is divided by
+
+struct RowNorm { norm: f32, top: f32 }
+
+fn row_norm(lane: u32, start: u32) -> RowNorm {
+  // Scaled by the largest entry: |z|^2 of rows of 1e20 would overflow.
+  var top = 0.0;
+  for (var k = lane % LANES; k < p.columns; k += LANES) { top = max(top, abs(z[start + k])); }
+  top = row_max(lane, top);
+  let shrink = select(1.0 / top, 0.0, top < 1e-37);
+  var squares = vec4f();
+  for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {
+    var x = vec4f(z[start + k], 0.0, 0.0, 0.0);
+    if (k + LANES < p.columns) { x.y = z[start + k + LANES]; }
+    if (k + 2u * LANES < p.columns) { x.z = z[start + k + 2u * LANES]; }
+    if (k + 3u * LANES < p.columns) { x.w = z[start + k + 3u * LANES]; }
+    x *= shrink;
+    squares = fma(x, x, squares);
+  }
+  return RowNorm(top * sqrt(row_sum(lane, (squares.x + squares.y) + (squares.z + squares.w))), top);
+}

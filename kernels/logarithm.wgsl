@@ -1,0 +1,3 @@
+// out = log(x)
+// @use unary
+fn apply(x: f32) -> f32 { return log(x); }

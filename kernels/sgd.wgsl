@@ -1,0 +1,18 @@
+// w = w - rate (g + decay w)
+// @use grid
+const WG: u32 = 64;
+
+struct Params { first_group: u32, end_group: u32, count: u32, rate: f32, decay: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> gradient: array<f32>;
+@group(0) @binding(2) var<storage, read_write> weights: array<f32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.count) { return; }
+  let w = weights[i];
+  weights[i] = fma(-p.rate, fma(p.decay, w, gradient[i]), w);
+}

@@ -1,0 +1,3 @@
+// out = sqrt(x)
+// @use unary
+fn apply(x: f32) -> f32 { return sqrt(x); }

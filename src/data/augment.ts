@@ -1,0 +1,197 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { augment_appearance, augment_geometry } from '../gpu/kernels.generated.ts';
+import type { Augmentation } from './augmentations.ts';
+import type { ImageSet } from './dataset.ts';
+import { DRAW, type Drawn, drawView, MAX_VIEWS, settingsOf } from './draws.ts';
+
+export { type Augmentation, augmentations } from './augmentations.ts';
+
+export interface UploadOptions {
+  /** Of each channel, in [0, 1]; default: those of the set itself. A test set wants those of its training set. */
+  mean?: readonly number[];
+  deviation?: readonly number[];
+}
+
+export interface ViewOptions {
+  /** With the step, decides the batch to the bit; any safe integer. */
+  seed: number;
+  step: number;
+  augmentation?: Augmentation;
+}
+
+/** Images that stay on the GPU, a byte a value; batches of views are made there. */
+export interface ResidentImages {
+  readonly count: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Of each channel, in [0, 1]: what batches are standardised with. */
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+  /** One augmented, standardised view of the images at `indices`: [indices, channels, height, width]. */
+  batch(indices: ArrayLike<number>, options: ViewOptions & { view?: number }): Tensor;
+  /** `views` of them (default 2), one after the other in one tensor: view 0 of all images, then view 1, ... */
+  views(indices: ArrayLike<number>, options: ViewOptions & { views?: number }): Tensor;
+  /** The images as they are, standardised: for evaluation. */
+  plain(indices: ArrayLike<number>): Tensor;
+  /** The images as they are, in [0, 1]. */
+  raw(indices: ArrayLike<number>): Tensor;
+  dispose(): void;
+}
+
+const MAX_IMAGES = 2 ** 24; // image numbers travel as f32
+
+/** Puts a set on the GPU. */
+export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOptions): ResidentImages {
+  const op = 'uploadImages';
+  engine.assertAlive(op);
+  const given = check.options(op, options, {
+    mean: undefined as readonly number[] | undefined,
+    deviation: undefined as readonly number[] | undefined,
+  });
+  const { count, channels, height, width } = set;
+  if (channels !== 1 && channels !== 3) check.fail(op, `${set.name} has ${channels} channels, expected 1 or 3.`);
+  check.integer(op, 'count', count, 1, MAX_IMAGES);
+  const size = channels * height * width;
+  if (set.images.length !== count * size)
+    check.fail(op, `${set.name} has ${set.images.length} bytes, expected ${count * size} for [${count}, ${channels}, ${height}, ${width}].`);
+  const own = statistics(set);
+  const mean = perChannel(op, 'mean', given.mean ?? own.mean, channels);
+  const deviation = perChannel(op, 'deviation', given.deviation ?? own.deviation, channels);
+  for (const value of deviation) check.positive(op, 'deviation', value);
+  const words = asWords(set.images);
+  check.bindable(op, engine, [words.length]);
+  const pixels = engine.unscoped(() => engine.tensor(words));
+  const drawn: Drawn = { height, width, channels, greyMeans: own.greyMeans };
+  const at = (list: readonly number[], channel: number): number => list[channel] ?? list[0];
+
+  const make = (what: string, indices: ArrayLike<number>, views: readonly number[], { seed, step, augmentation }: ViewOptions): Tensor => {
+    if (pixels.disposed) check.fail(what, 'the images were disposed, expected live ones.');
+    checkIndices(what, indices, count);
+    if (!Number.isSafeInteger(seed)) check.fail(what, `seed = ${check.say(seed)}, expected a safe integer.`);
+    check.integer(what, 'step', step, 0, 2 ** 32 / MAX_VIEWS - 1);
+    const settings = settingsOf(what, augmentation);
+    const images = views.length * indices.length;
+    const draws = new Float32Array(images * DRAW);
+    views.forEach((view, v) => {
+      draws.set(drawView(drawn, indices, { seed, step, view }, settings), v * indices.length * DRAW);
+    });
+    return render(engine, what, pixels, drawn, draws, {
+      side: [settings.size ?? height, settings.size ?? width],
+      mean: what === 'raw' ? null : [0, 1, 2].map((channel) => at(mean, channel)),
+      scale: [0, 1, 2].map((channel) => 1 / at(deviation, channel)),
+    });
+  };
+
+  return {
+    count,
+    channels,
+    height,
+    width,
+    mean,
+    deviation,
+    batch: (indices, { view = 0, ...rest }) =>
+      make('batch', indices, [check.integer('batch', 'view', view, 0, MAX_VIEWS - 1)], rest),
+    views: (indices, { views = 2, ...rest }) =>
+      make('views', indices, [...Array(check.integer('views', 'views', views, 1, MAX_VIEWS)).keys()], rest),
+    plain: (indices) => make('plain', indices, [0], { seed: 0, step: 0 }),
+    raw: (indices) => make('raw', indices, [0], { seed: 0, step: 0 }),
+    dispose: () => pixels.dispose(),
+  };
+}
+
+/** Geometry, then appearance (left out where `mean` is null). */
+function render(
+  engine: Engine,
+  op: string,
+  pixels: Tensor,
+  { channels, height, width }: Drawn,
+  drawn: Float32Array,
+  { side, mean, scale }: { side: [number, number]; mean: readonly number[] | null; scale: readonly number[] },
+): Tensor {
+  const count = drawn.length / DRAW;
+  const [outHeight, outWidth] = side;
+  const shape = [count, channels, outHeight, outWidth];
+  check.bindable(op, engine, shape);
+  const draws = engine.tensor(drawn);
+  const moved = engine.empty(shape, op);
+  const common = { groups: count, tuning: { CHANNELS: channels } };
+  engine.run(augment_geometry, {
+    params: { height, width, out_height: outHeight, out_width: outWidth },
+    buffers: { pixels, draws, out: moved },
+    work: 16 * moved.size,
+    ...common,
+  });
+  if (mean) {
+    const out = engine.empty(shape, op);
+    const [mean0, mean1, mean2] = mean;
+    const [scale0, scale1, scale2] = scale;
+    engine.run(augment_appearance, {
+      params: { height: outHeight, width: outWidth, mean0, mean1, mean2, scale0, scale1, scale2 },
+      buffers: { x: moved, draws, out },
+      work: 32 * out.size,
+      ...common,
+    });
+    moved.dispose();
+    draws.dispose();
+    engine.opEnded();
+    return out;
+  }
+  draws.dispose();
+  engine.opEnded();
+  return moved;
+}
+
+/** Mean and deviation of every channel, and each image's mean, in [0, 1]; sums of integers, so exact. */
+function statistics({ images, count, channels, height, width }: ImageSet) {
+  const area = height * width;
+  const sums = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  const greyMeans = new Float32Array(count);
+  const luma = channels === 1 ? [1] : [0.299, 0.587, 0.114];
+  for (let i = 0, at = 0; i < count; i++) {
+    for (let c = 0; c < channels; c++) {
+      let sum = 0;
+      let square = 0;
+      for (const end = at + area; at < end; at++) {
+        const value = images[at];
+        sum += value;
+        square += value * value;
+      }
+      sums[c] += sum;
+      squares[c] += square;
+      greyMeans[i] += (luma[c] * sum) / (255 * area);
+    }
+  }
+  const n = count * area;
+  const mean = Array.from(sums, (sum) => sum / n / 255);
+  // A channel that never changes has no deviation to divide by.
+  const deviation = Array.from(squares, (square, c) => Math.sqrt(Math.max(0, square / n / 255 ** 2 - mean[c] ** 2)) || 1);
+  return { mean, deviation, greyMeans };
+}
+
+function perChannel(op: string, name: string, values: readonly number[], channels: number): readonly number[] {
+  if (!Array.isArray(values) || values.length !== channels)
+    check.fail(op, `${name} is ${check.say(values)}, expected ${channels} number${channels > 1 ? 's' : ''}.`);
+  values.forEach((value, i) => void check.finite(op, `${name}[${i}]`, value));
+  return [...values];
+}
+
+function checkIndices(op: string, indices: ArrayLike<number>, count: number): void {
+  if (typeof indices?.length !== 'number' || indices.length === 0)
+    check.fail(op, `indices are ${check.say(indices)}, expected at least one number of an image.`);
+  for (let i = 0; i < indices.length; i++)
+    if (!Number.isInteger(indices[i]) || indices[i] < 0 || indices[i] >= count)
+      check.fail(op, `indices[${i}] = ${indices[i]}, expected an integer in [0, ${count}).`);
+}
+
+/** The same bytes as words of four, copied only where they do not lie on a word's boundary. */
+function asWords(bytes: Uint8Array): Uint32Array {
+  if (bytes.byteOffset % 4 === 0 && bytes.length % 4 === 0)
+    return new Uint32Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / 4);
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  return new Uint32Array(padded.buffer);
+}

@@ -1,0 +1,82 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { part, ranges } from '../core/ranges.ts';
+import type { Tensor } from '../core/tensor.ts';
+import {
+  divide,
+  exponential,
+  logarithm,
+  multiply,
+  negate,
+  relu as reluKernel,
+  relu_grad,
+  sqrt_grad,
+  square as squareKernel,
+  square_grad,
+  square_root,
+} from '../gpu/kernels.generated.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
+import { launchPair } from './broadcast.ts';
+
+/** -x */
+export function neg(x: Tensor): Tensor {
+  const engine = check.engineOf('neg', { x });
+  return engine.record('neg', [x], launch(engine, negate, x), { backward: (dy) => [launch(engine, negate, dy)] });
+}
+
+/** e^x, element by element; past x = 88.7 no f32 holds it */
+export function exp(x: Tensor): Tensor {
+  return elementwise('exp', exponential, x, multiply, 'result'); // dx = dy y
+}
+
+/** Natural logarithm, element by element, of numbers above 0 */
+export function log(x: Tensor): Tensor {
+  return elementwise('log', logarithm, x, divide, 'operand'); // dx = dy / x
+}
+
+/** Square root, element by element, of numbers from 0 on; at 0 the gradient is taken as 0 */
+export function sqrt(x: Tensor): Tensor {
+  return elementwise('sqrt', square_root, x, sqrt_grad, 'result'); // dx = dy / 2y
+}
+
+/** x^2, element by element */
+export function square(x: Tensor): Tensor {
+  return elementwise('square', squareKernel, x, square_grad, 'operand'); // dx = 2 x dy
+}
+
+/** max(x, 0), element by element; at 0 the gradient is 0 */
+export function relu(x: Tensor): Tensor {
+  return elementwise('relu', reluKernel, x, relu_grad, 'result'); // dx = dy where y > 0
+}
+
+/** y = kernel(x), dx = gradient(dy, x or y). */
+function elementwise(
+  op: string,
+  kernel: KernelSource,
+  x: Tensor,
+  gradient: KernelSource,
+  keeps: 'operand' | 'result',
+): Tensor {
+  const engine = check.engineOf(op, { x });
+  const y = launch(engine, kernel, x);
+  return engine.record(op, [x], y, {
+    saved: [keeps === 'operand' ? x : y],
+    backward: (dy, [kept]) => {
+      const dx = engine.empty(dy.shape, op);
+      launchPair(engine, gradient, dy, kept, dx);
+      return [dx];
+    },
+  });
+}
+
+function launch(engine: Engine, kernel: KernelSource, x: Tensor): Tensor {
+  const out = engine.empty(x.shape, kernel.name);
+  for (const range of ranges(engine, x.size))
+    engine.run(kernel, {
+      params: { count: range.count },
+      buffers: { x: part(x, range), out: part(out, range) },
+      groups: Math.ceil(range.count / 1024),
+      work: range.count,
+    });
+  return out;
+}

@@ -1,0 +1,144 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+
+/** Moves parameters along their gradients, in place. */
+export interface Optimizer {
+  /**
+   * One step from the present `grad`s, after `backward()`; parameters without a `grad` stay as they are.
+   * @param learningRate of this step (a schedule's); default: the one given at the start
+   */
+  step(learningRate?: number): void;
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void;
+  /** The live moments, named `PARAMETER.MOMENT`. With `steps`, all that a checkpoint must hold to go on to the same bits. */
+  state(): Record<string, Tensor>;
+  /** Copies saved moments, and the step count that goes with them, into this optimiser. */
+  load(state: Readonly<Record<string, Tensor>>, steps: number): void;
+  /** Steps taken. */
+  steps: number;
+  /** Frees the moments; the parameters stay. */
+  dispose(): void;
+}
+
+/** One parameter with a gradient, its moments by name, and its weight decay: none for biases and norms (one dimension). */
+export interface Update {
+  readonly weights: Tensor;
+  readonly gradient: Tensor;
+  readonly moments: Readonly<Record<string, Tensor>>;
+  readonly decay: number;
+}
+
+/** What tells one optimiser from another. */
+export interface Rule {
+  readonly op: string;
+  /** Names of the moments that it keeps for every parameter. */
+  readonly moments: readonly string[];
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** `step` counts from 1. */
+  launch(engine: Engine, update: Update, learningRate: number, step: number): void;
+}
+
+export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Rule): Optimizer {
+  const { op } = rule;
+  const names = Object.keys(parameters);
+  const engine = engineOf(op, parameters);
+  rate(op, rule.learningRate);
+  notNegative(op, 'weightDecay', rule.weightDecay);
+  const moments = new Map<string, Record<string, Tensor>>(
+    engine.unscoped(() =>
+      names.map((name) => [
+        name,
+        Object.fromEntries(rule.moments.map((moment) => [moment, engine.full(parameters[name].shape, 0)])),
+      ]),
+    ),
+  );
+  engine.opEnded();
+
+  const state = (): Record<string, Tensor> => {
+    const result: Record<string, Tensor> = {};
+    for (const [name, own] of moments)
+      for (const [moment, tensor] of Object.entries(own)) result[`${name}.${moment}`] = tensor;
+    return result;
+  };
+
+  let steps = 0;
+  const setSteps = (value: number): void => {
+    steps = check.integer(op, 'steps', value, 0, Number.MAX_SAFE_INTEGER);
+  };
+
+  return {
+    get steps() {
+      return steps;
+    },
+    set steps(value) {
+      setSteps(value);
+    },
+    step(learningRate = rule.learningRate) {
+      rate(op, learningRate);
+      engine.assertAlive(op);
+      const moving = names.filter((name) => parameters[name].grad !== null);
+      if (engine.check) {
+        const gradients = moving.map((name) => [`gradient of ${name}`, parameters[name].grad as Tensor]);
+        engine.inspect(op, Object.fromEntries(gradients));
+      }
+      steps++;
+      for (const name of moving) {
+        const weights = parameters[name];
+        if (weights.disposed) check.fail(op, `${name} was disposed, expected a live Tensor.`);
+        const decay = weights.shape.length > 1 ? rule.weightDecay : 0;
+        const update = { weights, gradient: weights.grad as Tensor, moments: moments.get(name) ?? {}, decay };
+        rule.launch(engine, update, learningRate, steps);
+      }
+      engine.opEnded();
+    },
+    zeroGrad() {
+      for (const name of names) parameters[name].zeroGrad();
+    },
+    state,
+    load(saved, taken) {
+      const own = Object.entries(state());
+      for (const [name, tensor] of own) {
+        if (!saved[name]) check.fail(op, `state lacks "${name}", expected that of the same parameters.`);
+        check.engineOf(op, { [name]: tensor, [`state of ${name}`]: saved[name] });
+        check.sameShape(op, name, tensor, `state of ${name}`, saved[name]);
+      }
+      for (const [name, tensor] of own) if (saved[name] !== tensor) engine.copyInto(tensor, saved[name], 0);
+      engine.opEnded();
+      setSteps(taken);
+    },
+    dispose() {
+      for (const tensor of Object.values(state())) tensor.dispose();
+      moments.clear();
+    },
+  };
+}
+
+function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Engine {
+  const entries = Object.entries(parameters ?? {});
+  if (entries.length === 0) check.fail(op, 'parameters are empty, expected at least one named Tensor.');
+  const engine = check.engineOf(op, Object.fromEntries(entries.map(([name, tensor]) => [`parameters.${name}`, tensor])));
+  for (const [name, { requiresGrad, node }] of entries) {
+    if (!requiresGrad) check.fail(op, `parameters.${name} has requiresGrad = false, expected true.`);
+    if (node) check.fail(op, `parameters.${name} is the result of ${node.op}, expected a tensor that no op made.`);
+  }
+  return engine;
+}
+
+/** 0 is a rate: a schedule may start or end there. */
+function rate(op: string, value: unknown): number {
+  return notNegative(op, 'learningRate', value);
+}
+
+export function notNegative(op: string, name: string, value: unknown): number {
+  if (check.finite(op, name, value) < 0) check.fail(op, `${name} = ${value}, expected a finite number from 0.`);
+  return value as number;
+}
+
+/** How much of a moment stays at every step. */
+export function fraction(op: string, name: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0 && value < 1))
+    check.fail(op, `${name} = ${check.say(value)}, expected a number in [0, 1).`);
+  return value;
+}

@@ -1,0 +1,36 @@
+import * as check from '../core/check.ts';
+import { notNegative } from './optimizer.ts';
+
+export interface CosineOptions {
+  /** Learning rate at the end of the warm-up. */
+  peak: number;
+  /** Steps of linear rise from 0, which itself is skipped; 0 for none. Need not be whole. */
+  warmupSteps: number;
+  totalSteps: number;
+  /** Learning rate at `totalSteps` and after; default 0. */
+  final?: number;
+}
+
+/**
+ * Linear warm-up, then half a cosine down to `final` (arXiv 1608.03983).
+ * @returns the learning rate of a step; steps count from 0
+ */
+export function cosineSchedule(options: CosineOptions): (step: number) => number {
+  const op = 'cosineSchedule';
+  const { peak, warmupSteps, totalSteps, final } = check.options(op, options, {
+    peak: Number.NaN,
+    warmupSteps: Number.NaN,
+    totalSteps: Number.NaN,
+    final: 0,
+  });
+  notNegative(op, 'peak', peak);
+  notNegative(op, 'final', final);
+  notNegative(op, 'warmupSteps', warmupSteps);
+  if (!(check.finite(op, 'totalSteps', totalSteps) > warmupSteps))
+    check.fail(op, `totalSteps = ${totalSteps}, expected more than the ${warmupSteps} of the warm-up.`);
+  return (step) => {
+    if (step + 1 < warmupSteps) return (peak * (step + 1)) / warmupSteps;
+    const past = Math.min(1, Math.max(0, step - warmupSteps) / (totalSteps - warmupSteps));
+    return final + ((peak - final) * (1 + Math.cos(Math.PI * past))) / 2;
+  };
+}

@@ -1,0 +1,54 @@
+import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { sgd as plain, sgd_momentum as withMomentum } from '../gpu/kernels.generated.ts';
+import { fraction, type Optimizer, optimizer } from './optimizer.ts';
+
+export type { Optimizer } from './optimizer.ts';
+
+export interface SGDOptions {
+  learningRate: number;
+  /** In [0, 1); default 0. */
+  momentum?: number;
+  /** L2 penalty, added to the gradients of parameters with more than one dimension; default 0. */
+  weightDecay?: number;
+  /** Looks ahead along the momentum (which must then be above 0); default false. */
+  nesterov?: boolean;
+}
+
+const GROUP = 64;
+
+/**
+ * Stochastic gradient descent, as in PyTorch: g += weightDecay w, v = momentum v + g (v = g at first),
+ * w -= learningRate v, or learningRate (g + momentum v) with `nesterov`. Unlike PyTorch's default, biases and norm
+ * parameters (one dimension or less) do not decay.
+ * @param parameters named leaves with `requiresGrad`
+ */
+export function sgd(parameters: Readonly<Record<string, Tensor>>, options: SGDOptions): Optimizer {
+  const op = 'sgd';
+  const { learningRate, momentum, weightDecay, nesterov } = check.options(op, options, {
+    learningRate: Number.NaN,
+    momentum: 0,
+    weightDecay: 0,
+    nesterov: false,
+  });
+  fraction(op, 'momentum', momentum);
+  if (nesterov && momentum === 0) check.fail(op, 'momentum = 0, expected it above 0 with nesterov.');
+  const [own, along] = nesterov ? [1, momentum] : [0, 1];
+  return optimizer(parameters, {
+    op,
+    moments: momentum > 0 ? ['velocity'] : [],
+    learningRate,
+    weightDecay,
+    launch(engine, { weights, gradient, moments, decay }, rate) {
+      const count = weights.size;
+      const common = { groups: Math.ceil(count / GROUP), work: 4 * count };
+      if (momentum > 0)
+        engine.run(withMomentum, {
+          params: { count, rate, decay, momentum, own, along },
+          buffers: { gradient, velocity: moments.velocity, weights },
+          ...common,
+        });
+      else engine.run(plain, { params: { count, rate, decay }, buffers: { gradient, weights }, ...common });
+    },
+  });
+}

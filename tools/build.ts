@@ -1,0 +1,132 @@
+// Makes dist/.  npm run build: all of it.  --quick: without declarations, for npm start.
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildOptions, build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const quick = process.argv.includes('--quick');
+
+/** Each sub-path of the package and its source. One whose source is not there yet is no sub-path. */
+const SUBPATHS: Readonly<Record<string, string>> = {
+  '.': 'src/index.ts',
+  './data': 'src/data/index.ts',
+  './eval': 'src/eval/index.ts',
+  './methods': 'src/methods/index.ts',
+  './nn': 'src/nn/index.ts',
+  './optim': 'src/optim/index.ts',
+};
+const OPTIONAL_PEERS = ['webgpu', 'sharp', '@sparticuz/chromium'];
+
+const subpaths = Object.entries(SUBPATHS).filter(([, source]) => existsSync(join(root, source)));
+const nameOf = (subpath: string): string => (subpath === '.' ? 'index' : subpath.slice(2));
+
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  format: 'esm',
+  legalComments: 'none',
+  logLevel: 'warning',
+} as const;
+
+const BUNDLES: readonly BuildOptions[] = [
+  {
+    // One call for all entries, so that they share chunks: an error class must not exist twice.
+    entryPoints: {
+      ...Object.fromEntries(subpaths.map(([subpath, source]) => [nameOf(subpath), source])),
+      'platform.node': 'src/gpu/platform.node.ts',
+      'platform.browser': 'src/gpu/platform.browser.ts',
+    },
+    outdir: 'dist',
+    platform: 'neutral',
+    target: 'es2022',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    external: ['#platform', 'node:*', ...OPTIONAL_PEERS],
+  },
+  {
+    // With its platform inside: a NoAdapterError from a chunk of the library would be none of the command's own.
+    entryPoints: { cli: 'src/cli/main.ts' },
+    outdir: 'dist',
+    platform: 'node',
+    target: 'node20',
+    conditions: ['source'],
+    external: OPTIONAL_PEERS,
+    // commander and cli-progress are CommonJS and require Node's own modules.
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
+    },
+  },
+  {
+    entryPoints: { 'gramian.browser': 'src/index.ts' },
+    outdir: 'dist',
+    platform: 'browser',
+    target: 'es2022',
+    conditions: ['source'],
+    minify: true,
+  },
+  {
+    // A classic script: the report that carries it opens from a file.
+    entryPoints: { 'report-page': 'src/cli/report/page.ts' },
+    outdir: 'dist',
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    minify: true,
+  },
+];
+
+function run(what: string, args: readonly string[]): void {
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) throw new Error(`build: ${what} ended with code ${status}, expected 0.`);
+}
+
+/** `using` needs types that a consumer's `lib` may lack; the declarations that mention them bring them along. */
+function referToDisposable(): void {
+  const types = join(root, 'dist/types');
+  for (const name of readdirSync(types, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.d.ts')) continue;
+    const file = join(types, name);
+    const text = readFileSync(file, 'utf8');
+    if (/\bDisposable\b|Symbol\.dispose/.test(text))
+      writeFileSync(file, `/// <reference lib="esnext.disposable" />\n${text}`);
+  }
+}
+
+/** The table above is what the package exports; package.json follows it. */
+function updateExports(): void {
+  const file = join(root, 'package.json');
+  const text = readFileSync(file, 'utf8');
+  const manifest = JSON.parse(text);
+  manifest.exports = {
+    ...Object.fromEntries(
+      subpaths.map(([subpath, source]) => [
+        subpath,
+        {
+          types: source.replace('src', './dist/types').replace('.ts', '.d.ts'),
+          default: `./dist/${nameOf(subpath)}.js`,
+        },
+      ]),
+    ),
+    './package.json': './package.json',
+  };
+  const updated = `${JSON.stringify(manifest, null, 2)}\n`;
+  if (updated === text) return;
+  writeFileSync(file, updated);
+  console.error(`build: package.json now exports ${Object.keys(manifest.exports).join(', ')}`);
+}
+
+run('tools/generate.ts', ['--import', 'tsx', 'tools/generate.ts']);
+if (!quick) rmSync(join(root, 'dist'), { recursive: true, force: true });
+await Promise.all(BUNDLES.map((options) => build({ ...shared, ...options })));
+chmodSync(join(root, 'dist/cli.js'), 0o755);
+if (!quick) {
+  run('tsc', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+  referToDisposable();
+  updateExports();
+}
+const kilobytes = (file: string): string => `${(statSync(join(root, file)).size / 1000).toFixed(0)} kB`;
+console.error(
+  `build: dist/gramian.browser.js ${kilobytes('dist/gramian.browser.js')}, dist/cli.js ${kilobytes('dist/cli.js')}`,
+);

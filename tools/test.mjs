@@ -1,0 +1,75 @@
+// npm test [-- vitest's arguments]: every test on this machine's adapter, and those that use the GPU again on SwiftShader.
+// The last line counts all runs: `N passed, N failed`.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { prepare, root, run } from './prepare.mjs';
+
+// The second run is about another adapter: these do not look at the one that is pinned.
+const ONCE = ['browser/**', 'data', 'folder', 'package', 'platform', 'portability', 'readme', 'report', 'safetensors'];
+
+const PROBE = `import { openAdapter } from './dist/platform.node.js';
+const { source, note } = await openAdapter({ adapter: 'auto' });
+console.log(JSON.stringify({ source, note }));`;
+
+/** What this machine offers by itself, in a process of its own: Dawn lives once in a process. */
+function probe(pin) {
+  const env = { ...process.env, GRAMIAN_ADAPTER: pin };
+  const args = ['--input-type=module', '--eval', PROBE];
+  const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, env, encoding: 'utf8' });
+  return status === 0 ? JSON.parse(stdout.trim().split('\n').at(-1)) : null;
+}
+
+function adapters() {
+  if (process.env.GRAMIAN_ADAPTER) return [process.env.GRAMIAN_ADAPTER];
+  const system = probe('');
+  const list = system && system.source !== 'embedded-software' ? [''] : [];
+  if (probe('swiftshader')) list.push('swiftshader');
+  return list;
+}
+
+/** One run of vitest, counted from what its JSON reporter wrote. */
+function runTests(pin, exclude, folder) {
+  const file = join(folder, `${pin || 'system'}.json`);
+  const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const skip = exclude.map((name) => `--exclude=test/${name.endsWith('**') ? name : `${name}.test.ts`}`);
+  const vitest = join('node_modules', 'vitest', 'vitest.mjs');
+  const env = { ...process.env, GRAMIAN_ADAPTER: pin };
+  const code = run(process.execPath, [vitest, ...args, ...skip, ...process.argv.slice(2)], { env });
+  let passed = 0;
+  let failed = 0;
+  try {
+    const { numPassedTests, testResults } = JSON.parse(readFileSync(file, 'utf8'));
+    passed = numPassedTests;
+    for (const { status, assertionResults } of testResults) {
+      const wrong = assertionResults.filter((test) => test.status === 'failed').length;
+      failed += status === 'failed' ? Math.max(1, wrong) : wrong; // a file that does not load has no tests to count
+    }
+  } catch (error) {
+    console.error(`test: vitest left no result: ${error.message}`);
+  }
+  // A crash, or an error outside of a test, is a failure too.
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+prepare();
+const pins = adapters();
+if (pins.length === 0) {
+  console.error(
+    'test: no adapter opens here; npm ci brings SwiftShader on Linux x64, elsewhere a GPU driver is needed.',
+  );
+  console.log('0 passed, 1 failed');
+  process.exit(1);
+}
+const folder = mkdtempSync(join(tmpdir(), 'gramian-test-'));
+const total = { passed: 0, failed: 0 };
+pins.forEach((pin, index) => {
+  console.log(`\n== ${pin || probe('').note} ==`);
+  const { passed, failed } = runTests(pin, index === 0 ? [] : ONCE, folder);
+  total.passed += passed;
+  total.failed += failed;
+});
+rmSync(folder, { recursive: true, force: true });
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
