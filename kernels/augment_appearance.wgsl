@@ -16,18 +16,21 @@ struct Params {
 @group(0) @binding(2) var<storage, read> draws: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-// The weights lie at 0, 1 and 2 of `weights`. Loops that end at once where nothing blurs, rather than an if: some adapters
-// run both of its sides.
-fn blurred(plane: u32, column: i32, row: i32, reach: i32, weights: vec3f) -> f32 {
+fn blurred_row(row: u32, column: u32, blur: vec4f) -> f32 {
+  let last = p.width - 1u;
+  let near = x[row + max(column, 1u) - 1u] + x[row + min(column + 1u, last)];
+  let far = x[row + max(column, 2u) - 2u] + x[row + min(column + 2u, last)];
+  return fma(1.0 - 2.0 * (blur.x + blur.y), x[row + column], fma(blur.x, near, blur.y * far));
+}
+
+// One row where nothing blurs: a loop, as some adapters run both sides of an if.
+fn blurred(plane: u32, column: u32, row: u32, blur: vec4f) -> f32 {
+  let reach = select(0, 2, blur.x > 0.0);
   var sum = 0.0;
   for (var d = -reach; d <= reach; d++) {
-    let at = plane + u32(clamp(row + d, 0, i32(p.height) - 1)) * p.width;
-    var along = weights.x * x[at + u32(column)];
-    for (var k = 1; k <= reach; k++) {
-      let pair = x[at + u32(max(column - k, 0))] + x[at + u32(min(column + k, i32(p.width) - 1))];
-      along = fma(select(weights.z, weights.y, k == 1), pair, along);
-    }
-    sum = fma(weights[abs(d)], along, sum);
+    let y = u32(clamp(i32(row) + d, 0, i32(p.height) - 1));
+    let weight = select(select(blur.y, blur.x, abs(d) == 1), 1.0 - 2.0 * (blur.x + blur.y), d == 0);
+    sum = fma(weight, blurred_row(plane + y * p.width, column, blur), sum);
   }
   return sum;
 }
@@ -38,8 +41,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   let blur = draws[group * DRAW4 + 2u];
-  let weights = vec3f(1.0 - 2.0 * (blur.x + blur.y), blur.xy);
-  let reach = select(0, 2, blur.x > 0.0);
   let noise = draws[group * DRAW4 + 3u];
   let red = draws[group * DRAW4 + 4u];
   let green = draws[group * DRAW4 + 5u];
@@ -56,7 +57,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     // @unroll
     for (var c = 0u; c < CHANNELS; c++) {
       let plane = first + c * area;
-      v[c] = saturate(fma(blur.z, blurred(plane, i32(column), i32(row), reach, weights), blur.w));
+      v[c] = saturate(fma(blur.z, blurred(plane, column, row, blur), blur.w));
     }
     if (CHANNELS == 1u) {
       v.x = fma(red.x, v.x, red.w);

@@ -11,7 +11,10 @@ const manifest = () => JSON.parse(text('package.json'));
 
 beforeAll(() => {
   if (existsSync(join(root, 'dist/types/index.d.ts'))) return; // npm test has just built it
-  const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'tools/build.ts'], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, ['--import', 'tsx', 'tools/build.ts'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   expect(status).toBe(0);
 }, 120_000);
 
@@ -50,8 +53,11 @@ test('the browser bundle is alone and small', () => {
 });
 
 test('only the Node platform and the loaders touch Node', () => {
-  const library = readdirSync(join(root, 'dist')).filter((file) => /^(index|nn|optim|methods|eval|platform\.browser)\.js$/.test(file));
-  for (const file of library) expect(reachable(`dist/${file}`).filter((code) => /\bfrom ["']node:/.test(code))).toEqual([]);
+  const library = readdirSync(join(root, 'dist')).filter((file) =>
+    /^(index|nn|optim|methods|eval|platform\.browser)\.js$/.test(file),
+  );
+  for (const file of library)
+    expect(reachable(`dist/${file}`).filter((code) => /\bfrom ["']node:/.test(code))).toEqual([]);
 });
 
 /** The text of a built file and of the chunks that it loads. */

@@ -20,3 +20,26 @@ test('README names files that are there', () => {
   const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => path);
   for (const path of links) expect(() => readFileSync(join(root, path)), path).not.toThrow();
 });
+
+test("README's tables name what the package has", async () => {
+  const library = (await import(join(root, 'dist/index.js'))) as Record<string, unknown>;
+  const engine = await (
+    library.createEngine as () => Promise<object & { tensor(data: number[]): object; destroy(): void }>
+  )();
+  const owners: Record<string, object> = { engine, tensor: engine.tensor([1]), package: library };
+  const rows = [...readme.matchAll(/^\| (`.*`) \| .* \|$/gm)].flatMap(([, calls]) => [
+    ...calls.matchAll(/`([\w.]+)[(`]/g),
+  ]);
+  expect(rows.length).toBeGreaterThan(10);
+  for (const [, name] of rows) {
+    const [owner, member] = name.includes('.') ? name.split('.') : ['package', name];
+    expect(member in owners[owner], name).toBe(true);
+  }
+  engine.destroy();
+});
+
+test('README names every sub-path of the package', () => {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const paths = Object.keys(exports).filter((path) => path !== '.' && path !== './package.json');
+  for (const path of paths) expect(readme).toContain(`\`gramian${path.slice(1)}\``);
+});

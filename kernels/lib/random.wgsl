@@ -1,6 +1,6 @@
 // random_bits(stream, counter) = 32 bits that depend on nothing else; random_normal: mean 0, deviation 1
-// The hash is PCG-RXS-M-XS (Jarzynski & Olano 2020, "Hash functions for GPU rendering"),
-// chained: hash a stream's number once, with pcg.
+// The hash is PCG-RXS-M-XS (Jarzynski & Olano 2020, "Hash functions for GPU rendering"), chained: hash the
+// number of a stream once, with pcg.
 fn pcg(value: u32) -> u32 {
   let state = value * 747796405u + 2891336453u;
   let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;

@@ -84,7 +84,7 @@ export function backward(loss: Tensor): void {
   const order = walkOrder(root);
   const spent = order.find((node) => node.spent);
   if (spent) engine.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
-  const pending = new Map<TapeNode, Tensor>([[root, engine.unscoped(() => engine.constant(1))]]);
+  const pending = new Map<TapeNode, Tensor>([[root, seed(loss)]]);
   const reached = new Set<Tensor>();
 
   engine.noGrad(() => {
@@ -110,6 +110,17 @@ export function backward(loss: Tensor): void {
     for (const leaf of reached) if (!leaf.grad && !leaf.disposed) keep(leaf, engine.unscoped(() => engine.full(leaf.shape, 0)));
   });
   engine.opEnded();
+}
+
+/** d loss / d loss = 1, in the loss's shape: one number may be [1] or [1, 1] too. */
+function seed(loss: Tensor): Tensor {
+  const { engine } = loss;
+  return engine.unscoped(() => {
+    const one = engine.constant(1);
+    const shaped = engine.alias(one, loss.shape, false);
+    one.dispose();
+    return shaped;
+  });
 }
 
 function sum(known: Tensor | null | undefined, more: Tensor): Tensor {

@@ -7,6 +7,7 @@ const STORAGE_USAGE = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
 
 /** A GPUBuffer that the pool made, with what it must know to hand it out again. */
 interface Slot {
+  readonly id: number;
   readonly buffer: GPUBuffer;
   readonly bytes: number;
   /** The submit that last names the buffer: an upload must not overtake it. */
@@ -95,6 +96,7 @@ export class BufferPool {
   private liveBytes = 0;
   private peak = 0;
   private idleBytes = 0;
+  private made = 0;
   private readonly capBytes: number;
   /** Buffers that the GPU had no room for: invalid, so never handed out again. */
   private readonly broken = new WeakSet<GPUBuffer>();
@@ -118,7 +120,7 @@ export class BufferPool {
     const slots = this.free.get(size);
     let slot = slots?.pop();
     if (slot) this.idleBytes -= size;
-    else slot = { buffer: this.create(size, bytes, what), bytes: size, usedAt: -1 };
+    else slot = { id: this.made++, buffer: this.create(size, bytes, what), bytes: size, usedAt: -1 };
     const storage = new Storage(this, slot, slot.buffer, 0, Math.ceil(bytes / 16) * 16);
     this.live.add(storage);
     this.liveBytes += size;
@@ -148,9 +150,13 @@ export class BufferPool {
       return;
     }
     this.idleBytes += slot.bytes;
-    const slots = this.free.get(slot.bytes);
-    if (slots) slots.push(slot);
-    else this.free.set(slot.bytes, [slot]);
+    // The oldest goes out first, whatever the order of release: equal steps then get equal buffers, so that their bind
+    // groups are found in the cache. Last in, first out would permute the buffers from step to step.
+    const slots = this.free.get(slot.bytes) ?? [];
+    let at = slots.length;
+    while (at > 0 && slots[at - 1].id < slot.id) at--;
+    slots.splice(at, 0, slot);
+    this.free.set(slot.bytes, slots);
   }
 
   report(): MemoryReport {

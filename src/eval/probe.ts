@@ -1,0 +1,200 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { createRandom } from '../core/random.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { column_moments, probe_features } from '../gpu/kernels.generated.ts';
+import { adamW } from '../optim/adamW.ts';
+import { cosineSchedule } from '../optim/schedule.ts';
+import { checkLabels, launchCrossEntropy } from '../ops/crossEntropy.ts';
+import { launchProduct, roundUp, tileOf } from '../ops/tile.ts';
+
+export interface ProbeOptions {
+  /** [N, D] frozen features, and N class numbers. */
+  train: Tensor;
+  trainLabels: Int32Array;
+  /** [M, D], and M class numbers. */
+  test: Tensor;
+  testLabels: Int32Array;
+  /** Default: one more than the largest label. */
+  classes?: number;
+  /** Passes over the training set; default 20. */
+  epochs?: number;
+  /** Rows a step; default 256. */
+  batch?: number;
+  /** AdamW's, at its peak; default 0.01. */
+  learningRate?: number;
+  weightDecay?: number;
+  /** Chooses the order of the rows; default 0. */
+  seed?: number;
+}
+
+const GROUP = 64;
+
+/** Rows of standardised features with a 1 behind them, `stride` floats each. */
+interface Features {
+  readonly rows: Storage;
+  readonly count: number;
+}
+
+/**
+ * Linear probe: multinomial logistic regression on frozen features, standardised by the training set's moments. Weights
+ * start at 0; AdamW with a cosine schedule runs over batches of rows that are shuffled once, batch order anew each epoch.
+ * @returns the share of test rows whose class is found, and the class found for each
+ */
+export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: number; predictions: Int32Array }> {
+  const op = 'linearProbe';
+  const { train, trainLabels, test, testLabels, ...given } = options ?? {};
+  const engine = check.engineOf(op, { train, test });
+  const [rows, columns] = check.matrix(op, 'train', train);
+  const [asked] = check.matrix(op, 'test', test);
+  check.sameColumns(op, 'train', train, 'test', test);
+  const settings = check.options(op, given, {
+    classes: undefined as number | undefined,
+    epochs: 20,
+    batch: 256,
+    learningRate: 0.01,
+    weightDecay: 0,
+    seed: 0,
+  });
+  const classes = settings.classes ?? 1 + Math.max(0, maximum(trainLabels), maximum(testLabels));
+  check.integer(op, 'classes', classes, 1, 2 ** 20);
+  check.integer(op, 'epochs', settings.epochs, 1, 1e6);
+  check.integer(op, 'batch', settings.batch, 1, 2 ** 24);
+  if (!Number.isSafeInteger(settings.seed)) check.fail(op, `seed = ${check.say(settings.seed)}, expected a safe integer.`);
+  checkLabels(op, 'trainLabels', trainLabels, rows, classes);
+  checkLabels(op, 'testLabels', testLabels, asked, classes);
+
+  // One column more than the features: the bias. Both strides in fours, as products want them.
+  const stride = roundUp(columns + 1, 4);
+  const width = roundUp(classes, 4);
+  const order = shuffled(rows, settings.seed);
+  const scores = engine.unscoped(() => engine.empty([asked, width], op));
+  engine.scope(() => {
+    const [learnt, measured] = features(engine, op, train, test, order, stride);
+    const labels = engine.tensor(Int32Array.from(order, (row) => trainLabels[row]));
+    const weights = fit(engine, op, { learnt, labels, classes, stride, width }, settings);
+    launchProduct(
+      engine,
+      { rows: asked, columns: width, depth: stride },
+      { of: measured.rows, at: 0, stride, along: 'rows' },
+      { of: weights, at: 0, stride: width },
+      { of: scores, at: 0, stride: width },
+    );
+    learnt.rows.release();
+    measured.rows.release();
+  });
+  engine.opEnded();
+  try {
+    const predictions = argmax(await scores.data(), asked, classes, width);
+    const hits = predictions.reduce((total, label, i) => total + (label === testLabels[i] ? 1 : 0), 0);
+    return { accuracy: hits / asked, predictions };
+  } finally {
+    scores.dispose();
+  }
+}
+
+function features(engine: Engine, op: string, train: Tensor, test: Tensor, order: Uint32Array<ArrayBuffer>, stride: number): [Features, Features] {
+  const [rows, columns] = train.shape;
+  const mean = engine.empty([columns], op);
+  const scale = engine.empty([columns], op);
+  engine.run(column_moments, {
+    params: { rows, columns },
+    buffers: { x: train, mean, scale },
+    groups: Math.ceil(columns / GROUP),
+    work: 4 * train.size,
+  });
+  const slack = tileOf(engine).columns * stride; // products read whole tiles of rows, and drop those past the last
+  const prepare = (x: Tensor, rowOrder: Uint32Array<ArrayBuffer>): Features => {
+    const count = x.shape[0];
+    const out = engine.scratch(count * stride + slack, op);
+    engine.run(probe_features, {
+      params: { rows: count, columns, stride },
+      buffers: { x, order: engine.tensor(rowOrder), mean, scale, out },
+      groups: count,
+      work: 4 * count * stride,
+    });
+    return { rows: out, count };
+  };
+  return [prepare(train, order), prepare(test, Uint32Array.from({ length: test.shape[0] }, (_, i) => i))];
+}
+
+interface Task {
+  readonly learnt: Features;
+  /** In the order of the learnt rows. */
+  readonly labels: Tensor;
+  readonly classes: number;
+  readonly stride: number;
+  readonly width: number;
+}
+
+/** The weights [stride, width], biases in their row. */
+function fit(
+  engine: Engine,
+  op: string,
+  { learnt, labels, classes, stride, width }: Task,
+  { epochs, batch, learningRate, weightDecay, seed }: Required<Pick<ProbeOptions, 'epochs' | 'batch' | 'learningRate' | 'weightDecay' | 'seed'>>,
+): Tensor {
+  const weights = engine.tensor(new Float32Array(stride * width), [stride, width], { requiresGrad: true });
+  weights.grad = engine.unscoped(() => engine.empty([stride, width], op));
+  const { grad: gradient } = weights;
+  const optimizer = adamW({ weights }, { learningRate, weightDecay });
+  const batches = Math.ceil(learnt.count / batch);
+  const totalSteps = epochs * batches;
+  const rate = cosineSchedule({ peak: learningRate, warmupSteps: 0, totalSteps });
+  const size = Math.min(batch, learnt.count);
+  const slack = tileOf(engine).columns * width;
+  const logits = engine.scratch(size * width + slack, op);
+  const slope = engine.scratch(size * width + slack, op);
+  const losses = engine.scratch(size, op);
+  for (let step = 0; step < totalSteps; step++) {
+    const turn = step % batches;
+    const first = batch * shuffled(batches, seed, 1 + Math.floor(step / batches))[turn];
+    const count = Math.min(batch, learnt.count - first);
+    launchProduct(
+      engine,
+      { rows: count, columns: width, depth: stride },
+      { of: learnt.rows, at: first * stride, stride, along: 'rows' },
+      { of: weights, at: 0, stride: width },
+      { of: logits, at: 0, stride: width },
+    );
+    launchCrossEntropy(
+      engine,
+      { logits, labels, losses, gradient: slope },
+      { rows: count, classes, stride: width, firstLabel: first },
+    );
+    launchProduct(
+      engine,
+      { rows: stride, columns: width, depth: count },
+      { of: learnt.rows, at: first * stride, stride, along: 'columns' },
+      { of: slope, at: 0, stride: width },
+      { of: gradient, at: 0, stride: width },
+    );
+    optimizer.step(rate(step));
+  }
+  for (const storage of [logits, slope, losses]) storage.release();
+  optimizer.dispose();
+  return weights;
+}
+
+function shuffled(count: number, seed: number, stream = 0): Uint32Array<ArrayBuffer> {
+  const random = createRandom(seed, stream);
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  for (let last = count - 1; last > 0; last--) {
+    const other = random.below(last + 1);
+    [order[last], order[other]] = [order[other], order[last]];
+  }
+  return order;
+}
+
+function argmax(scores: Float32Array, rows: number, classes: number, width: number): Int32Array {
+  return Int32Array.from({ length: rows }, (_, i) => {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if (scores[i * width + c] > scores[i * width + best]) best = c;
+    return best;
+  });
+}
+
+function maximum(labels: unknown): number {
+  return labels instanceof Int32Array ? labels.reduce((most, label) => Math.max(most, label), 0) : 0;
+}

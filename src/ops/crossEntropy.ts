@@ -1,0 +1,60 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { cross_entropy } from '../gpu/kernels.generated.ts';
+import { mul } from './arithmetic.ts';
+import { launchSum } from './reduce.ts';
+import { rowTuning } from './tile.ts';
+
+/**
+ * Softmax cross-entropy: the mean over the rows of log sum_j exp(x_ij) - x_i,label(i). One kernel computes losses and
+ * gradient together.
+ * @param logits [N, K]
+ * @param labels N class numbers in [0, K)
+ * @returns one number; the gradient flows to the logits
+ */
+export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
+  const op = 'crossEntropy';
+  const engine = check.engineOf(op, { logits });
+  const [rows, classes] = check.matrix(op, 'logits', logits);
+  checkLabels(op, 'labels', labels, rows, classes);
+  const numbers = engine.unscoped(() => engine.tensor(labels));
+  const losses = engine.scratch(rows, op);
+  const gradient = engine.unscoped(() => engine.empty([rows, classes], op));
+  launchCrossEntropy(engine, { logits, labels: numbers, losses, gradient }, { rows, classes, stride: classes });
+  const loss = engine.empty([], op);
+  launchSum(engine, losses, loss, { outer: 1, reduced: rows, inner: 1, scale: 1 / rows });
+  numbers.dispose();
+  losses.release();
+  return engine.record(op, [logits], loss, {
+    release: () => gradient.dispose(),
+    backward: (dy) => [mul(gradient, dy)],
+  });
+}
+
+/** Losses of all rows, and their gradient divided by the number of rows; columns from `classes` to `stride` get 0. */
+export function launchCrossEntropy(
+  engine: Engine,
+  buffers: Readonly<Record<'logits' | 'labels' | 'losses' | 'gradient', Tensor | Storage>>,
+  { rows, classes, stride, firstLabel = 0 }: { rows: number; classes: number; stride: number; firstLabel?: number },
+): void {
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  engine.run(cross_entropy, {
+    params: { rows, classes, stride, first_label: firstLabel, scale: 1 / rows },
+    buffers,
+    groups: Math.ceil(rows / rowsPerGroup),
+    work: 16 * rows * classes,
+    tuning,
+  });
+}
+
+/** Class numbers: one for each of `rows`, each an integer in [0, classes). */
+export function checkLabels(op: string, name: string, labels: unknown, rows: number, classes: number): Int32Array<ArrayBuffer> {
+  if (!(labels instanceof Int32Array)) check.fail(op, `${name} are ${check.say(labels)}, expected an Int32Array.`);
+  if (labels.length !== rows) check.fail(op, `${name} has ${labels.length} numbers, expected ${rows}, one a row.`);
+  for (let i = 0; i < rows; i++)
+    if (labels[i] < 0 || labels[i] >= classes)
+      check.fail(op, `${name}[${i}] = ${labels[i]}, expected an integer in [0, ${classes}).`);
+  return labels as Int32Array<ArrayBuffer>;
+}
