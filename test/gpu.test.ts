@@ -445,6 +445,18 @@ describe('the tape', () => {
     for (const tensor of [x, w, y, joined]) tensor.dispose();
   });
 
+  test('a grad belongs to one leaf alone, even where the op hands the same numbers to two', async () => {
+    const before = engine.memory().buffers;
+    const [x, w] = [leaf([3]), leaf([5])];
+    const y = add(x, w);
+    y.backward();
+    expect(x.grad!.storage).not.toBe(w.grad!.storage);
+    expect([await x.grad!.item(), await w.grad!.item()]).toEqual([1, 1]);
+    expect(x.grad!.shape).toEqual([1]);
+    for (const tensor of [x, w, y]) tensor.dispose();
+    expect(engine.memory().buffers).toBe(before);
+  });
+
   test('no gradient of a tensor that did not ask for one', () => {
     const [x, w] = [leaf([3]), engine.tensor([5])];
     const y = mul(x, w);

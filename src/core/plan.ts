@@ -153,10 +153,14 @@ export class Plan {
     for (const [name, size] of Object.entries(this.sizes)) {
       const given = buffers[name];
       if (!given) this.engine.fail('encode', `buffer "${name}" is missing.`);
-      const { buffer, offset = 0 } = 'buffer' in given ? given : { buffer: given };
+      const { buffer, offset = 0 } = typeof given === 'object' && 'buffer' in given ? given : { buffer: given };
+      if (typeof buffer?.size !== 'number')
+        this.engine.fail('encode', `${name} is ${check.say(buffer)}, expected a GPUBuffer or { buffer, offset }.`);
+      if ((buffer.usage & USAGE.STORAGE) === 0)
+        this.engine.fail('encode', `${name} lacks usage STORAGE, expected a storage buffer.`);
       if (offset % 256 !== 0) this.engine.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
       if (offset + 4 * size > buffer.size)
-        this.engine.fail('encode', `${name} has ${buffer.size - offset} bytes, expected ${4 * size}.`);
+        this.engine.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${4 * size}.`);
       ranges.set(name, { buffer, offset, bytes: 4 * size });
     }
     return ranges;

@@ -140,9 +140,19 @@ function sum(known: Tensor | null | undefined, more: Tensor): Tensor {
   return total;
 }
 
+/** A leaf's grad is its alone: not the storage of another leaf's, nor the engine's constant 1. */
+function own(gradient: Tensor): Tensor {
+  const { engine, storage } = gradient;
+  if (storage.slot && storage.references === 1) return gradient;
+  const copy = engine.unscoped(() => engine.full(gradient.shape, 0));
+  engine.accumulate(copy, gradient);
+  gradient.dispose();
+  return copy;
+}
+
 function keep(leaf: Tensor, gradient: Tensor): void {
   if (leaf.disposed) return gradient.dispose();
-  const total = sum(leaf.grad, gradient);
+  const total = leaf.grad ? sum(leaf.grad, gradient) : own(gradient);
   leaf.grad = total;
   // It lives as long as its leaf, whatever scope backward() was called in.
   total.owner?.delete(total);

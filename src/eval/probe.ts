@@ -7,7 +7,7 @@ import { column_moments, probe_features } from '../gpu/kernels.generated.ts';
 import { adamW } from '../optim/adamW.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { checkLabels, launchCrossEntropy } from '../ops/crossEntropy.ts';
-import { launchProduct, roundUp, tileOf } from '../ops/tile.ts';
+import { launchProduct, roundUp } from '../ops/tile.ts';
 
 export interface ProbeOptions {
   /** [N, D] frozen features, and N class numbers. */
@@ -22,7 +22,7 @@ export interface ProbeOptions {
   epochs?: number;
   /** Rows a step; default 256. */
   batch?: number;
-  /** AdamW's, at its peak; default 0.01. */
+  /** AdamW's, at its peak; default 0.003. */
   learningRate?: number;
   weightDecay?: number;
   /** Chooses the order of the rows; default 0. */
@@ -53,7 +53,7 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
     classes: undefined as number | undefined,
     epochs: 20,
     batch: 256,
-    learningRate: 0.01,
+    learningRate: 0.003,
     weightDecay: 0,
     seed: 0,
   });
@@ -94,7 +94,14 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   }
 }
 
-function features(engine: Engine, op: string, train: Tensor, test: Tensor, order: Uint32Array<ArrayBuffer>, stride: number): [Features, Features] {
+function features(
+  engine: Engine,
+  op: string,
+  train: Tensor,
+  test: Tensor,
+  order: Uint32Array<ArrayBuffer>,
+  stride: number,
+): [Features, Features] {
   const [rows, columns] = train.shape;
   const mean = engine.empty([columns], op);
   const scale = engine.empty([columns], op);
@@ -104,10 +111,9 @@ function features(engine: Engine, op: string, train: Tensor, test: Tensor, order
     groups: Math.ceil(columns / GROUP),
     work: 4 * train.size,
   });
-  const slack = tileOf(engine).columns * stride; // products read whole tiles of rows, and drop those past the last
   const prepare = (x: Tensor, rowOrder: Uint32Array<ArrayBuffer>): Features => {
     const count = x.shape[0];
-    const out = engine.scratch(count * stride + slack, op);
+    const out = engine.scratch(count * stride, op);
     engine.run(probe_features, {
       params: { rows: count, columns, stride },
       buffers: { x, order: engine.tensor(rowOrder), mean, scale, out },
@@ -128,28 +134,26 @@ interface Task {
   readonly width: number;
 }
 
+type Settings = Required<Pick<ProbeOptions, 'epochs' | 'batch' | 'learningRate' | 'weightDecay' | 'seed'>>;
+
 /** The weights [stride, width], biases in their row. */
 function fit(
   engine: Engine,
   op: string,
   { learnt, labels, classes, stride, width }: Task,
-  { epochs, batch, learningRate, weightDecay, seed }: Required<Pick<ProbeOptions, 'epochs' | 'batch' | 'learningRate' | 'weightDecay' | 'seed'>>,
+  { epochs, batch, learningRate, weightDecay, seed }: Settings,
 ): Tensor {
   const weights = engine.tensor(new Float32Array(stride * width), [stride, width], { requiresGrad: true });
   weights.grad = engine.unscoped(() => engine.empty([stride, width], op));
-  const { grad: gradient } = weights;
+  const gradient = weights.grad;
   const optimizer = adamW({ weights }, { learningRate, weightDecay });
   const batches = Math.ceil(learnt.count / batch);
-  const totalSteps = epochs * batches;
-  const rate = cosineSchedule({ peak: learningRate, warmupSteps: 0, totalSteps });
+  const rate = cosineSchedule({ peak: learningRate, warmupSteps: 0, totalSteps: epochs * batches });
   const size = Math.min(batch, learnt.count);
-  const slack = tileOf(engine).columns * width;
-  const logits = engine.scratch(size * width + slack, op);
-  const slope = engine.scratch(size * width + slack, op);
+  const logits = engine.scratch(size * width, op);
+  const slope = engine.scratch(size * width, op);
   const losses = engine.scratch(size, op);
-  for (let step = 0; step < totalSteps; step++) {
-    const turn = step % batches;
-    const first = batch * shuffled(batches, seed, 1 + Math.floor(step / batches))[turn];
+  const step = (first: number): void => {
     const count = Math.min(batch, learnt.count - first);
     launchProduct(
       engine,
@@ -170,8 +174,9 @@ function fit(
       { of: slope, at: 0, stride: width },
       { of: gradient, at: 0, stride: width },
     );
-    optimizer.step(rate(step));
-  }
+    optimizer.step(rate(optimizer.steps));
+  };
+  for (let epoch = 0; epoch < epochs; epoch++) for (const turn of shuffled(batches, seed, 1 + epoch)) step(batch * turn);
   for (const storage of [logits, slope, losses]) storage.release();
   optimizer.dispose();
   return weights;

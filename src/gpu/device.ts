@@ -1,5 +1,5 @@
 import { openAdapter } from '#platform';
-import { BufferPool, type Storage } from './buffers.ts';
+import { BufferPool, type Storage, USAGE } from './buffers.ts';
 import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
 import type { KernelSource, Params, Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
@@ -143,6 +143,8 @@ export class Device {
   /** Bytes as they are after all work recorded so far. */
   async read(op: string, storage: Storage, bytes: number): Promise<ArrayBuffer> {
     this.assertAlive(op);
+    if ((storage.buffer.usage & USAGE.COPY_SRC) === 0)
+      throw new GramianError(`${op}: the buffer lacks usage COPY_SRC, expected it on a buffer that is to be read.`);
     let result: ArrayBuffer;
     try {
       result = await this.queue.read(storage.buffer, storage.offset, bytes);

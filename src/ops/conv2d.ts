@@ -204,7 +204,7 @@ function weightGradient(
 ): Tensor {
   const dw = engine.empty(shape, op);
   const outputs = s.channels * s.kernelHeight * s.kernelWidth;
-  const tile = tileFor(engine, s.outChannels);
+  const tile = tileFor(engine, s.outChannels, outputs);
   const rowGroups = Math.ceil(s.outChannels / tile.rows);
   const strips = Math.ceil(outputs / tile.columns);
   const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));

@@ -78,10 +78,10 @@ export function launchProduct(
   });
 }
 
-/** The tile for a product with few rows: as tall as the rows need, so that no multiplication goes to padding. */
-export function tileFor(engine: Engine, rows: number): Tile {
+/** The tile for a product with few rows or columns: no larger than they need, so that less work goes to padding. */
+export function tileFor(engine: Engine, rows: number, columns = Number.POSITIVE_INFINITY): Tile {
   const { TM, TV, WX, WY } = tileOf(engine).tuning;
   let height = TM;
   while (height > 4 && height / 2 >= rows) height /= 2;
-  return tile(height, TV, WX, height < TM ? 1 : WY);
+  return tile(height, columns <= 4 * WX ? 1 : TV, WX, height < TM ? 1 : WY);
 }

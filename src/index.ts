@@ -1,0 +1,21 @@
+// The public names.
+export type { Engine, EngineInfo, EngineOptions, NestedNumbers } from './core/engine.ts';
+export { createEngine } from './core/engine.ts';
+export type { BufferRange, Plan, PlanInputs } from './core/plan.ts';
+export type { DataType } from './core/tensor.ts';
+export { Tensor } from './core/tensor.ts';
+export type { MemoryReport } from './gpu/buffers.ts';
+export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from './gpu/errors.ts';
+export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
+export { add, div, mul, sub } from './ops/arithmetic.ts';
+export { logSumExp } from './ops/logSumExp.ts';
+export { type MatmulOptions, matmul } from './ops/matmul.ts';
+export { normalize } from './ops/normalize.ts';
+export type { Metric } from './ops/points.ts';
+export { reshape } from './ops/reshape.ts';
+export { type SimilarityOptions, similarity } from './ops/similarity.ts';
+export { type SimilarityLogSumExpOptions, similarityLogSumExp } from './ops/similarityLogSumExp.ts';
+export { slice } from './ops/slice.ts';
+export { mean, sum } from './ops/sum.ts';
+export { transpose } from './ops/transpose.ts';
+export { exp, log, neg, relu, sqrt, square } from './ops/unary.ts';

@@ -1,0 +1,157 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { differences, differences_rows, distances } from '../gpu/kernels.generated.ts';
+import { copyRows, packedTranspose } from './pack.ts';
+import type { Columns } from './rowPass.ts';
+import { launchProduct, type Operand, roundUp, tileOf } from './tile.ts';
+import { makeUnits, type Units, unitsBackward } from './units.ts';
+
+/** What s_ij is: the cosine, the product, or the squared distance of rows a_i and b_j. */
+export type Metric = 'cosine' | 'dot' | 'sqeuclidean';
+
+export const METRICS: readonly Metric[] = ['cosine', 'dot', 'sqeuclidean'];
+
+/** The rows of a matrix as sweeps over pairs read them: in both layouts, unit length for the cosine, zeros behind them. */
+export interface Points {
+  readonly metric: Metric;
+  readonly count: number;
+  readonly columns: number;
+  /** [paddedRows, rowStride] */
+  readonly rows: Storage;
+  readonly rowStride: number;
+  readonly paddedRows: number;
+  /** [columns, paddedRows] */
+  readonly transposed: Storage;
+  readonly units: Units | null;
+  release(): void;
+}
+
+export function makePoints(engine: Engine, op: string, name: string, x: Tensor, metric: Metric): Points {
+  const [count, columns] = check.matrix(op, name, x);
+  check.bindableInput(op, engine, name, x);
+  const paddedRows = roundUp(count, 4);
+  if (metric === 'cosine') {
+    const units = makeUnits(engine, op, { [name]: x }, 4);
+    const { rows, transposed, rowStride } = units;
+    const release = (): void => units.release();
+    return { metric, count, columns, rows, rowStride, paddedRows, transposed, units, release };
+  }
+  const source = { of: x, rows: count, columns };
+  const rows = copyRows(engine, op, source, paddedRows);
+  const turned = packedTranspose(engine, op, source, paddedRows);
+  const transposed = turned.of as Storage;
+  const release = (): void => {
+    rows.release();
+    turned.release();
+  };
+  return { metric, count, columns, rows, rowStride: roundUp(columns, 4), paddedRows, transposed, units: null, release };
+}
+
+/** The points as a left or right operand of a product along the features. */
+export function featuresOf({ transposed, paddedRows, count }: Points): Columns {
+  return { of: transposed, stride: paddedRows, rows: count };
+}
+
+/** The points as the right operand of a product along the rows, from row `first` on. */
+export function rowsOf({ rows, rowStride }: Points, first = 0): Operand {
+  return { of: rows, at: first * rowStride, stride: rowStride };
+}
+
+/** out[i, j] = scale * s_ij */
+export function launchSimilarity(engine: Engine, a: Points, b: Points, out: Tensor, scale: number): void {
+  const size = { rows: a.count, columns: b.count, depth: a.columns };
+  const lhs = { of: a.transposed, at: 0, stride: a.paddedRows };
+  const rhs = { of: b.transposed, at: 0, stride: b.paddedRows };
+  const to = { of: out, at: 0, stride: b.count };
+  if (a.metric !== 'sqeuclidean') return launchProduct(engine, size, { ...lhs, along: 'columns' }, rhs, to, { scale });
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const strips = Math.ceil(size.columns / tileColumns);
+  engine.run(distances, {
+    params: {
+      ...size,
+      strips,
+      lhs_stride4: lhs.stride / 4,
+      rhs_stride4: rhs.stride / 4,
+      out_at: 0,
+      out_stride: to.stride,
+      scale,
+      accumulating: 0,
+    },
+    buffers: { lhs: lhs.of, rhs: rhs.of, out },
+    groups: Math.ceil(size.rows / tileRows) * strips,
+    work: 2 * size.rows * size.columns * size.depth,
+    tuning,
+  });
+}
+
+/** The gradient for one side's points, gathered by `pull` and then turned into one for the raw rows. */
+export interface Pulled {
+  readonly points: Points;
+  readonly into: Operand;
+  /** Whether something was gathered already. */
+  begun: boolean;
+}
+
+/** Room for the gradient of the points: of the unit rows in scratch, of raw rows in the tensor that is the result. */
+export function startPull(engine: Engine, op: string, points: Points): Pulled {
+  const { units, paddedRows, rowStride, count, columns } = points;
+  const into = units
+    ? { of: engine.scratch(paddedRows * rowStride, op), at: 0, stride: rowStride }
+    : { of: engine.empty([count, columns], op), at: 0, stride: columns };
+  return { points, into, begun: false };
+}
+
+/**
+ * Adds sum_k w_ik d s_ik / d own_i * scale to `count` rows of the gradient from row `first` on.
+ * @param weights w as a product's left operand
+ * @param others the points k that pull, from row `from` on
+ */
+export function pull(
+  engine: Engine,
+  to: Pulled,
+  rows: { first: number; count: number },
+  weights: Operand & { along: 'columns' | 'rows' },
+  others: { points: Points; from: number; depth: number },
+  { scale, more = to.begun }: { scale: number; more?: boolean },
+): void {
+  const { points, into } = to;
+  const size = { rows: rows.count, columns: points.columns, depth: others.depth };
+  const out = { ...into, at: rows.first * into.stride };
+  const rhs = rowsOf(others.points, others.from);
+  if (points.metric !== 'sqeuclidean')
+    return launchProduct(engine, size, weights, rhs, out, { scale, accumulating: more });
+  const own = rowsOf(points, rows.first);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const strips = Math.ceil(size.columns / tileColumns);
+  engine.run(weights.along === 'rows' ? differences_rows : differences, {
+    params: {
+      ...size,
+      strips,
+      lhs_at4: weights.at / 4,
+      lhs_stride4: weights.stride / 4,
+      rhs_at4: rhs.at / 4,
+      rhs_stride4: rhs.stride / 4,
+      own_at4: own.at / 4,
+      own_stride4: own.stride / 4,
+      out_at: out.at,
+      out_stride: out.stride,
+      scale: 2 * scale,
+      accumulating: more ? 1 : 0,
+    },
+    buffers: { lhs: weights.of, rhs: rhs.of, own: own.of, out: out.of },
+    groups: Math.ceil(size.rows / tileRows) * strips,
+    work: 2 * size.rows * size.columns * size.depth,
+    tuning,
+  });
+}
+
+/** The gradient for the raw rows. */
+export function endPull(engine: Engine, op: string, { points, into }: Pulled): Tensor {
+  if (!points.units) return into.of as Tensor;
+  const gradient = into.of as Storage;
+  const [dx] = unitsBackward(engine, op, points.units, [points.count], gradient, engine.constant(1));
+  gradient.release();
+  return dx;
+}

@@ -1,0 +1,54 @@
+import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { leftRows } from './matmul.ts';
+import { packedRows } from './pack.ts';
+import { endPull, launchSimilarity, METRICS, type Metric, makePoints, pull, startPull } from './points.ts';
+
+export interface SimilarityOptions {
+  /** `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
+  metric?: Metric;
+  /** A factor. Default 1. */
+  scale?: number;
+}
+
+/**
+ * Every row of `a` against every row of `b`, stored: the full matrix. `similarityLogSumExp` and the losses never store it.
+ * @param a [N, D]
+ * @param b [M, D]; without it, `a` against itself
+ * @returns [N, M], scale * s_ij; gradients flow to both
+ */
+export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): Tensor {
+  const op = 'similarity';
+  const alone = b === undefined;
+  const engine = check.engineOf(op, alone ? { a } : { a, b });
+  const { metric, scale } = check.options(op, options, { metric: 'cosine' as Metric, scale: 1 });
+  check.oneOf(op, 'metric', metric, METRICS);
+  check.finite(op, 'scale', scale);
+  const [n] = check.matrix(op, 'a', a);
+  if (!alone) check.sameColumns(op, 'a', a, 'b', b);
+  const m = (b ?? a).shape[0];
+  check.bindable(op, engine, [n, m], 'use similarityLogSumExp, which does not store it');
+  const left = makePoints(engine, op, 'a', a, metric);
+  const right = alone ? left : makePoints(engine, op, 'b', b, metric);
+  const s = engine.empty([n, m], op);
+  launchSimilarity(engine, left, right, s, scale);
+  const release = (): void => {
+    left.release();
+    if (!alone) right.release();
+  };
+  return engine.record(op, alone ? [a] : [a, b], s, {
+    release,
+    backward: (ds) => {
+      const toLeft = startPull(engine, op, left);
+      const toRight = alone ? toLeft : startPull(engine, op, right);
+      const { along, operand: rows } = leftRows(engine, op, { of: ds, rows: n, columns: m }, left.columns);
+      pull(engine, toLeft, { first: 0, count: n }, { ...rows, along }, { points: right, from: 0, depth: m }, { scale });
+      rows.release();
+      const columns = packedRows(engine, op, { of: ds, rows: n, columns: m });
+      const weights = { ...columns, along: 'columns' as const };
+      pull(engine, toRight, { first: 0, count: m }, weights, { points: left, from: 0, depth: n }, { scale, more: alone });
+      columns.release();
+      return alone ? [endPull(engine, op, toLeft)] : [endPull(engine, op, toLeft), endPull(engine, op, toRight)];
+    },
+  });
+}

@@ -1,0 +1,130 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
+import { endPull, featuresOf, METRICS, type Metric, makePoints, type Points, pull, startPull } from './points.ts';
+import { launchRowPass, type RowStatistics, SKIP } from './rowPass.ts';
+import { tileOf } from './tile.ts';
+
+export interface SimilarityLogSumExpOptions {
+  /** `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
+  metric?: Metric;
+  /** A factor, of any sign; -1 / (2 h^2) with `'sqeuclidean'` is a Gaussian kernel. Default 1. */
+  scale?: number;
+  /** `'self'`: leaves out j = i. */
+  exclude?: 'self';
+}
+
+/**
+ * log sum_j exp(scale * s_ij) for every row i of `a` over all rows j of `b`. The matrix is never stored: memory stays linear
+ * in N and M, at the price of computing s twice.
+ * @param a [N, D]
+ * @param b [M, D]; without it, `a` against itself
+ * @returns [N]; -1e30 with gradient 0 for a row that has no j (one row, `exclude: 'self'`)
+ */
+export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityLogSumExpOptions): Tensor {
+  const op = 'similarityLogSumExp';
+  const alone = b === undefined;
+  const engine = check.engineOf(op, alone ? { a } : { a, b });
+  const { metric, scale, exclude } = check.options(op, options, {
+    metric: 'cosine' as Metric,
+    scale: 1,
+    exclude: undefined as 'self' | undefined,
+  });
+  check.oneOf(op, 'metric', metric, METRICS);
+  check.finite(op, 'scale', scale);
+  if (exclude !== undefined) check.oneOf(op, 'exclude', exclude, ['self']);
+  const [n] = check.matrix(op, 'a', a);
+  if (!alone) check.sameColumns(op, 'a', a, 'b', b);
+  if (!alone && exclude && b.shape[0] !== n)
+    check.fail(op, `b has ${b.shape[0]} rows, expected ${n} to match a, since exclude = "self" pairs them.`);
+  const left = makePoints(engine, op, 'a', a, metric);
+  const right = alone ? left : makePoints(engine, op, 'b', b, metric);
+  const pass = launchRowPass(engine, op, featuresOf(left), featuresOf(right), left.columns, {
+    distance: metric === 'sqeuclidean',
+    skip: exclude ?? 'none',
+    scale,
+    temperature: engine.constant(1),
+  });
+  const lse = engine.empty([n], op);
+  engine.run(row_lse, {
+    params: { rows: n },
+    buffers: { tops: pass.top, sums: pass.sum, lse },
+    groups: Math.ceil(n / 64),
+    work: 4 * n,
+  });
+  const release = (): void => {
+    pass.release();
+    left.release();
+    if (!alone) right.release();
+  };
+  return engine.record(op, alone ? [a] : [a, b], lse, {
+    release,
+    backward: (dy) => backward(engine, op, left, right, pass, dy, { scale, skip: exclude ?? 'none' }),
+  });
+}
+
+/** w_ij = dy_i exp(scale s_ij - lse_i), a panel of columns j at a time, and what it pulls on both sides. */
+function backward(
+  engine: Engine,
+  op: string,
+  left: Points,
+  right: Points,
+  { top, sum }: RowStatistics,
+  dy: Tensor,
+  { scale, skip }: { scale: number; skip: 'none' | 'self' },
+): Tensor[] {
+  const alone = left === right;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const width = left.paddedRows;
+  const strips = Math.ceil(width / tileColumns);
+  const panel = panelWidth(engine, left, right.count);
+  const weights = engine.scratch(panel * width, op);
+  const toLeft = startPull(engine, op, left);
+  const toRight = alone ? toLeft : startPull(engine, op, right);
+  for (let first = 0; first < right.count; first += panel) {
+    const count = Math.min(panel, right.count - first);
+    engine.run(left.metric === 'sqeuclidean' ? row_weights_distance : row_weights, {
+      params: {
+        rows: right.count,
+        columns: left.count,
+        depth: left.columns,
+        lhs_stride4: right.paddedRows / 4,
+        rhs_stride4: left.paddedRows / 4,
+        first,
+        width4: width / 4,
+        strips,
+        scale,
+      },
+      buffers: { lhs: right.transposed, rhs: left.transposed, tops: top, sums: sum, dy, weights },
+      groups: Math.ceil(count / tileRows) * strips,
+      work: count * width * (left.columns + 16),
+      tuning: { ...tuning, SKIP: SKIP[skip], BOTH: alone ? 1 : 0 },
+    });
+    const w = { of: weights, at: 0, stride: width };
+    // Against itself, w_ij + w_ji is one symmetric matrix: what it pulls on the rows is the whole gradient.
+    const all = { first: 0, count: left.count };
+    pull(engine, toLeft, all, { ...w, along: 'columns' }, { points: right, from: first, depth: count }, { scale });
+    toLeft.begun = true;
+    if (!alone)
+      pull(
+        engine,
+        toRight,
+        { first, count },
+        { ...w, along: 'rows' },
+        { points: left, from: 0, depth: left.count },
+        { scale },
+      );
+  }
+  weights.release();
+  const da = endPull(engine, op, toLeft);
+  return alone ? [da] : [da, endPull(engine, op, toRight)];
+}
+
+/** Columns a panel: wide enough to keep launches few, its weights within 4 N D floats and what can be bound. */
+function panelWidth(engine: Engine, { paddedRows, columns }: Points, count: number): number {
+  const tile = tileOf(engine).rows;
+  const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
+  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
+  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
+}
