@@ -1,0 +1,228 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
+import type { Engine } from '../src/core/engine.ts';
+import type { KernelSource, Tuning } from '../src/gpu/kernel.ts';
+import { packParams } from '../src/gpu/kernel.ts';
+import { link } from '../src/gpu/link.ts';
+import { kernelNames, readKernel } from '../tools/generate.ts';
+import { checkWithNaga } from '../tools/naga-check.mjs';
+import { sharedEngine } from './engine.ts';
+
+const kernels = kernelNames().map(readKernel);
+const table = kernels.map((kernel) => [kernel.name, kernel] as const);
+
+const TILES: Tuning[] = [
+  { TM: 16, TV: 2, WX: 8, WY: 1 }, // software
+  { TM: 8, TV: 1, WX: 16, WY: 4 }, // hardware
+];
+
+/** The file's own numbers, each listed value by itself, and the tiles that ops choose. */
+function tunings({ tunables }: KernelSource): Tuning[] {
+  const all: Tuning[] = [{}];
+  for (const [name, { value, allowed }] of Object.entries(tunables))
+    for (const other of allowed) if (other !== value) all.push({ [name]: other });
+  if ('TM' in tunables) all.push(...TILES);
+  return all;
+}
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await sharedEngine();
+});
+
+test.each(table)('%s says its formula first, and every piece does', (_, { parts }) => {
+  for (const { text } of parts) expect(text).toMatch(/^\/\/ .*[a-z0-9]/i);
+});
+
+test.each(table)('%s compiles with each tunable value', async (_, kernel) => {
+  for (const tuning of tunings(kernel)) engine.lowLevel.pipeline(kernel, tuning);
+  await engine.sync();
+}, 120_000);
+
+test('naga, the compiler of Firefox and Deno, takes every kernel', async () => {
+  const list = kernels.flatMap((kernel) =>
+    tunings(kernel).map((tuning) => ({
+      name: `${kernel.name} ${JSON.stringify(tuning)}`,
+      code: link(kernel, tuning).code,
+    })),
+  );
+  const wrong = { name: 'wrong', code: '@compute @workgroup_size(1) fn main() { let x: u32 = 1.5; }' };
+  const answers = await checkWithNaga([...list, wrong]);
+  expect(answers).toHaveLength(list.length + 1);
+  expect(answers.filter((answer) => !answer.ok).map((answer) => answer.name)).toEqual(['wrong']);
+}, 300_000);
+
+// Races ------------------------------------------------------------------------------------------------------------
+
+interface Case {
+  readonly params: Record<string, number>;
+  readonly buffers: Record<string, Float32Array | Uint32Array | Int32Array>;
+  readonly groups: number;
+  readonly tuning: Tuning;
+  /** Outputs that are easy to say. */
+  readonly expected?: Record<string, ArrayLike<number>>;
+}
+
+const LANES = { LANES: 64 };
+const TILE = { TM: 4, TV: 1, WX: 8, WY: 4 }; // 16 rows, 32 columns of floats
+const floats = (count: number): Float32Array => new Float32Array(count);
+const waves = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => Math.sin(1 + 3 * i));
+const add = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
+
+/** 6 rows of 2 in blocks of 32: [2, 64], zeros past the sixth. */
+const unitsT = (() => {
+  const t = floats(2 * 64);
+  for (let i = 0; i < 6; i++) {
+    t[i] = Math.cos(i);
+    t[64 + i] = Math.sin(i);
+  }
+  return t;
+})();
+const restOf = (i: number): number =>
+  add([0, 1, 2, 3, 4, 5].filter((j) => j !== i && j !== (i + 3) % 6).map((j) => Math.exp((Math.cos(i - j) - 1) / 0.5)));
+const pairSums: Case = {
+  params: { n: 6, columns: 2, stride4: 16, edge: 32 },
+  buffers: { lhs: unitsT, rhs: unitsT, temperature: Float32Array.of(0.5), partial: floats(2 * 64) },
+  groups: 3,
+  tuning: TILE,
+  expected: { partial: Float32Array.from({ length: 128 }, (_, i) => (i < 6 ? restOf(i) : 0)) },
+};
+const rowPass: Case = {
+  params: { rows: 5, columns: 40, depth: 2, lhs_stride4: 4, rhs_stride4: 16, slices: 2, slice_columns: 32, scale: 1 },
+  buffers: { lhs: waves(2 * 16), rhs: waves(2 * 64), temperature: Float32Array.of(0.5), partial: floats(2 * 3 * 5) },
+  groups: 2,
+  tuning: TILE,
+};
+
+const CASES: Record<string, Case[]> = {
+  batch_norm_channels: [
+    {
+      params: { channels: 2, pixels: 70, slices: 2, images: 3, images_per_slice: 2, epsilon: 1e-5, momentum: 0.1 },
+      buffers: {
+        means: waves(2 * 2 * 70),
+        spreads: floats(2 * 2 * 70),
+        mean: floats(2),
+        inverse_std: floats(2),
+        running_mean: floats(2),
+        running_variance: floats(2),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: {
+        mean: [0, 1].map(
+          (c) => (2 * add(waves(280).slice(70 * c, 70 * c + 70)) + add(waves(280).slice(140 + 70 * c, 210 + 70 * c))) / 210,
+        ),
+      },
+    },
+  ],
+  cross_entropy: [
+    {
+      params: { rows: 2, classes: 70, stride: 72, first_label: 0, scale: 1 },
+      buffers: { logits: floats(2 * 72), labels: Uint32Array.of(3, 69), losses: floats(2), gradient: floats(2 * 72) },
+      groups: 2,
+      tuning: LANES,
+      expected: { losses: [Math.log(70), Math.log(70)] },
+    },
+  ],
+  log_sum_exp: [
+    {
+      params: { outer: 2, reduced: 100, inner: 1 },
+      buffers: { x: floats(200).fill(2), y: floats(2) },
+      groups: 2,
+      tuning: LANES,
+      expected: { y: [2 + Math.log(100), 2 + Math.log(100)] },
+    },
+  ],
+  normalize: [
+    {
+      params: { rows: 2, columns: 70 },
+      buffers: { z: floats(140).fill(3), y: floats(140), inverse_norms: floats(2) },
+      groups: 2,
+      tuning: LANES,
+      expected: { y: floats(140).fill(1 / Math.sqrt(70)) },
+    },
+  ],
+  nt_xent_sums: [pairSums],
+  nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
+  row_pass: [rowPass, { ...rowPass, tuning: { ...TILE, SKIP: 1 } }],
+  row_pass_distance: [rowPass],
+  sum: [
+    {
+      params: { outer: 2, reduced: 300, inner: 1, offset: 0, scale: 0.5 },
+      buffers: { x: waves(600), out: floats(2) },
+      groups: 2,
+      tuning: LANES,
+      expected: { out: [0, 1].map((o) => 0.5 * add(waves(600).slice(300 * o, 300 * o + 300))) },
+    },
+  ],
+  unit_rows: [
+    {
+      params: { rows: 2, columns: 70, first_row: 0, blank_rows: 1, row_stride: 72, column_stride: 4 },
+      buffers: { z: floats(140).fill(3), units: floats(4 * 72), units_t: floats(70 * 4), inverse_norms: floats(2) },
+      groups: 3,
+      tuning: LANES,
+      expected: { inverse_norms: [1 / (3 * Math.sqrt(70)), 1 / (3 * Math.sqrt(70))] },
+    },
+  ],
+  unit_rows_grad: [
+    {
+      params: { rows: 2, columns: 70, first_row: 0, row_stride: 72 },
+      buffers: {
+        units: floats(144).fill(1 / Math.sqrt(70)),
+        inverse_norms: Float32Array.of(0.5, 0.5),
+        g: floats(144).fill(1), // along u: nothing is left of it
+        scale: Float32Array.of(2),
+        dz: floats(140),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: { dz: floats(140) },
+    },
+  ],
+};
+
+interface Found {
+  readonly races: unknown[];
+  readonly errors: unknown[];
+  readonly buffers: Case['buffers'];
+}
+
+function detect(kernel: KernelSource, one: Case, code = link(kernel, one.tuning, false).code): Found {
+  const uniform = new ArrayBuffer(kernel.params.bytes);
+  packParams(kernel, { ...one.params, first_group: 0, end_group: one.groups }, new DataView(uniform), 0);
+  const bindings: Record<number, unknown> = { [kernel.params.binding]: { uniform } };
+  const buffers = Object.fromEntries(Object.entries(one.buffers).map(([name, data]) => [name, data.slice()]));
+  for (const { name, binding } of kernel.buffers) bindings[binding] = buffers[name];
+  const { races, errors } = detectRaces(code, 'main', [one.groups, 1, 1], { 0: bindings });
+  return { races, errors, buffers };
+}
+
+describe('races', () => {
+  const waiting = kernels.filter(({ parts }) => parts.some(({ text }) => text.includes('workgroupBarrier()')));
+
+  test('every kernel whose lanes wait for each other is in the table', () => {
+    expect(Object.keys(CASES).sort()).toEqual(waiting.map((kernel) => kernel.name));
+  });
+
+  const rows = waiting.flatMap((kernel) => (CASES[kernel.name] ?? []).map((one) => [kernel.name, kernel, one] as const));
+  test.each(rows)('%s has none', (_, kernel, one) => {
+    const { races, errors, buffers } = detect(kernel, one);
+    expect({ races: races.slice(0, 1), errors: errors.slice(0, 1) }).toEqual({ races: [], errors: [] });
+    for (const [name, expected] of Object.entries(one.expected ?? {}))
+      Array.from(expected).forEach((value, i) => expect(buffers[name][i], `${name}[${i}]`).toBeCloseTo(value, 4));
+  }, 120_000);
+
+  test.each([
+    ['sum', 0],
+    ['sum', 1],
+    ['nt_xent_sums', 1],
+    ['row_pass', 0],
+  ])('are found in %s without its barrier number %d', (name, number) => {
+    const kernel = readKernel(name);
+    const one = CASES[name][0];
+    let seen = 0;
+    const code = link(kernel, one.tuning, false).code.replace(/workgroupBarrier\(\);/g, (all) => (seen++ === number ? '' : all));
+    expect(seen).toBeGreaterThan(number);
+    expect(detect(kernel, one, code).races.length).toBeGreaterThan(0);
+  }, 120_000);
+});
