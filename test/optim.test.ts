@@ -1,12 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { mul } from '../src/ops/arithmetic.ts';
+import { sum } from '../src/ops/sum.ts';
 import { adamW } from '../src/optim/adamW.ts';
 import type { Optimizer } from '../src/optim/optimizer.ts';
 import { cosineSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
-import { mul } from '../src/ops/arithmetic.ts';
-import { sum } from '../src/ops/sum.ts';
 import { normals, sharedEngine } from './engine.ts';
 import { adamWStep, sgdStep } from './reference/training.ts';
 
@@ -30,12 +30,18 @@ const table: Record<string, { make: Make; twin: Twin }> = Object.fromEntries([
   ].map((options) => {
     const twin: Twin = (w, g, state, decays, learningRate = options.learningRate) =>
       sgdStep(w, g, state, { ...options, learningRate, weightDecay: decays ? (options.weightDecay ?? 0) : 0 });
-    return [`sgd ${JSON.stringify(options)}`, { make: (parameters: Record<string, Tensor>) => sgd(parameters, options), twin }];
+    return [
+      `sgd ${JSON.stringify(options)}`,
+      { make: (parameters: Record<string, Tensor>) => sgd(parameters, options), twin },
+    ];
   }),
   ...[{}, { learningRate: 0.01, beta1: 0.8, beta2: 0.99, epsilon: 1e-6, weightDecay: 0.3 }].map((options) => {
     const twin: Twin = (w, g, state, decays, learningRate = options.learningRate ?? 1e-3) =>
       adamWStep(w, g, state, { ...options, learningRate, weightDecay: decays ? (options.weightDecay ?? 0.01) : 0 });
-    return [`adamW ${JSON.stringify(options)}`, { make: (parameters: Record<string, Tensor>) => adamW(parameters, options), twin }];
+    return [
+      `adamW ${JSON.stringify(options)}`,
+      { make: (parameters: Record<string, Tensor>) => adamW(parameters, options), twin },
+    ];
   }),
 ]);
 
@@ -147,24 +153,26 @@ test('what is wrong is said in a sentence', () => {
   const w = engine.tensor([1], [1], { requiresGrad: true });
   const still = engine.tensor([1]);
   const made = mul(w, 2);
+  const optimizer = adamW({ w });
   const cases: [() => unknown, string][] = [
     [() => sgd({ w }, {} as never), 'sgd: learningRate = NaN, expected a finite number.'],
     [() => sgd({ w }, { learningRate: -1 }), 'sgd: learningRate = -1, expected a finite number from 0.'],
     [() => sgd({ w }, { learningRate: 1, momentum: 1 }), 'sgd: momentum = 1, expected a number in [0, 1).'],
     [() => sgd({ w }, { learningRate: 1, nesterov: true }), 'sgd: momentum = 0, expected it above 0 with nesterov.'],
     [() => sgd({ still }, { learningRate: 1 }), 'sgd: parameters.still has requiresGrad = false, expected true.'],
-    [
-      () => adamW({ made }),
-      'adamW: parameters.made is the result of mul, expected a tensor that no op made.',
-    ],
+    [() => adamW({ made }), 'adamW: parameters.made is the result of mul, expected a tensor that no op made.'],
     [() => adamW({}), 'adamW: parameters are empty, expected at least one named Tensor.'],
-    [() => adamW({ w }, { learningrate: 1 } as never), 'adamW: unknown option "learningrate"; did you mean "learningRate"?'],
-    [() => adamW({ w }).load({}, 1), 'adamW: state lacks "w.first", expected that of the same parameters.'],
+    [
+      () => adamW({ w }, { learningrate: 1 } as never),
+      'adamW: unknown option "learningrate"; did you mean "learningRate"?',
+    ],
+    [() => optimizer.load({}, 1), 'adamW: state lacks "w.first", expected that of the same parameters.'],
     [
       () => cosineSchedule({ peak: 1, warmupSteps: 5, totalSteps: 5 }),
       'cosineSchedule: totalSteps = 5, expected more than the 5 of the warm-up.',
     ],
   ];
   for (const [run, sentence] of cases) expect(run).toThrow(sentence);
+  optimizer.dispose();
   free({ w, still, made });
 });

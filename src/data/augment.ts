@@ -5,6 +5,7 @@ import { augment_appearance, augment_geometry } from '../gpu/kernels.generated.t
 import type { Augmentation } from './augmentations.ts';
 import type { ImageSet } from './dataset.ts';
 import { DRAW, type Drawn, drawView, MAX_VIEWS, settingsOf } from './draws.ts';
+import { statistics } from './statistics.ts';
 
 export { type Augmentation, augmentations } from './augmentations.ts';
 
@@ -56,7 +57,10 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
   check.integer(op, 'count', count, 1, MAX_IMAGES);
   const size = channels * height * width;
   if (set.images.length !== count * size)
-    check.fail(op, `${set.name} has ${set.images.length} bytes, expected ${count * size} for [${count}, ${channels}, ${height}, ${width}].`);
+    check.fail(
+      op,
+      `${set.name} has ${set.images.length} bytes, expected ${count * size} for [${count}, ${channels}, ${height}, ${width}].`,
+    );
   const own = statistics(set);
   const mean = perChannel(op, 'mean', given.mean ?? own.mean, channels);
   const deviation = perChannel(op, 'deviation', given.deviation ?? own.deviation, channels);
@@ -67,7 +71,12 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
   const drawn: Drawn = { height, width, channels, greyMeans: own.greyMeans };
   const at = (list: readonly number[], channel: number): number => list[channel] ?? list[0];
 
-  const make = (what: string, indices: ArrayLike<number>, views: readonly number[], { seed, step, augmentation }: ViewOptions): Tensor => {
+  const make = (
+    what: string,
+    indices: ArrayLike<number>,
+    views: readonly number[],
+    { seed, step, augmentation }: ViewOptions,
+  ): Tensor => {
     if (pixels.disposed) check.fail(what, 'the images were disposed, expected live ones.');
     checkIndices(what, indices, count);
     if (!Number.isSafeInteger(seed)) check.fail(what, `seed = ${check.say(seed)}, expected a safe integer.`);
@@ -142,34 +151,6 @@ function render(
   draws.dispose();
   engine.opEnded();
   return moved;
-}
-
-/** Mean and deviation of every channel, and each image's mean, in [0, 1]; sums of integers, so exact. */
-function statistics({ images, count, channels, height, width }: ImageSet) {
-  const area = height * width;
-  const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  const greyMeans = new Float32Array(count);
-  const luma = channels === 1 ? [1] : [0.299, 0.587, 0.114];
-  for (let i = 0, at = 0; i < count; i++) {
-    for (let c = 0; c < channels; c++) {
-      let sum = 0;
-      let square = 0;
-      for (const end = at + area; at < end; at++) {
-        const value = images[at];
-        sum += value;
-        square += value * value;
-      }
-      sums[c] += sum;
-      squares[c] += square;
-      greyMeans[i] += (luma[c] * sum) / (255 * area);
-    }
-  }
-  const n = count * area;
-  const mean = Array.from(sums, (sum) => sum / n / 255);
-  // A channel that never changes has no deviation to divide by.
-  const deviation = Array.from(squares, (square, c) => Math.sqrt(Math.max(0, square / n / 255 ** 2 - mean[c] ** 2)) || 1);
-  return { mean, deviation, greyMeans };
 }
 
 function perChannel(op: string, name: string, values: readonly number[], channels: number): readonly number[] {

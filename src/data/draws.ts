@@ -25,20 +25,38 @@ type Settings = Required<Omit<Augmentation, 'size'>>;
 /** `augmentation` with what it leaves out, checked. */
 export function settingsOf(op: string, augmentation: Augmentation | undefined): Settings & Pick<Augmentation, 'size'> {
   const all = check.options(op, augmentation, NO_AUGMENTATION);
-  const range = (name: string, value: unknown, above = Number.NEGATIVE_INFINITY, top = Number.POSITIVE_INFINITY): void => {
+  const range = (
+    name: string,
+    value: unknown,
+    above = Number.NEGATIVE_INFINITY,
+    top = Number.POSITIVE_INFINITY,
+  ): void => {
     const [low, high] = Array.isArray(value) && value.length === 2 ? value : [];
     if (!(Number.isFinite(low) && Number.isFinite(high) && low > above && low <= high && high <= top))
-      check.fail(op, `${name} = [${[value].flat().join(', ')}], expected [low, high]${above === 0 ? ' above 0' : ''}${top === 1 ? ' up to 1' : ''}.`);
+      check.fail(
+        op,
+        `${name} = [${[value].flat().join(', ')}], expected [low, high]${above === 0 ? ' above 0' : ''}${top === 1 ? ' up to 1' : ''}.`,
+      );
   };
   range('area', all.area, 0, 1);
   range('aspect', all.aspect, 0);
   range('scale', all.scale, 0);
   range('strokes', all.strokes);
   range('blur.sigma', all.blur?.sigma, 0);
-  const { flip, jitter, grey, invert, rotation, shear, translation, brightness, contrast, saturation, hue, noise } = all;
+  const { flip, jitter, grey, invert, rotation, shear, translation, brightness, contrast, saturation, hue, noise } =
+    all;
   for (const [name, value] of Object.entries({ flip, jitter, grey, invert, 'blur.probability': all.blur.probability }))
     if (!(value >= 0 && value <= 1)) check.fail(op, `${name} = ${check.say(value)}, expected a probability in [0, 1].`);
-  for (const [name, value] of Object.entries({ rotation, shear, translation, brightness, contrast, saturation, hue, noise }))
+  for (const [name, value] of Object.entries({
+    rotation,
+    shear,
+    translation,
+    brightness,
+    contrast,
+    saturation,
+    hue,
+    noise,
+  }))
     if (check.finite(op, name, value) < 0) check.fail(op, `${name} = ${value}, expected a finite number from 0.`);
   if (all.size !== undefined) check.integer(op, 'size', all.size, 1, 4096);
   return all;

@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { knn as kernel } from '../gpu/kernels.generated.ts';
-import { checkLabels } from '../ops/crossEntropy.ts';
+import { checkLabels, numberOfClasses } from '../ops/labels.ts';
 import { launchProduct, tileOf } from '../ops/tile.ts';
 import { makeUnits } from '../ops/units.ts';
 
@@ -40,6 +40,8 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
   const [others, columns] = check.matrix(op, 'train', train);
   const [rows] = check.matrix(op, 'test', test);
   check.sameColumns(op, 'train', train, 'test', test);
+  check.bindableInput(op, engine, 'train', train);
+  check.bindableInput(op, engine, 'test', test);
   const settings = check.options(op, given, { k: 20, temperature: 0.07, classes: undefined as number | undefined });
   const k = Math.min(others, check.integer(op, 'k', settings.k, 1, MAX_NEIGHBOURS));
   const temperature = check.positive(op, 'temperature', settings.temperature);
@@ -92,10 +94,4 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
   } finally {
     predictions.dispose();
   }
-}
-
-function numberOfClasses(...lists: readonly unknown[]): number {
-  let most = 0;
-  for (const labels of lists) if (labels instanceof Int32Array) for (const label of labels) most = Math.max(most, label);
-  return most + 1;
 }

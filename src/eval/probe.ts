@@ -3,11 +3,12 @@ import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { column_moments, probe_features } from '../gpu/kernels.generated.ts';
+import { launchCrossEntropy } from '../ops/crossEntropy.ts';
+import { checkLabels, numberOfClasses } from '../ops/labels.ts';
+import { launchProduct, roundUp } from '../ops/tile.ts';
 import { adamW } from '../optim/adamW.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
-import { checkLabels, launchCrossEntropy } from '../ops/crossEntropy.ts';
-import { launchProduct, roundUp } from '../ops/tile.ts';
+import { type Features, standardFeatures } from './features.ts';
 
 export interface ProbeOptions {
   /** [N, D] frozen features, and N class numbers. */
@@ -22,19 +23,11 @@ export interface ProbeOptions {
   epochs?: number;
   /** Rows a step; default 256. */
   batch?: number;
-  /** AdamW's, at its peak; default 0.003. */
+  /** AdamW's, at its peak; default 0.01. */
   learningRate?: number;
   weightDecay?: number;
   /** Chooses the order of the rows; default 0. */
   seed?: number;
-}
-
-const GROUP = 64;
-
-/** Rows of standardised features with a 1 behind them, `stride` floats each. */
-interface Features {
-  readonly rows: Storage;
-  readonly count: number;
 }
 
 /**
@@ -49,19 +42,22 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   const [rows, columns] = check.matrix(op, 'train', train);
   const [asked] = check.matrix(op, 'test', test);
   check.sameColumns(op, 'train', train, 'test', test);
+  check.bindableInput(op, engine, 'train', train);
+  check.bindableInput(op, engine, 'test', test);
   const settings = check.options(op, given, {
     classes: undefined as number | undefined,
     epochs: 20,
     batch: 256,
-    learningRate: 0.003,
+    learningRate: 0.01,
     weightDecay: 0,
     seed: 0,
   });
-  const classes = settings.classes ?? 1 + Math.max(0, maximum(trainLabels), maximum(testLabels));
+  const classes = settings.classes ?? numberOfClasses(trainLabels, testLabels);
   check.integer(op, 'classes', classes, 1, 2 ** 20);
   check.integer(op, 'epochs', settings.epochs, 1, 1e6);
   check.integer(op, 'batch', settings.batch, 1, 2 ** 24);
-  if (!Number.isSafeInteger(settings.seed)) check.fail(op, `seed = ${check.say(settings.seed)}, expected a safe integer.`);
+  if (!Number.isSafeInteger(settings.seed))
+    check.fail(op, `seed = ${check.say(settings.seed)}, expected a safe integer.`);
   checkLabels(op, 'trainLabels', trainLabels, rows, classes);
   checkLabels(op, 'testLabels', testLabels, asked, classes);
 
@@ -71,9 +67,9 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   const order = shuffled(rows, settings.seed);
   const scores = engine.unscoped(() => engine.empty([asked, width], op));
   engine.scope(() => {
-    const [learnt, measured] = features(engine, op, train, test, order, stride);
+    const [learnt, measured] = standardFeatures(engine, op, train, test, order, stride);
     const labels = engine.tensor(Int32Array.from(order, (row) => trainLabels[row]));
-    const weights = fit(engine, op, { learnt, labels, classes, stride, width }, settings);
+    const weights = learn(engine, op, { learnt, labels, classes, stride, width }, settings);
     launchProduct(
       engine,
       { rows: asked, columns: width, depth: stride },
@@ -94,37 +90,6 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   }
 }
 
-function features(
-  engine: Engine,
-  op: string,
-  train: Tensor,
-  test: Tensor,
-  order: Uint32Array<ArrayBuffer>,
-  stride: number,
-): [Features, Features] {
-  const [rows, columns] = train.shape;
-  const mean = engine.empty([columns], op);
-  const scale = engine.empty([columns], op);
-  engine.run(column_moments, {
-    params: { rows, columns },
-    buffers: { x: train, mean, scale },
-    groups: Math.ceil(columns / GROUP),
-    work: 4 * train.size,
-  });
-  const prepare = (x: Tensor, rowOrder: Uint32Array<ArrayBuffer>): Features => {
-    const count = x.shape[0];
-    const out = engine.scratch(count * stride, op);
-    engine.run(probe_features, {
-      params: { rows: count, columns, stride },
-      buffers: { x, order: engine.tensor(rowOrder), mean, scale, out },
-      groups: count,
-      work: 4 * count * stride,
-    });
-    return { rows: out, count };
-  };
-  return [prepare(train, order), prepare(test, Uint32Array.from({ length: test.shape[0] }, (_, i) => i))];
-}
-
 interface Task {
   readonly learnt: Features;
   /** In the order of the learnt rows. */
@@ -137,7 +102,7 @@ interface Task {
 type Settings = Required<Pick<ProbeOptions, 'epochs' | 'batch' | 'learningRate' | 'weightDecay' | 'seed'>>;
 
 /** The weights [stride, width], biases in their row. */
-function fit(
+function learn(
   engine: Engine,
   op: string,
   { learnt, labels, classes, stride, width }: Task,
@@ -176,7 +141,8 @@ function fit(
     );
     optimizer.step(rate(optimizer.steps));
   };
-  for (let epoch = 0; epoch < epochs; epoch++) for (const turn of shuffled(batches, seed, 1 + epoch)) step(batch * turn);
+  for (let epoch = 0; epoch < epochs; epoch++)
+    for (const turn of shuffled(batches, seed, 1 + epoch)) step(batch * turn);
   for (const storage of [logits, slope, losses]) storage.release();
   optimizer.dispose();
   return weights;
@@ -198,8 +164,4 @@ function argmax(scores: Float32Array, rows: number, classes: number, width: numb
     for (let c = 1; c < classes; c++) if (scores[i * width + c] > scores[i * width + best]) best = c;
     return best;
   });
-}
-
-function maximum(labels: unknown): number {
-  return labels instanceof Int32Array ? labels.reduce((most, label) => Math.max(most, label), 0) : 0;
 }

@@ -4,6 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { cross_entropy } from '../gpu/kernels.generated.ts';
 import { mul } from './arithmetic.ts';
+import { checkLabels } from './labels.ts';
 import { launchSum } from './reduce.ts';
 import { rowTuning } from './tile.ts';
 
@@ -19,6 +20,7 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
   const engine = check.engineOf(op, { logits });
   const [rows, classes] = check.matrix(op, 'logits', logits);
   checkLabels(op, 'labels', labels, rows, classes);
+  check.bindableInput(op, engine, 'logits', logits);
   const numbers = engine.unscoped(() => engine.tensor(labels));
   const losses = engine.scratch(rows, op);
   const gradient = engine.unscoped(() => engine.empty([rows, classes], op));
@@ -47,14 +49,4 @@ export function launchCrossEntropy(
     work: 16 * rows * classes,
     tuning,
   });
-}
-
-/** Class numbers: one for each of `rows`, each an integer in [0, classes). */
-export function checkLabels(op: string, name: string, labels: unknown, rows: number, classes: number): Int32Array<ArrayBuffer> {
-  if (!(labels instanceof Int32Array)) check.fail(op, `${name} are ${check.say(labels)}, expected an Int32Array.`);
-  if (labels.length !== rows) check.fail(op, `${name} has ${labels.length} numbers, expected ${rows}, one a row.`);
-  for (let i = 0; i < rows; i++)
-    if (labels[i] < 0 || labels[i] >= classes)
-      check.fail(op, `${name}[${i}] = ${labels[i]}, expected an integer in [0, ${classes}).`);
-  return labels as Int32Array<ArrayBuffer>;
 }

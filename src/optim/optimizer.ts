@@ -118,7 +118,10 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
 function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Engine {
   const entries = Object.entries(parameters ?? {});
   if (entries.length === 0) check.fail(op, 'parameters are empty, expected at least one named Tensor.');
-  const engine = check.engineOf(op, Object.fromEntries(entries.map(([name, tensor]) => [`parameters.${name}`, tensor])));
+  const engine = check.engineOf(
+    op,
+    Object.fromEntries(entries.map(([name, tensor]) => [`parameters.${name}`, tensor])),
+  );
   for (const [name, { requiresGrad, node }] of entries) {
     if (!requiresGrad) check.fail(op, `parameters.${name} has requiresGrad = false, expected true.`);
     if (node) check.fail(op, `parameters.${name} is the result of ${node.op}, expected a tensor that no op made.`);

@@ -55,7 +55,9 @@ export function renderView(
   const [a, b, c, number, d, e, f, , blur1, blur2, gain, lift, noise, stream] = draws;
   const colour = draws.subarray(16, DRAW);
   const texel = (channel: number, x: number, y: number) =>
-    x < 0 || y < 0 || x >= width || y >= height ? 0 : images[((number * channels + channel) * height + y) * width + x] / 255;
+    x < 0 || y < 0 || x >= width || y >= height
+      ? 0
+      : images[((number * channels + channel) * height + y) * width + x] / 255;
   const area = outHeight * outWidth;
   const moved = new Float64Array(channels * area);
   const each = (visit: (channel: number, x: number, y: number, at: number) => void) => {
@@ -65,7 +67,12 @@ export function renderView(
   each((channel, x, y, at) => {
     const [u, v] = [a * x + b * y + c, d * x + e * y + f];
     const [x0, y0] = [Math.floor(u), Math.floor(v)];
-    for (const [dx, dy] of [[0, 0], [1, 0], [0, 1], [1, 1]])
+    for (const [dx, dy] of [
+      [0, 0],
+      [1, 0],
+      [0, 1],
+      [1, 1],
+    ])
       moved[at] += (1 - Math.abs(u - x0 - dx)) * (1 - Math.abs(v - y0 - dy)) * texel(channel, x0 + dx, y0 + dy);
   });
   const weights = [blur2, blur1, 1 - 2 * (blur1 + blur2), blur1, blur2];
@@ -84,7 +91,8 @@ export function renderView(
   each((channel, x, y, at) => {
     const pixel = y * outWidth + x;
     let value = colour[4 * channel + 3];
-    for (let other = 0; other < channels; other++) value += colour[4 * channel + other] * levelled[other * area + pixel];
+    for (let other = 0; other < channels; other++)
+      value += colour[4 * channel + other] * levelled[other * area + pixel];
     out[at] = (clamp(value) + noise * randomNormal(at, stream) - mean[channel]) / deviation[channel];
   });
   return out;

@@ -1,0 +1,61 @@
+import { createRandom } from '../src/core/random.ts';
+import { type Numbers, numbers } from './reference/ops.ts';
+
+// Around the sizes of vectors, workgroups and tiles, where kernels go wrong, and far from them.
+const ROWS = [1, 2, 3, 31, 32, 33, 63, 64, 65, 127, 129, 255, 257];
+const COLUMNS = [1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 127, 128, 129];
+
+export interface Shape {
+  readonly rows: number;
+  readonly columns: number;
+  /** Rows of a second operand. */
+  readonly others: number;
+}
+
+/** Every number of rows and of columns at least once, in combinations that have nothing to do with each other. */
+export const SHAPES: readonly Shape[] = COLUMNS.map((columns, i) => ({
+  rows: ROWS[(5 * i + 4) % ROWS.length],
+  columns,
+  others: ROWS[(3 * i + 7) % ROWS.length],
+}));
+
+/** Small, odd in all extents: for what is repeated with other settings. */
+export const ODD: readonly Shape[] = [
+  { rows: 37, columns: 13, others: 21 },
+  { rows: 66, columns: 40, others: 131 },
+];
+
+export const VALUES = [
+  'normal',
+  'unit',
+  'x1e-20',
+  'x1e4',
+  'identical rows',
+  'zero row',
+  'outlier',
+  'near-parallel',
+] as const;
+
+export type Values = (typeof VALUES)[number];
+
+/** f32 numbers of that kind: the same for the same seed, everywhere. */
+export function values(kind: Values, shape: readonly number[], seed: number): Numbers {
+  const random = createRandom(seed);
+  const columns = shape.at(-1) ?? 1;
+  const data = numbers(shape, () => random.gaussian()).data;
+  const row = (i: number): Float64Array => data.subarray(i * columns, (i + 1) * columns);
+  const rows = data.length / columns;
+  for (let i = 0; i < rows; i++) {
+    const norm = Math.hypot(...row(i));
+    for (let k = 0; k < columns; k++) {
+      if (kind === 'unit') row(i)[k] /= norm;
+      else if (kind === 'x1e-20') row(i)[k] *= 1e-20;
+      else if (kind === 'x1e4') row(i)[k] *= 1e4;
+      else if (kind === 'identical rows') row(i)[k] = row(0)[k];
+      else if (kind === 'near-parallel') row(i)[k] = row(0)[k] + 1e-3 * row(i)[k];
+    }
+  }
+  if (kind === 'zero row') row(Math.floor(rows / 2)).fill(0);
+  if (kind === 'outlier') row(Math.floor(rows / 3)).forEach((x, k, all) => void (all[k] = 20 * x));
+  return { shape, data: data.map(Math.fround) };
+}

@@ -1,0 +1,119 @@
+import { describe, expect, test } from 'vitest';
+import { mul, sum, type Tensor } from '../src/index.ts';
+import { ODD, SHAPES, type Shape, VALUES, type Values, values } from './cases.ts';
+import { distance, expectClose, largest } from './compare.ts';
+import { OPS, type OpRow } from './ops.table.ts';
+import type { Numbers } from './reference/ops.ts';
+import { oneGroupASubmit, slack, untouched, watchedEngine, withBindingLimit, withPoison } from './watch.ts';
+
+const engine = watchedEngine();
+
+interface Outcome {
+  readonly value: Float32Array;
+  readonly gradients: Float32Array[];
+  /** Whether nothing was written behind the results. */
+  readonly clean: boolean;
+}
+
+const TINY = 2 ** -126; // below it f32 may be flushed to zero
+
+/** The op's value, and gradients of sum(dy * value), on the GPU. */
+async function evaluate(op: OpRow, inputs: readonly Numbers[], dy: Numbers, checkSlack = false): Promise<Outcome> {
+  const tensors = inputs.map(({ shape, data }) => engine().tensor(Float32Array.from(data), shape, { requiresGrad: true }));
+  const [y, loss] = engine().scope(() => {
+    const result = op.run(...tensors);
+    const weights = engine().tensor(Float32Array.from(dy.data), dy.shape.length > 0 ? dy.shape : [1]);
+    return [result, sum(mul(result, weights))];
+  });
+  expect(y.shape).toEqual(dy.shape);
+  loss.backward();
+  const grads = tensors.map((tensor) => tensor.grad as Tensor);
+  const [value, ...gradients] = await Promise.all([y, ...grads].map((tensor) => tensor.data()));
+  const behind = checkSlack ? await Promise.all([y, ...grads].map((tensor) => slack(engine(), tensor))) : [];
+  for (const tensor of [...tensors, y, loss]) tensor.dispose();
+  return { value, gradients, clean: behind.every(untouched) };
+}
+
+function cases(op: OpRow, shapes: readonly Shape[]): { kind: Values; seed: number; shape: Shape; what: string }[] {
+  const kinds = op.kinds ?? VALUES;
+  const turn = OPS.indexOf(op);
+  return shapes.map((shape, i) => {
+    const kind = kinds[(i + turn) % kinds.length];
+    const seed = 100 * turn + i;
+    return { kind, seed, shape, what: `${op.name}, [${shape.rows}, ${shape.columns}] (${shape.others}), ${kind}, seed ${seed}:` };
+  });
+}
+
+function dyFor(op: OpRow, inputs: readonly Numbers[], seed: number): Numbers {
+  return values('normal', op.reference(inputs).value.shape, seed + 50);
+}
+
+function expectRight(op: OpRow, what: string, inputs: readonly Numbers[], dy: Numbers, outcome: Outcome): void {
+  const { value, backward } = op.reference(inputs);
+  const wanted = backward(dy.data);
+  const budget = op.budget(inputs);
+  const magnitude = op.magnitude?.(inputs, dy.data) ?? { value: largest(value.data), gradients: wanted.map(largest) };
+  expectClose(`${what} value`, outcome.value, value.data, budget.value * magnitude.value + TINY);
+  outcome.gradients.forEach((gradient, i) => {
+    expectClose(`${what} gradient ${i}`, gradient, wanted[i], budget.gradient * magnitude.gradients[i] + TINY);
+  });
+  if (!op.naive) return;
+  const naive = distance(op.reference(inputs, Math.fround).value.data.map(Math.fround), value.data);
+  const allowed = 2 * naive + 2e-7 * magnitude.value + TINY;
+  expectClose(`${what} value, beside naive f32,`, outcome.value, value.data, allowed);
+}
+
+describe('the references', () => {
+  const h = 1e-5;
+  test.each(OPS.map((op) => [op.name, op] as const))('%s: the gradient is that of central differences', (_, op) => {
+    const inputs = op.inputs({ rows: 3, columns: 4, others: 5 }, 'normal', 7);
+    const dy = dyFor(op, inputs, 7);
+    const at = (): number => op.reference(inputs).value.data.reduce((total, y, i) => total + y * dy.data[i], 0);
+    const gradients = op.reference(inputs).backward(dy.data);
+    inputs.forEach(({ data }, k) => {
+      const numeric = data.map((x, i) => {
+        data[i] = x + h;
+        const above = at();
+        data[i] = x - h;
+        const below = at();
+        data[i] = x;
+        return (above - below) / (2 * h);
+      });
+      expectClose(`gradient ${k}`, gradients[k], numeric, 1e-7 * Math.max(1, largest(numeric)));
+    });
+  });
+});
+
+describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
+  test('value and gradient', async () => {
+    for (const { kind, seed, shape, what } of cases(op, SHAPES)) {
+      const inputs = op.inputs(shape, kind, seed);
+      const dy = dyFor(op, inputs, seed);
+      expectRight(op, what, inputs, dy, await evaluate(op, inputs, dy));
+    }
+  });
+
+  test('the same bits again, group by group, and from memory full of NaN; nothing behind the results', async () => {
+    for (const { kind, seed, shape, what } of cases(op, ODD)) {
+      const inputs = op.inputs(shape, kind, seed);
+      const dy = dyFor(op, inputs, seed);
+      const first = await evaluate(op, inputs, dy);
+      const again = () => evaluate(op, inputs, dy);
+      expect(await again(), `${what} again`).toEqual(first);
+      expect(await oneGroupASubmit(engine(), again), `${what} group by group`).toEqual(first);
+      const poisoned = await withPoison(engine(), async () => {
+        await again(); // fills the pool with what it left
+        return evaluate(op, inputs, dy, true);
+      });
+      expect(poisoned, `${what} poisoned`).toEqual(first);
+    }
+  });
+
+  test.runIf(op.chunks)('in pieces that can be bound', async () => {
+    const shape = { rows: 259, columns: 33, others: 5 };
+    const inputs = op.inputs(shape, 'normal', 3);
+    const dy = dyFor(op, inputs, 3);
+    const outcome = await withBindingLimit(engine(), 2 ** 14, () => evaluate(op, inputs, dy));
+    expectRight(op, `${op.name} in pieces:`, inputs, dy, outcome);
+  });
+});

@@ -1,0 +1,76 @@
+import { afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import type { Engine } from '../src/core/engine.ts';
+import type { Tensor } from '../src/core/tensor.ts';
+import { sharedEngine } from './engine.ts';
+
+const POISON = 0x7fc00000; // a NaN, which no sum hides
+
+/** The shared engine; after each test of the file nothing may be left on it: no error, and no buffer. */
+export function watchedEngine(): () => Engine {
+  let engine: Engine;
+  let buffers = 0;
+  beforeAll(async () => {
+    engine = await sharedEngine();
+  });
+  beforeEach(() => {
+    buffers = engine.memory().buffers;
+  });
+  afterEach(async () => {
+    await engine.sync(); // throws what was recorded meanwhile
+    expect(engine.memory().buffers).toBe(buffers);
+  });
+  return () => engine;
+}
+
+/** Runs `fn` with every launch cut into submits of one workgroup each. */
+export async function oneGroupASubmit<T>(engine: Engine, fn: () => Promise<T>): Promise<T> {
+  const { queue } = engine.lowLevel;
+  queue.groupsPerSubmit = 1;
+  try {
+    return await fn();
+  } finally {
+    queue.groupsPerSubmit = Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Runs `fn` with every buffer filled with NaN as it goes back to the pool. */
+export async function withPoison<T>(engine: Engine, fn: () => Promise<T>): Promise<T> {
+  const { pool, queue } = engine.lowLevel;
+  pool.trim();
+  pool.poison = ({ buffer, slot }) => {
+    if (!slot) return;
+    engine.fillBits(pool.wrap(buffer, 0, slot.bytes), slot.bytes / 4, POISON);
+    slot.usedAt = queue.current; // an upload must not overtake the fill
+  };
+  try {
+    return await fn();
+  } finally {
+    pool.poison = null;
+    pool.trim();
+  }
+}
+
+/** Runs `fn` as on an adapter that binds no more than `bytes`. */
+export async function withBindingLimit<T>(engine: Engine, bytes: number, fn: () => Promise<T>): Promise<T> {
+  const { lowLevel } = engine;
+  const before = lowLevel.info.limits.maxStorageBufferBindingSize;
+  lowLevel.limitBindings(bytes);
+  try {
+    return await fn();
+  } finally {
+    lowLevel.limitBindings(before);
+  }
+}
+
+/** The bits behind a pooled tensor's numbers, up to the end of its buffer: they are nobody's to write. */
+export async function slack(engine: Engine, tensor: Tensor): Promise<Set<number>> {
+  const { slot, buffer } = tensor.storage;
+  if (!slot) return new Set();
+  const bytes = await engine.readStorage('slack', engine.lowLevel.pool.wrap(buffer, 0, slot.bytes), slot.bytes);
+  return new Set(new Uint32Array(bytes).subarray(tensor.size));
+}
+
+/** Untouched: as the poison left it, or as WebGPU makes buffers. */
+export function untouched(bits: Set<number>): boolean {
+  return bits.size <= 1 && [...bits].every((value) => value === POISON || value === 0);
+}
