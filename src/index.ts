@@ -6,6 +6,7 @@ export type { DataType } from './core/tensor.ts';
 export { Tensor } from './core/tensor.ts';
 export type { MemoryReport } from './gpu/buffers.ts';
 export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from './gpu/errors.ts';
+export { NoAdapterError } from './gpu/no-adapter.ts';
 export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';

@@ -185,8 +185,11 @@ test('a step done before creates nothing', async () => {
   const [z0, z1] = pair(33, 7);
   const { device } = engine;
   const made: Record<string, number> = {};
-  const makers = ['createBuffer', 'createBindGroup', 'createBindGroupLayout', 'createComputePipeline', 'createShaderModule'];
-  const originals = makers.map((name) => [name, Reflect.get(device, name) as (...values: unknown[]) => unknown] as const);
+  const kinds = ['Buffer', 'BindGroup', 'BindGroupLayout', 'ComputePipeline', 'ShaderModule'];
+  const originals = kinds.map((kind) => {
+    const name = `create${kind}`;
+    return [name, Reflect.get(device, name) as (...values: unknown[]) => unknown] as const;
+  });
   const walk = (): void => {
     const loss = ntXent(z0, z1);
     loss.backward();
@@ -239,16 +242,17 @@ describe('scope', () => {
   });
 
   test('nested: what the inner one returns belongs to the outer one', () => {
-    let inner: Tensor | undefined;
-    let returned: Tensor | undefined;
+    const made: Tensor[] = [];
     engine.scope(() => {
-      returned = engine.scope(() => {
-        inner = engine.tensor([1]);
-        return add(inner, 1);
+      const returned = engine.scope(() => {
+        const inner = engine.tensor([1]);
+        made.push(inner, add(inner, 1));
+        return made[1];
       });
-      expect([inner.disposed, returned.disposed]).toEqual([true, false]);
+      expect(returned).toBe(made[1]);
+      expect(made.map((tensor) => tensor.disposed)).toEqual([true, false]);
     });
-    expect(returned?.disposed).toBe(true);
+    expect(made[1].disposed).toBe(true);
   });
 
   test('gradients of tensors made outside stay', async () => {
@@ -366,7 +370,7 @@ describe('the tape', () => {
     const shared = mul(x, x);
     const [a, b] = [mul(shared, 2), mul(shared, 3)];
     a.backward();
-    expect(() => a.backward()).toThrow(/^backward: loss was already walked, expected one backward\(\) for each forward\.$/);
+    expect(() => a.backward()).toThrow(/^backward: loss was already walked, expected one backward\(\)/);
     expect(() => b.backward()).toThrow(/^backward: mul was already walked by another backward\(\)/);
     for (const tensor of [x, shared, a, b]) tensor.dispose();
   });

@@ -5,7 +5,8 @@ import { link } from '../src/gpu/link.ts';
 import { kernelNames, readKernel } from '../tools/generate.ts';
 
 function kernelOf(...texts: string[]): KernelSource {
-  const parts = texts.map((text, i): KernelPart => ({ file: i === 0 ? 'kernels/k.wgsl' : `kernels/lib/p${i}.wgsl`, text }));
+  const fileOf = (i: number): string => (i === 0 ? 'kernels/k.wgsl' : `kernels/lib/p${i}.wgsl`);
+  const parts = texts.map((text, i): KernelPart => ({ file: fileOf(i), text }));
   return { name: 'k', parts, buffers: [], params: { binding: 0, bytes: 0, members: [] }, tunables: {} };
 }
 

@@ -3,7 +3,7 @@ import { mul, sum, type Tensor } from '../src/index.ts';
 import { ODD, SHAPES, type Shape, VALUES, type Values, values } from './cases.ts';
 import { distance, expectClose, largest } from './compare.ts';
 import { OPS, type OpRow } from './ops.table.ts';
-import type { Numbers } from './reference/ops.ts';
+import type { Evaluated, Numbers } from './reference/ops.ts';
 import { oneGroupASubmit, slack, untouched, watchedEngine, withBindingLimit, withPoison } from './watch.ts';
 
 const engine = watchedEngine();
@@ -15,10 +15,10 @@ interface Outcome {
   readonly clean: boolean;
 }
 
-const TINY = 2 ** -126; // below it f32 may be flushed to zero
+const TINY = 2 ** -118; // terms below 2^-126 may be flushed to zero, each of a sum's
 
 /** The op's value, and gradients of sum(dy * value), on the GPU. */
-async function evaluate(op: OpRow, inputs: readonly Numbers[], dy: Numbers, checkSlack = false): Promise<Outcome> {
+async function evaluate(op: OpRow, { inputs, dy }: Prepared, checkSlack = false): Promise<Outcome> {
   const tensors = inputs.map(({ shape, data }) => engine().tensor(Float32Array.from(data), shape, { requiresGrad: true }));
   const [y, loss] = engine().scope(() => {
     const result = op.run(...tensors);
@@ -44,12 +44,20 @@ function cases(op: OpRow, shapes: readonly Shape[]): { kind: Values; seed: numbe
   });
 }
 
-function dyFor(op: OpRow, inputs: readonly Numbers[], seed: number): Numbers {
-  return values('normal', op.reference(inputs).value.shape, seed + 50);
+/** A case's inputs, what the reference makes of them, and the gradient of its value. */
+interface Prepared {
+  readonly inputs: Numbers[];
+  readonly wanted: Evaluated;
+  readonly dy: Numbers;
 }
 
-function expectRight(op: OpRow, what: string, inputs: readonly Numbers[], dy: Numbers, outcome: Outcome): void {
-  const { value, backward } = op.reference(inputs);
+function prepare(op: OpRow, shape: Shape, kind: Values, seed: number): Prepared {
+  const inputs = op.inputs(shape, kind, seed);
+  const wanted = op.reference(inputs);
+  return { inputs, wanted, dy: values('normal', wanted.value.shape, seed + 50) };
+}
+
+function expectRight(op: OpRow, what: string, { inputs, wanted: { value, backward }, dy }: Prepared, outcome: Outcome): void {
   const wanted = backward(dy.data);
   const budget = op.budget(inputs);
   const magnitude = op.magnitude?.(inputs, dy.data) ?? { value: largest(value.data), gradients: wanted.map(largest) };
@@ -66,8 +74,7 @@ function expectRight(op: OpRow, what: string, inputs: readonly Numbers[], dy: Nu
 describe('the references', () => {
   const h = 1e-5;
   test.each(OPS.map((op) => [op.name, op] as const))('%s: the gradient is that of central differences', (_, op) => {
-    const inputs = op.inputs({ rows: 3, columns: 4, others: 5 }, 'normal', 7);
-    const dy = dyFor(op, inputs, 7);
+    const { inputs, dy } = prepare(op, { rows: 3, columns: 4, others: 5 }, 'normal', 7);
     const at = (): number => op.reference(inputs).value.data.reduce((total, y, i) => total + y * dy.data[i], 0);
     const gradients = op.reference(inputs).backward(dy.data);
     inputs.forEach(({ data }, k) => {
@@ -87,23 +94,21 @@ describe('the references', () => {
 describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
   test('value and gradient', async () => {
     for (const { kind, seed, shape, what } of cases(op, SHAPES)) {
-      const inputs = op.inputs(shape, kind, seed);
-      const dy = dyFor(op, inputs, seed);
-      expectRight(op, what, inputs, dy, await evaluate(op, inputs, dy));
+      const prepared = prepare(op, shape, kind, seed);
+      expectRight(op, what, prepared, await evaluate(op, prepared));
     }
   });
 
   test('the same bits again, group by group, and from memory full of NaN; nothing behind the results', async () => {
     for (const { kind, seed, shape, what } of cases(op, ODD)) {
-      const inputs = op.inputs(shape, kind, seed);
-      const dy = dyFor(op, inputs, seed);
-      const first = await evaluate(op, inputs, dy);
-      const again = () => evaluate(op, inputs, dy);
+      const prepared = prepare(op, shape, kind, seed);
+      const first = await evaluate(op, prepared);
+      const again = () => evaluate(op, prepared);
       expect(await again(), `${what} again`).toEqual(first);
       expect(await oneGroupASubmit(engine(), again), `${what} group by group`).toEqual(first);
       const poisoned = await withPoison(engine(), async () => {
         await again(); // fills the pool with what it left
-        return evaluate(op, inputs, dy, true);
+        return evaluate(op, prepared, true);
       });
       expect(poisoned, `${what} poisoned`).toEqual(first);
     }
@@ -111,9 +116,8 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
 
   test.runIf(op.chunks)('in pieces that can be bound', async () => {
     const shape = { rows: 259, columns: 33, others: 5 };
-    const inputs = op.inputs(shape, 'normal', 3);
-    const dy = dyFor(op, inputs, 3);
-    const outcome = await withBindingLimit(engine(), 2 ** 14, () => evaluate(op, inputs, dy));
-    expectRight(op, `${op.name} in pieces:`, inputs, dy, outcome);
+    const prepared = prepare(op, shape, 'normal', 3);
+    const outcome = await withBindingLimit(engine(), 2 ** 14, () => evaluate(op, prepared));
+    expectRight(op, `${op.name} in pieces:`, prepared, outcome);
   });
 });

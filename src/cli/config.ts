@@ -25,7 +25,7 @@ export const METHODS = ['simclr'] as const;
 const DEFAULTS: Omit<RunConfig, 'data'> = {
   method: 'simclr',
   epochs: 12,
-  batch: 256,
+  batch: 128,
   seed: 0,
   learningRate: 2e-3,
   weightDecay: 1e-4,
@@ -38,7 +38,7 @@ const DEFAULTS: Omit<RunConfig, 'data'> = {
 };
 
 /** A smaller run for the embedded SwiftShader, which is several times slower. */
-const SMALL: Partial<RunConfig> = { epochs: 5, batch: 128, width: 8, limit: 5200 };
+const SMALL: Partial<RunConfig> = { epochs: 4, width: 8, limit: 5200 };
 
 /** What was asked for over the defaults; the small ones where the adapter is the slow embedded one. */
 export function completeConfig(given: Partial<RunConfig> & { data: string }, small: boolean, channels: number): RunConfig {

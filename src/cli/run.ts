@@ -35,6 +35,8 @@ export interface Run {
   train(events: RunEvents): Promise<void>;
   /** [images, features] of a data split. */
   embed(part: 'train' | 'test'): Tensor;
+  /** The images trained on: all of them, or the `limit` that were drawn. */
+  readonly trainSet: ImageSet;
   knn(): Promise<number>;
 }
 
@@ -47,7 +49,9 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
       `train: ${config.data} has ${trainSet.count} training images, expected at least ${2 * config.batch}; give a smaller --batch.`,
     );
   const train = uploadImages(engine, trainSet);
-  const test = testSet ? uploadImages(engine, testSet) : null;
+  // Standardised as the training images are: the encoder must meet the same scale.
+  const { mean, deviation } = train;
+  const test = testSet ? uploadImages(engine, testSet, { mean, deviation }) : null;
   const method = simCLR(engine, { ...config, channels: trainSet.channels, size: trainSet.height });
   const optimizer = adamW(method.parameters, { learningRate: config.learningRate, weightDecay: config.weightDecay });
   const epochSteps = Math.floor(trainSet.count / config.batch);
@@ -73,6 +77,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   return {
     totalSteps,
     epochSteps,
+    trainSet,
     progress: () => ({ config, ...state }),
     tensors,
     embed,

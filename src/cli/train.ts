@@ -128,7 +128,7 @@ async function finish(
     method: config.method,
     dataset: {
       name: splits.train.name,
-      train: config.limit > 0 ? Math.min(config.limit, splits.train.count) : splits.train.count,
+      train: run.trainSet.count,
       test: splits.test?.count ?? 0,
       classes: classNames(splits).length,
     },
@@ -154,9 +154,9 @@ function classNames({ train, test }: ImageSplits): string[] {
 }
 
 async function probeOf(run: Run, splits: ImageSplits, config: RunConfig): Promise<number> {
-  const { train: trainSet, test: testSet } = splits;
-  // A limited run trained on other rows than the labels' order: its probe would need them gathered again.
-  if (!trainSet.labels || !testSet?.labels || config.limit > 0) return Number.NaN;
+  const { trainSet } = run;
+  const { test: testSet } = splits;
+  if (!trainSet.labels || !testSet?.labels) return Number.NaN;
   const train = run.embed('train');
   const test = run.embed('test');
   try {

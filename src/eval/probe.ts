@@ -2,7 +2,6 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { Storage } from '../gpu/buffers.ts';
 import { launchCrossEntropy } from '../ops/crossEntropy.ts';
 import { checkLabels, numberOfClasses } from '../ops/labels.ts';
 import { launchProduct, roundUp } from '../ops/tile.ts';

@@ -3,7 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { part, ranges } from '../core/ranges.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
-import { launchSum } from './reduce.ts';
+import { sumInto } from './reduce.ts';
 
 /** How a kernel built on lib/pair.wgsl finds an operand's element. */
 const FROM = { same: 0, stretched: 1, number: 2 } as const;
@@ -80,7 +80,7 @@ export function foldTo(engine: Engine, op: string, dy: Tensor, shape: readonly n
     const product = (from: number, to: number): number => extents.slice(from, to).reduce((x, y) => x * y, 1);
     const [outer, reduced, inner] = [product(0, start), product(start, end), product(end, own.length)];
     const sum = engine.empty([outer * inner], op);
-    launchSum(engine, total, sum, { outer, reduced, inner });
+    sumInto(engine, total, sum, { outer, reduced, inner });
     extents.fill(1, start, end);
     total = sum;
     end = start + 1;

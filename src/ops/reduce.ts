@@ -56,3 +56,23 @@ export function launchTotal(engine: Engine, x: Tensor | Storage, out: Tensor | S
   launchSum(engine, partial, out, { outer: 1, reduced: PARTS + Math.min(rest, 1), inner: 1, scale });
   partial.release();
 }
+
+/** y[o, i] = scale * sum over r of x[o, r, i], for tensors of any size: what cannot be bound at once goes in pieces. */
+export function sumInto(engine: Engine, x: Tensor, y: Tensor, { outer, reduced, inner, scale = 1 }: Reduction): void {
+  if (outer * inner === 1) return launchTotal(engine, x, y, reduced, scale);
+  if (outer > 1) {
+    for (const range of ranges(engine, outer, reduced * inner)) {
+      const own = { outer: range.count, reduced, inner, scale };
+      launchSum(engine, part(x, range, reduced * inner), part(y, range, inner), own);
+    }
+    return;
+  }
+  const [first, ...more] = ranges(engine, reduced, inner);
+  launchSum(engine, part(x, first, inner), y, { outer, reduced: first.count, inner, scale });
+  for (const range of more) {
+    const piece = engine.empty(y.shape, 'sum');
+    launchSum(engine, part(x, range, inner), piece, { outer, reduced: range.count, inner, scale });
+    engine.accumulate(y, piece);
+    piece.dispose();
+  }
+}

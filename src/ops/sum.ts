@@ -1,10 +1,8 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
-import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { multiply } from '../gpu/kernels.generated.ts';
 import { launchPair } from './broadcast.ts';
-import { launchSum, launchTotal } from './reduce.ts';
+import { sumInto } from './reduce.ts';
 
 /** Sum along `axis`, which is dropped; without `axis`, of everything. */
 export function sum(x: Tensor, axis?: number): Tensor {
@@ -29,7 +27,7 @@ function reduce(op: string, x: Tensor, axis: number | undefined, scaleOf: (count
   const extents = around(op, x, axis);
   const scale = scaleOf(extents.reduced);
   const y = engine.empty(axis === undefined ? [] : x.shape.filter((_, i) => i !== axis), op);
-  launchAlong(engine, op, x, y, extents, scale);
+  sumInto(engine, x, y, { ...extents, scale });
   return engine.record(op, [x], y, {
     backward: (dy) => {
       const kept = axis === undefined ? [] : x.shape.map((extent, i) => (i === axis ? 1 : extent));
@@ -38,31 +36,4 @@ function reduce(op: string, x: Tensor, axis: number | undefined, scaleOf: (count
       return [dx];
     },
   });
-}
-
-/** launchSum for tensors of any size: what cannot be bound at once goes in pieces. */
-function launchAlong(
-  engine: Engine,
-  op: string,
-  x: Tensor,
-  y: Tensor,
-  { outer, reduced, inner }: { outer: number; reduced: number; inner: number },
-  scale: number,
-): void {
-  if (outer * inner === 1) return launchTotal(engine, x, y, reduced, scale);
-  if (outer > 1) {
-    for (const range of ranges(engine, outer, reduced * inner))
-      launchSum(engine, part(x, range, reduced * inner), part(y, range, inner), {
-        ...{ outer: range.count, reduced, inner, scale },
-      });
-    return;
-  }
-  const [first, ...more] = ranges(engine, reduced, inner);
-  launchSum(engine, part(x, first, inner), y, { outer, reduced: first.count, inner, scale });
-  for (const range of more) {
-    const piece = engine.empty(y.shape, op);
-    launchSum(engine, part(x, range, inner), piece, { outer, reduced: range.count, inner, scale });
-    engine.accumulate(y, piece);
-    piece.dispose();
-  }
 }

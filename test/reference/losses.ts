@@ -13,12 +13,13 @@ export interface LossResult {
 export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossResult {
   const { u, back } = normalize(stack(z0, z1));
   const n = u.rows;
+  const rows = Array.from({ length: n }, (_, i) => row(u, i));
   const positive = (i: number) => (i + n / 2) % n;
   const du = matrix(n, u.columns);
   let value = 0;
   let dTau = 0;
   for (let i = 0; i < n; i++) {
-    const s = Array.from({ length: n }, (_, j) => dot(row(u, i), row(u, j)) / tau);
+    const s = Array.from({ length: n }, (_, j) => dot(rows[i], rows[j]) / tau);
     const lse = logSumExp(s, (j) => j !== i);
     // In this form a loss near zero keeps its digits in f64 too.
     const rest = logSumExp(s, (j) => j !== i && j !== positive(i));
@@ -29,8 +30,8 @@ export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossRes
       const g = j === positive(i) ? -miss : Math.exp(s[j] - lse);
       dTau -= (factor / n / tau) * g * s[j];
       for (let k = 0; k < u.columns; k++) {
-        du.data[i * u.columns + k] += (factor / n / tau) * g * row(u, j)[k];
-        du.data[j * u.columns + k] += (factor / n / tau) * g * row(u, i)[k];
+        du.data[i * u.columns + k] += (factor / n / tau) * g * rows[j][k];
+        du.data[j * u.columns + k] += (factor / n / tau) * g * rows[i][k];
       }
     }
   }

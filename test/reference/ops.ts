@@ -173,23 +173,26 @@ export function similarity(metric: Metric, scale: number): Reference {
     const [a, b] = units ? units.map((unit) => unit.value) : raw;
     const [n, d] = a.shape;
     const m = b.shape[0];
+    const apart = metric === 'sqeuclidean';
     const value = numbers([n, m], (t) => {
+      const [i, j] = [Math.floor(t / m) * d, (t % m) * d];
       let s = 0;
-      for (let k = 0; k < d; k++) {
-        const [x, y] = [a.data[Math.floor(t / m) * d + k], b.data[(t % m) * d + k]];
-        s = round(s + round(metric === 'sqeuclidean' ? round(x - y) ** 2 : x * y));
-      }
+      for (let k = 0; k < d; k++)
+        s = round(s + round(apart ? round(a.data[i + k] - b.data[j + k]) ** 2 : a.data[i + k] * b.data[j + k]));
       return s * scale;
     });
     const backward = (dy: Float64Array): Float64Array[] => {
       const [da, db] = [new Float64Array(n * d), new Float64Array(m * d)];
       for (let i = 0; i < n; i++)
-        for (let j = 0; j < m; j++)
+        for (let j = 0; j < m; j++) {
+          const g = dy[i * m + j] * scale;
           for (let k = 0; k < d; k++) {
-            const [x, y, g] = [a.data[i * d + k], b.data[j * d + k], dy[i * m + j] * scale];
-            da[i * d + k] += metric === 'sqeuclidean' ? 2 * g * (x - y) : g * y;
-            db[j * d + k] += metric === 'sqeuclidean' ? 2 * g * (y - x) : g * x;
+            const x = a.data[i * d + k];
+            const y = b.data[j * d + k];
+            da[i * d + k] += apart ? 2 * g * (x - y) : g * y;
+            db[j * d + k] += apart ? 2 * g * (y - x) : g * x;
           }
+        }
       const [ga, gb] = units ? [units[0].backward(da)[0], units[1].backward(db)[0]] : [da, db];
       return inputs.length === 1 ? [ga.map((g, t) => g + gb[t])] : [ga, gb];
     };

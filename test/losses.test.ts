@@ -1,0 +1,226 @@
+import { describe, expect, test } from 'vitest';
+import { createRandom } from '../src/core/random.ts';
+import type { Tensor } from '../src/index.ts';
+import { type Values, values } from './cases.ts';
+import { expectClose, largest } from './compare.ts';
+import { type Invariance, LOSSES, type LossRow } from './losses.table.ts';
+import { dot, type Matrix, matrix, row } from './reference/matrix.ts';
+import { oneGroupASubmit, watchedEngine, withPoison } from './watch.ts';
+
+const engine = watchedEngine();
+
+interface Outcome {
+  readonly value: number;
+  readonly gradients: Float32Array[];
+  /** Of a live temperature. */
+  readonly temperature: number;
+}
+
+async function evaluate(loss: LossRow, views: readonly Matrix[], temperature: number, live = false): Promise<Outcome> {
+  const tensors = views.map((view) =>
+    engine().tensor(Float32Array.from(view.data), [view.rows, view.columns], { requiresGrad: true }),
+  );
+  const tau = live ? engine().tensor([temperature], [1], { requiresGrad: true }) : null;
+  const result = loss.run(tensors, tau ?? temperature);
+  expect(result.shape).toEqual([]);
+  result.backward();
+  const value = await result.item();
+  const gradients = await Promise.all(tensors.map((tensor) => (tensor.grad as Tensor).data()));
+  const slope = tau ? await (tau.grad as Tensor).item() : 0;
+  for (const tensor of [...tensors, result, ...(tau ? [tau] : [])]) tensor.dispose();
+  return { value, gradients, temperature: slope };
+}
+
+function views(loss: LossRow, n: number, d: number, seed: number, kind: Values = 'normal'): Matrix[] {
+  return Array.from({ length: loss.views }, (_, i) => matrix(n, d, values(kind, [n, d], 10 * seed + i).data));
+}
+
+/** Views of one another up to a little noise: positives at a cosine of 0.99 and more. */
+function peaked(loss: LossRow, n: number, d: number, seed: number): Matrix[] {
+  const [first, ...others] = views(loss, n, d, seed);
+  return [first, ...others.map((noise) => matrix(n, d, first.data.map((x, t) => Math.fround(x + 0.05 * noise.data[t]))))];
+}
+
+/** Value within 1e-5 of max(|v|, 0.1), gradients within 1e-5 of their largest entry; looser as 1 / temperature grows. */
+function expectRight(what: string, outcome: Outcome, wanted: ReturnType<LossRow['reference']>, temperature: number): void {
+  const budget = 1e-5 * Math.max(1, 0.05 / temperature);
+  expectClose(`${what} value`, [outcome.value], [wanted.value], budget * Math.max(Math.abs(wanted.value), 0.1));
+  const top = Math.max(...wanted.gradients.map(({ data }) => largest(data)));
+  wanted.gradients.forEach(({ data }, i) => {
+    expectClose(`${what} gradient ${i}`, outcome.gradients[i], data, budget * top + 1e-30);
+  });
+}
+
+// [N, D]: on both sides of 2 N = 8 D, where ntXent changes its schedule, and around the sizes of tiles.
+const SHAPES: readonly [number, number][] = [
+  [1, 1], [1, 5], [2, 3], [3, 129], [5, 1], [16, 4], [17, 4], [31, 16], [32, 63], [33, 8], [63, 15], [64, 65], [65, 17],
+  [97, 5], [127, 32], [128, 32], [129, 33], [257, 64], [300, 2],
+]; // prettier-ignore
+
+describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) => {
+  test('golden values', async () => {
+    const { golden } = loss;
+    const [n, d] = [6, 4];
+    const a = matrix(n, d, Array.from({ length: n * d }, (_, t) => {
+      const [i, j] = [Math.floor(t / d), t % d];
+      return Math.sin(0.9 + 1.7 * i + 0.6 * j + 0.11 * i * j);
+    }));
+    const b = matrix(n, d, a.data.map((x, t) => x + 0.3 * Math.cos(0.5 + 0.8 * Math.floor(t / d) - 1.1 * (t % d))));
+    const inputs = [a, b].slice(0, loss.views);
+    const exact = loss.reference(inputs, golden.temperature);
+    const norm = (list: ArrayLike<number>): number => Math.sqrt(dot(list, list));
+    const figures = ({ value, gradients }: { value: number; gradients: ArrayLike<number>[] }) => [value, gradients[0][0], ...gradients.map(norm)];
+    const wanted = [golden.value, golden.first, ...golden.norms];
+    expectClose('reference', figures({ value: exact.value, gradients: exact.gradients.map(({ data }) => data) }), wanted, 1e-10);
+    expectClose('kernels', figures(await evaluate(loss, inputs, golden.temperature)), wanted, 1e-6);
+  });
+
+  test('the reference is that of central differences', () => {
+    const inputs = views(loss, 5, 3, 1);
+    const h = 1e-5;
+    const difference = (move: (step: number) => number): number => (move(h) - move(-h)) / (2 * h);
+    const { gradients, temperature } = loss.reference(inputs, 0.4);
+    inputs.forEach(({ data }, k) => {
+      const numeric = data.map((x, t) =>
+        difference((step) => {
+          data[t] = x + step;
+          const { value } = loss.reference(inputs, 0.4);
+          data[t] = x;
+          return value;
+        }),
+      );
+      expectClose(`gradient ${k}`, gradients[k].data, numeric, 1e-7);
+    });
+    if (loss.live) expectClose('temperature', [temperature], [difference((step) => loss.reference(inputs, 0.4 + step).value)], 1e-7);
+  });
+
+  test('value and gradient', async () => {
+    for (const [i, [n, d]] of SHAPES.entries()) {
+      const temperature = loss.temperatures[i % loss.temperatures.length];
+      const kind: Values = (['normal', 'outlier', 'x1e4', 'x1e-20', 'unit'] as const)[i % 5];
+      const inputs = views(loss, n, d, i, kind);
+      const what = `${loss.name} [${n}, ${d}], ${kind}, temperature ${temperature}:`;
+      expectRight(what, await evaluate(loss, inputs, temperature), loss.reference(inputs, temperature), temperature);
+    }
+  });
+
+  test('views that agree: a loss near zero keeps its digits', async () => {
+    for (const [n, d] of [[7, 64], [40, 16], [150, 10], [90, 100]] as const) { // prettier-ignore
+      const temperature = Math.min(...loss.temperatures.filter((t) => t >= 0.05));
+      const inputs = peaked(loss, n, d, n);
+      const what = `${loss.name} [${n}, ${d}], peaked, temperature ${temperature}:`;
+      expectRight(what, await evaluate(loss, inputs, temperature), loss.reference(inputs, temperature), temperature);
+    }
+  });
+
+  test.runIf(loss.live)('a live temperature: the same numbers, and its gradient', async () => {
+    for (const [n, d, temperature] of [[6, 4, 0.5], [33, 20, 0.1], [140, 9, 0.07], [64, 64, 0.01]] as const) { // prettier-ignore
+      const inputs = views(loss, n, d, n);
+      const what = `${loss.name} [${n}, ${d}], live temperature ${temperature}:`;
+      const [outcome, wanted] = [await evaluate(loss, inputs, temperature, true), loss.reference(inputs, temperature)];
+      expectRight(what, outcome, wanted, temperature);
+      const allowed = 1e-5 * Math.max(1, 0.05 / temperature) * Math.max(Math.abs(wanted.temperature), 0.1 / temperature);
+      expectClose(`${what} gradient`, [outcome.temperature], [wanted.temperature], allowed);
+    }
+  });
+
+  test('the same bits again, group by group, and from memory full of NaN', async () => {
+    for (const [n, d] of [[37, 5], [24, 32]] as const) { // prettier-ignore
+      for (const live of loss.live ? [false, true] : [false]) {
+        const inputs = views(loss, n, d, 3);
+        const run = () => evaluate(loss, inputs, loss.temperatures[0], live);
+        const first = await run();
+        expect(await run()).toEqual(first);
+        expect(await oneGroupASubmit(engine(), run)).toEqual(first);
+        expect(await withPoison(engine(), run)).toEqual(first);
+      }
+    }
+  });
+
+  test.runIf(loss.allEqual)('all rows equal: a closed form, and nothing pulls', async () => {
+    for (const [n, d] of [[1, 3], [6, 4], [65, 7], [20, 50]]) {
+      const temperature = 0.5;
+      const one = values('normal', [1, d], n).data;
+      const inputs = views(loss, n, d, 1).map(() => matrix(n, d, Array.from({ length: n * d }, (_, t) => one[t % d])));
+      const { value, gradients } = await evaluate(loss, inputs, temperature);
+      const wanted = loss.allEqual?.(n, temperature) ?? 0;
+      expectClose('value', [value], [wanted], 2e-6 * Math.max(Math.abs(wanted), 0.1));
+      for (const gradient of gradients) expectClose('gradient', gradient, new Float64Array(n * d), 1e-6);
+    }
+  });
+
+  test.each(loss.invariances)('%s', async (invariance) => {
+    for (const [n, d] of [[7, 6], [50, 8], [45, 40]] as const) { // prettier-ignore
+      const inputs = views(loss, n, d, 5);
+      const { moved, back } = MOVES[invariance](inputs);
+      const before = await evaluate(loss, inputs, 0.2);
+      const after = await evaluate(loss, moved, 0.2);
+      const wanted = back(before.gradients.map((gradient) => matrix(n, d, gradient)));
+      const top = Math.max(...before.gradients.map(largest));
+      expectClose('value', [after.value], [before.value], 4e-6 * Math.max(1, Math.abs(before.value)));
+      wanted.forEach(({ data }, i) => {
+        expectClose(`gradient ${i}`, after.gradients[i], data, 1e-5 * Math.max(top, largest(data)));
+      });
+    }
+  });
+});
+
+interface Move {
+  /** Other inputs with the same loss. */
+  readonly moved: Matrix[];
+  /** Gradients of the moved inputs, from those of the first. */
+  readonly back: (gradients: Matrix[]) => Matrix[];
+}
+
+function byRow(m: Matrix, to: (i: number) => ArrayLike<number>): Matrix {
+  return matrix(m.rows, m.columns, Array.from({ length: m.rows }, (_, i) => Array.from(to(i))).flat());
+}
+
+const MOVES: Record<Invariance, (inputs: Matrix[]) => Move> = {
+  permutation: (inputs) => {
+    const n = inputs[0].rows;
+    const turn = (m: Matrix): Matrix => byRow(m, (i) => row(m, (i * (n - 1) + 3) % n)); // reversed, and shifted by 3
+    return { moved: inputs.map(turn), back: (gradients) => gradients.map(turn) };
+  },
+  'row scale': (inputs) => {
+    const factor = (i: number): number => 2 ** ((i % 9) - 4) * 3;
+    return {
+      moved: inputs.map((m) => byRow(m, (i) => row(m, i).map((x) => Math.fround(x * factor(i))))),
+      back: (gradients) => gradients.map((m) => byRow(m, (i) => row(m, i).map((x) => x / factor(i)))),
+    };
+  },
+  rotation: (inputs) => {
+    const turned = rotation(inputs[0].columns);
+    const turn = (m: Matrix): Matrix => byRow(m, (i) => turned.map((axis) => Math.fround(dot(axis, row(m, i)))));
+    return { moved: inputs.map(turn), back: (gradients) => gradients.map(turn) };
+  },
+  'swapped views': (inputs) => ({ moved: [...inputs].reverse(), back: (gradients) => [...gradients].reverse() }),
+  // A step along its own row changes no cosine: what the gradient says of it is that it is 0.
+  'radial gradient': (inputs) => ({
+    moved: inputs,
+    back: (gradients) =>
+      gradients.map((gradient, k) => {
+        const z = inputs[k];
+        return byRow(gradient, (i) => {
+          const along = dot(row(gradient, i), row(z, i)) / dot(row(z, i), row(z, i));
+          return row(gradient, i).map((g, t) => g - along * row(z, i)[t]);
+        });
+      }),
+  }),
+};
+
+/** The axes of an orthogonal basis with no axis in common with the usual one. */
+function rotation(d: number): Float64Array[] {
+  const random = createRandom(99);
+  const axes: Float64Array[] = [];
+  while (axes.length < d) {
+    let axis = Float64Array.from({ length: d }, () => random.gaussian());
+    for (const other of axes) {
+      const along = dot(axis, other);
+      axis = axis.map((x, t) => x - along * other[t]);
+    }
+    const norm = Math.sqrt(dot(axis, axis));
+    if (norm > 1e-3) axes.push(axis.map((x) => x / norm));
+  }
+  return axes;
+}
