@@ -56,6 +56,6 @@ export function values(kind: Values, shape: readonly number[], seed: number): Nu
     }
   }
   if (kind === 'zero row') row(Math.floor(rows / 2)).fill(0);
-  if (kind === 'outlier') row(Math.floor(rows / 3)).forEach((x, k, all) => void (all[k] = 20 * x));
+  if (kind === 'outlier') row(Math.floor(rows / 3)).set(row(Math.floor(rows / 3)).map((x) => 20 * x));
   return { shape, data: data.map(Math.fround) };
 }

@@ -337,6 +337,15 @@ describe('a process', () => {
     'after a read': { code: `${HEAD} await loss.item(); last();`, exit: 0 },
     'after destroy()': { code: `${HEAD} await loss.item(); engine.destroy(); last();`, exit: 0 },
     'by process.exit() in the middle': { code: `${HEAD} last(); process.exit(3);`, exit: 3 },
+    'by process.exit() while the GPU computes': {
+      code: `${HEAD} engine.lowLevel.queue.flush(); last(); process.exit(3);`,
+      exit: 3,
+    },
+    'by a throw while the GPU computes': {
+      code: `${HEAD} engine.lowLevel.queue.flush(); last(); throw new Error('mine');`,
+      exit: 1,
+      err: /Error: mine/,
+    },
     'by a throw at the top level': { code: `${HEAD} last(); throw new Error('mine');`, exit: 1, err: /Error: mine/ },
     'on the null backend': {
       code: `

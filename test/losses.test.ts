@@ -38,11 +38,25 @@ function views(loss: LossRow, n: number, d: number, seed: number, kind: Values =
 /** Views of one another up to a little noise: positives at a cosine of 0.99 and more. */
 function peaked(loss: LossRow, n: number, d: number, seed: number): Matrix[] {
   const [first, ...others] = views(loss, n, d, seed);
-  return [first, ...others.map((noise) => matrix(n, d, first.data.map((x, t) => Math.fround(x + 0.05 * noise.data[t]))))];
+  return [
+    first,
+    ...others.map((noise) =>
+      matrix(
+        n,
+        d,
+        first.data.map((x, t) => Math.fround(x + 0.05 * noise.data[t])),
+      ),
+    ),
+  ];
 }
 
 /** Value within 1e-5 of max(|v|, 0.1), gradients within 1e-5 of their largest entry; looser as 1 / temperature grows. */
-function expectRight(what: string, outcome: Outcome, wanted: ReturnType<LossRow['reference']>, temperature: number): void {
+function expectRight(
+  what: string,
+  outcome: Outcome,
+  wanted: ReturnType<LossRow['reference']>,
+  temperature: number,
+): void {
   const budget = 1e-5 * Math.max(1, 0.05 / temperature);
   expectClose(`${what} value`, [outcome.value], [wanted.value], budget * Math.max(Math.abs(wanted.value), 0.1));
   const top = Math.max(...wanted.gradients.map(({ data }) => largest(data)));
@@ -53,25 +67,59 @@ function expectRight(what: string, outcome: Outcome, wanted: ReturnType<LossRow[
 
 // [N, D]: on both sides of 2 N = 8 D, where ntXent changes its schedule, and around the sizes of tiles.
 const SHAPES: readonly [number, number][] = [
-  [1, 1], [1, 5], [2, 3], [3, 129], [5, 1], [16, 4], [17, 4], [31, 16], [32, 63], [33, 8], [63, 15], [64, 65], [65, 17],
-  [97, 5], [127, 32], [128, 32], [129, 33], [257, 64], [300, 2],
+  [1, 1],
+  [1, 5],
+  [2, 3],
+  [3, 129],
+  [5, 1],
+  [16, 4],
+  [17, 4],
+  [31, 16],
+  [32, 63],
+  [33, 8],
+  [63, 15],
+  [64, 65],
+  [65, 17],
+  [97, 5],
+  [127, 32],
+  [128, 32],
+  [129, 33],
+  [257, 64],
+  [300, 2],
 ]; // prettier-ignore
 
 describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) => {
   test('golden values', async () => {
     const { golden } = loss;
     const [n, d] = [6, 4];
-    const a = matrix(n, d, Array.from({ length: n * d }, (_, t) => {
-      const [i, j] = [Math.floor(t / d), t % d];
-      return Math.sin(0.9 + 1.7 * i + 0.6 * j + 0.11 * i * j);
-    }));
-    const b = matrix(n, d, a.data.map((x, t) => x + 0.3 * Math.cos(0.5 + 0.8 * Math.floor(t / d) - 1.1 * (t % d))));
+    const a = matrix(
+      n,
+      d,
+      Array.from({ length: n * d }, (_, t) => {
+        const [i, j] = [Math.floor(t / d), t % d];
+        return Math.sin(0.9 + 1.7 * i + 0.6 * j + 0.11 * i * j);
+      }),
+    );
+    const b = matrix(
+      n,
+      d,
+      a.data.map((x, t) => x + 0.3 * Math.cos(0.5 + 0.8 * Math.floor(t / d) - 1.1 * (t % d))),
+    );
     const inputs = [a, b].slice(0, loss.views);
     const exact = loss.reference(inputs, golden.temperature);
     const norm = (list: ArrayLike<number>): number => Math.sqrt(dot(list, list));
-    const figures = ({ value, gradients }: { value: number; gradients: ArrayLike<number>[] }) => [value, gradients[0][0], ...gradients.map(norm)];
+    const figures = ({ value, gradients }: { value: number; gradients: ArrayLike<number>[] }) => [
+      value,
+      gradients[0][0],
+      ...gradients.map(norm),
+    ];
     const wanted = [golden.value, golden.first, ...golden.norms];
-    expectClose('reference', figures({ value: exact.value, gradients: exact.gradients.map(({ data }) => data) }), wanted, 1e-10);
+    expectClose(
+      'reference',
+      figures({ value: exact.value, gradients: exact.gradients.map(({ data }) => data) }),
+      wanted,
+      1e-10,
+    );
     expectClose('kernels', figures(await evaluate(loss, inputs, golden.temperature)), wanted, 1e-6);
   });
 
@@ -91,7 +139,8 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       );
       expectClose(`gradient ${k}`, gradients[k].data, numeric, 1e-7);
     });
-    if (loss.live) expectClose('temperature', [temperature], [difference((step) => loss.reference(inputs, 0.4 + step).value)], 1e-7);
+    if (loss.live)
+      expectClose('temperature', [temperature], [difference((step) => loss.reference(inputs, 0.4 + step).value)], 1e-7);
   });
 
   test('value and gradient', async () => {
@@ -105,7 +154,13 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
   });
 
   test('views that agree: a loss near zero keeps its digits', async () => {
-    for (const [n, d] of [[7, 64], [40, 16], [150, 10], [90, 100]] as const) { // prettier-ignore
+    for (const [n, d] of [
+      [7, 64],
+      [40, 16],
+      [150, 10],
+      [90, 100],
+    ] as const) {
+      // prettier-ignore
       const temperature = Math.min(...loss.temperatures.filter((t) => t >= 0.05));
       const inputs = peaked(loss, n, d, n);
       const what = `${loss.name} [${n}, ${d}], peaked, temperature ${temperature}:`;
@@ -114,18 +169,29 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
   });
 
   test.runIf(loss.live)('a live temperature: the same numbers, and its gradient', async () => {
-    for (const [n, d, temperature] of [[6, 4, 0.5], [33, 20, 0.1], [140, 9, 0.07], [64, 64, 0.01]] as const) { // prettier-ignore
+    for (const [n, d, temperature] of [
+      [6, 4, 0.5],
+      [33, 20, 0.1],
+      [140, 9, 0.07],
+      [64, 64, 0.01],
+    ] as const) {
+      // prettier-ignore
       const inputs = views(loss, n, d, n);
       const what = `${loss.name} [${n}, ${d}], live temperature ${temperature}:`;
       const [outcome, wanted] = [await evaluate(loss, inputs, temperature, true), loss.reference(inputs, temperature)];
       expectRight(what, outcome, wanted, temperature);
-      const allowed = 1e-5 * Math.max(1, 0.05 / temperature) * Math.max(Math.abs(wanted.temperature), 0.1 / temperature);
+      const allowed =
+        1e-5 * Math.max(1, 0.05 / temperature) * Math.max(Math.abs(wanted.temperature), 0.1 / temperature);
       expectClose(`${what} gradient`, [outcome.temperature], [wanted.temperature], allowed);
     }
   });
 
   test('the same bits again, group by group, and from memory full of NaN', async () => {
-    for (const [n, d] of [[37, 5], [24, 32]] as const) { // prettier-ignore
+    for (const [n, d] of [
+      [37, 5],
+      [24, 32],
+    ] as const) {
+      // prettier-ignore
       for (const live of loss.live ? [false, true] : [false]) {
         const inputs = views(loss, n, d, 3);
         const run = () => evaluate(loss, inputs, loss.temperatures[0], live);
@@ -138,10 +204,21 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
   });
 
   test.runIf(loss.allEqual)('all rows equal: a closed form, and nothing pulls', async () => {
-    for (const [n, d] of [[1, 3], [6, 4], [65, 7], [20, 50]]) {
+    for (const [n, d] of [
+      [1, 3],
+      [6, 4],
+      [65, 7],
+      [20, 50],
+    ]) {
       const temperature = 0.5;
       const one = values('normal', [1, d], n).data;
-      const inputs = views(loss, n, d, 1).map(() => matrix(n, d, Array.from({ length: n * d }, (_, t) => one[t % d])));
+      const inputs = views(loss, n, d, 1).map(() =>
+        matrix(
+          n,
+          d,
+          Array.from({ length: n * d }, (_, t) => one[t % d]),
+        ),
+      );
       const { value, gradients } = await evaluate(loss, inputs, temperature);
       const wanted = loss.allEqual?.(n, temperature) ?? 0;
       expectClose('value', [value], [wanted], 2e-6 * Math.max(Math.abs(wanted), 0.1));
@@ -150,7 +227,12 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
   });
 
   test.each(loss.invariances)('%s', async (invariance) => {
-    for (const [n, d] of [[7, 6], [50, 8], [45, 40]] as const) { // prettier-ignore
+    for (const [n, d] of [
+      [7, 6],
+      [50, 8],
+      [45, 40],
+    ] as const) {
+      // prettier-ignore
       const inputs = views(loss, n, d, 5);
       const { moved, back } = MOVES[invariance](inputs);
       const before = await evaluate(loss, inputs, 0.2);

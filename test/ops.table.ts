@@ -1,10 +1,10 @@
-import * as gramian from '../src/index.ts';
 import type { Tensor } from '../src/index.ts';
+import * as gramian from '../src/index.ts';
 import type { Shape, Values } from './cases.ts';
 import { VALUES, values } from './cases.ts';
 import { largest } from './compare.ts';
-import * as reference from './reference/ops.ts';
 import type { Numbers, Reference } from './reference/ops.ts';
+import * as reference from './reference/ops.ts';
 
 const EPSILON = 2 ** -23;
 
@@ -33,7 +33,9 @@ function mapped(f: (x: number) => number) {
     one(shape, kind, seed).map((x) => ({ ...x, data: x.data.map((v) => Math.fround(f(v))) }));
 }
 
-const fixed = (value: number, gradient = value) => () => ({ value, gradient });
+const fixed =
+  (value: number, gradient = value) =>
+  () => ({ value, gradient });
 const MODERATE = VALUES.filter((kind) => kind !== 'x1e4');
 
 /** Terms that add up without cancelling: the reference on absolute values. */
@@ -51,10 +53,11 @@ function unary(name: string, run: (x: Tensor) => Tensor, row: Partial<OpRow> & P
 const awayFromZero = (x: number): number => (x < 0 ? x - 0.5 : x + 0.5);
 
 const arithmetic = {
-  add: { f: (a: number, b: number) => a + b, da: () => 1, db: () => 1 },
-  sub: { f: (a: number, b: number) => a - b, da: () => 1, db: () => -1 },
-  mul: { f: (a: number, b: number) => a * b, da: (_: number, b: number) => b, db: (a: number) => a },
+  add: { run: gramian.add, f: (a: number, b: number) => a + b, da: () => 1, db: () => 1 },
+  sub: { run: gramian.sub, f: (a: number, b: number) => a - b, da: () => 1, db: () => -1 },
+  mul: { run: gramian.mul, f: (a: number, b: number) => a * b, da: (_: number, b: number) => b, db: (a: number) => a },
   div: {
+    run: gramian.div,
     f: (a: number, b: number) => a / b,
     da: (_: number, b: number) => 1 / b,
     db: (a: number, b: number) => -a / b ** 2,
@@ -63,34 +66,52 @@ const arithmetic = {
 
 /** Shapes that stretch in every way, made of a case's extents. */
 const PAIRS: Record<string, (shape: Shape) => [number[], number[]]> = {
-  'equal': ({ rows, columns }) => [[rows, columns], [rows, columns]],
-  'row': ({ rows, columns }) => [[rows, columns], [columns]],
-  'outer': ({ rows, columns }) => [[rows, 1], [1, columns]],
+  equal: ({ rows, columns }) => [
+    [rows, columns],
+    [rows, columns],
+  ],
+  row: ({ rows, columns }) => [[rows, columns], [columns]],
+  outer: ({ rows, columns }) => [
+    [rows, 1],
+    [1, columns],
+  ],
   'one number': ({ rows, columns }) => [[1], [rows, columns]],
-  'four dimensions': ({ rows }) => [[2, 1, 3, (rows % 7) + 1], [4, 1, (rows % 7) + 1]],
+  'four dimensions': ({ rows }) => [
+    [2, 1, 3, (rows % 7) + 1],
+    [4, 1, (rows % 7) + 1],
+  ],
 };
 
 function arithmeticRows(): OpRow[] {
-  return Object.entries(arithmetic).flatMap(([name, { f, da, db }]) => {
-    const run = gramian[name as keyof typeof arithmetic];
+  return Object.entries(arithmetic).flatMap(([name, { run, f, da, db }]) => {
     const on = reference.binary(f, da, db);
     const magnitude = absolute(name === 'sub' ? reference.binary(arithmetic.add.f, da, () => 1) : on);
-    const rows = Object.entries(PAIRS).map(([how, shapes]): OpRow => ({
-      name: `${name}, ${how}`,
-      inputs: (shape, kind, seed) => {
-        const [a, b] = shapes(shape).map((extents, i) => values(kind, extents, seed + i));
-        return [a, name === 'div' ? { ...b, data: b.data.map((x) => Math.fround(awayFromZero(x))) } : b];
-      },
-      run,
-      reference: on,
-      budget: fixed(1e-6),
-      magnitude,
-      chunks: how === 'equal' || how === 'row',
-    }));
+    const rows = Object.entries(PAIRS).map(
+      ([how, shapes]): OpRow => ({
+        name: `${name}, ${how}`,
+        inputs: (shape, kind, seed) => {
+          const [a, b] = shapes(shape).map((extents, i) => values(kind, extents, seed + i));
+          return [a, name === 'div' ? { ...b, data: b.data.map((x) => Math.fround(awayFromZero(x))) } : b];
+        },
+        run,
+        reference: on,
+        budget: fixed(1e-6),
+        magnitude,
+        chunks: how === 'equal' || how === 'row',
+      }),
+    );
     const numbersBeside: OpRow[] = [
-      unary(`${name}, a number behind`, (x) => run(x, -2.5), { reference: reference.unary((x) => f(x, -2.5), (x) => da(x, -2.5)) }),
+      unary(`${name}, a number behind`, (x) => run(x, -2.5), {
+        reference: reference.unary(
+          (x) => f(x, -2.5),
+          (x) => da(x, -2.5),
+        ),
+      }),
       unary(`${name}, a number before`, (x) => run(3, x), {
-        reference: reference.unary((x) => f(3, x), (x) => db(3, x)),
+        reference: reference.unary(
+          (x) => f(3, x),
+          (x) => db(3, x),
+        ),
         inputs: name === 'div' ? mapped(awayFromZero) : one,
       }),
     ];
@@ -124,14 +145,25 @@ function sumRows(): OpRow[] {
       const run = average ? gramian.mean : gramian.sum;
       const name = `${average ? 'mean' : 'sum'}${axis === undefined ? '' : `, axis ${axis}`}`;
       const magnitude = absolute(on);
-      return { name, inputs: one, run: (x) => run(x, axis), reference: on, budget: fixed(4e-7), magnitude, naive: true, chunks: true };
+      return {
+        name,
+        inputs: one,
+        run: (x) => run(x, axis),
+        reference: on,
+        budget: fixed(4e-7),
+        magnitude,
+        naive: true,
+        chunks: true,
+      };
     }),
   );
 }
 
 function norms(x: Numbers): number[] {
   const columns = x.shape.at(-1) ?? 1;
-  return Array.from({ length: x.data.length / columns }, (_, i) => Math.hypot(...x.data.subarray(i * columns, (i + 1) * columns)));
+  return Array.from({ length: x.data.length / columns }, (_, i) =>
+    Math.hypot(...x.data.subarray(i * columns, (i + 1) * columns)),
+  );
 }
 
 /** Gradients through rows of length 1 are what is left of a projection: errors are relative to what was projected. */
@@ -193,7 +225,8 @@ function similarityLogSumExpRows(): OpRow[] {
         return {
           name: `similarityLogSumExp, ${metric}${alone ? ', alone' : ''}${exclude ? ', without self' : ''}`,
           inputs: pairInputs(alone, exclude),
-          run: (a, b?: Tensor) => gramian.similarityLogSumExp(a, b, { metric, scale, ...(exclude ? { exclude: 'self' } : {}) }),
+          run: (a, b?: Tensor) =>
+            gramian.similarityLogSumExp(a, b, { metric, scale, ...(exclude ? { exclude: 'self' } : {}) }),
           reference: on,
           budget: (inputs) => logitBudget(inputs, metric, scale),
           magnitude: (inputs, dy) => {
@@ -213,19 +246,53 @@ function similarityLogSumExpRows(): OpRow[] {
 }
 
 /** A softmax turns an absolute error of its logits into a relative one of its weights. */
-function logitBudget(inputs: readonly Numbers[], metric: reference.Metric, scale: number): { value: number; gradient: number } {
+function logitBudget(
+  inputs: readonly Numbers[],
+  metric: reference.Metric,
+  scale: number,
+): { value: number; gradient: number } {
   const top = metric === 'cosine' ? 1 : Math.max(...inputs.flatMap(norms)) ** 2 * (metric === 'dot' ? 1 : 4);
   return { value: 1e-6, gradient: 4e-6 + 4 * EPSILON * Math.abs(scale) * top };
 }
 
 export const OPS: readonly OpRow[] = [
   ...arithmeticRows(),
-  unary('neg', gramian.neg, { reference: reference.unary((x) => -x, () => -1), budget: fixed(0) }),
-  unary('exp', gramian.exp, { reference: reference.unary(Math.exp, (_, y) => y), kinds: MODERATE, inputs: mapped((x) => x / 4), budget: fixed(2e-6) }),
-  unary('log', gramian.log, { reference: reference.unary(Math.log, (x) => 1 / x), inputs: mapped((x) => Math.abs(x) + 1e-30), budget: fixed(6e-7) }),
-  unary('sqrt', gramian.sqrt, { reference: reference.unary(Math.sqrt, (_, y) => (y === 0 ? 0 : 0.5 / y)), inputs: mapped(Math.abs), budget: fixed(6e-7) }),
-  unary('square', gramian.square, { reference: reference.unary((x) => x * x, (x) => 2 * x) }),
-  unary('relu', gramian.relu, { reference: reference.unary((x) => Math.max(x, 0), (x) => (x > 0 ? 1 : 0)), budget: fixed(0) }),
+  unary('neg', gramian.neg, {
+    reference: reference.unary(
+      (x) => -x,
+      () => -1,
+    ),
+    budget: fixed(0),
+  }),
+  unary('exp', gramian.exp, {
+    reference: reference.unary(Math.exp, (_, y) => y),
+    kinds: MODERATE,
+    inputs: mapped((x) => x / 4),
+    budget: fixed(2e-6),
+  }),
+  unary('log', gramian.log, {
+    reference: reference.unary(Math.log, (x) => 1 / x),
+    inputs: mapped((x) => Math.abs(x) + 1e-30),
+    budget: fixed(6e-7),
+  }),
+  unary('sqrt', gramian.sqrt, {
+    reference: reference.unary(Math.sqrt, (_, y) => (y === 0 ? 0 : 0.5 / y)),
+    inputs: mapped(Math.abs),
+    budget: fixed(6e-7),
+  }),
+  unary('square', gramian.square, {
+    reference: reference.unary(
+      (x) => x * x,
+      (x) => 2 * x,
+    ),
+  }),
+  unary('relu', gramian.relu, {
+    reference: reference.unary(
+      (x) => Math.max(x, 0),
+      (x) => (x > 0 ? 1 : 0),
+    ),
+    budget: fixed(0),
+  }),
   {
     name: 'reshape',
     inputs: one,
@@ -245,18 +312,20 @@ export const OPS: readonly OpRow[] = [
     magnitude: projected(identity),
     chunks: true,
   },
-  ...[0, 1].map((axis): OpRow => ({
-    name: `logSumExp, axis ${axis}`,
-    inputs: one,
-    run: (x) => gramian.logSumExp(x, axis),
-    reference: reference.logSumExp(axis),
-    budget: ([x]) => ({ value: 1e-6, gradient: 4e-6 + 4 * EPSILON * largest(x.data) }),
-    magnitude: (inputs, dy) => {
-      const { value } = reference.logSumExp(axis)(inputs);
-      return { value: Math.max(1, largest(value.data)), gradients: [largest(dy)] };
-    },
-    chunks: axis === 1,
-  })),
+  ...[0, 1].map(
+    (axis): OpRow => ({
+      name: `logSumExp, axis ${axis}`,
+      inputs: one,
+      run: (x) => gramian.logSumExp(x, axis),
+      reference: reference.logSumExp(axis),
+      budget: ([x]) => ({ value: 1e-6, gradient: 4e-6 + 4 * EPSILON * largest(x.data) }),
+      magnitude: (inputs, dy) => {
+        const { value } = reference.logSumExp(axis)(inputs);
+        return { value: Math.max(1, largest(value.data)), gradients: [largest(dy)] };
+      },
+      chunks: axis === 1,
+    }),
+  ),
   ...similarityRows(),
   ...similarityLogSumExpRows(),
 ];

@@ -19,7 +19,9 @@ const TINY = 2 ** -118; // terms below 2^-126 may be flushed to zero, each of a 
 
 /** The op's value, and gradients of sum(dy * value), on the GPU. */
 async function evaluate(op: OpRow, { inputs, dy }: Prepared, checkSlack = false): Promise<Outcome> {
-  const tensors = inputs.map(({ shape, data }) => engine().tensor(Float32Array.from(data), shape, { requiresGrad: true }));
+  const tensors = inputs.map(({ shape, data }) =>
+    engine().tensor(Float32Array.from(data), shape, { requiresGrad: true }),
+  );
   const [y, loss] = engine().scope(() => {
     const result = op.run(...tensors);
     const weights = engine().tensor(Float32Array.from(dy.data), dy.shape.length > 0 ? dy.shape : [1]);
@@ -40,7 +42,12 @@ function cases(op: OpRow, shapes: readonly Shape[]): { kind: Values; seed: numbe
   return shapes.map((shape, i) => {
     const kind = kinds[(i + turn) % kinds.length];
     const seed = 100 * turn + i;
-    return { kind, seed, shape, what: `${op.name}, [${shape.rows}, ${shape.columns}] (${shape.others}), ${kind}, seed ${seed}:` };
+    return {
+      kind,
+      seed,
+      shape,
+      what: `${op.name}, [${shape.rows}, ${shape.columns}] (${shape.others}), ${kind}, seed ${seed}:`,
+    };
   });
 }
 
@@ -57,7 +64,12 @@ function prepare(op: OpRow, shape: Shape, kind: Values, seed: number): Prepared 
   return { inputs, wanted, dy: values('normal', wanted.value.shape, seed + 50) };
 }
 
-function expectRight(op: OpRow, what: string, { inputs, wanted: { value, backward }, dy }: Prepared, outcome: Outcome): void {
+function expectRight(
+  op: OpRow,
+  what: string,
+  { inputs, wanted: { value, backward }, dy }: Prepared,
+  outcome: Outcome,
+): void {
   const wanted = backward(dy.data);
   const budget = op.budget(inputs);
   const magnitude = op.magnitude?.(inputs, dy.data) ?? { value: largest(value.data), gradients: wanted.map(largest) };

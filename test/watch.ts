@@ -11,6 +11,8 @@ export function watchedEngine(): () => Engine {
   let buffers = 0;
   beforeAll(async () => {
     engine = await sharedEngine();
+    // GRAMIAN_TEST_TILES=gpu: the tiles and lanes of a GPU, on an adapter that is none.
+    if (process.env.GRAMIAN_TEST_TILES === 'gpu') (engine.info as { software: boolean }).software = false;
   });
   beforeEach(() => {
     buffers = engine.memory().buffers;

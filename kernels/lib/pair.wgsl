@@ -5,6 +5,7 @@ const WG: u32 = 256;
 const EACH: u32 = 4; // elements an invocation: one alone costs lavapipe twice the time
 const A_FROM: u32 = 0; // @tune 0 1 2
 const B_FROM: u32 = 0; // @tune 0 1 2
+const DIMENSIONS: u32 = 4; // @tune 2 4
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -46,6 +47,7 @@ fn combine_at(i: u32) {
 
 fn stretched(i: u32, s0: u32, s1: u32, s2: u32, s3: u32) -> u32 {
   let rows = i / p.extent3;
+  if (DIMENSIONS == 2u) { return rows * s2 + (i - rows * p.extent3) * s3; }
   let planes = rows / p.extent2;
   let blocks = planes / p.extent1;
   return blocks * s0 + (planes - blocks * p.extent1) * s1 + (rows - planes * p.extent2) * s2 + (i - rows * p.extent3) * s3;

@@ -110,8 +110,13 @@ export function temperature(op: string, value: unknown): number | Tensor {
   }
   const number = positive(op, 'temperature', value);
   if (1 / number > MAX_LOGIT)
-    fail(op, `temperature = ${number} makes logits of ${1 / number}, expected below ${MAX_LOGIT}.`);
+    fail(op, `temperature = ${number} makes logits of ${short(1 / number)}, expected below ${short(MAX_LOGIT)}.`);
   return number;
+}
+
+/** `1e30` */
+function short(value: number): string {
+  return Number(value.toPrecision(3)).toExponential().replace('+', '');
 }
 
 /** `given` over `defaults`; a key that `defaults` lacks is refused, which also catches misspellings. */

@@ -114,10 +114,10 @@ export class Engine {
     check.integer('fromBuffer', 'offset', offset, 0, buffer.size);
     if (offset % 256 !== 0)
       this.fail('fromBuffer', `offset = ${offset}, expected a multiple of 256; copy the range to such an offset first.`);
-    check.integer('fromBuffer', 'size', size, 0, buffer.size);
-    if (size < needed) this.fail('fromBuffer', `size = ${size}, expected at least ${needed} for [${extents.join(', ')}].`);
     if (offset + needed > buffer.size)
       this.fail('fromBuffer', `buffer has ${buffer.size} bytes, expected ${offset + needed} for [${extents.join(', ')}] at ${offset}.`);
+    check.integer('fromBuffer', 'size', size, 0, buffer.size);
+    if (size < needed) this.fail('fromBuffer', `size = ${size}, expected at least ${needed} for [${extents.join(', ')}].`);
     if ((buffer.usage & 128) === 0) this.fail('fromBuffer', 'buffer lacks usage STORAGE, expected a storage buffer.');
     return this.adopt(this.gpu.pool.wrap(buffer, offset, needed), extents, dtype, requiresGrad);
   }
@@ -450,10 +450,10 @@ function flatten(data: unknown): { values: Values; dtype: DataType; nested: numb
       data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : data instanceof Uint32Array ? 'u32' : null;
     if (!dtype) return fail(`data is ${check.say(data)}, ${wanted}.`);
     const values = data as Values;
-    if ((values.buffer as ArrayBuffer & { detached?: boolean }).detached) return fail('data is detached.');
+    if (isDetached(values.buffer)) return fail('data is detached.');
     // Shared memory may change under us, and some WebGPU implementations refuse it: copy.
     const owned = values.buffer instanceof ArrayBuffer ? values : values.slice();
-    if (owned.length === 0) return fail(`data is empty or detached, ${wanted}.`);
+    if (owned.length === 0) return fail(`data is empty, ${wanted}.`);
     return { values: owned, dtype, nested: [owned.length] };
   }
   if (!Array.isArray(data)) return fail(`data is ${check.say(data)}, ${wanted}.`);
@@ -468,4 +468,14 @@ function flatten(data: unknown): { values: Values; dtype: DataType; nested: numb
   const odd = flat.findIndex((value) => typeof value !== 'number');
   if (odd >= 0) return fail(`data holds ${check.say(flat[odd])}, expected numbers.`);
   return { values: Float32Array.from(flat as number[]), dtype: 'f32', nested };
+}
+
+/** `detached` is newer than Node 20; without it, only the failure of a new view tells. */
+function isDetached(buffer: ArrayBufferLike & { detached?: boolean }): boolean {
+  if (buffer.detached !== undefined || buffer.byteLength > 0) return buffer.detached === true;
+  try {
+    return new Uint8Array(buffer).length > 0;
+  } catch {
+    return true;
+  }
 }

@@ -18,7 +18,11 @@ export function ranges(engine: Engine, rows: number, width = 1): Range[] {
   const limit = engine.info.limits.maxStorageBufferBindingSize;
   if (4 * rows * width <= limit) return [{ first: 0, count: rows }];
   const most = Math.floor(limit / (4 * width * ALIGNMENT)) * ALIGNMENT;
-  if (most === 0) engine.fail('ranges', `${ALIGNMENT} rows of ${width} floats need more than the ${limit} bytes that this adapter binds.`);
+  if (most === 0)
+    engine.fail(
+      'ranges',
+      `${ALIGNMENT} rows of ${width} floats need more than the ${limit} bytes that this adapter binds.`,
+    );
   const cut: Range[] = [];
   for (let first = 0; first < rows; first += most) cut.push({ first, count: Math.min(most, rows - first) });
   return cut;

@@ -1,4 +1,4 @@
-import { openAdapter } from '#platform';
+import { destroyAtExit, openAdapter } from '#platform';
 import { BufferPool, type Storage, USAGE } from './buffers.ts';
 import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
 import type { KernelSource, Params, Tuning } from './kernel.ts';
@@ -189,6 +189,7 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
     label: 'gramian',
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
+  destroyAtExit(gpu);
   const software = source !== 'hardware' && source !== 'browser';
   return new Device(gpu, describe(gpu, adapter.info, software, note), false);
 }

@@ -14,6 +14,9 @@ export interface OpenedAdapter {
 
 export const platformName: 'node' | 'browser' = 'browser';
 
+/** A browser tears down its pages itself. */
+export function destroyAtExit(_device: GPUDevice): void {}
+
 /** A fresh adapter each time: WebGPU lets an adapter make one device only. */
 export async function openAdapter({ adapter: wanted, powerPreference }: AdapterOptions): Promise<OpenedAdapter> {
   const page = globalThis as { isSecureContext?: boolean; navigator?: { gpu?: GPU } };

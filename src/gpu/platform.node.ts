@@ -56,6 +56,28 @@ export async function openAdapter({ adapter: wanted, powerPreference }: AdapterO
   };
 }
 
+const EXIT = Symbol.for('gramian.devices');
+const ending = globalThis as { [EXIT]?: Set<GPUDevice> };
+
+/**
+ * A process that ends (by exit() or an uncaught error) while SwiftShader still computes is torn down under its threads:
+ * a segmentation fault every other time. Destroying the device waits for them.
+ */
+export function destroyAtExit(device: GPUDevice): void {
+  let devices = ending[EXIT];
+  if (!devices) {
+    const all = new Set<GPUDevice>();
+    ending[EXIT] = all;
+    devices = all;
+    process.on('exit', () => {
+      for (const each of all) each.destroy();
+    });
+  }
+  const held = devices;
+  held.add(device);
+  device.lost.then(() => held.delete(device));
+}
+
 async function start(): Promise<Opened> {
   const pin = readPin();
   // Deno has its own, and a program that made one for itself must not get a second instance.

@@ -27,9 +27,17 @@ function padded(shape: readonly number[], rank: number): number[] {
 }
 
 /** out = the kernel's `combine` of a and b, each stretched over out's shape; at least one is a Tensor. */
-export function launchPair(engine: Engine, kernel: KernelSource, a: Tensor | number, b: Tensor | number, out: Tensor): void {
+export function launchPair(
+  engine: Engine,
+  kernel: KernelSource,
+  a: Tensor | number,
+  b: Tensor | number,
+  out: Tensor,
+): void {
   const extents = padded(out.shape, 4);
   const [layoutA, layoutB] = [a, b].map((operand) => layout(operand, extents));
+  const stretches = layoutA.from === FROM.stretched || layoutB.from === FROM.stretched;
+  const matrix = stretches && extents[0] * extents[1] === 1; // one division an element instead of three
   const placeholder = a instanceof Tensor ? a : (b as Tensor); // a number needs no buffer, but its binding must have one
   for (const range of ranges(engine, out.size)) {
     const bind = (operand: Tensor | number, { from }: Layout): Tensor | ReturnType<typeof part> => {
@@ -51,7 +59,7 @@ export function launchPair(engine: Engine, kernel: KernelSource, a: Tensor | num
       buffers: { a: bind(a, layoutA), b: bind(b, layoutB), out: part(out, range) },
       groups: Math.ceil(range.count / 1024),
       work: 2 * range.count,
-      tuning: { A_FROM: layoutA.from, B_FROM: layoutB.from },
+      tuning: { A_FROM: layoutA.from, B_FROM: layoutB.from, ...(matrix ? { DIMENSIONS: 2 } : {}) },
     });
   }
 }

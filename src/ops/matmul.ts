@@ -82,7 +82,12 @@ export function launchMatmul(
       launchProduct(engine, size, { ...across, at: first, along: 'columns' }, rhs, to);
       continue;
     }
-    const { along, operand } = leftRows(engine, op, { of: part(a, range, depth), rows: count, columns: depth }, columns);
+    const { along, operand } = leftRows(
+      engine,
+      op,
+      { of: part(a, range, depth), rows: count, columns: depth },
+      columns,
+    );
     launchProduct(engine, size, { ...operand, along }, rhs, to);
     operand.release();
   }

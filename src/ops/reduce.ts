@@ -34,7 +34,13 @@ export function launchSum(
 const PARTS = 512; // partial sums of a long sum; a multiple of 64, so that one more can be bound behind them
 
 /** out[0] = scale * the sum of `count` numbers, in two steps where one workgroup would be alone with many of them. */
-export function launchTotal(engine: Engine, x: Tensor | Storage, out: Tensor | Storage, count: number, scale = 1): void {
+export function launchTotal(
+  engine: Engine,
+  x: Tensor | Storage,
+  out: Tensor | Storage,
+  count: number,
+  scale = 1,
+): void {
   const cut = ranges(engine, count);
   if (cut.length > 1) {
     const totals = engine.scratch(64 * cut.length, 'sum'); // each where it can be bound

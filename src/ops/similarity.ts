@@ -46,7 +46,14 @@ export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): 
       rows.release();
       const columns = packedRows(engine, op, { of: ds, rows: n, columns: m });
       const weights = { ...columns, along: 'columns' as const };
-      pull(engine, toRight, { first: 0, count: m }, weights, { points: left, from: 0, depth: n }, { scale, more: alone });
+      pull(
+        engine,
+        toRight,
+        { first: 0, count: m },
+        weights,
+        { points: left, from: 0, depth: n },
+        { scale, more: alone },
+      );
       columns.release();
       return alone ? [endPull(engine, op, toLeft)] : [endPull(engine, op, toLeft), endPull(engine, op, toRight)];
     },

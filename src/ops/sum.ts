@@ -15,11 +15,19 @@ export function mean(x: Tensor, axis?: number): Tensor {
 }
 
 /** Extents before, along and behind `axis`; without it, everything lies along. */
-export function around(op: string, x: Tensor, axis: number | undefined): { outer: number; reduced: number; inner: number } {
+export function around(
+  op: string,
+  x: Tensor,
+  axis: number | undefined,
+): { outer: number; reduced: number; inner: number } {
   if (axis === undefined) return { outer: 1, reduced: x.size, inner: 1 };
   check.integer(op, 'axis', axis, 0, Math.max(0, x.shape.length - 1));
   const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
-  return { outer: product(x.shape.slice(0, axis)), reduced: x.shape[axis] ?? 1, inner: product(x.shape.slice(axis + 1)) };
+  return {
+    outer: product(x.shape.slice(0, axis)),
+    reduced: x.shape[axis] ?? 1,
+    inner: product(x.shape.slice(axis + 1)),
+  };
 }
 
 function reduce(op: string, x: Tensor, axis: number | undefined, scaleOf: (count: number) => number): Tensor {

@@ -2,20 +2,20 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
 import {
   divide,
   exponential,
   logarithm,
   multiply,
   negate,
-  relu as reluKernel,
   relu_grad,
+  relu as reluKernel,
   sqrt_grad,
-  square as squareKernel,
   square_grad,
   square_root,
+  square as squareKernel,
 } from '../gpu/kernels.generated.ts';
-import type { KernelSource } from '../gpu/kernel.ts';
 import { launchPair } from './broadcast.ts';
 
 /** -x */

@@ -19,7 +19,10 @@ const exact: Round = (x) => x;
 
 export function numbers(shape: readonly number[], data: ArrayLike<number> | ((i: number) => number)): Numbers {
   const size = shape.reduce((a, b) => a * b, 1);
-  return { shape, data: typeof data === 'function' ? Float64Array.from({ length: size }, (_, i) => data(i)) : Float64Array.from(data) };
+  return {
+    shape,
+    data: typeof data === 'function' ? Float64Array.from({ length: size }, (_, i) => data(i)) : Float64Array.from(data),
+  };
 }
 
 /** y = f(x), dx = slope(x, y) dy */
@@ -103,11 +106,19 @@ export const transpose: Reference = ([x]) => {
 };
 
 /** Where along `axis` (all without one) things lie: outer blocks of reduced times inner numbers. */
-function around(x: Numbers, axis: number | undefined): { outer: number; reduced: number; inner: number; shape: number[] } {
+function around(
+  x: Numbers,
+  axis: number | undefined,
+): { outer: number; reduced: number; inner: number; shape: number[] } {
   const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
   if (axis === undefined) return { outer: 1, reduced: x.data.length, inner: 1, shape: [] };
   const shape = x.shape.filter((_, k) => k !== axis);
-  return { outer: product(x.shape.slice(0, axis)), reduced: x.shape[axis], inner: product(x.shape.slice(axis + 1)), shape };
+  return {
+    outer: product(x.shape.slice(0, axis)),
+    reduced: x.shape[axis],
+    inner: product(x.shape.slice(axis + 1)),
+    shape,
+  };
 }
 
 export function sum(axis: number | undefined, average: boolean): Reference {
@@ -120,7 +131,10 @@ export function sum(axis: number | undefined, average: boolean): Reference {
       value[target(t)] = round(value[target(t)] + entry);
     });
     return {
-      value: numbers(shape, value.map((total) => total * scale)),
+      value: numbers(
+        shape,
+        value.map((total) => total * scale),
+      ),
       backward: (dy) => [Float64Array.from(x.data, (_, t) => dy[target(t)] * scale)],
     };
   };
@@ -138,7 +152,10 @@ export function logSumExp(axis: number): Reference {
     x.data.forEach((entry, t) => {
       total[target(t)] += Math.exp(entry - top[target(t)]);
     });
-    const value = numbers(shape, top.map((m, i) => m + Math.log(total[i])));
+    const value = numbers(
+      shape,
+      top.map((m, i) => m + Math.log(total[i])),
+    );
     const backward = (dy: Float64Array): Float64Array[] => [
       x.data.map((entry, t) => dy[target(t)] * Math.exp(entry - value.data[target(t)])),
     ];
@@ -156,7 +173,8 @@ export const normalize: Reference = ([x]) => {
       if (norm === 0) return;
       let radial = 0;
       if (norm > 1e-12) for (let t = i * columns; t < (i + 1) * columns; t++) radial += dy[t] * value.data[t];
-      for (let t = i * columns; t < (i + 1) * columns; t++) dx[t] = (dy[t] - radial * value.data[t]) / Math.max(norm, 1e-12);
+      for (let t = i * columns; t < (i + 1) * columns; t++)
+        dx[t] = (dy[t] - radial * value.data[t]) / Math.max(norm, 1e-12);
     });
     return [dx];
   };
