@@ -2,6 +2,7 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
+import { leftRows } from './matmul.ts';
 import { endPull, featuresOf, METRICS, type Metric, makePoints, type Points, pull, startPull } from './points.ts';
 import { launchRowPass, type RowStatistics, SKIP } from './rowPass.ts';
 import { tileOf } from './tile.ts';
@@ -106,15 +107,12 @@ function backward(
     const all = { first: 0, count: left.count };
     pull(engine, toLeft, all, { ...w, along: 'columns' }, { points: right, from: first, depth: count }, { scale });
     toLeft.begun = true;
-    if (!alone)
-      pull(
-        engine,
-        toRight,
-        { first, count },
-        { ...w, along: 'rows' },
-        { points: left, from: 0, depth: left.count },
-        { scale },
-      );
+    if (!alone) {
+      const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, right.columns);
+      const others = { points: left, from: 0, depth: left.count };
+      pull(engine, toRight, { first, count }, { ...operand, along }, others, { scale });
+      operand.release();
+    }
   }
   weights.release();
   const da = endPull(engine, op, toLeft);
