@@ -9,7 +9,7 @@ import { readSafetensors } from '../src/core/safetensors.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'gramian-cli-'));
-const TINY = ['--epochs', '2', '--limit', '256', '--batch', '32', '--width', '4', '--features', '16', '--projection', '8'];
+const TINY = ['--epochs', '2', '--limit', '256', '--batch', '32', '--width', '4', '--hidden', '16', '--projection', '8'];
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -12,7 +12,7 @@ export interface RunConfig {
   readonly weightDecay: number;
   readonly temperature: number;
   readonly width: number;
-  readonly features: number;
+  readonly hidden: number;
   readonly projection: number;
   readonly augmentation: 'letters' | 'digits' | 'photos';
   /** Use at most this many training images; 0 means all. */
@@ -31,7 +31,7 @@ const DEFAULTS: Omit<RunConfig, 'data'> = {
   weightDecay: 1e-4,
   temperature: 0.2,
   width: 16,
-  features: 128,
+  hidden: 128,
   projection: 64,
   augmentation: 'letters',
   limit: 0,

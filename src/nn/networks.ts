@@ -12,13 +12,11 @@ export interface EncoderOptions {
   readonly width?: number;
   /** Convolutions of stride 2. Default 3. */
   readonly depth?: number;
-  /** Length of the embedding. Default 128. */
-  readonly features?: number;
 }
 
-/** A small convolutional encoder: stride-2 3x3 convolutions with batch norm and ReLU, then one linear layer. */
-export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): Layer {
-  const { channels, size, width = 16, depth = 3, features = 128 } = options;
+/** A small convolutional encoder: stride-2 3x3 convolutions with batch norm and ReLU; its embedding is `features` long. */
+export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): { layer: Layer; features: number } {
+  const { channels, size, width = 16, depth = 3 } = options;
   const layers: Record<string, Layer> = {};
   let from = channels;
   let edge = size;
@@ -30,17 +28,17 @@ export function convEncoder(engine: Engine, random: Random, options: EncoderOpti
     edge = Math.ceil(edge / 2);
   }
   layers.flatten = flatten();
-  layers.linear = linear(engine, random, from * edge * edge, features);
-  layers.norm = normalization(engine, features, { relu: true });
-  return sequential(layers);
+  return { layer: sequential(layers), features: from * edge * edge };
 }
 
-/** SimCLR's projection head: linear, batch norm, ReLU, linear, batch norm. Used for the loss only, then dropped. */
+/** SimCLR's projection head of version 2: three linear layers with batch norm. Used for the loss only, then dropped. */
 export function projectionHead(engine: Engine, random: Random, features: number, hidden: number, out: number): Layer {
   return sequential({
     linear1: linear(engine, random, features, hidden),
     norm1: normalization(engine, hidden, { relu: true }),
-    linear2: linear(engine, random, hidden, out),
-    norm2: normalization(engine, out),
+    linear2: linear(engine, random, hidden, hidden),
+    norm2: normalization(engine, hidden, { relu: true }),
+    linear3: linear(engine, random, hidden, out),
+    norm3: normalization(engine, out),
   });
 }
