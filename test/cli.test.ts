@@ -9,7 +9,20 @@ import { readSafetensors } from '../src/core/safetensors.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'gramian-cli-'));
-const TINY = ['--epochs', '2', '--limit', '256', '--batch', '32', '--width', '4', '--hidden', '16', '--projection', '8'];
+const TINY = [
+  '--epochs',
+  '2',
+  '--limit',
+  '256',
+  '--batch',
+  '32',
+  '--width',
+  '4',
+  '--hidden',
+  '16',
+  '--projection',
+  '8',
+];
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -62,7 +75,9 @@ describe('train', () => {
     const whole = await start(['train', ...TINY, '--out', 'whole']);
     expect(whole.err).toContain('adapter: ');
     expect(whole.code).toBe(0);
-    expect(whole.out).toMatch(/^k-NN accuracy: raw pixels [\d.]+ %, untrained encoder [\d.]+ %, trained encoder [\d.]+ %/);
+    expect(whole.out).toMatch(
+      /^k-NN accuracy: raw pixels [\d.]+ %, untrained encoder [\d.]+ %, trained encoder [\d.]+ %/,
+    );
     expect(readFileSync(join(folder, 'whole', 'report.html'), 'utf8')).toContain('SimCLR on');
 
     let asked = false;

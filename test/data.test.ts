@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { createRandom, naturalLog } from '../src/core/random.ts';
 import { readCifar10 } from '../src/data/cifar.ts';
 import { type ImageSet, permutation, subset } from '../src/data/dataset.ts';
 import { readIdx } from '../src/data/idx.ts';
-import { createRandom, naturalLog } from '../src/core/random.ts';
 
 const set: ImageSet = {
   name: 'four',

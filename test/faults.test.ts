@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { openAdapter } from '#platform';
 import { afterAll, describe, expect, test } from 'vitest';
+import { openAdapter } from '#platform';
 import { createEngine, type Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { DeviceLostError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from '../src/gpu/errors.ts';
-import { square } from '../src/gpu/kernels.generated.ts';
 import type { KernelSource } from '../src/gpu/kernel.ts';
+import { square } from '../src/gpu/kernels.generated.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { add } from '../src/ops/arithmetic.ts';
 import { normals } from './engine.ts';
@@ -359,18 +359,22 @@ describe('a process', () => {
     },
   };
 
-  test.each(Object.entries(ENDS))('ends %s as it should, five times', async (name, { code, exit, err }) => {
-    const file = join(folder, `${name.replace(/\W/g, '-')}.mjs`);
-    writeFileSync(file, code);
-    for (let turn = 0; turn < 5; turn++) {
-      const ended = await run(file);
-      expect(ended).toMatchObject({ code: exit, signal: null });
-      expect(ended.err).toMatch(err ?? /^(Warning: .*\s*)*$/);
-      const [, last] = /last (\d+)/.exec(ended.out) ?? [];
-      if (last) expect(ended.at - Number(last)).toBeLessThan(1000);
-      else expect(name).toBe('on the null backend');
-    }
-  }, 120_000);
+  test.each(Object.entries(ENDS))(
+    'ends %s as it should, five times',
+    async (name, { code, exit, err }) => {
+      const file = join(folder, `${name.replace(/\W/g, '-')}.mjs`);
+      writeFileSync(file, code);
+      for (let turn = 0; turn < 5; turn++) {
+        const ended = await run(file);
+        expect(ended).toMatchObject({ code: exit, signal: null });
+        expect(ended.err).toMatch(err ?? /^(Warning: .*\s*)*$/);
+        const [, last] = /last (\d+)/.exec(ended.out) ?? [];
+        if (last) expect(ended.at - Number(last)).toBeLessThan(1000);
+        else expect(name).toBe('on the null backend');
+      }
+    },
+    120_000,
+  );
 
   interface Ended {
     readonly code: number | null;

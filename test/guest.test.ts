@@ -1,5 +1,5 @@
-import { openAdapter } from '#platform';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAdapter } from '#platform';
 import { createEngine, type Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { ntXent } from '../src/losses/ntXent.ts';

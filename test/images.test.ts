@@ -82,13 +82,22 @@ describe('conv2d', () => {
         'conv2d: weight has 2 channels, expected 3 to match x [2, 3, 8, 8].',
       );
       expect(() => conv2d(x, engine.full([4, 3, 9, 9], 0))).toThrow('conv2d: weight is 9 x 9, expected at most 8 x 8');
-      expect(() => conv2d(x, engine.full([4, 3, 3, 3], 0), { stride: 0 })).toThrow('conv2d: stride = 0, expected an integer');
+      expect(() => conv2d(x, engine.full([4, 3, 3, 3], 0), { stride: 0 })).toThrow(
+        'conv2d: stride = 0, expected an integer',
+      );
     });
   });
 });
 
 describe('batchNorm', () => {
-  const shapes = [[5, 1], [64, 5], [129, 33], [7, 3, 4, 5], [300, 2, 3, 3], [3, 67, 1, 1]];
+  const shapes = [
+    [5, 1],
+    [64, 5],
+    [129, 33],
+    [7, 3, 4, 5],
+    [300, 2, 3, 3],
+    [3, 67, 1, 1],
+  ];
   const cases = shapes.flatMap((shape) =>
     [0, 1, 2, 3].map((bits): [number[], boolean, boolean] => [shape, (bits & 1) > 0, (bits & 2) > 0]),
   );
@@ -108,7 +117,11 @@ describe('batchNorm', () => {
       engine.write(running[0], norm.mean);
       engine.write(running[1], norm.variance);
       const [runningMean, runningVariance] = running;
-      return batchNorm(inputs[0], { weight: inputs[1], bias: inputs[2], runningMean, runningVariance }, { training, relu });
+      return batchNorm(
+        inputs[0],
+        { weight: inputs[1], bias: inputs[2], runningMean, runningVariance },
+        { training, relu },
+      );
     };
     await check(inputs, run, twin, 5e-6);
     expect(worst(await running[0].data(), twin.runningMean)).toBeLessThan(1e-6);

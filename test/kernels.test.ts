@@ -34,10 +34,14 @@ test.each(table)('%s says its formula first, and every piece does', (_, { parts 
   for (const { text } of parts) expect(text).toMatch(/^\/\/ .*[a-z0-9]/i);
 });
 
-test.each(table)('%s compiles with each tunable value', async (_, kernel) => {
-  for (const tuning of tunings(kernel)) engine.lowLevel.pipeline(kernel, tuning);
-  await engine.sync();
-}, 120_000);
+test.each(table)(
+  '%s compiles with each tunable value',
+  async (_, kernel) => {
+    for (const tuning of tunings(kernel)) engine.lowLevel.pipeline(kernel, tuning);
+    await engine.sync();
+  },
+  120_000,
+);
 
 test('naga, the compiler of Firefox and Deno, takes every kernel', async () => {
   const list = kernels.flatMap((kernel) =>
@@ -213,26 +217,32 @@ describe('races', () => {
   const rows = waiting.flatMap((kernel) =>
     (CASES[kernel.name] ?? []).map((one) => [kernel.name, kernel, one] as const),
   );
-  test.each(rows)('%s has none', (_, kernel, one) => {
-    const { races, errors, buffers } = detect(kernel, one);
-    expect({ races: races.slice(0, 1), errors: errors.slice(0, 1) }).toEqual({ races: [], errors: [] });
-    for (const [name, expected] of Object.entries(one.expected ?? {}))
-      Array.from(expected).forEach((value, i) => expect(buffers[name][i], `${name}[${i}]`).toBeCloseTo(value, 4));
-  }, 120_000);
+  test.each(rows)(
+    '%s has none',
+    (_, kernel, one) => {
+      const { races, errors, buffers } = detect(kernel, one);
+      expect({ races: races.slice(0, 1), errors: errors.slice(0, 1) }).toEqual({ races: [], errors: [] });
+      for (const [name, expected] of Object.entries(one.expected ?? {}))
+        Array.from(expected).forEach((value, i) => expect(buffers[name][i], `${name}[${i}]`).toBeCloseTo(value, 4));
+    },
+    120_000,
+  );
 
   test.each([
     ['sum', 0],
     ['sum', 1],
     ['nt_xent_sums', 1],
     ['row_pass', 0],
-  ])('are found in %s without its barrier number %d', (name, number) => {
-    const kernel = readKernel(name);
-    const one = CASES[name][0];
-    let seen = 0;
-    const code = textOf(kernel, one).replace(/workgroupBarrier\(\);/g, (all) =>
-      seen++ === number ? '' : all,
-    );
-    expect(seen).toBeGreaterThan(number);
-    expect(detect(kernel, one, code).races.length).toBeGreaterThan(0);
-  }, 120_000);
+  ])(
+    'are found in %s without its barrier number %d',
+    (name, number) => {
+      const kernel = readKernel(name);
+      const one = CASES[name][0];
+      let seen = 0;
+      const code = textOf(kernel, one).replace(/workgroupBarrier\(\);/g, (all) => (seen++ === number ? '' : all));
+      expect(seen).toBeGreaterThan(number);
+      expect(detect(kernel, one, code).races.length).toBeGreaterThan(0);
+    },
+    120_000,
+  );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { type KernelPart, type KernelSource, type Params, packParams } from '../src/gpu/kernel.ts';
 import { matmul } from '../src/gpu/kernels.generated.ts';
-import { type KernelPart, type KernelSource, packParams, type Params } from '../src/gpu/kernel.ts';
 import { link } from '../src/gpu/link.ts';
 import { kernelNames, readKernel } from '../tools/generate.ts';
 

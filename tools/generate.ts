@@ -58,7 +58,8 @@ export function readKernel(name: string): KernelSource {
       throw new Error(`kernels/${name}.wgsl: Params.${member.name} is ${type}, expected u32, i32 or f32.`);
     return { name: member.name, type, offset: member.offset };
   });
-  if (members.length > 64) throw new Error(`kernels/${name}.wgsl: Params has ${members.length} members, expected at most 64.`);
+  if (members.length > 64)
+    throw new Error(`kernels/${name}.wgsl: Params has ${members.length} members, expected at most 64.`);
   for (const needed of ['first_group', 'end_group'])
     if (!members.some((member) => member.name === needed))
       throw new Error(`kernels/${name}.wgsl: Params lacks ${needed}, which every launch fills in.`);
@@ -80,7 +81,11 @@ function generate(): string {
   const pieces = new Map<string, KernelPart>();
   for (const kernel of kernels) for (const part of kernel.parts.slice(1)) pieces.set(part.file, part);
   const constant = (file: string): string => `part_${file.replace(/^kernels\/lib\/|\.wgsl$/g, '').replace(/\W/g, '_')}`;
-  const lines = ["// Made by tools/generate.ts from kernels/*.wgsl. Do not edit.", "import type { KernelPart, KernelSource } from './kernel.ts';", ''];
+  const lines = [
+    '// Made by tools/generate.ts from kernels/*.wgsl. Do not edit.',
+    "import type { KernelPart, KernelSource } from './kernel.ts';",
+    '',
+  ];
   for (const [file, part] of pieces) lines.push(`const ${constant(file)}: KernelPart = ${JSON.stringify(part)};`);
   for (const { parts, ...rest } of kernels) {
     const list = [JSON.stringify(parts[0]), ...parts.slice(1).map((part) => constant(part.file))];

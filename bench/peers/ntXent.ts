@@ -3,9 +3,9 @@
 //
 //   npm ci --prefix bench/peers && npm run bench:peers            (512 and 2,048 rows, D = 128)
 import { parseArgs } from 'node:util';
+import { createEngine } from '../../src/core/engine.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { openAdapter } from '../../src/gpu/platform.node.ts';
-import { createEngine } from '../../src/core/engine.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
 import { ntXent as reference } from '../../test/reference/losses.ts';
 import { matrix } from '../../test/reference/matrix.ts';
@@ -30,7 +30,9 @@ interface Contender {
 async function ours(z: Float32Array<ArrayBuffer>, rows: number): Promise<Contender> {
   const engine = await createEngine();
   const half = (rows / 2) * D;
-  const views = [z.slice(0, half), z.slice(half)].map((part) => engine.tensor(part, [rows / 2, D], { requiresGrad: true }));
+  const views = [z.slice(0, half), z.slice(half)].map((part) =>
+    engine.tensor(part, [rows / 2, D], { requiresGrad: true }),
+  );
   return {
     name: 'gramian',
     step: async () => {
@@ -55,8 +57,15 @@ async function tfjs(z: Float32Array, rows: number): Promise<Contender> {
   const valueAndGrad = tf.valueAndGrad((input: typeof x) => {
     const u = input.div(tf.norm(input, 2, 1, true)) as typeof x;
     const s = tf.matMul(u, u, false, true).div(TEMPERATURE).add(mask);
-    const positive = u.slice([0, 0], [half, D]).mul(u.slice([half, 0], [half, D])).sum(1).div(TEMPERATURE) as never;
-    return tf.logSumExp(s, 1).sub(tf.concat([positive, positive])).mean();
+    const positive = u
+      .slice([0, 0], [half, D])
+      .mul(u.slice([half, 0], [half, D]))
+      .sum(1)
+      .div(TEMPERATURE) as never;
+    return tf
+      .logSumExp(s, 1)
+      .sub(tf.concat([positive, positive]))
+      .mean();
   });
   return {
     name: 'TensorFlow.js 4.22.0',
@@ -77,9 +86,20 @@ async function jaxJs(z: Float32Array<ArrayBuffer>, rows: number): Promise<Conten
   type Value = ReturnType<typeof np.zeros>;
   const loss = (x: Value): Value => {
     const u = x.div(np.sqrt(x.ref.mul(x.ref).sum(1, { keepdims: true })));
-    const s = np.matmul(u.ref, np.transpose(u.ref)).mul(1 / TEMPERATURE).add(np.eye(rows).mul(-1e9));
+    const s = np
+      .matmul(u.ref, np.transpose(u.ref))
+      .mul(1 / TEMPERATURE)
+      .add(np.eye(rows).mul(-1e9));
     const other = np.concatenate([u.ref.slice([half, rows]), u.ref.slice([0, half])], 0);
-    return nn.logsumexp(s, 1).sub(u.mul(other).sum(1).mul(1 / TEMPERATURE)).mean();
+    return nn
+      .logsumexp(s, 1)
+      .sub(
+        u
+          .mul(other)
+          .sum(1)
+          .mul(1 / TEMPERATURE),
+      )
+      .mean();
   };
   const step = jit(valueAndGrad(loss));
   const x = np.array(z).reshape([rows, D]);
@@ -94,7 +114,10 @@ async function jaxJs(z: Float32Array<ArrayBuffer>, rows: number): Promise<Conten
   };
 }
 
-const CONTENDERS: Record<string, (z: Float32Array<ArrayBuffer>, rows: number) => Promise<Contender>> = { tfjs, 'jax-js': jaxJs };
+const CONTENDERS: Record<string, (z: Float32Array<ArrayBuffer>, rows: number) => Promise<Contender>> = {
+  tfjs,
+  'jax-js': jaxJs,
+};
 
 /** Makes Node look enough like a browser for the peers; they open devices of their own on the same adapter. */
 async function shareAdapter(): Promise<string> {
@@ -118,7 +141,11 @@ for (const rows of values.rows.split(',').map(Number)) {
   const random = createRandom(1);
   const z = Float32Array.from({ length: rows * D }, () => random.gaussian());
   const half = (rows / 2) * D;
-  const wanted = reference(matrix(rows / 2, D, z.slice(0, half)), matrix(rows / 2, D, z.slice(half)), TEMPERATURE).value;
+  const wanted = reference(
+    matrix(rows / 2, D, z.slice(0, half)),
+    matrix(rows / 2, D, z.slice(half)),
+    TEMPERATURE,
+  ).value;
   const contenders = [await ours(z, rows)];
   for (const peer of values.peers.split(',').filter(Boolean)) contenders.push(await CONTENDERS[peer](z, rows));
   for (const { name, step } of contenders) {
@@ -137,7 +164,9 @@ for (const rows of values.rows.split(',').map(Number)) {
   }
   const medians = times.map(median);
   contenders.forEach(({ name }, i) => {
-    console.log(`${rows} x ${D}  ${name.padEnd(22)} ${medians[i].toFixed(1)} ms  ${(medians[i] / medians[0]).toFixed(1)} x ours`);
+    console.log(
+      `${rows} x ${D}  ${name.padEnd(22)} ${medians[i].toFixed(1)} ms  ${(medians[i] / medians[0]).toFixed(1)} x ours`,
+    );
   });
 }
 process.exit(0); // the peers hold the process open

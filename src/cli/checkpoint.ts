@@ -37,7 +37,9 @@ export async function loadCheckpoint(path: string): Promise<{ tensors: Map<strin
   try {
     bytes = await readFile(path);
   } catch {
-    throw new GramianError(`train: --resume ${path} cannot be read, expected a checkpoint.safetensors of an earlier run.`);
+    throw new GramianError(
+      `train: --resume ${path} cannot be read, expected a checkpoint.safetensors of an earlier run.`,
+    );
   }
   const { tensors, metadata } = readSafetensors(bytes);
   try {

@@ -41,7 +41,11 @@ const DEFAULTS: Omit<RunConfig, 'data'> = {
 const SMALL: Partial<RunConfig> = { epochs: 4, width: 8, limit: 5200 };
 
 /** What was asked for over the defaults; the small ones where the adapter is the slow embedded one. */
-export function completeConfig(given: Partial<RunConfig> & { data: string }, small: boolean, channels: number): RunConfig {
+export function completeConfig(
+  given: Partial<RunConfig> & { data: string },
+  small: boolean,
+  channels: number,
+): RunConfig {
   const augmentation = given.data === 'letters' ? 'letters' : channels === 1 ? 'digits' : 'photos';
   const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return { ...DEFAULTS, augmentation, ...(small ? SMALL : {}), ...asked } as RunConfig;
@@ -51,7 +55,13 @@ export function completeConfig(given: Partial<RunConfig> & { data: string }, sma
 export function numberOption(name: string, low: number, high: number, whole: boolean): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === '' || !Number.isFinite(value) || value < low || value > high || (whole && !Number.isInteger(value)))
+    if (
+      text.trim() === '' ||
+      !Number.isFinite(value) ||
+      value < low ||
+      value > high ||
+      (whole && !Number.isInteger(value))
+    )
       throw new GramianError(
         `train: --${name} ${text}, expected ${whole ? 'an integer' : 'a number'} in [${low}, ${high}].`,
       );

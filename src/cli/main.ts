@@ -36,7 +36,11 @@ program
   .command('train')
   .description('Train an encoder without labels, and measure it by k-NN against raw pixels and its untrained self.')
   .option('--method <name>', `training system: ${METHODS.join(', ')}`, method, 'simclr')
-  .option('--data <name>', 'letters (comes with the package), or a directory: IDX, CIFAR-10 binary, or PNG/JPEG folders', 'letters')
+  .option(
+    '--data <name>',
+    'letters (comes with the package), or a directory: IDX, CIFAR-10 binary, or PNG/JPEG folders',
+    'letters',
+  )
   .option('--epochs <n>', 'passes over the training images', number('epochs', 1, 100_000, true))
   .option('--batch <n>', 'images a step', number('batch', 2, 65_536, true))
   .option('--seed <n>', 'chooses weights, batches and augmentation', number('seed', 0, Number.MAX_SAFE_INTEGER, true))

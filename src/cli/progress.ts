@@ -15,7 +15,8 @@ export function showProgress(total: number, start: number, imagesPerStep: number
     const seconds = Math.round(((performance.now() - begun) / 1000 / Math.max(1, done - start)) * (total - done));
     return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')} left`;
   };
-  const describe = (done: number, loss: number) => `loss ${loss.toFixed(4)}  ${rate(done).toFixed(0)} images/s  ${left(done)}`;
+  const describe = (done: number, loss: number) =>
+    `loss ${loss.toFixed(4)}  ${rate(done).toFixed(0)} images/s  ${left(done)}`;
   if (!process.stderr.isTTY) {
     return {
       step: (done, loss) => {

@@ -56,7 +56,11 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   const optimizer = adamW(method.parameters, { learningRate: config.learningRate, weightDecay: config.weightDecay });
   const epochSteps = Math.floor(trainSet.count / config.batch);
   const totalSteps = config.epochs * epochSteps;
-  const rate = cosineSchedule({ peak: config.learningRate, warmupSteps: Math.min(epochSteps, totalSteps / 4), totalSteps });
+  const rate = cosineSchedule({
+    peak: config.learningRate,
+    warmupSteps: Math.min(epochSteps, totalSteps / 4),
+    totalSteps,
+  });
   const state = {
     step: 0,
     loss: [] as Progress['loss'],
@@ -98,12 +102,15 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
         const { step } = state;
         const epoch = Math.floor(step / epochSteps);
         const at = (step % epochSteps) * config.batch;
-        const indices = Int32Array.from(permutation(trainSet.count, config.seed, epoch).subarray(at, at + config.batch));
+        const indices = Int32Array.from(
+          permutation(trainSet.count, config.seed, epoch).subarray(at, at + config.batch),
+        );
         const learningRate = rate(step);
         const loss = trainStep(engine, method, optimizer, train, indices, config, step, learningRate);
         const value = await loss.item();
         loss.dispose();
-        if (!Number.isFinite(value)) throw new GramianError(`train: the loss is ${value} at step ${step}; lower --learning-rate.`);
+        if (!Number.isFinite(value))
+          throw new GramianError(`train: the loss is ${value} at step ${step}; lower --learning-rate.`);
         state.step++;
         state.loss.push({ step, epoch: state.step / epochSteps, loss: value, learningRate });
         state.seconds += (performance.now() - begun) / 1000;
@@ -153,7 +160,12 @@ function embedAll(engine: Engine, method: Method, images: ResidentImages): Tenso
 }
 
 function pixels(engine: Engine, images: ResidentImages): Tensor {
-  return gather(engine, images, (batch) => engine.alias(batch, [batch.shape[0], batch.size / batch.shape[0]], false), true);
+  return gather(
+    engine,
+    images,
+    (batch) => engine.alias(batch, [batch.shape[0], batch.size / batch.shape[0]], false),
+    true,
+  );
 }
 
 function gather(engine: Engine, images: ResidentImages, of: (batch: Tensor) => Tensor, raw = false): Tensor {

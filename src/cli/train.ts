@@ -33,9 +33,13 @@ export async function train({ out, resume, size, adapter = 'auto', ...given }: O
   const dataName = saved ? saved.progress.config.data : given.data;
   const splits = await openData(dataName, { size });
   const small = /swiftshader/i.test(engine.info.description);
-  const config = saved ? saved.progress.config : completeConfig({ ...given, data: dataName }, small, splits.train.channels);
+  const config = saved
+    ? saved.progress.config
+    : completeConfig({ ...given, data: dataName }, small, splits.train.channels);
   if (small && !saved && given.epochs === undefined)
-    say('this adapter is slow: a smaller run (fewer images, a narrower encoder); --epochs, --width, --limit choose another');
+    say(
+      'this adapter is slow: a smaller run (fewer images, a narrower encoder); --epochs, --width, --limit choose another',
+    );
   const directory = out ?? join('runs', `${config.method}-${basename(config.data)}`);
   await mkdir(directory, { recursive: true });
 
@@ -55,7 +59,9 @@ export async function train({ out, resume, size, adapter = 'auto', ...given }: O
   const checkpoint = join(directory, 'checkpoint.safetensors');
   await saveCheckpoint(checkpoint, run.tensors(), run.progress());
   if (interrupted) {
-    say(`stopped at step ${run.progress().step}; saved ${checkpoint}. Go on with: gramian train --resume ${checkpoint}`);
+    say(
+      `stopped at step ${run.progress().step}; saved ${checkpoint}. Go on with: gramian train --resume ${checkpoint}`,
+    );
   } else {
     await finish(engine, run, splits, config, directory, { began, peakBytes });
   }

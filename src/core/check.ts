@@ -49,7 +49,8 @@ export function engineOf(op: string, tensors: Readonly<Record<string, Tensor>>):
 
 /** `[rows, columns]` of a matrix. */
 export function matrix(op: string, name: string, tensor: Tensor): [rows: number, columns: number] {
-  if (tensor.shape.length !== 2) fail(op, `${name} is [${tensor.shape.join(', ')}], expected a matrix [rows, columns].`);
+  if (tensor.shape.length !== 2)
+    fail(op, `${name} is [${tensor.shape.join(', ')}], expected a matrix [rows, columns].`);
   return [tensor.shape[0], tensor.shape[1]];
 }
 
@@ -86,7 +87,8 @@ export function positive(op: string, name: string, value: unknown): number {
 }
 
 export function finite(op: string, name: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value)) fail(op, `${name} = ${say(value)}, expected a finite number.`);
+  if (typeof value !== 'number' || !Number.isFinite(value))
+    fail(op, `${name} = ${say(value)}, expected a finite number.`);
   return value;
 }
 
@@ -128,7 +130,10 @@ export function options<T extends object>(op: string, given: unknown, defaults: 
   for (const key of Object.keys(given)) {
     if (!Object.hasOwn(defaults, key)) {
       const near = nearest(key, Object.keys(defaults));
-      fail(op, `unknown option "${key}"; ${near ? `did you mean "${near}"?` : `it takes ${Object.keys(defaults).join(', ')}.`}`);
+      fail(
+        op,
+        `unknown option "${key}"; ${near ? `did you mean "${near}"?` : `it takes ${Object.keys(defaults).join(', ')}.`}`,
+      );
     }
     const value = (given as Record<string, unknown>)[key];
     if (value !== undefined) (result as Record<string, unknown>)[key] = value;
@@ -177,7 +182,10 @@ export function bindableInput(op: string, engine: Engine, name: string, tensor: 
   const bytes = 4 * tensor.size;
   const limit = engine.info.limits.maxStorageBufferBindingSize;
   if (bytes > limit)
-    fail(op, `${name} [${tensor.shape.join(', ')}] has ${formatBytes(bytes)}, this adapter binds at most ${formatBytes(limit)}.`);
+    fail(
+      op,
+      `${name} [${tensor.shape.join(', ')}] has ${formatBytes(bytes)}, this adapter binds at most ${formatBytes(limit)}.`,
+    );
 }
 
 /** Refuses a result with more elements than kernels can count. */

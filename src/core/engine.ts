@@ -1,8 +1,8 @@
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
 import { type Device, type DeviceInfo, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
+import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import * as check from './check.ts';
 import { Inspector } from './inspect.ts';
 import { Plan, type PlanInputs } from './plan.ts';
@@ -101,7 +101,8 @@ export class Engine {
     options?: { offset?: number; size?: number; dtype?: DataType; requiresGrad?: boolean },
   ): Tensor {
     this.assertAlive('fromBuffer');
-    if (typeof buffer?.size !== 'number') this.fail('fromBuffer', `buffer is ${check.say(buffer)}, expected a GPUBuffer.`);
+    if (typeof buffer?.size !== 'number')
+      this.fail('fromBuffer', `buffer is ${check.say(buffer)}, expected a GPUBuffer.`);
     const extents = check.shape('fromBuffer', shape);
     const needed = 4 * extents.reduce((a, b) => a * b, 1);
     const { offset, size, dtype, requiresGrad } = check.options('fromBuffer', options, {
@@ -113,11 +114,18 @@ export class Engine {
     check.oneOf('fromBuffer', 'dtype', dtype, ['f32', 'i32', 'u32']);
     check.integer('fromBuffer', 'offset', offset, 0, buffer.size);
     if (offset % 256 !== 0)
-      this.fail('fromBuffer', `offset = ${offset}, expected a multiple of 256; copy the range to such an offset first.`);
+      this.fail(
+        'fromBuffer',
+        `offset = ${offset}, expected a multiple of 256; copy the range to such an offset first.`,
+      );
     if (offset + needed > buffer.size)
-      this.fail('fromBuffer', `buffer has ${buffer.size} bytes, expected ${offset + needed} for [${extents.join(', ')}] at ${offset}.`);
+      this.fail(
+        'fromBuffer',
+        `buffer has ${buffer.size} bytes, expected ${offset + needed} for [${extents.join(', ')}] at ${offset}.`,
+      );
     check.integer('fromBuffer', 'size', size, 0, buffer.size);
-    if (size < needed) this.fail('fromBuffer', `size = ${size}, expected at least ${needed} for [${extents.join(', ')}].`);
+    if (size < needed)
+      this.fail('fromBuffer', `size = ${size}, expected at least ${needed} for [${extents.join(', ')}].`);
     if ((buffer.usage & 128) === 0) this.fail('fromBuffer', 'buffer lacks usage STORAGE, expected a storage buffer.');
     return this.adopt(this.gpu.pool.wrap(buffer, offset, needed), extents, dtype, requiresGrad);
   }
@@ -185,9 +193,12 @@ export class Engine {
     this.assertAlive('prepare');
     if (!Array.isArray(list) || list.some((item) => typeof item !== 'function'))
       this.fail('prepare', `list is ${check.say(list)}, expected an array of functions that call ops.`);
-    this.gpu.withoutLaunching((kernel, { tuning }) => this.gpu.pipeline(kernel, tuning), () => {
-      for (const item of list) this.unscoped(() => this.scope(() => void item()));
-    });
+    this.gpu.withoutLaunching(
+      (kernel, { tuning }) => this.gpu.pipeline(kernel, tuning),
+      () => {
+        for (const item of list) this.unscoped(() => this.scope(() => void item()));
+      },
+    );
   }
 
   /** Resolves when the GPU has done all that was recorded; rejects with what went wrong. */
@@ -326,7 +337,12 @@ export class Engine {
   fillBits(out: Storage, count: number, bits: number): void {
     for (const range of ranges(this, count)) {
       const buffers = { out: part(out, range) };
-      this.run(fill, { params: { count: range.count, bits }, buffers, groups: Math.ceil(range.count / 256), work: range.count });
+      this.run(fill, {
+        params: { count: range.count, bits },
+        buffers,
+        groups: Math.ceil(range.count / 256),
+        work: range.count,
+      });
     }
   }
 
@@ -418,7 +434,12 @@ export class Engine {
 
 /** Opens a device (or takes yours) and readies an engine on it. */
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
-  const { device, adapter, powerPreference, check: checking } = check.options('createEngine', options, {
+  const {
+    device,
+    adapter,
+    powerPreference,
+    check: checking,
+  } = check.options('createEngine', options, {
     device: undefined as GPUDevice | undefined,
     adapter: 'auto' as NonNullable<EngineOptions['adapter']>,
     powerPreference: 'high-performance' as GPUPowerPreference,
@@ -447,7 +468,13 @@ function flatten(data: unknown): { values: Values; dtype: DataType; nested: numb
   const wanted = 'expected Float32Array, Int32Array, Uint32Array or nested arrays of numbers';
   if (ArrayBuffer.isView(data)) {
     const dtype =
-      data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : data instanceof Uint32Array ? 'u32' : null;
+      data instanceof Float32Array
+        ? 'f32'
+        : data instanceof Int32Array
+          ? 'i32'
+          : data instanceof Uint32Array
+            ? 'u32'
+            : null;
     if (!dtype) return fail(`data is ${check.say(data)}, ${wanted}.`);
     const values = data as Values;
     if (isDetached(values.buffer)) return fail('data is detached.');

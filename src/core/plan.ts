@@ -9,7 +9,9 @@ import type { Engine } from './engine.ts';
 import { Tensor } from './tensor.ts';
 
 /** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
-export type PlanInputs = Readonly<Record<string, readonly number[] | { shape: readonly number[]; requiresGrad?: boolean }>>;
+export type PlanInputs = Readonly<
+  Record<string, readonly number[] | { shape: readonly number[]; requiresGrad?: boolean }>
+>;
 
 /** A range of a GPUBuffer: offset in bytes, a multiple of 256 (default 0). */
 export interface BufferRange {

@@ -30,7 +30,8 @@ export class TapeNode {
   /** Runs the rule once, then lets go of what was saved for it. */
   run(dy: Tensor): readonly (Tensor | null)[] {
     const { rule, saved } = this;
-    if (!rule || !saved) throw new GramianError(`backward: ${this.op} was already walked, expected one backward() a tape.`);
+    if (!rule || !saved)
+      throw new GramianError(`backward: ${this.op} was already walked, expected one backward() a tape.`);
     const gradients = rule(dy, saved);
     this.letGo();
     return gradients;
@@ -107,7 +108,12 @@ export function backward(loss: Tensor): void {
       });
     }
     // A stop-gradient side has a gradient: zero.
-    for (const leaf of reached) if (!leaf.grad && !leaf.disposed) keep(leaf, engine.unscoped(() => engine.full(leaf.shape, 0)));
+    for (const leaf of reached)
+      if (!leaf.grad && !leaf.disposed)
+        keep(
+          leaf,
+          engine.unscoped(() => engine.full(leaf.shape, 0)),
+        );
   });
   engine.opEnded();
 }

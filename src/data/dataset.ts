@@ -1,5 +1,5 @@
-import { GramianError } from '../gpu/errors.ts';
 import { createRandom } from '../core/random.ts';
+import { GramianError } from '../gpu/errors.ts';
 
 /** Images in main memory, one byte a value. */
 export interface ImageSet {

@@ -178,7 +178,8 @@ export class Device {
 }
 
 export async function openDevice(options: OpenOptions): Promise<Device> {
-  if (options.device) return new Device(options.device, describe(options.device, null, false, 'a device of yours'), true);
+  if (options.device)
+    return new Device(options.device, describe(options.device, null, false, 'a device of yours'), true);
   const { adapter, source, note } = await openAdapter({
     adapter: options.adapter ?? 'auto',
     powerPreference: options.powerPreference ?? 'high-performance',

@@ -19,7 +19,11 @@ export interface ParamsMember {
 export interface KernelSource {
   readonly name: string;
   readonly parts: readonly KernelPart[];
-  readonly buffers: readonly { readonly name: string; readonly binding: number; readonly access: 'read' | 'read_write' }[];
+  readonly buffers: readonly {
+    readonly name: string;
+    readonly binding: number;
+    readonly access: 'read' | 'read_write';
+  }[];
   readonly params: { readonly binding: number; readonly bytes: number; readonly members: readonly ParamsMember[] };
   readonly tunables: Readonly<Record<string, { readonly value: number; readonly allowed: readonly number[] }>>;
 }
@@ -44,13 +48,19 @@ export function packParams(kernel: KernelSource, values: Params, into: DataView,
     const value = values[name];
     if (value === undefined) throw new TypeError(`${kernel.name}: parameter "${name}" is missing.`);
     if (type === 'f32') into.setFloat32(at + offset, value, true);
-    else if (!Number.isInteger(value) || value < (type === 'u32' ? 0 : -(2 ** 31)) || value >= 2 ** (type === 'u32' ? 32 : 31))
+    else if (
+      !Number.isInteger(value) ||
+      value < (type === 'u32' ? 0 : -(2 ** 31)) ||
+      value >= 2 ** (type === 'u32' ? 32 : 31)
+    )
       throw new RangeError(`${kernel.name}: parameter ${name} = ${value}, expected a ${type}.`);
     else if (type === 'u32') into.setUint32(at + offset, value, true);
     else into.setInt32(at + offset, value, true);
   }
   for (const name of Object.keys(values)) {
     if (!members.some((member) => member.name === name))
-      throw new TypeError(`${kernel.name}: no parameter is named "${name}"; it has ${members.map((m) => m.name).join(', ')}.`);
+      throw new TypeError(
+        `${kernel.name}: no parameter is named "${name}"; it has ${members.map((m) => m.name).join(', ')}.`,
+      );
   }
 }

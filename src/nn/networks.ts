@@ -15,7 +15,11 @@ export interface EncoderOptions {
 }
 
 /** A small convolutional encoder: stride-2 3x3 convolutions with batch norm and ReLU; its embedding is `features` long. */
-export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): { layer: Layer; features: number } {
+export function convEncoder(
+  engine: Engine,
+  random: Random,
+  options: EncoderOptions,
+): { layer: Layer; features: number } {
   const { channels, size, width = 16, depth = 3 } = options;
   const layers: Record<string, Layer> = {};
   let from = channels;

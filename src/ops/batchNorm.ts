@@ -76,7 +76,8 @@ export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormO
   });
   check.positive(op, 'epsilon', epsilon);
   check.finite(op, 'momentum', momentum);
-  if (training && layout.images * layout.pixels < 2) check.fail(op, 'x has 1 value a channel, expected at least 2 to take a variance.');
+  if (training && layout.images * layout.pixels < 2)
+    check.fail(op, 'x has 1 value a channel, expected at least 2 to take a variance.');
 
   const mean = engine.empty([layout.channels], op);
   const inverseStd = engine.empty([layout.channels], op);

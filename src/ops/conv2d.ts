@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { conv2d as kernel, conv2d_pack, conv2d_weight_grad } from '../gpu/kernels.generated.ts';
+import { conv2d_pack, conv2d_weight_grad, conv2d as kernel } from '../gpu/kernels.generated.ts';
 import { launchSum } from './reduce.ts';
 import { roundUp, type Tile, tileFor } from './tile.ts';
 
@@ -194,14 +194,7 @@ function inputGradient(engine: Engine, op: string, s: Sizes, weight: Tensor, dy:
 
 const GROUPS_WANTED = 64; // enough for the software adapters' threads and a small GPU alike
 
-function weightGradient(
-  engine: Engine,
-  op: string,
-  s: Sizes,
-  x: Tensor,
-  dy: Tensor,
-  shape: readonly number[],
-): Tensor {
+function weightGradient(engine: Engine, op: string, s: Sizes, x: Tensor, dy: Tensor, shape: readonly number[]): Tensor {
   const dw = engine.empty(shape, op);
   const outputs = s.channels * s.kernelHeight * s.kernelWidth;
   const tile = tileFor(engine, s.outChannels, outputs);

@@ -124,7 +124,10 @@ function runningForward(
   const units = makeUnits(engine, op, { z0, z1 }, edge);
   const n = units.count;
   const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
-  const { top, sum, weighted } = launchRowPass(engine, op, columns, columns, units.columns, { skip: 'pair', temperature });
+  const { top, sum, weighted } = launchRowPass(engine, op, columns, columns, units.columns, {
+    skip: 'pair',
+    temperature,
+  });
   const [losses, log2Z, miss] = [0, 1, 2].map(() => engine.scratch(n, op));
   engine.run(nt_xent_rows_running, {
     params: { n, row_stride4: units.rowStride / 4 },
@@ -267,4 +270,3 @@ function panelWidth(engine: Engine, n: number, columns: number, paddedRows: numb
 export function canShift(temperature: number): boolean {
   return temperature >= SMALLEST_SHIFTED_TEMPERATURE;
 }
-

@@ -8,7 +8,10 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const extents = check.shape(op, shape);
   const size = extents.reduce((a, b) => a * b, 1);
   if (size !== x.size)
-    check.fail(op, `[${extents.join(', ')}] has ${size} elements, expected ${x.size} to match x [${x.shape.join(', ')}].`);
+    check.fail(
+      op,
+      `[${extents.join(', ')}] has ${size} elements, expected ${x.size} to match x [${x.shape.join(', ')}].`,
+    );
   const y = engine.alias(x, extents, false);
   return engine.record(op, [x], y, { backward: (dy) => [engine.alias(dy, x.shape, false)] });
 }

@@ -1,8 +1,8 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 import type { Tuning } from '../gpu/kernel.ts';
+import { matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 
 /** Shape of the register tile that every product kernel is built from. */
 export interface Tile {

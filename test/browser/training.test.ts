@@ -57,23 +57,35 @@ function distance(a: readonly number[], b: readonly number[]): number {
 test.skipIf(!here).each([
   [37, 5],
   [24, 32],
-])('ntXent [%d, %d] in Chromium has the value and the gradients that Node has', async (n, d) => {
-  const { answer, error } = await inPage({ task: [n, d] });
-  expect(error).toBeUndefined();
-  const wanted = await gradients(await sharedEngine(), n, d);
-  expect(distance(answer!.slice(0, 1), wanted.slice(0, 1))).toBeLessThan(1e-4);
-  expect(distance(answer!.slice(1), wanted.slice(1))).toBeLessThan(1e-4);
-}, 120_000);
+])(
+  'ntXent [%d, %d] in Chromium has the value and the gradients that Node has',
+  async (n, d) => {
+    const { answer, error } = await inPage({ task: [n, d] });
+    expect(error).toBeUndefined();
+    const wanted = await gradients(await sharedEngine(), n, d);
+    expect(distance(answer!.slice(0, 1), wanted.slice(0, 1))).toBeLessThan(1e-4);
+    expect(distance(answer!.slice(1), wanted.slice(1))).toBeLessThan(1e-4);
+  },
+  120_000,
+);
 
-test.skipIf(!here)('SimCLR trains in Chromium as it trains in Node', async () => {
-  const { answer, error } = await inPage({ task: 'train' });
-  expect(error).toBeUndefined();
-  const wanted = await train(await sharedEngine());
-  wanted.forEach((loss, step) => expect(distance([answer![step]], [loss])).toBeLessThan(1e-4));
-  expect(new Set(wanted).size).toBe(wanted.length);
-}, 120_000);
+test.skipIf(!here)(
+  'SimCLR trains in Chromium as it trains in Node',
+  async () => {
+    const { answer, error } = await inPage({ task: 'train' });
+    expect(error).toBeUndefined();
+    const wanted = await train(await sharedEngine());
+    wanted.forEach((loss, step) => expect(distance([answer![step]], [loss])).toBeLessThan(1e-4));
+    expect(new Set(wanted).size).toBe(wanted.length);
+  },
+  120_000,
+);
 
-test.skipIf(!here)('a page without WebGPU gets one sentence', async () => {
-  const { error } = await inPage({ task: 'train', without: 'gpu' });
-  expect(error).toBe('NoAdapterError: createEngine: this browser has no WebGPU (navigator.gpu is missing).');
-}, 120_000);
+test.skipIf(!here)(
+  'a page without WebGPU gets one sentence',
+  async () => {
+    const { error } = await inPage({ task: 'train', without: 'gpu' });
+    expect(error).toBe('NoAdapterError: createEngine: this browser has no WebGPU (navigator.gpu is missing).');
+  },
+  120_000,
+);

@@ -27,7 +27,8 @@ export function conv2d(
         const y = row * stride + (Math.floor(by / kw) % kh) - padding;
         const z = column * stride + (by % kw) - padding;
         const channel = Math.floor(by / (kh * kw));
-        if (y >= 0 && z >= 0 && y < h && z < w) visit(at, ((image * c + channel) * h + y) * w + z, out * c * kh * kw + by);
+        if (y >= 0 && z >= 0 && y < h && z < w)
+          visit(at, ((image * c + channel) * h + y) * w + z, out * c * kh * kw + by);
       }
     }
   };

@@ -6,7 +6,11 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-export function matrix(rows: number, columns: number, data: ArrayLike<number> = new Float64Array(rows * columns)): Matrix {
+export function matrix(
+  rows: number,
+  columns: number,
+  data: ArrayLike<number> = new Float64Array(rows * columns),
+): Matrix {
   return { rows, columns, data: Float64Array.from(data) };
 }
 

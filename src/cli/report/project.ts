@@ -1,6 +1,6 @@
 import { UMAP } from 'umap-js';
-import { permutation } from '../../data/dataset.ts';
 import { createRandom } from '../../core/random.ts';
+import { permutation } from '../../data/dataset.ts';
 import { GramianError } from '../../gpu/errors.ts';
 
 export interface ProjectionOptions {
