@@ -24,7 +24,7 @@ export const METHODS = ['simclr'] as const;
 /** Defaults for a GPU or a fast software adapter: the letters take about 3 minutes on 2 cores with lavapipe. */
 const DEFAULTS: Omit<RunConfig, 'data'> = {
   method: 'simclr',
-  epochs: 12,
+  epochs: 10,
   batch: 128,
   seed: 0,
   learningRate: 2e-3,
