@@ -38,7 +38,7 @@ const DEFAULTS: Omit<RunConfig, 'data'> = {
 };
 
 /** A smaller run for the embedded SwiftShader, which is several times slower. */
-const SMALL: Partial<RunConfig> = { epochs: 4, width: 8, limit: 5200 };
+const SMALL: Partial<RunConfig> = { epochs: 5, batch: 64, width: 8, limit: 5200 };
 
 /** What was asked for over the defaults; the small ones where the adapter is the slow embedded one. */
 export function completeConfig(
