@@ -21,7 +21,7 @@ export interface RunConfig {
 
 export const METHODS = ['simclr'] as const;
 
-/** Defaults for a GPU or a fast software adapter: the letters take about 3 minutes on 2 cores with lavapipe. */
+/** Defaults for a GPU or a fast software adapter: the letters take 3 to 5 minutes on 2 cores with lavapipe. */
 const DEFAULTS: Omit<RunConfig, 'data'> = {
   method: 'simclr',
   epochs: 10,
