@@ -97,14 +97,14 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     },
     train: async (events) => {
       const evaluateEvery = Math.max(1, Math.ceil(config.epochs / 4));
+      let order: { epoch: number; images: Uint32Array } = { epoch: -1, images: new Uint32Array() }; // a shuffle serves a whole epoch
       while (state.step < totalSteps && !events.stop()) {
         const begun = performance.now();
         const { step } = state;
         const epoch = Math.floor(step / epochSteps);
         const at = (step % epochSteps) * config.batch;
-        const indices = Int32Array.from(
-          permutation(trainSet.count, config.seed, epoch).subarray(at, at + config.batch),
-        );
+        if (order.epoch !== epoch) order = { epoch, images: permutation(trainSet.count, config.seed, epoch) };
+        const indices = Int32Array.from(order.images.subarray(at, at + config.batch));
         const learningRate = rate(step);
         const loss = trainStep(engine, method, optimizer, train, indices, config, step, learningRate);
         const value = await loss.item();
