@@ -7,7 +7,7 @@ import { createEngine } from '../../src/core/engine.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { openAdapter } from '../../src/gpu/platform.node.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
-import { ntXent as reference } from '../../test/reference/losses.ts';
+import { ntXent as reference } from '../../test/reference/losses/symmetric.ts';
 import { matrix } from '../../test/reference/matrix.ts';
 
 const { values } = parseArgs({

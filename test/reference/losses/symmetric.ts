@@ -1,13 +1,6 @@
-// Each loss in plain f64 with its analytic gradient, from the paper's formula.
-import { dot, logSumExp, type Matrix, matrix, normalize, row, stack } from './matrix.ts';
-
-export interface LossResult {
-  value: number;
-  /** Gradients in the order of the loss's tensor arguments. */
-  gradients: Matrix[];
-  /** d loss / d temperature. */
-  temperature: number;
-}
+// Losses over all pairs of one set of rows, in plain f64 with their analytic gradients, from the papers' formulas.
+import { dot, logSumExp, type Matrix, matrix, normalize, row, stack } from '../matrix.ts';
+import type { LossResult } from './result.ts';
 
 /** SimCLR: mean over the 2N rows of lse_{j != i} s_ij / tau - s_i,pos / tau. */
 export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossResult {

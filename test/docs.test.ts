@@ -1,24 +1,31 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
-test("README's first program prints what README says", () => {
-  const code = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
-  const promised = [...code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(([, value]) => value);
-  expect(promised.length).toBeGreaterThan(0);
-  // From the root, `gramian` is this package by its own exports: what a user would import.
-  const args = ['--input-type=module', '--eval', code];
-  const printed = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 60_000 });
-  expect(printed.trim().split('\n')).toEqual(promised);
-}, 70_000);
+const folder = join(root, 'docs/losses');
+const pages = existsSync(folder) ? readdirSync(folder).map((name) => `docs/losses/${name}`) : [];
 
-test('README names files that are there', () => {
-  const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => path);
-  for (const path of links) expect(() => readFileSync(join(root, path)), path).not.toThrow();
+test.each(['README.md', ...pages])(
+  'the first program of %s prints what the page says',
+  (page) => {
+    const code = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, page), 'utf8'))?.[1] ?? '';
+    const promised = [...code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(([, value]) => value);
+    expect(promised.length).toBeGreaterThan(0);
+    // From the root, `gramian` is this package by its own exports: what a user would import.
+    const args = ['--input-type=module', '--eval', code];
+    const printed = execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', timeout: 60_000 });
+    expect(printed.trim().split('\n')).toEqual(promised);
+  },
+  70_000,
+);
+
+test.each(['README.md', 'CONTRIBUTING.md', ...pages])('%s names files that are there', (page) => {
+  const links = [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
+  for (const [, path] of links) expect(existsSync(join(root, dirname(page), path)), path).toBe(true);
 });
 
 test("README's tables name what the package has", async () => {
