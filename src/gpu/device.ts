@@ -1,4 +1,4 @@
-import { destroyAtExit, openAdapter } from '#platform';
+import { destroyAtExit, openAdapter, pace } from '#platform';
 import { BufferPool, type Storage, USAGE } from './buffers.ts';
 import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
 import type { KernelSource, Params, Tuning } from './kernel.ts';
@@ -54,7 +54,7 @@ export class Device {
     const record = (error: Error) => void this.errors.push(error);
     this.pipelines = new PipelineCache(gpu, true, record);
     const groups = new BindGroupCache(gpu);
-    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, (error) => {
+    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, info.software ? pace : null, (error) => {
       // A kernel that did not compile fails the submit too; its own message, which names the line, goes first.
       this.pipelines.settled().then(() => record(new GramianError(`the GPU refused a submit: ${error.message}`)));
     });

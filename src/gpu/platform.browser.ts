@@ -17,6 +17,9 @@ export const platformName: 'node' | 'browser' = 'browser';
 /** A browser tears down its pages itself. */
 export function destroyAtExit(_device: GPUDevice): void {}
 
+/** A browser's GPU work ends in another process, for which nobody polls. */
+export function pace(_done: Promise<unknown>): void {}
+
 /** A fresh adapter each time: WebGPU lets an adapter make one device only. */
 export async function openAdapter({ adapter: wanted, powerPreference }: AdapterOptions): Promise<OpenedAdapter> {
   const page = globalThis as { isSecureContext?: boolean; navigator?: { gpu?: GPU } };

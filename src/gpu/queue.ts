@@ -1,6 +1,7 @@
 import { USAGE } from './buffers.ts';
 import { type KernelSource, type Params, packParams } from './kernel.ts';
 import type { BindGroupCache, Binding, Pipeline } from './pipelines.ts';
+import { Readback } from './readback.ts';
 
 const SLOT_BYTES = 256; // minUniformBufferOffsetAlignment at its default
 const SLOTS = 256;
@@ -38,6 +39,7 @@ export class Queue {
   private readonly staged = new ArrayBuffer(SLOTS * SLOT_BYTES);
   private readonly stagedView = new DataView(this.staged);
   private readonly params: GPUBuffer;
+  private readonly readback: Readback;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
   private used = 0;
@@ -45,16 +47,25 @@ export class Queue {
   private inFlight = 0;
   private scheduled = false;
   private readonly onError: (error: GPUError) => void;
+  private readonly pace: ((done: Promise<unknown>) => void) | null;
   /** Multiply-adds a millisecond: a guess, then measured. */
   workPerMs: number;
   /** Set by tests to cut every launch to this many groups. */
   groupsPerSubmit = Number.POSITIVE_INFINITY;
 
-  constructor(device: GPUDevice, groups: BindGroupCache, workPerMs: number, onError: (error: GPUError) => void) {
+  constructor(
+    device: GPUDevice,
+    groups: BindGroupCache,
+    workPerMs: number,
+    pace: ((done: Promise<unknown>) => void) | null,
+    onError: (error: GPUError) => void,
+  ) {
     this.device = device;
     this.groups = groups;
     this.workPerMs = workPerMs;
+    this.pace = pace;
     this.onError = onError;
+    this.readback = new Readback(device);
     this.params = device.createBuffer({
       label: 'gramian params',
       size: SLOTS * SLOT_BYTES,
@@ -127,7 +138,9 @@ export class Queue {
     const alone = this.inFlight === 0;
     const start = performance.now();
     this.inFlight++;
-    this.device.queue.onSubmittedWorkDone().then(
+    const done = this.device.queue.onSubmittedWorkDone();
+    this.pace?.(done);
+    done.then(
       () => {
         this.inFlight--;
         const ms = performance.now() - start;
@@ -143,24 +156,9 @@ export class Queue {
   }
 
   /** Copies a range to the CPU, after everything recorded so far. */
-  async read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+  read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
     this.flush();
-    const { device } = this;
-    const size = Math.ceil(bytes / 4) * 4;
-    const staging = device.createBuffer({ size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
-    try {
-      // A refused copy leaves zeros in the staging buffer, which must not pass for numbers.
-      device.pushErrorScope('validation');
-      const encoder = device.createCommandEncoder({ label: 'gramian read' });
-      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-      device.queue.submit([encoder.finish()]);
-      const refused = device.popErrorScope();
-      const [, error] = await Promise.all([staging.mapAsync(USAGE.MAP_READ), refused]);
-      if (error) throw new Error(error.message);
-      return staging.getMappedRange().slice(0, bytes);
-    } finally {
-      staging.destroy();
-    }
+    return this.readback.read(buffer, offset, bytes);
   }
 
   /** Resolves when the GPU has finished all that was recorded. */
@@ -172,6 +170,7 @@ export class Queue {
   destroy(): void {
     this.flush();
     this.params.destroy();
+    this.readback.destroy();
   }
 }
 

@@ -1,0 +1,56 @@
+import { USAGE } from './buffers.ts';
+
+const KEPT = 4;
+const LARGEST_KEPT = 2 ** 22; // bytes
+
+/** Copies ranges to the CPU. Keeps a few mappable buffers, since mapping a fresh one costs more than a copy. */
+export class Readback {
+  private readonly device: GPUDevice;
+  private readonly idle: GPUBuffer[] = [];
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+  }
+
+  /** The bytes as they are after all work submitted so far. */
+  async read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    const size = Math.ceil(bytes / 4) * 4;
+    const staging = this.take(size);
+    try {
+      // A refused copy leaves other numbers in the staging buffer, which must not pass for these.
+      this.device.pushErrorScope('validation');
+      const encoder = this.device.createCommandEncoder({ label: 'gramian read' });
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+      this.device.queue.submit([encoder.finish()]);
+      const refused = this.device.popErrorScope();
+      const [, error] = await Promise.all([staging.mapAsync(USAGE.MAP_READ, 0, size), refused]);
+      if (error) throw new Error(error.message);
+      const result = staging.getMappedRange(0, size).slice(0, bytes);
+      staging.unmap();
+      this.keep(staging);
+      return result;
+    } catch (error) {
+      staging.destroy();
+      throw error;
+    }
+  }
+
+  destroy(): void {
+    for (const buffer of this.idle.splice(0)) buffer.destroy();
+  }
+
+  private take(size: number): GPUBuffer {
+    const at = this.idle.findIndex((buffer) => buffer.size >= size);
+    if (at >= 0) return this.idle.splice(at, 1)[0];
+    const roomy = size > LARGEST_KEPT ? size : 2 ** Math.ceil(Math.log2(Math.max(size, 4096)));
+    return this.device.createBuffer({ size: roomy, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+  }
+
+  /** The smallest first, so that a small read does not take the large one; the smallest goes where there are too many. */
+  private keep(buffer: GPUBuffer): void {
+    if (buffer.size > LARGEST_KEPT) return buffer.destroy();
+    this.idle.push(buffer);
+    this.idle.sort((a, b) => a.size - b.size);
+    if (this.idle.length > KEPT) this.idle.shift()?.destroy();
+  }
+}
