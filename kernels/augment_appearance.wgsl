@@ -4,7 +4,7 @@
 // @use grid random
 const WG: u32 = 64;
 const CHANNELS: u32 = 1; // @tune 1 3
-const DRAW4: u32 = 7; // vec4s of draws an image
+const DRAW4: u32 = 10; // vec4s of draws an image
 
 struct Params {
   first_group: u32, end_group: u32,

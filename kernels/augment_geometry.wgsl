@@ -1,9 +1,11 @@
-// out[b, c, y, x] = image(b)[c] at (a x + b y + c, d x + e y + f), bilinear in [0, 1], 0 outside
-// One workgroup an image. draws[b] starts with (a, b, c, image number), (d, e, f, -).
+// out[b, c, y, x] = image(b)[c] at (a x + b y + c, d x + e y + f) + waves(x, y), bilinear in [0, 1], 0 outside
+// waves = sum over two of (u, v) sin(2 pi (k x + l y) + phase). One workgroup an image. draws[b] starts with
+// (a, b, c, image number), (d, e, f, -) and ends with (u, v, k, l) twice, (phase, phase, -, -).
 // @use grid
 const WG: u32 = 64;
 const CHANNELS: u32 = 1; // @tune 1 3
-const DRAW4: u32 = 7; // vec4s of draws an image
+const TURN: f32 = 6.283185307179586;
+const DRAW4: u32 = 10; // vec4s of draws an image
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -27,6 +29,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   let across = draws[group * DRAW4];
   let down = draws[group * DRAW4 + 1u];
+  let wave0 = draws[group * DRAW4 + 7u];
+  let wave1 = draws[group * DRAW4 + 8u];
+  let phases = draws[group * DRAW4 + 9u];
   let area = p.height * p.width;
   let first = u32(across.w) * CHANNELS * area;
   let out_area = p.out_height * p.out_width;
@@ -36,8 +41,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let step_x = WG % p.out_width;
   let step_y = WG / p.out_width;
   for (var i = lane; i < out_area; i += WG) {
-    let at = vec2f(fma(across.x, f32(x), fma(across.y, f32(y), across.z)),
-                   fma(down.x, f32(x), fma(down.y, f32(y), down.z)));
+    let here = vec2f(f32(x), f32(y));
+    let straight = vec2f(fma(across.x, here.x, fma(across.y, here.y, across.z)),
+                         fma(down.x, here.x, fma(down.y, here.y, down.z)));
+    let at = straight + wave0.xy * sin(fma(TURN, dot(wave0.zw, here), phases.x))
+                      + wave1.xy * sin(fma(TURN, dot(wave1.zw, here), phases.y));
     let corner = floor(at);
     let part = at - corner;
     let x0 = i32(corner.x);

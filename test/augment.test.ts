@@ -43,6 +43,7 @@ const everything: Augmentation = {
   shear: 0.3,
   scale: [0.6, 1.4],
   translation: 0.2,
+  warp: 0.08,
   flip: 0.5,
   blur: { probability: 0.5, sigma: [0.3, 2] },
   strokes: [0.3, 0.7],

@@ -17,6 +17,8 @@ export interface Augmentation {
   scale?: Range;
   /** Shift either way, in parts of the side, drawn for x and y apart. */
   translation?: number;
+  /** Warps by two waves, each of half a cycle to two over the image, that shift pixels by up to this part of the side. */
+  warp?: number;
   /** Probability of a mirror image. */
   flip?: number;
   /** Probability of a Gaussian blur (5 x 5, so that sigmas above 1.2 pixels act as less), and the range of its sigma. */
@@ -48,6 +50,7 @@ export const NO_AUGMENTATION: Required<Omit<Augmentation, 'size'>> & Pick<Augmen
   shear: 0,
   scale: [1, 1],
   translation: 0,
+  warp: 0,
   flip: 0,
   blur: { probability: 0, sigma: [1, 1] },
   strokes: [0.5, 0.5],

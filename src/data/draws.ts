@@ -3,7 +3,7 @@ import { createRandom } from '../core/random.ts';
 import { type Augmentation, NO_AUGMENTATION } from './augmentations.ts';
 
 /** Floats of draws an image: the kernels augment_geometry and augment_appearance say what they are. */
-export const DRAW = 28;
+export const DRAW = 40;
 
 /** Views of one step have a stream of random numbers each. */
 export const MAX_VIEWS = 16;
@@ -43,14 +43,15 @@ export function settingsOf(op: string, augmentation: Augmentation | undefined): 
   range('scale', all.scale, 0);
   range('strokes', all.strokes);
   range('blur.sigma', all.blur?.sigma, 0);
-  const { flip, jitter, grey, invert, rotation, shear, translation, brightness, contrast, saturation, hue, noise } =
-    all;
+  const { flip, jitter, grey, invert, rotation, shear, translation, warp } = all;
+  const { brightness, contrast, saturation, hue, noise } = all;
   for (const [name, value] of Object.entries({ flip, jitter, grey, invert, 'blur.probability': all.blur.probability }))
     if (!(value >= 0 && value <= 1)) check.fail(op, `${name} = ${check.say(value)}, expected a probability in [0, 1].`);
   for (const [name, value] of Object.entries({
     rotation,
     shear,
     translation,
+    warp,
     brightness,
     contrast,
     saturation,
@@ -84,6 +85,7 @@ export function drawView(
     own.set(appearance(settings, between, chance), 8);
     own[13] = random.bits() >>> 8; // 24 bits: a whole number that f32 holds
     own.set(colours(images, images.greyMeans[indices[i]], settings, between, chance), 16);
+    own.set(waves(images, settings, between), 28);
   }
   return draws;
 }
@@ -119,6 +121,24 @@ function geometry({ height, width }: Drawn, settings: Settings & { size?: number
   const c = middleX - shiftX - 0.5 + a * (0.5 - outWidth / 2) + b * (0.5 - outHeight / 2);
   const f = middleY - shiftY - 0.5 + d * (0.5 - outWidth / 2) + e * (0.5 - outHeight / 2);
   return [a, b, c, 0, d, e, f, 0];
+}
+
+/** Two waves of (shift x, shift y, cycles a column, cycles a row) and (phase, phase, -, -): shifts in pixels of the image. */
+function waves({ height, width }: Drawn, settings: Settings & { size?: number }, between: Between): number[] {
+  const phases: number[] = [];
+  const all = [0, 1].flatMap(() => {
+    const strength = between(0, settings.warp);
+    const [across, along] = [between(0, 2 * Math.PI), between(0, 2 * Math.PI)];
+    const cycles = between(0.5, 2); // over the view's side
+    phases.push(between(0, 2 * Math.PI));
+    return [
+      strength * width * Math.cos(across),
+      strength * height * Math.sin(across),
+      (cycles * Math.cos(along)) / (settings.size ?? width),
+      (cycles * Math.sin(along)) / (settings.size ?? height),
+    ];
+  });
+  return [...all, ...phases, 0, 0];
 }
 
 /** (blur1, blur2, gain, lift), (noise, -, -, -). */

@@ -53,7 +53,8 @@ export function renderView(
   deviation: readonly number[],
 ): Float64Array {
   const [a, b, c, number, d, e, f, , blur1, blur2, gain, lift, noise, stream] = draws;
-  const colour = draws.subarray(16, DRAW);
+  const colour = draws.subarray(16, 28);
+  const [u0, v0, k0, l0, u1, v1, k1, l1, phase0, phase1] = draws.subarray(28, DRAW);
   const texel = (channel: number, x: number, y: number) =>
     x < 0 || y < 0 || x >= width || y >= height
       ? 0
@@ -65,7 +66,10 @@ export function renderView(
       visit(Math.floor(at / area), at % outWidth, Math.floor((at % area) / outWidth), at);
   };
   each((channel, x, y, at) => {
-    const [u, v] = [a * x + b * y + c, d * x + e * y + f];
+    const wave0 = Math.sin(2 * Math.PI * (k0 * x + l0 * y) + phase0);
+    const wave1 = Math.sin(2 * Math.PI * (k1 * x + l1 * y) + phase1);
+    const u = a * x + b * y + c + u0 * wave0 + u1 * wave1;
+    const v = d * x + e * y + f + v0 * wave0 + v1 * wave1;
     const [x0, y0] = [Math.floor(u), Math.floor(v)];
     for (const [dx, dy] of [
       [0, 0],
