@@ -153,7 +153,7 @@ const CASES: Record<string, Case[]> = {
   row_pass_distance: [rowPass],
   sum: [
     {
-      params: { outer: 2, reduced: 300, inner: 1, offset: 0, scale: 0.5 },
+      params: { outer: 2, reduced: 300, inner: 1, offset: 0, scale: 0.5, accumulating: 0 },
       buffers: { x: waves(600), out: floats(2) },
       groups: 2,
       tuning: LANES,
