@@ -16,6 +16,17 @@ struct Params {
 const FLOOR: f32 = 1e-12; // of the norms that rows are divided by
 const BLOCK: u32 = 64; // partial sums: a long chain of additions would lose digits
 
+fn high(a: f32) -> f32 {
+  return bitcast<f32>(bitcast<u32>(a) & 0xfffff000u);
+}
+
+// c - a b with the digits of the difference, where fma may round a b first: products of halves are exact.
+fn less_product(c: f32, a: f32, b: f32) -> f32 {
+  let ah = high(a);
+  let bh = high(b);
+  return fma(ah - a, b - bh, fma(ah - a, bh, fma(-ah, b - bh, fma(-ah, bh, c))));
+}
+
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
@@ -25,11 +36,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let at = min(row, p.rows - 1u) * p.columns;
   let first = lane % LANES;
 
-  // Rows scaled by their largest entries: a = x / top_x, b = y / top_y. Squares of rows of 1e20 would overflow.
+  // Rows scaled by their largest entries, a of x and b of y, since squares of rows of 1e20 would overflow; by those entries'
+  // powers of two, which rounds nothing.
   var tops = vec2f();
   for (var k = first; k < p.columns; k += LANES) { tops = max(tops, abs(vec2f(x[at + k], y[at + k]))); }
   tops = vec2f(row_max(lane, tops.x), row_max(lane, tops.y));
-  let shrink = select(1.0 / tops, vec2f(), tops < vec2f(1e-37));
+  let unit = bitcast<vec2f>(bitcast<vec2u>(tops) & vec2u(0x7f800000u));
+  let shrink = select(1.0 / unit, vec2f(), tops < vec2f(1e-37));
   var products = vec3f(); // aa, bb, ab
   for (var start = 0u; start < p.columns; start += BLOCK * LANES) {
     var part = vec3f();
@@ -44,7 +57,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let aa = row_sum(lane, products.x);
   let bb = row_sum(lane, products.y);
   let ab = row_sum(lane, products.z);
-  let norms = tops * sqrt(vec2f(aa, bb));
+  let norms = unit * sqrt(vec2f(aa, bb));
   let lengths = min(norms / FLOOR, vec2f(1.0)); // |u| and |v|: 1 but for rows at the floor
   let over = select(inverseSqrt(max(vec2f(aa, bb), vec2f(1e-37))), vec2f(), norms == vec2f()); // 1 / |a|, 1 / |b|
   let cosine = clamp(ab * over.x * over.y, -1.0, 1.0) * lengths.x * lengths.y;
@@ -54,20 +67,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var rest = 0.0;
   for (var k = first; k < p.columns; k += LANES) {
     let a = x[at + k] * shrink.x;
-    rest = fma(a, fma(-along, a, y[at + k] * shrink.y), rest);
+    rest = fma(a, less_product(y[at + k] * shrink.y, along, a), rest);
   }
   let more = row_sum(lane, rest) * over.x * over.x;
+  let whole = lengths.x == 1.0 && lengths.y == 1.0;
+  let plain = p.distance == 1u && !whole;
   var squares = 0.0;
   for (var k = first; k < p.columns; k += LANES) {
     let a = x[at + k] * shrink.x;
-    let across = fma(-more, a, fma(-along, a, y[at + k] * shrink.y));
-    squares = fma(across, across, squares);
+    let b = y[at + k] * shrink.y;
+    let across = fma(-more, a, less_product(b, along, a)) * over.y;
+    let apart = select(across, fma(b, over.y * lengths.y, -a * over.x * lengths.x), plain);
+    squares = fma(apart, apart, squares);
   }
-  let sine_squared = row_sum(lane, squares) * over.y * over.y;
-  let whole = lengths.x == 1.0 && lengths.y == 1.0;
-  let gap = select(1.0 - cosine, sine_squared / (1.0 + cosine), whole && cosine > 0.0);
-  var apart = 2.0 * gap;
-  if (p.distance == 1u && !whole) { apart = max(dot(lengths, lengths) - 2.0 * cosine, 0.0); }
+  squares = row_sum(lane, squares); // of v - u where a row is at the floor, else the squared sine
+  let gap = select(1.0 - cosine, squares / (1.0 + cosine), whole && cosine > 0.0);
+  let apart = select(2.0 * gap, squares, plain);
 
   if (row >= p.rows) { return; }
   let floored = norms.x <= FLOOR;
@@ -77,8 +92,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var slope = -2.0 * p.scale * inverse;
   if (p.alpha != 2.0) {
     let power = log2(max(apart, 1e-37));
-    loss = select(exp2(0.5 * p.alpha * power), 0.0, apart <= 0.0);
-    slope *= select(0.5 * p.alpha * exp2((0.5 * p.alpha - 1.0) * power), 0.0, apart <= 0.0);
+    let alike = apart < FLOOR * FLOOR; // what is left of equal rows is rounding, which a power below 2 would blow up
+    loss = select(exp2(0.5 * p.alpha * power), 0.0, alike);
+    slope *= select(0.5 * p.alpha * exp2((0.5 * p.alpha - 1.0) * power), 0.0, alike);
   }
   if (first == 0u) {
     losses[row] = loss;
@@ -88,8 +104,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var k = first; k < p.columns; k += LANES) {
     let a = x[at + k] * shrink.x;
     let b = y[at + k] * shrink.y;
-    let across = fma(-more, a, fma(-along, a, b)) * over.y * lengths.y;
-    let whole_way = fma(b, over.y * lengths.y, -a * over.x * kept);
-    dx[at + k] = slope * select(across, whole_way, floored);
+    var across = fma(-more, a, less_product(b, along, a)) * over.y * lengths.y;
+    if (p.columns == 1u) { across = 0.0; } // nothing lies across a single number
+    dx[at + k] = slope * select(across, fma(b, over.y * lengths.y, -a * over.x * kept), floored);
   }
 }
