@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
-import { countUp, rowContrast } from '../ops/rowContrast.ts';
+import { checkQuery, countUp, rowContrast } from '../ops/rowContrast.ts';
 
 export interface InfoNCEOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.07. */
@@ -38,10 +38,9 @@ export function contrastKeys(
   temperature: number | Tensor,
   scale: number,
 ): Tensor {
-  const [n] = check.matrix(op, 'query', query);
+  const [n] = checkQuery(op, query);
   check.sameShape(op, 'query', query, 'key', key);
   if (queue) check.sameColumns(op, 'query', query, 'queue', queue);
-  check.bindableInput(op, engine, 'query', query);
   const live = temperature instanceof Tensor ? temperature : null;
   if (live) check.engineOf(op, { query, temperature: live });
   const temperatures = live ?? engine.constant(temperature as number);

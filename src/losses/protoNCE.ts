@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { checkLabels } from '../ops/labels.ts';
-import { gatherRows, rowContrast } from '../ops/rowContrast.ts';
+import { checkQuery, gatherRows, rowContrast } from '../ops/rowContrast.ts';
 
 export interface Prototypes {
   /** [K, D] raw (normalised inside) */
@@ -40,7 +40,7 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
   const engine = check.engineOf(op, { query, centroids, concentrations });
   const { convention } = check.options(op, options, { convention: 'paper' as 'paper' | 'official' });
   check.oneOf(op, 'convention', convention, ['paper', 'official']);
-  const [n, d] = check.matrix(op, 'query', query);
+  const [n, d] = checkQuery(op, query);
   check.sameColumns(op, 'query', query, 'centroids', centroids);
   const k = centroids.shape[0];
   if (concentrations.shape.length !== 1 || concentrations.size !== k)
@@ -48,7 +48,6 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
   const assignments = checkLabels(op, 'assignments', given.assignments, n, k);
   const { negatives } = given;
   if (negatives !== undefined) checkLabels(op, 'negatives', negatives, negatives?.length, k);
-  check.bindableInput(op, engine, 'query', query);
   check.bindableInput(op, engine, 'centroids', centroids);
 
   const { ids, positives } = columnsOf(assignments, k, negatives, convention);

@@ -30,7 +30,8 @@ export function pairedRows(
   const launch = (name: string, own: Tensor, other: Tensor): Tensor =>
     launchPairs(engine, op, name, own, other, losses, { scale: scale / n, alpha, distance: of === 'distance' });
   const dx = launch(nameX, x, y);
-  const dy = of === 'distance' && engine.needsGrad(y) ? launch(nameY, y, x) : null;
+  const wanted = of === 'distance' && (engine.needsGrad(y) || engine.check);
+  const dy = wanted ? launch(nameY, y, x) : null;
   const mean = engine.empty([], op);
   engine.fill(mean.storage, 1, offset);
   launchSum(engine, losses, mean, { outer: 1, reduced: n, inner: 1, scale: scale / n, accumulating: true });

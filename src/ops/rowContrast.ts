@@ -19,6 +19,19 @@ import { launchSum } from './reduce.ts';
 import { launchProduct, roundUp, rowTuning, tileOf } from './tile.ts';
 import { launchUnits, makeUnits, type Units, unitsBackward } from './units.ts';
 
+// Columns a panel at the least; a multiple of 64, since those begin where a binding may.
+const LEAST_PANEL = 64;
+
+/** `[N, D]` of a query that can be swept: itself and a panel of its scores have to be bound. */
+export function checkQuery(op: string, query: Tensor): [rows: number, columns: number] {
+  const { engine } = query;
+  const [n, d] = check.matrix(op, 'query', query);
+  check.bindableInput(op, engine, 'query', query);
+  const most = Math.floor(engine.info.limits.maxStorageBufferBindingSize / 4 / LEAST_PANEL / 4) * 4;
+  if (n > most) check.fail(op, `query has ${n} rows, expected at most ${most} on this adapter.`);
+  return [n, d];
+}
+
 /** What the rows of a query choose from; normalised inside, and constant: no gradient goes there. */
 export interface Choice {
   /** [N, D]: the positive of each row */
@@ -259,11 +272,8 @@ function panelOf(engine: Engine, op: string, units: Units, count: number) {
   const { count: n, columns, paddedRows, rowStride } = units;
   const fitting = (2 * columns * (n + count)) / (n + 2 * columns);
   const bindable = engine.info.limits.maxStorageBufferBindingSize / 4 / Math.max(paddedRows, rowStride + 1);
-  if (bindable < 64)
-    check.fail(op, `query is [${n}, ${columns}], expected extents of at most ${Math.floor(64 * bindable)}.`);
   const wanted = Math.min(Math.max(count / 16, 128), 4096, fitting, bindable);
-  // Columns 64 apart begin where a binding may.
-  const width = Math.min(roundUp(count, 4), Math.max(64, Math.floor(wanted / 64) * 64));
+  const width = Math.min(roundUp(count, 4), Math.max(LEAST_PANEL, Math.floor(wanted / LEAST_PANEL) * LEAST_PANEL));
   const slack = tileOf(engine).columns; // see makeUnits
   const keys = {
     rows: engine.scratch(width * rowStride + slack, op),
