@@ -43,7 +43,7 @@ export function contrastKeys(
   if (queue) check.sameColumns(op, 'query', query, 'queue', queue);
   const live = temperature instanceof Tensor ? temperature : null;
   if (live) check.engineOf(op, { query, temperature: live });
-  const temperatures = live ?? engine.constant(temperature as number);
+  const tau = live ?? engine.constant(temperature as number);
   const columns = queue ?? key;
   const count = columns.shape[0];
   const positives = countUp(engine, op, queue ? count : 0, n);
@@ -55,12 +55,11 @@ export function contrastKeys(
       columns,
       count,
       positives,
-      temperatures,
-      temperature: { count: 1, known: live ? undefined : (temperature as number) },
+      temperature: { of: tau, count: 1, known: live ? undefined : (temperature as number) },
     },
     { scale, live },
   );
   positives.release();
-  if (!live) temperatures.dispose();
+  if (!live) tau.dispose();
   return loss;
 }

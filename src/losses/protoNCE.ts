@@ -65,8 +65,7 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
         columns: keys,
         count: ids.length,
         positives: upload(positives),
-        temperatures,
-        temperature: { count: ids.length },
+        temperature: { of: temperatures, count: ids.length },
       },
       { scale: 1, live: null },
     );

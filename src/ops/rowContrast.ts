@@ -41,10 +41,8 @@ export interface Choice {
   readonly count: number;
   /** [N], u32: the column that is a row's own, and so no rival of its; from `count` on where it is not among them. */
   readonly positives: Tensor | Storage;
-  /** One temperature, or one for each column. */
-  readonly temperatures: Tensor | Storage;
-  /** How many; the number itself where it is known here. */
-  readonly temperature: { readonly count: number; readonly known?: number };
+  /** One temperature (and the number, where it is known here), or one for each column. */
+  readonly temperature: { readonly of: Tensor | Storage; readonly count: number; readonly known?: number };
 }
 
 /** Per row: the logits of all columns but its own, as in lib/merge_rows.wgsl, and what they pull: sum_j w_ij u_j. */
@@ -97,7 +95,7 @@ export function rowContrast(
     buffers: {
       units: units.rows,
       own,
-      temperature: choice.temperatures,
+      temperature: choice.temperature.of,
       positives: choice.positives,
       tops: sweep.tops,
       sums: sweep.sums,
@@ -160,14 +158,14 @@ function shiftedSweep(
   engine: Engine,
   op: string,
   units: Units,
-  { columns, count, positives, temperatures }: Choice,
-  temperature: number,
+  { columns, count, positives, temperature }: Choice,
+  known: number,
   wanted: boolean,
 ): Sweep {
   const { count: n, columns: d, paddedRows: width } = units;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const [tops, sums, weighteds] = [0, 1, 2].map(() => engine.scratch(width, op));
-  engine.fill(tops, n, Math.LOG2E / temperature);
+  engine.fill(tops, n, Math.LOG2E / known);
   engine.fill(weighteds, n, 0); // of use to a live temperature alone
   const strips = Math.ceil(width / tileColumns);
   const panel = panelOf(engine, op, units, count);
@@ -186,7 +184,14 @@ function shiftedSweep(
         width4: width / 4,
         strips,
       },
-      buffers: { lhs: keys.transposed, rhs: units.transposed, temperature: temperatures, positives, weights, partial },
+      buffers: {
+        lhs: keys.transposed,
+        rhs: units.transposed,
+        temperature: temperature.of,
+        positives,
+        weights,
+        partial,
+      },
       groups: Math.ceil(own / tileRows) * strips,
       work: own * width * (d + 16),
       tuning,
@@ -204,7 +209,7 @@ function runningSweep(
   engine: Engine,
   op: string,
   units: Units,
-  { columns, count, positives, temperatures, temperature }: Choice,
+  { columns, count, positives, temperature }: Choice,
   wanted: boolean,
 ): Sweep {
   const { count: n, columns: d, paddedRows: width, rowStride } = units;
@@ -222,7 +227,7 @@ function runningSweep(
     );
     engine.run(contrast_panel_running, {
       params: { rows: n, columns: own, stride: width, first, temperatures: temperature.count },
-      buffers: { temperature: temperatures, positives, weights, tops, sums, weighteds, falls },
+      buffers: { temperature: temperature.of, positives, weights, tops, sums, weighteds, falls },
       groups: Math.ceil(n / rowsPerGroup),
       work: 32 * n * own,
       tuning,
