@@ -15,9 +15,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row = group * (WG / LANES) + lane / LANES;
   let start = min(row, p.rows - 1u) * p.columns;
   let length = row_norm(lane, start);
-  let scale = 1.0 / max(length.norm, FLOOR);
+  let norm = max(length.norm, FLOOR);
+  let scale = 1.0 / norm;
   if (row >= p.rows) { return; }
-  for (var k = lane % LANES; k < p.columns; k += LANES) { y[start + k] = z[start + k] * scale; }
+  for (var k = lane % LANES; k < p.columns; k += LANES) { y[start + k] = z[start + k] / norm; }
   if (lane % LANES == 0u) {
     inverse_norms[row] = select(select(scale, -scale, length.norm <= FLOOR), 0.0, length.top == 0.0);
   }

@@ -1,7 +1,10 @@
-// out[o, i] = scale * sum over r of x[offset + (o, r, i)]     x: [outer, reduced, inner]
+// out[o, i] = scale * sum over r of x[offset + (o, r, i)] (+ out[o, i])     x: [outer, reduced, inner]
 // One lane a result where there are many, LANES lanes a result where there are few; the order is fixed either way.
 // @use grid rows
-struct Params { first_group: u32, end_group: u32, outer: u32, reduced: u32, inner: u32, offset: u32, scale: f32 }
+struct Params {
+  first_group: u32, end_group: u32,
+  outer: u32, reduced: u32, inner: u32, offset: u32, scale: f32, accumulating: u32,
+}
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -23,5 +26,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   for (; r < p.reduced; r += LANES) { sums.x += x[start + r * p.inner]; }
   let total = row_sum(lane, (sums.x + sums.y) + (sums.z + sums.w));
-  if (result <= last && lane % LANES == 0u) { out[result] = total * p.scale; }
+  if (result <= last && lane % LANES == 0u) {
+    let before = select(0.0, out[result], p.accumulating == 1u);
+    out[result] = fma(total, p.scale, before);
+  }
 }

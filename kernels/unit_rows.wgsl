@@ -20,13 +20,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row = group * (WG / LANES) + lane / LANES;
   let start = min(row, p.rows - 1u) * p.columns;
   let length = row_norm(lane, start);
-  let scale = 1.0 / max(length.norm, FLOOR);
+  let norm = max(length.norm, FLOOR);
+  let scale = 1.0 / norm;
   let real = row < p.rows;
   if (row >= p.rows + p.blank_rows) { return; }
   let to = p.first_row + row;
   for (var k = lane % LANES; k < p.row_stride; k += LANES) {
     var u = 0.0;
-    if (real && k < p.columns) { u = z[start + k] * scale; }
+    if (real && k < p.columns) { u = z[start + k] / norm; } // exactly 1 where columns = 1
     units[to * p.row_stride + k] = u;
     if (k < p.columns) { units_t[k * p.column_stride + to] = u; }
   }

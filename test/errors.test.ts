@@ -5,6 +5,7 @@ import { watchedEngine, withBindingLimit } from './watch.ts';
 
 const engine = watchedEngine();
 const { add, logSumExp, matmul, mul, ntXent, reshape, similarity, similarityLogSumExp, sum, transpose } = gramian;
+const { alignment, byol, infoNCE, mocoV3, protoNCE, simSiam } = gramian;
 
 /** A tensor of ones, whatever the shape. */
 const ones = (...shape: number[]): Tensor => engine().full(shape, 1);
@@ -157,6 +158,73 @@ const BAD: Record<string, [() => unknown, string]> = {
     () => ntXent(ones(2, 2), ones(2, 2), { temperature: ones(2) }),
     'ntXent: temperature is [2], expected one number.',
   ],
+  'keys of another shape': [
+    () => infoNCE(ones(8, 4), ones(7, 4)),
+    'infoNCE: key is [7, 4], expected [8, 4] to match query.',
+  ],
+  'a queue that is none': [
+    () => infoNCE(ones(8, 4), ones(8, 4), { queue: any([[1]]) }),
+    'infoNCE: queue is an Array, expected a Tensor.',
+  ],
+  'a queue of another width': [
+    () => infoNCE(ones(8, 4), ones(8, 4), { queue: ones(9, 5) }),
+    'infoNCE: queue has 5 columns, expected 4 to match query [8, 4].',
+  ],
+  'mocoV3: no temperature': [
+    () => mocoV3(ones(2, 2), ones(2, 2), { temperature: 0 }),
+    'mocoV3: temperature = 0, expected a finite number above 0.',
+  ],
+  'protoNCE: no assignments': [
+    () => protoNCE(ones(2, 3), any({ centroids: ones(4, 3), concentrations: ones(4) })),
+    'protoNCE: assignments are undefined, expected an Int32Array.',
+  ],
+  'protoNCE: a misspelt part': [
+    () => protoNCE(ones(2, 3), any({ centroid: ones(4, 3) })),
+    'protoNCE: unknown option "centroid"; did you mean "centroids"?',
+  ],
+  'protoNCE: no centroids': [
+    () => protoNCE(ones(2, 3), any({ concentrations: ones(4), assignments: Int32Array.of(0, 1) })),
+    'protoNCE: centroids is undefined, expected a Tensor.',
+  ],
+  'protoNCE: too few concentrations': [
+    () => protoNCE(ones(2, 3), { centroids: ones(4, 3), concentrations: ones(3), assignments: Int32Array.of(0, 1) }),
+    'protoNCE: concentrations is [3], expected [4], one for each centroid.',
+  ],
+  'protoNCE: an assignment that is no centroid': [
+    () => protoNCE(ones(2, 3), { centroids: ones(4, 3), concentrations: ones(4), assignments: Int32Array.of(0, 4) }),
+    'protoNCE: assignments[1] = 4, expected an integer in [0, 4).',
+  ],
+  'protoNCE: a negative that is no centroid': [
+    () =>
+      protoNCE(ones(2, 3), {
+        centroids: ones(4, 3),
+        concentrations: ones(4),
+        assignments: Int32Array.of(0, 1),
+        negatives: Int32Array.of(-1),
+      }),
+    'protoNCE: negatives[0] = -1, expected an integer in [0, 4).',
+  ],
+  'a convention outside its list': [
+    () =>
+      protoNCE(
+        ones(2, 3),
+        { centroids: ones(4, 3), concentrations: ones(4), assignments: Int32Array.of(0, 1) },
+        { convention: any('code') },
+      ),
+    'protoNCE: convention = "code", expected "paper" or "official".',
+  ],
+  'byol: rows without a partner': [
+    () => byol(ones(3, 4), ones(2, 4)),
+    'byol: target is [2, 4], expected [3, 4] to match prediction.',
+  ],
+  'simSiam: no matrix': [
+    () => simSiam(ones(3), ones(3)),
+    'simSiam: prediction is [3], expected a matrix [rows, columns].',
+  ],
+  'alignment: a power that is none': [
+    () => alignment(ones(2, 2), ones(2, 2), { alpha: 0 }),
+    'alignment: alpha = 0, expected a finite number above 0.',
+  ],
   'a misspelt option': [
     () => ntXent(ones(2, 2), ones(2, 2), any({ temprature: 0.1 })),
     'ntXent: unknown option "temprature"; did you mean "temperature"?',
@@ -228,6 +296,13 @@ describe('bad input', () => {
     await withBindingLimit(engine(), 4096, async () => {
       const message = 'matmul: b [64, 64] has 16.4 kB, this adapter binds at most 4.1 kB.';
       expect(() => engine().scope(() => void matmul(ones(4, 64), ones(64, 64)))).toThrow(message);
+    });
+  });
+
+  test('a query too long to bind', async () => {
+    await withBindingLimit(engine(), 2 ** 16, async () => {
+      const message = 'infoNCE: query has 257 rows, expected at most 256 on this adapter.';
+      expect(() => engine().scope(() => void infoNCE(ones(257, 4), ones(257, 4)))).toThrow(message);
     });
   });
 
@@ -353,6 +428,9 @@ describe('check: true', () => {
     const ops: [() => Tensor, string][] = [
       [() => ntXent(z0, z1), 'ntXent: z0[1] has length 0, so it has no direction.'],
       [() => ntXent(z1, z0), 'ntXent: z1[1] has length 0, so it has no direction.'],
+      [() => infoNCE(z0, z1), 'infoNCE: query[1] has length 0, so it has no direction.'],
+      [() => byol(z0, z1), 'byol: prediction[1] has length 0, so it has no direction.'],
+      [() => alignment(z1, z0), 'alignment: y[1] has length 0, so it has no direction.'],
       [() => gramian.normalize(z0), 'normalize: x[1] has length 0, so it has no direction.'],
       [() => similarity(z1, z0), 'similarity: b[1] has length 0, so it has no direction.'],
     ];
@@ -361,8 +439,9 @@ describe('check: true', () => {
       await expect(result.data()).rejects.toThrow(sentence);
       result.dispose();
     }
-    const fine = similarity(z1, z0, { metric: 'dot' });
-    expect((await fine.data())[1]).toBe(0);
-    for (const tensor of [z0, z1, fine]) tensor.dispose();
+    const fine = [similarity(z1, z0, { metric: 'dot' }), infoNCE(z1, z0, { queue: z0 })]; // keys and queues start as zeros
+    expect((await fine[0].data())[1]).toBe(0);
+    expect(await fine[1].item()).toBeGreaterThan(0);
+    for (const tensor of [z0, z1, ...fine]) tensor.dispose();
   });
 });

@@ -120,6 +120,41 @@ const CASES: Record<string, Case[]> = {
       },
     },
   ],
+  contrast_panel_running: [
+    {
+      params: { rows: 2, columns: 70, stride: 4, first: 70, temperatures: 1 },
+      buffers: {
+        temperature: Float32Array.of(0.5),
+        positives: Uint32Array.of(72, 0), // the second row's is not in this panel
+        weights: floats(70 * 4).fill(0.25),
+        tops: Float32Array.of(Math.LOG2E / 2, Math.LOG2E / 2),
+        sums: Float32Array.of(1, 2),
+        weighteds: floats(2),
+        falls: floats(2),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: { sums: [70, 72], falls: [1, 1], weights: [2, 2] },
+    },
+  ],
+  contrast_rows: [
+    {
+      params: { rows: 2, columns: 70, stride: 72, temperatures: 1 },
+      buffers: {
+        units: floats(2 * 72).fill(1 / Math.sqrt(70)),
+        own: floats(2 * 70).fill(1 / Math.sqrt(70)),
+        temperature: Float32Array.of(0.5),
+        positives: new Uint32Array(2),
+        tops: floats(2).fill(2 * Math.LOG2E),
+        sums: floats(2).fill(9),
+        weighteds: floats(2),
+        results: floats(8),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: { results: [Math.log(10), Math.log(10), 0.1, 0.1, 1.8, 1.8, 0, 0] },
+    },
+  ],
   cross_entropy: [
     {
       params: { rows: 2, classes: 70, stride: 72, first_label: 0, scale: 1 },
@@ -149,11 +184,26 @@ const CASES: Record<string, Case[]> = {
   ],
   nt_xent_sums: [pairSums],
   nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
+  paired_rows: [
+    {
+      params: { rows: 2, columns: 70, distance: 0, alpha: 2, scale: 1 },
+      buffers: {
+        x: floats(140).fill(3),
+        y: floats(140).fill(-5), // opposite: nothing lies across
+        losses: floats(2),
+        inverse_norms: floats(2),
+        dx: floats(140),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: { losses: [4, 4], dx: floats(140) },
+    },
+  ],
   row_pass: [rowPass, { ...rowPass, tuning: { ...TILE, SKIP: 1 } }],
   row_pass_distance: [rowPass],
   sum: [
     {
-      params: { outer: 2, reduced: 300, inner: 1, offset: 0, scale: 0.5 },
+      params: { outer: 2, reduced: 300, inner: 1, offset: 0, scale: 0.5, accumulating: 0 },
       buffers: { x: waves(600), out: floats(2) },
       groups: 2,
       tuning: LANES,

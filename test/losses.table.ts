@@ -1,5 +1,6 @@
+import { ONE_SIDED, PAIRED } from './losses/oneSided.ts';
 import type { LossRow } from './losses/row.ts';
 import { SYMMETRIC } from './losses/symmetric.ts';
 
 /** Every loss, family by family. */
-export const LOSSES: readonly LossRow[] = [...SYMMETRIC];
+export const LOSSES: readonly LossRow[] = [...SYMMETRIC, ...ONE_SIDED, ...PAIRED];

@@ -5,11 +5,12 @@ const FLOOR: f32 = 1e-12; // of the norm that a row is divided by
 struct RowNorm { norm: f32, top: f32 }
 
 fn row_norm(lane: u32, start: u32) -> RowNorm {
-  // Scaled by the largest entry: |z|^2 of rows of 1e20 would overflow.
+  // Scaled by the largest entry, since |z|^2 of rows of 1e20 would overflow; by its power of two, which rounds nothing.
   var top = 0.0;
   for (var k = lane % LANES; k < p.columns; k += LANES) { top = max(top, abs(z[start + k])); }
   top = row_max(lane, top);
-  let shrink = select(1.0 / top, 0.0, top < 1e-37);
+  let unit = bitcast<f32>(bitcast<u32>(top) & 0x7f800000u);
+  let shrink = select(1.0 / unit, 0.0, top < 1e-37);
   var squares = vec4f();
   for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {
     var x = vec4f(z[start + k], 0.0, 0.0, 0.0);
@@ -19,5 +20,5 @@ fn row_norm(lane: u32, start: u32) -> RowNorm {
     x *= shrink;
     squares = fma(x, x, squares);
   }
-  return RowNorm(top * sqrt(row_sum(lane, (squares.x + squares.y) + (squares.z + squares.w))), top);
+  return RowNorm(unit * sqrt(row_sum(lane, (squares.x + squares.y) + (squares.z + squares.w))), top);
 }

@@ -11,19 +11,21 @@ export interface Reduction {
   readonly inner: number;
   readonly scale?: number;
   readonly offset?: number;
+  /** Adds to what `out` holds. */
+  readonly accumulating?: boolean;
 }
 
-/** out[o, i] = scale * sum over r of x[offset + (o, r, i)]: the one sum that every reduction is made of. */
+/** out[o, i] = scale * sum over r of x[offset + (o, r, i)] (+ out[o, i]): the one sum that every reduction is made of. */
 export function launchSum(
   engine: Engine,
   x: Tensor | Storage,
   out: Tensor | Storage,
-  { outer, reduced, inner, scale = 1, offset = 0 }: Reduction,
+  { outer, reduced, inner, scale = 1, offset = 0, accumulating = false }: Reduction,
 ): void {
   // Few results: many lanes share one. Many: a lane each.
   const lanes = outer * inner < 1024 && reduced >= 64 ? 64 : 1;
   engine.run(sumKernel, {
-    params: { outer, reduced, inner, scale, offset },
+    params: { outer, reduced, inner, scale, offset, accumulating: accumulating ? 1 : 0 },
     buffers: { x, out },
     groups: Math.ceil((outer * inner * lanes) / 64),
     work: outer * reduced * inner,

@@ -35,25 +35,11 @@ export function makeUnits(
   const rows = engine.scratch(paddedRows * rowStride + slack, op);
   const transposed = engine.scratch(columns * paddedRows, op);
   const inverseNorms = engine.scratch(count, op);
-  const { tuning, rowsPerGroup } = rowTuning(engine);
   let first = 0;
   list.forEach(([, z], index) => {
     const own = z.shape[0];
     const blank = index === list.length - 1 ? paddedRows - count : 0;
-    engine.run(unit_rows, {
-      params: {
-        rows: own,
-        columns,
-        first_row: first,
-        blank_rows: blank,
-        row_stride: rowStride,
-        column_stride: paddedRows,
-      },
-      buffers: { z, units: rows, units_t: transposed, inverse_norms: inverseNorms },
-      groups: Math.ceil((own + blank) / rowsPerGroup),
-      work: 5 * (own + blank) * columns,
-      tuning,
-    });
+    launchUnits(engine, z, { rows, transposed, inverseNorms, columns, paddedRows, rowStride }, own, { first, blank });
     first += own;
   });
   if (engine.check) inspectEach(engine, op, list, inverseNorms);
@@ -61,6 +47,31 @@ export function makeUnits(
     for (const storage of [rows, transposed, inverseNorms]) storage.release();
   };
   return { rows, transposed, inverseNorms, count, columns, paddedRows, rowStride, release };
+}
+
+/** Rows `first` to `first + count` of `to`: those of `z`, of length 1, and then `blank` rows of zeros. */
+export function launchUnits(
+  engine: Engine,
+  z: Tensor | Storage,
+  to: Omit<Units, 'count' | 'release'>,
+  count: number,
+  { first, blank }: { first: number; blank: number },
+): void {
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  engine.run(unit_rows, {
+    params: {
+      rows: count,
+      columns: to.columns,
+      first_row: first,
+      blank_rows: blank,
+      row_stride: to.rowStride,
+      column_stride: to.paddedRows,
+    },
+    buffers: { z, units: to.rows, units_t: to.transposed, inverse_norms: to.inverseNorms },
+    groups: Math.ceil((count + blank) / rowsPerGroup),
+    work: 5 * (count + blank) * to.columns,
+    tuning,
+  });
 }
 
 function inspectEach(engine: Engine, op: string, views: [string, Tensor][], inverseNorms: Storage): void {

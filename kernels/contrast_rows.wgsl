@@ -1,0 +1,51 @@
+// loss[i] = log(1 + sum_{j != positive} exp(l_ij - l_positive)), and share[i] = 2^top / Z, pull[i] = (1 - p_positive) / t_positive
+// slope[i] = d loss[i] / d log(1 / temperature) = sum_j p_ij (l_ij - l_positive), where the positive's own term is 0.
+// top, sum and weighted are those of all columns but the positive, whose logit is a dot product of its own.
+// @use grid rows contrast
+struct Params {
+  first_group: u32, end_group: u32,
+  rows: u32, columns: u32, stride: u32, temperatures: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> units: array<f32>; // [rows, stride]
+@group(0) @binding(2) var<storage, read> own: array<f32>; // [rows, columns]: the unit positives
+@group(0) @binding(3) var<storage, read> temperature: array<f32>; // one for all columns, or one a column
+@group(0) @binding(4) var<storage, read> positives: array<u32>;
+@group(0) @binding(5) var<storage, read> tops: array<f32>;
+@group(0) @binding(6) var<storage, read> sums: array<f32>;
+@group(0) @binding(7) var<storage, read> weighteds: array<f32>;
+@group(0) @binding(8) var<storage, read_write> results: array<f32>; // [loss share pull slope, rows]
+
+const LOG2E: f32 = 1.4426950408889634;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let row = group * (WG / LANES) + lane / LANES;
+  let i = min(row, p.rows - 1u);
+  var products = vec4f();
+  for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {
+    let u = i * p.stride + k;
+    let v = i * p.columns + k;
+    products.x = fma(units[u], own[v], products.x);
+    if (k + LANES < p.columns) { products.y = fma(units[u + LANES], own[v + LANES], products.y); }
+    if (k + 2u * LANES < p.columns) { products.z = fma(units[u + 2u * LANES], own[v + 2u * LANES], products.z); }
+    if (k + 3u * LANES < p.columns) { products.w = fma(units[u + 3u * LANES], own[v + 3u * LANES], products.w); }
+  }
+  let cosine = row_sum(lane, (products.x + products.y) + (products.z + products.w));
+  if (row >= p.rows || lane % LANES != 0u) { return; }
+  let inverse = 1.0 / temperature[min(positives[i], p.temperatures - 1u)];
+  let positive = cosine * (LOG2E * inverse);
+  let top = tops[i];
+  let rest = sums[i];
+  let outcome = contrast(rest, top, positive);
+  let share = exp2(min(top - outcome.log2_z, 126.0));
+  results[i] = outcome.loss;
+  results[p.rows + i] = share;
+  results[2u * p.rows + i] = outcome.miss * inverse;
+  var slope = 0.0;
+  if (rest > 0.0) { slope = share * fma(rest, top - positive, weighteds[i]) * LN2; }
+  results[3u * p.rows + i] = slope;
+}

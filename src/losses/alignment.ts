@@ -1,0 +1,23 @@
+import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { pairedRows } from '../ops/pairedRows.ts';
+
+export interface AlignmentOptions {
+  /** The power of the distance, above 0. Default 2. */
+  alpha?: number;
+}
+
+/**
+ * Alignment of positive pairs (Wang & Isola 2020, arXiv 2005.10242).
+ *
+ * L = 1/N sum_i |u_i - v_i|^alpha over unit rows u of x and v of y.
+ * @param x [N, D] raw embeddings of the first view (normalised inside)
+ * @param y [N, D] raw embeddings of the second view
+ * @returns one number; gradients flow to both. A pair at distance 0 pulls nowhere, whatever alpha
+ */
+export function alignment(x: Tensor, y: Tensor, options?: AlignmentOptions): Tensor {
+  const op = 'alignment';
+  const { alpha } = check.options(op, options, { alpha: 2 });
+  check.positive(op, 'alpha', alpha);
+  return pairedRows(op, { x, y }, { of: 'distance', alpha });
+}

@@ -1,0 +1,65 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { Tensor } from '../core/tensor.ts';
+import { checkQuery, countUp, rowContrast } from '../ops/rowContrast.ts';
+
+export interface InfoNCEOptions {
+  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.07. */
+  temperature?: number | Tensor;
+  /** [K, D] negatives from earlier batches; with it the other keys of this batch are none. */
+  queue?: Tensor;
+}
+
+/**
+ * InfoNCE, the loss of MoCo v1 and v2 (He et al. 2019, arXiv 1911.05722; Chen et al. 2020, arXiv 2003.04297).
+ *
+ * L = 1/N sum_i [ log sum_j exp(q_i.c_j / tau) - q_i.k_i / tau ] over unit rows. Columns c: the own key k_i and the K rows
+ * of the queue; without a queue all N keys.
+ * @param query [N, D] raw embeddings (normalised inside)
+ * @param key [N, D]; row i is the positive of query row i
+ * @returns one number; gradients flow to query and a live temperature. Key and queue are constants: exactly zero
+ */
+export function infoNCE(query: Tensor, key: Tensor, options?: InfoNCEOptions): Tensor {
+  const op = 'infoNCE';
+  const engine = check.engineOf(op, { query, key });
+  const { temperature, queue } = check.options(op, options, {
+    temperature: 0.07 as number | Tensor,
+    queue: undefined as Tensor | undefined,
+  });
+  if (queue !== undefined) check.engineOf(op, { query, queue });
+  return contrastKeys(op, engine, { query, key, queue }, check.temperature(op, temperature), 1);
+}
+
+/** The same with a factor, under another name. */
+export function contrastKeys(
+  op: string,
+  engine: Engine,
+  { query, key, queue }: { query: Tensor; key: Tensor; queue?: Tensor },
+  temperature: number | Tensor,
+  scale: number,
+): Tensor {
+  const [n] = checkQuery(op, query);
+  check.sameShape(op, 'query', query, 'key', key);
+  if (queue) check.sameColumns(op, 'query', query, 'queue', queue);
+  const live = temperature instanceof Tensor ? temperature : null;
+  if (live) check.engineOf(op, { query, temperature: live });
+  const tau = live ?? engine.constant(temperature as number);
+  const columns = queue ?? key;
+  const count = columns.shape[0];
+  const positives = countUp(engine, op, queue ? count : 0, n);
+  const loss = rowContrast(
+    op,
+    [query, key, ...(queue ? [queue] : []), ...(live ? [live] : [])],
+    {
+      own: key,
+      columns,
+      count,
+      positives,
+      temperature: { of: tau, count: 1, known: live ? undefined : (temperature as number) },
+    },
+    { scale, live },
+  );
+  positives.release();
+  if (!live) tau.dispose();
+  return loss;
+}

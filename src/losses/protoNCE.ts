@@ -1,0 +1,91 @@
+import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { checkLabels } from '../ops/labels.ts';
+import { checkQuery, gatherRows, rowContrast } from '../ops/rowContrast.ts';
+
+export interface Prototypes {
+  /** [K, D] raw (normalised inside) */
+  centroids: Tensor;
+  /** [K]: each centroid's temperature, above 0 */
+  concentrations: Tensor;
+  /** N centroid numbers: the positive of each row */
+  assignments: Int32Array;
+  /** Centroid numbers. Default: all that no row is assigned to. */
+  negatives?: Int32Array;
+}
+
+export interface ProtoNCEOptions {
+  /** `'paper'` (default): each centroid is one column. `'official'`: a column a row, repeats kept, then the negatives. */
+  convention?: 'paper' | 'official';
+}
+
+/**
+ * The prototype term of ProtoNCE at one granularity, the loss of PCL (Li et al. 2020, arXiv 2005.04966).
+ *
+ * L = 1/N sum_i [ log sum_j exp(q_i.c_j / phi_j) - q_i.c_a(i) / phi_a(i) ] over unit rows; columns j: the centroids that the
+ * batch is assigned to, and the negatives. `'official'`, as salesforce/PCL, keeps a column for every row of the batch, so
+ * that rows of one cluster repel what attracts them.
+ * @param query [N, D] raw embeddings (normalised inside)
+ * @returns one number; the gradient flows to query. Centroids and concentrations are constants: exactly zero
+ */
+export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoNCEOptions): Tensor {
+  const op = 'protoNCE';
+  const given = check.options(op, prototypes, {
+    centroids: undefined as unknown as Tensor,
+    concentrations: undefined as unknown as Tensor,
+    assignments: undefined as unknown as Int32Array,
+    negatives: undefined as Int32Array | undefined,
+  });
+  const { centroids, concentrations } = given;
+  const engine = check.engineOf(op, { query, centroids, concentrations });
+  const { convention } = check.options(op, options, { convention: 'paper' as 'paper' | 'official' });
+  check.oneOf(op, 'convention', convention, ['paper', 'official']);
+  const [n, d] = checkQuery(op, query);
+  check.sameColumns(op, 'query', query, 'centroids', centroids);
+  const k = centroids.shape[0];
+  if (concentrations.shape.length !== 1 || concentrations.size !== k)
+    check.fail(op, `concentrations is [${concentrations.shape.join(', ')}], expected [${k}], one for each centroid.`);
+  const assignments = checkLabels(op, 'assignments', given.assignments, n, k);
+  const { negatives } = given;
+  if (negatives !== undefined) checkLabels(op, 'negatives', negatives, negatives?.length, k);
+  check.bindableInput(op, engine, 'centroids', centroids);
+
+  const { ids, positives } = columnsOf(assignments, k, negatives, convention);
+  return engine.scope(() => {
+    const upload = (numbers: Int32Array): Tensor => engine.tensor(numbers);
+    const [columns, own] = [upload(ids), upload(assignments)];
+    const keys = gatherRows(engine, op, centroids, d, columns);
+    const ownKeys = gatherRows(engine, op, centroids, d, own);
+    const temperatures = gatherRows(engine, op, concentrations, 1, columns);
+    const loss = rowContrast(
+      op,
+      [query, centroids, concentrations],
+      {
+        own: ownKeys,
+        columns: keys,
+        count: ids.length,
+        positives: upload(positives),
+        temperature: { of: temperatures, count: ids.length },
+      },
+      { scale: 1, live: null },
+    );
+    for (const storage of [keys, ownKeys, temperatures]) storage.release();
+    return loss;
+  });
+}
+
+/** The centroids that are columns, in order, and the column that is each row's positive. */
+function columnsOf(
+  assignments: Int32Array,
+  k: number,
+  negatives: Int32Array | undefined,
+  convention: 'paper' | 'official',
+): { ids: Int32Array; positives: Int32Array } {
+  const assigned = new Set(assignments);
+  const others = negatives ?? Array.from({ length: k }, (_, c) => c).filter((c) => !assigned.has(c));
+  if (convention === 'official')
+    return { ids: Int32Array.from([...assignments, ...others]), positives: assignments.map((_, i) => i) };
+  const ids = [...new Set([...assigned, ...others])];
+  const columnOf = new Map(ids.map((c, column) => [c, column]));
+  return { ids: Int32Array.from(ids), positives: assignments.map((c) => columnOf.get(c) ?? 0) };
+}

@@ -1,0 +1,71 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { paired_rows } from '../gpu/kernels.generated.ts';
+import { mul } from './arithmetic.ts';
+import { launchSum } from './reduce.ts';
+import { rowTuning } from './tile.ts';
+
+/** What is made of the distance of paired unit rows: loss = offset + scale * mean_i |u_i - v_i|^alpha. */
+export interface PairedRows {
+  readonly offset?: number;
+  readonly scale?: number;
+  readonly alpha?: number;
+  /** `'cosine'`: |u - v|^2 means 2 - 2 cos, zero rows included. `'distance'`: what it says, and gradients to both sides. */
+  readonly of: 'cosine' | 'distance';
+}
+
+/** A loss of rows in pairs, each normalised inside: value and gradient in one pass over both, memory of one gradient. */
+export function pairedRows(
+  op: string,
+  sides: Readonly<Record<string, Tensor>>,
+  { offset = 0, scale = 1, alpha = 2, of }: PairedRows,
+): Tensor {
+  const engine = check.engineOf(op, sides);
+  const [[nameX, x], [nameY, y]] = Object.entries(sides);
+  const [n] = check.matrix(op, nameX, x);
+  check.sameShape(op, nameX, x, nameY, y);
+  check.bindableInput(op, engine, nameX, x);
+  const losses = engine.scratch(n, op);
+  const launch = (name: string, own: Tensor, other: Tensor): Tensor =>
+    launchPairs(engine, op, name, own, other, losses, { scale: scale / n, alpha, distance: of === 'distance' });
+  const dx = launch(nameX, x, y);
+  const wanted = of === 'distance' && (engine.needsGrad(y) || engine.check);
+  const dy = wanted ? launch(nameY, y, x) : null;
+  const mean = engine.empty([], op);
+  engine.fill(mean.storage, 1, offset);
+  launchSum(engine, losses, mean, { outer: 1, reduced: n, inner: 1, scale: scale / n, accumulating: true });
+  losses.release();
+  return engine.record(op, [x, y], mean, {
+    release: () => {
+      dx.dispose();
+      dy?.dispose();
+    },
+    backward: (upstream) => [mul(dx, upstream), dy && mul(dy, upstream)],
+  });
+}
+
+function launchPairs(
+  engine: Engine,
+  op: string,
+  name: string,
+  x: Tensor,
+  y: Tensor,
+  losses: ReturnType<Engine['scratch']>,
+  { scale, alpha, distance }: { scale: number; alpha: number; distance: boolean },
+): Tensor {
+  const [rows, columns] = x.shape;
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  const dx = engine.unscoped(() => engine.empty([rows, columns], op));
+  const inverseNorms = engine.scratch(rows, op);
+  engine.run(paired_rows, {
+    params: { rows, columns, distance: distance ? 1 : 0, alpha, scale },
+    buffers: { x, y, losses, inverse_norms: inverseNorms, dx },
+    groups: Math.ceil(rows / rowsPerGroup),
+    work: 8 * rows * columns,
+    tuning,
+  });
+  engine.inspectDirections(op, (row) => `${name}[${row}]`, inverseNorms, rows);
+  inverseNorms.release();
+  return dx;
+}
