@@ -18,6 +18,8 @@ const TINY = [
   '32',
   '--width',
   '4',
+  '--features',
+  '24',
   '--hidden',
   '16',
   '--projection',

@@ -48,6 +48,7 @@ program
   .option('--weight-decay <x>', 'decoupled, on weights only', number('weight-decay', 0, 10))
   .option('--temperature <x>', 'of NT-Xent', number('temperature', 1e-4, 100))
   .option('--width <n>', "channels of the encoder's first convolution", number('width', 1, 1024, true))
+  .option('--features <n>', 'length of the embedding', number('features', 1, 16_384, true))
   .option('--hidden <n>', 'width of the projection head', number('hidden', 1, 16_384, true))
   .option('--projection <n>', 'length of the projection that the loss sees', number('projection', 1, 16_384, true))
   .option('--augmentation <name>', 'letters, digits or photos; default: what fits the data', augmentation)

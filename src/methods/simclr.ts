@@ -15,11 +15,13 @@ export interface SimCLROptions {
   readonly seed: number;
   /** Channels of the encoder's first convolution. Default 16. */
   readonly width?: number;
-  /** Width of the projection head. Default 128. */
+  /** Length of the embedding. Default 256. */
+  readonly features?: number;
+  /** Width of the projection head. Default 256. */
   readonly hidden?: number;
   /** Length of the projection that the loss sees. Default 64. */
   readonly projection?: number;
-  /** Default 0.2. */
+  /** Default 0.15. */
   readonly temperature?: number;
 }
 
@@ -28,9 +30,10 @@ export interface SimCLROptions {
  * go through the network in one pass, so that batch norm sees all 2N images and cannot tell the pairs apart.
  */
 export function simCLR(engine: Engine, options: SimCLROptions): Method {
-  const { channels, size, seed, width = 16, hidden = 128, projection = 64, temperature = 0.2 } = options;
+  const { channels, size, seed, width = 16, features = 256, hidden = 256, projection = 64 } = options;
+  const { temperature = 0.15 } = options;
   const random = createRandom(seed, 1);
-  const { layer: encoder, features } = convEncoder(engine, random, { channels, size, width });
+  const encoder = convEncoder(engine, random, { channels, size, width, features });
   const head = projectionHead(engine, random, features, hidden, projection);
   const prefixed = (prefix: string, tensors: Record<string, Tensor>) =>
     Object.entries(tensors).map(([name, tensor]) => [`${prefix}.${name}`, tensor]);

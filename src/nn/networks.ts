@@ -12,15 +12,16 @@ export interface EncoderOptions {
   readonly width?: number;
   /** Convolutions of stride 2. Default 3. */
   readonly depth?: number;
+  /** Length of the embedding. Default 256. */
+  readonly features?: number;
 }
 
-/** A small convolutional encoder: stride-2 3x3 convolutions with batch norm and ReLU; its embedding is `features` long. */
-export function convEncoder(
-  engine: Engine,
-  random: Random,
-  options: EncoderOptions,
-): { layer: Layer; features: number } {
-  const { channels, size, width = 16, depth = 3 } = options;
+/**
+ * A small convolutional encoder: stride-2 3x3 convolutions, then one linear layer, each with batch norm and ReLU. On
+ * images this small a linear layer serves k-NN better than an average over the positions, which forgets where a stroke is.
+ */
+export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): Layer {
+  const { channels, size, width = 16, depth = 3, features = 256 } = options;
   const layers: Record<string, Layer> = {};
   let from = channels;
   let edge = size;
@@ -32,17 +33,17 @@ export function convEncoder(
     edge = Math.ceil(edge / 2);
   }
   layers.flatten = flatten();
-  return { layer: sequential(layers), features: from * edge * edge };
+  layers.linear = linear(engine, random, from * edge * edge, features);
+  layers.norm = normalization(engine, features, { relu: true });
+  return sequential(layers);
 }
 
-/** SimCLR's projection head of version 2: three linear layers with batch norm. Used for the loss only, then dropped. */
+/** SimCLR's projection head: two linear layers with batch norm. Used for the loss only, then dropped. */
 export function projectionHead(engine: Engine, random: Random, features: number, hidden: number, out: number): Layer {
   return sequential({
     linear1: linear(engine, random, features, hidden),
     norm1: normalization(engine, hidden, { relu: true }),
-    linear2: linear(engine, random, hidden, hidden),
-    norm2: normalization(engine, hidden, { relu: true }),
-    linear3: linear(engine, random, hidden, out),
-    norm3: normalization(engine, out),
+    linear2: linear(engine, random, hidden, out),
+    norm2: normalization(engine, out),
   });
 }

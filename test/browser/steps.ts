@@ -23,7 +23,7 @@ export async function gradients(engine: Engine, n: number, d: number): Promise<n
 /** Four steps of SimCLR on seeded images: their losses. */
 export async function train(engine: Engine): Promise<number[]> {
   const [n, size] = [8, 12];
-  const method = simCLR(engine, { channels: 1, size, seed: 3, width: 4, hidden: 16, projection: 8 });
+  const method = simCLR(engine, { channels: 1, size, seed: 3, width: 4, features: 24, hidden: 16, projection: 8 });
   const optimizer = sgd(method.parameters, { learningRate: 0.05, momentum: 0.9 });
   const losses: number[] = [];
   for (let step = 0; step < 4; step++) {
