@@ -7,10 +7,19 @@ export { Tensor } from './core/tensor.ts';
 export type { MemoryReport } from './gpu/buffers.ts';
 export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from './gpu/errors.ts';
 export { NoAdapterError } from './gpu/no-adapter.ts';
+export { type BarlowTwinsOptions, barlowTwins } from './losses/barlowTwins.ts';
+export { type ClusterLossOptions, clusterLoss } from './losses/clusterLoss.ts';
+export {
+  type ContrastiveClusteringInputs,
+  type ContrastiveClusteringOptions,
+  contrastiveClustering,
+} from './losses/contrastiveClustering.ts';
 export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
+export { covarianceTerm, type VICRegOptions, varianceTerm, vicReg } from './losses/vicReg.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.ts';
+export { covariance, crossCorrelation } from './ops/covariance.ts';
 export { crossEntropy } from './ops/crossEntropy.ts';
 export { logSumExp } from './ops/logSumExp.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';
