@@ -19,9 +19,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || i >= p.n) { return; }
   let j = at - i * p.n;
   let mirrored = p.triangle == 1u && i / p.edge > j / p.edge;
-  let from = select(i * p.stride + j, j * p.stride + i, mirrored);
+  let source = select(i * p.stride + j, j * p.stride + i, mirrored);
   var total = 0.0;
-  for (var s = 0u; s < p.slices; s++) { total += partial[s * p.stride * p.stride + from]; }
+  for (var s = 0u; s < p.slices; s++) { total += partial[s * p.stride * p.stride + source]; }
   let to = i * p.out_stride + j;
   var before = 0.0;
   if (p.accumulating == 1u) { before = out[to]; }

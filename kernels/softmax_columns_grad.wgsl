@@ -13,15 +13,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   let i = group * (WG / LANES) + lane / LANES;
-  let from = min(i, p.rows - 1u);
+  let row = min(i, p.rows - 1u);
   var mean = 0.0;
   for (var k = lane % LANES; k < p.columns; k += LANES) {
-    mean = fma(y[k * p.rows + from], dy[k * p.rows + from], mean);
+    mean = fma(y[k * p.rows + row], dy[k * p.rows + row], mean);
   }
   mean = row_sum(lane, mean);
   var rest = 0.0;
   for (var k = lane % LANES; k < p.columns; k += LANES) {
-    rest = fma(y[k * p.rows + from], dy[k * p.rows + from] - mean, rest);
+    rest = fma(y[k * p.rows + row], dy[k * p.rows + row] - mean, rest);
   }
   rest = row_sum(lane, rest);
   if (i >= p.rows) { return; }

@@ -24,6 +24,8 @@ export interface Features {
   readonly columns: number;
   /** [columns] of `Moments`, see kernels/lib/standard.wgsl */
   readonly moments: Storage;
+  /** Added to the variances before features are divided by their deviations; undefined where they are only centred. */
+  readonly epsilon: number | undefined;
   release(): void;
 }
 
@@ -57,7 +59,7 @@ export function makeFeatures(engine: Engine, op: string, name: string, z: Tensor
   });
   means.release();
   spreads.release();
-  return { z, rows, columns, moments, release: () => moments.release() };
+  return { z, rows, columns, moments, epsilon, release: () => moments.release() };
 }
 
 /** How column kernels share a matrix: a lane a column and slice of rows, 64 columns a workgroup. */
@@ -119,7 +121,7 @@ export function standardBackward(
   launchSum(engine, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
   partial.release();
   engine.run(standard_grad, {
-    params: { rows, columns, factor },
+    params: { rows, columns, factor, epsilon: features.epsilon ?? 0 },
     buffers: { ...shared, sums, dy },
     groups: Math.ceil((rows * columns) / 256),
     work: 10 * rows * columns,
