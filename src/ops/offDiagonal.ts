@@ -3,12 +3,11 @@ import type { Range } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
-  diagonal_apart,
-  feature_products,
   heavy_features,
   heavy_rows,
   heavy_squares,
   inner_rows,
+  off_diagonal,
 } from '../gpu/kernels.generated.ts';
 import { type Features, featureColumns, featureRows } from './features.ts';
 import { launchGram } from './gram.ts';
@@ -34,11 +33,6 @@ export interface OffDiagonal {
   release(): void;
 }
 
-export interface CrossOffDiagonal extends OffDiagonal {
-  /** C_dd */
-  readonly diagonal: Storage;
-}
-
 const HEAVY = 16; // heavy features at least, and one for as many rows: see `autoDual`
 
 /** Of two views. All features are light. */
@@ -48,7 +42,7 @@ export function crossOffDiagonal(
   views: readonly [Features, Features],
   scale: number,
   wanted: boolean,
-): CrossOffDiagonal {
+): OffDiagonal {
   const { rows, columns } = views[0];
   return rows < columns ? crossDual(engine, op, views, scale, wanted) : primal(engine, op, views, scale, wanted);
 }
@@ -71,17 +65,17 @@ function primal(
   views: readonly Features[],
   scale: number,
   wanted: boolean,
-): CrossOffDiagonal {
+): OffDiagonal {
   const [{ rows, columns }] = views;
   const packed = views.map((view) => featureRows(engine, op, view));
   const stride = roundUp(columns, 4);
   const c = engine.scratch(columns * stride, op);
   launchGram(engine, op, columns, rows, packed[0], packed[packed.length - 1], { of: c, at: 0, stride }, { scale });
-  const [diagonal, squares] = [0, 1].map(() => engine.scratch(columns, op));
+  const squares = engine.scratch(columns, op);
   const { tuning, rowsPerGroup } = rowTuning(engine);
-  engine.run(diagonal_apart, {
+  engine.run(off_diagonal, {
     params: { n: columns, stride },
-    buffers: { c, diagonal, squares },
+    buffers: { c, squares },
     groups: Math.ceil(columns / rowsPerGroup),
     work: 2 * columns * columns,
     tuning,
@@ -103,11 +97,7 @@ function primal(
       });
   for (const { release } of packed) release();
   c.release();
-  const release = (): void => {
-    diagonal.release();
-    squares.release();
-  };
-  return { diagonal, squares: [{ of: squares, count: columns }], pulls, whole: false, release };
+  return { squares: [{ of: squares, count: columns }], pulls, whole: false, release: () => squares.release() };
 }
 
 function crossDual(
@@ -116,24 +106,11 @@ function crossDual(
   views: readonly [Features, Features],
   scale: number,
   wanted: boolean,
-): CrossOffDiagonal {
+): OffDiagonal {
   const { rows, columns } = views[0];
   const grams = views.map((view) => rowGram(engine, op, view, scale));
   const squares = engine.scratch(rows, op);
   launchInner(engine, grams[0], grams[1], squares, rows);
-  const diagonal = engine.scratch(columns, op);
-  engine.run(feature_products, {
-    params: { rows, columns, scale },
-    buffers: {
-      z: views[0].z,
-      moments: views[0].moments,
-      other: views[1].z,
-      other_moments: views[1].moments,
-      out: diagonal,
-    },
-    groups: Math.ceil(columns / 64),
-    work: 8 * rows * columns,
-  });
   const pulls = !wanted
     ? []
     : views.map((view, v) => {
@@ -142,11 +119,7 @@ function crossDual(
         return pull;
       });
   for (const { of } of grams) (of as Storage).release();
-  const release = (): void => {
-    diagonal.release();
-    squares.release();
-  };
-  return { diagonal, squares: [{ of: squares, count: rows }], pulls, whole: true, release };
+  return { squares: [{ of: squares, count: rows }], pulls, whole: true, release: () => squares.release() };
 }
 
 /**

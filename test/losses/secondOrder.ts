@@ -3,6 +3,8 @@ import * as reference from '../reference/losses/secondOrder.ts';
 import { type LossRow, views } from './row.ts';
 
 const twoRows = (n: number): boolean => n >= 2;
+// Of two rows every correlation is 1 or -1 but for epsilon: so little pulls that f64 keeps no digits of it at x1e4.
+const threeRows = (n: number): boolean => n >= 3;
 
 // Logits that are all but equal make columns that are: what little pulls then is below rounding.
 const LOGITS = ['normal', 'x1e4', 'unit'] as const;
@@ -17,7 +19,7 @@ export const SECOND_ORDER: readonly LossRow[] = [
     temperatures: [1],
     golden: { temperature: 1, value: 0.0207315124, norms: [0.0205879271, 0.0191227038], first: -0.005537015 },
     invariances: ['permutation', 'swapped views'],
-    accepts: twoRows,
+    accepts: threeRows,
   },
   {
     name: 'barlowTwins, no epsilon to speak of',
@@ -27,7 +29,7 @@ export const SECOND_ORDER: readonly LossRow[] = [
     temperatures: [1],
     kinds: ['normal', 'x1e4', 'outlier'],
     invariances: ['feature scale and shift'],
-    accepts: (n) => n >= 3, // of two rows every correlation is 1 or -1, and nothing pulls
+    accepts: threeRows,
   },
   {
     name: 'vicReg',
@@ -90,5 +92,6 @@ export const SECOND_ORDER: readonly LossRow[] = [
     live: true,
     invariances: ['permutation'],
     kinds: LOGITS,
+    accepts: (_, d) => d >= 2,
   },
 ];

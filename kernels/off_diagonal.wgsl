@@ -1,10 +1,9 @@
-// squares[i] = sum over j != i of c[i, j]^2, diagonal[i] = c[i, i], and c[i, i] = 0
+// squares[i] = sum over j != i of c[i, j]^2, and c[i, i] = 0
 // @use grid rows
 struct Params { first_group: u32, end_group: u32, n: u32, stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> c: array<f32>; // [n, stride]
-@group(0) @binding(2) var<storage, read_write> diagonal: array<f32>;
-@group(0) @binding(3) var<storage, read_write> squares: array<f32>;
+@group(0) @binding(2) var<storage, read_write> squares: array<f32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -17,7 +16,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var j = lane % LANES; j < end; j += LANES) {
     let value = c[i * p.stride + j];
     if (j == i) {
-      diagonal[i] = value;
       c[i * p.stride + j] = 0.0;
     } else {
       sums = vec4f(sums.yzw, fma(value, value, sums.x));
