@@ -23,6 +23,6 @@ export const SECOND_ORDER_OPS: readonly OpRow[] = [
     inputs: views(2, 3),
     run: gramian.crossCorrelation,
     reference: reference.crossCorrelation,
-    budget: () => ({ value: 2e-6, gradient: 5e-6 }),
+    budget: () => ({ value: 2e-6, gradient: 1e-5 }),
   },
 ];
