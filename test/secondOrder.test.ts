@@ -24,7 +24,11 @@ const tensorOf = ({ rows, columns, data }: Matrix): Tensor =>
 
 /** Normal numbers, feature k times scale(k). */
 function batch(n: number, d: number, seed: number, scale: (k: number) => number = () => 1): Matrix {
-  return matrix(n, d, normals(n * d, seed).map((x, t) => Math.fround(x * scale(t % d))));
+  return matrix(
+    n,
+    d,
+    normals(n * d, seed).map((x, t) => Math.fround(x * scale(t % d))),
+  );
 }
 
 async function expectRight(
@@ -101,13 +105,25 @@ describe.each(Object.entries(LOSSES))('%s', (_, { run, exact }) => {
       [24, 90],
     ]) {
       const [a, b] = [9, 10].map((seed) => batch(n, d, seed));
-      const far = [a, b].map(({ data }) => matrix(n, d, data.map((x) => Math.fround(x + 1000))));
+      const far = [a, b].map(({ data }) =>
+        matrix(
+          n,
+          d,
+          data.map((x) => Math.fround(x + 1000)),
+        ),
+      );
       await expectRight(`[${n}, ${d}]`, run, exact, far);
     }
   });
 
   test('two rows', async () => {
-    for (const d of [1, 2, 9, 40]) await expectRight(`[2, ${d}]`, run, exact, [15, 16].map((seed) => batch(2, d, seed)));
+    for (const d of [1, 2, 9, 40])
+      await expectRight(
+        `[2, ${d}]`,
+        run,
+        exact,
+        [15, 16].map((seed) => batch(2, d, seed)),
+      );
   });
 
   test('one view twice', async () => {

@@ -28,7 +28,10 @@ export function contrastiveClustering(
   options?: ContrastiveClusteringOptions,
 ): Tensor {
   const op = 'contrastiveClustering';
-  const { instances, clusters } = check.options(op, inputs, { instances: undefined, clusters: undefined } as Partial<ContrastiveClusteringInputs>);
+  const { instances, clusters } = check.options(op, inputs, {
+    instances: undefined,
+    clusters: undefined,
+  } as Partial<ContrastiveClusteringInputs>);
   const [z0, z1] = pair(op, 'instances', instances);
   const [logits0, logits1] = pair(op, 'clusters', clusters);
   const engine = check.engineOf(op, {

@@ -62,7 +62,10 @@ export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
       const own = engine.scratch(columns, op);
       engine.fill(own, columns, 0); // no feature pulls on its namesake beside what dc says
       const one = engine.constant(1);
-      const [s0, s1] = [{ ...f0, z: x0 }, { ...f1, z: x1 }];
+      const [s0, s1] = [
+        { ...f0, z: x0 },
+        { ...f1, z: x1 },
+      ];
       const gradients = [s1, s0].map((other, v) => {
         const g = engine.empty([rows, columns], op);
         pull(engine, op, other, dc, g, { scale, turned: v === 0, accumulating: false });

@@ -63,15 +63,21 @@ export function makeFeatures(engine: Engine, op: string, name: string, z: Tensor
 }
 
 /** How column kernels share a matrix: a lane a column and slice of rows, 64 columns a workgroup. */
-export function rowSlices(
-  rows: number,
-  columns: number,
-): { slices: number; slice_rows: number; strips: number } {
-  return { slices: Math.ceil(rows / SLICE_ROWS), slice_rows: Math.min(rows, SLICE_ROWS), strips: Math.ceil(columns / 64) };
+export function rowSlices(rows: number, columns: number): { slices: number; slice_rows: number; strips: number } {
+  return {
+    slices: Math.ceil(rows / SLICE_ROWS),
+    slice_rows: Math.min(rows, SLICE_ROWS),
+    strips: Math.ceil(columns / 64),
+  };
 }
 
 /** A range of features, or all, as rows along them: [rows, count rounded up to 4]. */
-export function featureRows(engine: Engine, op: string, { z, rows, columns, moments }: Features, { first, count }: Range = { first: 0, count: columns }): Packed {
+export function featureRows(
+  engine: Engine,
+  op: string,
+  { z, rows, columns, moments }: Features,
+  { first, count }: Range = { first: 0, count: columns },
+): Packed {
   const stride = roundUp(count, 4);
   const out = engine.scratch(rows * stride, op);
   engine.run(feature_rows, {
@@ -84,7 +90,12 @@ export function featureRows(engine: Engine, op: string, { z, rows, columns, mome
 }
 
 /** A range of features transposed, zeros in place of those that are not light: [count, rows rounded up to 4]. */
-export function featureColumns(engine: Engine, op: string, { z, rows, columns, moments }: Features, { first, count }: Range): Packed {
+export function featureColumns(
+  engine: Engine,
+  op: string,
+  { z, rows, columns, moments }: Features,
+  { first, count }: Range,
+): Packed {
   const stride = roundUp(rows, 4);
   const out = engine.scratch(count * stride, op);
   engine.run(feature_columns, {

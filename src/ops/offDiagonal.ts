@@ -2,13 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Range } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import {
-  heavy_features,
-  heavy_rows,
-  heavy_squares,
-  inner_rows,
-  off_diagonal,
-} from '../gpu/kernels.generated.ts';
+import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';
 import { type Features, featureColumns, featureRows } from './features.ts';
 import { launchGram } from './gram.ts';
 import { leftRows } from './matmul.ts';
@@ -59,13 +53,7 @@ export function autoOffDiagonal(
   return autoDual(engine, op, view, scale, wanted);
 }
 
-function primal(
-  engine: Engine,
-  op: string,
-  views: readonly Features[],
-  scale: number,
-  wanted: boolean,
-): OffDiagonal {
+function primal(engine: Engine, op: string, views: readonly Features[], scale: number, wanted: boolean): OffDiagonal {
   const [{ rows, columns }] = views;
   const packed = views.map((view) => featureRows(engine, op, view));
   const stride = roundUp(columns, 4);
@@ -85,7 +73,8 @@ function primal(
     : views.map((_, v) => {
         // sum_e x_e C_de needs C's transpose for the first of two views; of one view, C is its own.
         const source = { of: c, rows: columns, columns, stride };
-        const matrix = views.length === 2 && v === 0 ? packedTranspose(engine, op, source) : packedRows(engine, op, source);
+        const matrix =
+          views.length === 2 && v === 0 ? packedTranspose(engine, op, source) : packedRows(engine, op, source);
         const { of, stride: across } = packed[views.length - 1 - v];
         const { along, operand } = leftRows(engine, op, { of, rows, columns, stride: across }, columns);
         const pull = engine.unscoped(() => engine.empty([rows, columns], op));

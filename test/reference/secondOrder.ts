@@ -13,7 +13,15 @@ export const covariance: Reference = ([z]) => {
     backward: (dy) => {
       const dc = matrix(x.columns, x.columns, dy);
       const [along, across] = [false, true].map((turned) => pulled(x, dc, scale, turned));
-      return [back(matrix(x.rows, x.columns, along.data.map((value, t) => value + across.data[t]))).data];
+      return [
+        back(
+          matrix(
+            x.rows,
+            x.columns,
+            along.data.map((value, t) => value + across.data[t]),
+          ),
+        ).data,
+      ];
     },
   };
 };

@@ -4,7 +4,10 @@ import type { LossResult } from './result.ts';
 import { ntXent } from './symmetric.ts';
 
 /** Columns centred; with epsilon, divided by sqrt(biased variance + epsilon) too. `back`: the gradient for z. */
-export function standardize(z: Matrix, epsilon?: number): { x: Matrix; spread: Float64Array; back: (dx: Matrix) => Matrix } {
+export function standardize(
+  z: Matrix,
+  epsilon?: number,
+): { x: Matrix; spread: Float64Array; back: (dx: Matrix) => Matrix } {
   const { rows: n, columns: d } = z;
   const x = matrix(n, d);
   const spread = new Float64Array(d);
@@ -164,6 +167,9 @@ export function contrastiveClustering(
 ): LossResult {
   const rows = ntXent(...instances, tau);
   const columns = clusterLoss(...clusters, 1);
-  return { value: rows.value + columns.value, gradients: [...rows.gradients, ...columns.gradients], temperature: rows.temperature };
+  return {
+    value: rows.value + columns.value,
+    gradients: [...rows.gradients, ...columns.gradients],
+    temperature: rows.temperature,
+  };
 }
-
