@@ -8,15 +8,24 @@ export type { MemoryReport } from './gpu/buffers.ts';
 export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from './gpu/errors.ts';
 export { NoAdapterError } from './gpu/no-adapter.ts';
 export { type AlignmentOptions, alignment } from './losses/alignment.ts';
+export { type BarlowTwinsOptions, barlowTwins } from './losses/barlowTwins.ts';
 export { byol } from './losses/byol.ts';
+export { type ClusterLossOptions, clusterLoss } from './losses/clusterLoss.ts';
+export {
+  type ContrastiveClusteringInputs,
+  type ContrastiveClusteringOptions,
+  contrastiveClustering,
+} from './losses/contrastiveClustering.ts';
 export { type InfoNCEOptions, infoNCE } from './losses/infoNCE.ts';
 export { type MoCoV3Options, mocoV3 } from './losses/mocoV3.ts';
 export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
 export { type ProtoNCEOptions, type Prototypes, protoNCE } from './losses/protoNCE.ts';
 export { simSiam } from './losses/simSiam.ts';
+export { covarianceTerm, type VICRegOptions, varianceTerm, vicReg } from './losses/vicReg.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.ts';
+export { covariance, crossCorrelation } from './ops/covariance.ts';
 export { crossEntropy } from './ops/crossEntropy.ts';
 export { logSumExp } from './ops/logSumExp.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';

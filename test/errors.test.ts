@@ -262,6 +262,83 @@ const BAD: Record<string, [() => unknown, string]> = {
     },
     'backward: loss was already walked, expected one backward() for each forward.',
   ],
+  'barlowTwins: one row': [
+    () => gramian.barlowTwins(ones(1, 4), ones(1, 4)),
+    'barlowTwins: z0 has 1 row, expected at least 2 to take a variance.',
+  ],
+  'barlowTwins: views of two shapes': [
+    () => gramian.barlowTwins(ones(4, 3), ones(4, 2)),
+    'barlowTwins: z1 is [4, 2], expected [4, 3] to match z0.',
+  ],
+  'barlowTwins: a negative lambda': [
+    () => gramian.barlowTwins(ones(4, 3), ones(4, 3), { lambda: -1 }),
+    'barlowTwins: lambda = -1, expected a finite number, 0 or above.',
+  ],
+  'barlowTwins: no epsilon': [
+    () => gramian.barlowTwins(ones(4, 3), ones(4, 3), { epsilon: 0 }),
+    'barlowTwins: epsilon = 0, expected a finite number above 0.',
+  ],
+  'vicReg: one row': [
+    () => gramian.vicReg(ones(1, 4), ones(1, 4)),
+    'vicReg: z0 has 1 row, expected at least 2 to take a variance.',
+  ],
+  'vicReg: a weight that is none': [
+    () => gramian.vicReg(ones(4, 3), ones(4, 3), { variance: Number.NaN }),
+    'vicReg: variance = NaN, expected a finite number, 0 or above.',
+  ],
+  'vicReg: an unknown convention': [
+    () => gramian.vicReg(ones(4, 3), ones(4, 3), { convention: any('code') }),
+    'vicReg: convention = "code", expected "official" or "paper".',
+  ],
+  'vicReg: a misspelt option': [
+    () => gramian.vicReg(ones(4, 3), ones(4, 3), any({ invarance: 1 })),
+    'vicReg: unknown option "invarance"; did you mean "invariance"?',
+  ],
+  'varianceTerm: one row': [
+    () => gramian.varianceTerm(ones(1, 4)),
+    'varianceTerm: z has 1 row, expected at least 2 to take a variance.',
+  ],
+  'covarianceTerm: one row': [
+    () => gramian.covarianceTerm(ones(1, 4)),
+    'covarianceTerm: z has 1 row, expected at least 2 to take a variance.',
+  ],
+  'covariance: one row': [
+    () => gramian.covariance(ones(1, 4)),
+    'covariance: z has 1 row, expected at least 2 to take a variance.',
+  ],
+  'crossCorrelation: views of two shapes': [
+    () => gramian.crossCorrelation(ones(4, 3), ones(5, 3)),
+    'crossCorrelation: z1 is [5, 3], expected [4, 3] to match z0.',
+  ],
+  'clusterLoss: views of two shapes': [
+    () => gramian.clusterLoss(ones(4, 3), ones(4, 2)),
+    'clusterLoss: logits1 is [4, 2], expected [4, 3] to match logits0.',
+  ],
+  'clusterLoss: a temperature of 0': [
+    () => gramian.clusterLoss(ones(4, 3), ones(4, 3), { temperature: 0 }),
+    'clusterLoss: temperature = 0, expected a finite number above 0.',
+  ],
+  'contrastiveClustering: one view': [
+    () => gramian.contrastiveClustering(any({ instances: [ones(4, 3)], clusters: [ones(4, 2), ones(4, 2)] })),
+    'contrastiveClustering: instances is an Array, expected the two views as [Tensor, Tensor].',
+  ],
+  'contrastiveClustering: no clusters': [
+    () => gramian.contrastiveClustering(any({ instances: [ones(4, 3), ones(4, 3)] })),
+    'contrastiveClustering: clusters is undefined, expected the two views as [Tensor, Tensor].',
+  ],
+  'contrastiveClustering: no Tensor': [
+    () => gramian.contrastiveClustering({ instances: [ones(4, 3), any(1)], clusters: [ones(4, 2), ones(4, 2)] }),
+    'contrastiveClustering: instances[1] is 1, expected a Tensor.',
+  ],
+  'contrastiveClustering: a cluster temperature below 0': [
+    () =>
+      gramian.contrastiveClustering(
+        { instances: [ones(4, 3), ones(4, 3)], clusters: [ones(4, 2), ones(4, 2)] },
+        { clusterTemperature: -1 },
+      ),
+    'contrastiveClustering: clusterTemperature = -1, expected a finite number above 0.',
+  ],
+
   'backward without a tape': [
     () => sum(ones(2)).backward(),
     'backward: loss has no tape, expected the result of an op on a tensor with requiresGrad.',
@@ -289,6 +366,16 @@ describe('bad input', () => {
       const message =
         'similarity: result [40000, 40000] needs 6.4 GB, this adapter binds at most 134 MB; use similarityLogSumExp, which does not store it.';
       expect(() => engine().scope(() => void similarity(ones(40_000, 1)))).toThrow(message);
+    });
+  });
+
+  test.each([
+    ['covariance', () => gramian.covariance(ones(2, 6000)), 'use covarianceTerm'],
+    ['crossCorrelation', () => gramian.crossCorrelation(ones(2, 6000), ones(2, 6000)), 'use barlowTwins'],
+  ] as const)('%s too large to bind names the way out', async (name, op, way) => {
+    await withBindingLimit(engine(), 2 ** 27, async () => {
+      const message = `${name}: result [6000, 6000] needs 144 MB, this adapter binds at most 134 MB; ${way}, which does not store it.`;
+      expect(() => engine().scope(() => void op())).toThrow(message);
     });
   });
 

@@ -164,6 +164,30 @@ const CASES: Record<string, Case[]> = {
       expected: { losses: [Math.log(70), Math.log(70)] },
     },
   ],
+  heavy_features: [
+    {
+      params: { columns: 70, count: 3 },
+      buffers: {
+        // (mean, scale, spread, light): the largest spreads are those of 68, 5 and 7
+        moments: Float32Array.from({ length: 4 * 70 }, (_, t) =>
+          t % 4 === 3 ? 1 : t % 4 === 2 ? ({ 68: 9, 5: 8, 7: 8 }[(t - 2) / 4] ?? 1 / (t + 1)) : 0,
+        ),
+        heavy: new Uint32Array(3),
+      },
+      groups: 1,
+      tuning: {},
+      expected: { heavy: [68, 5, 7] },
+    },
+  ],
+  inner_rows: [
+    {
+      params: { n: 70, stride: 72 },
+      buffers: { a: floats(70 * 72).fill(2), b: floats(70 * 72).fill(0.5), out: floats(70) },
+      groups: 70,
+      tuning: LANES,
+      expected: { out: floats(70).fill(70) },
+    },
+  ],
   log_sum_exp: [
     {
       params: { outer: 2, reduced: 100, inner: 1 },
@@ -184,6 +208,15 @@ const CASES: Record<string, Case[]> = {
   ],
   nt_xent_sums: [pairSums],
   nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
+  off_diagonal: [
+    {
+      params: { n: 70, stride: 72 },
+      buffers: { c: floats(70 * 72).fill(2), squares: floats(70) },
+      groups: 70,
+      tuning: LANES,
+      expected: { squares: floats(70).fill(4 * 69), c: [0, 2] },
+    },
+  ],
   paired_rows: [
     {
       params: { rows: 2, columns: 70, distance: 0, alpha: 2, scale: 1 },
@@ -201,6 +234,24 @@ const CASES: Record<string, Case[]> = {
   ],
   row_pass: [rowPass, { ...rowPass, tuning: { ...TILE, SKIP: 1 } }],
   row_pass_distance: [rowPass],
+  softmax_columns: [
+    {
+      params: { rows: 2, columns: 70 },
+      buffers: { x: floats(140).fill(3), out: floats(140) },
+      groups: 2,
+      tuning: LANES,
+      expected: { out: floats(140).fill(1 / 70) },
+    },
+  ],
+  softmax_columns_grad: [
+    {
+      params: { rows: 2, columns: 70 },
+      buffers: { y: floats(140).fill(1 / 70), dy: floats(140).fill(5), dx: floats(140) }, // all alike: nothing is left
+      groups: 2,
+      tuning: LANES,
+      expected: { dx: floats(140) },
+    },
+  ],
   sum: [
     {
       params: { outer: 2, reduced: 300, inner: 1, offset: 0, scale: 0.5, accumulating: 0 },

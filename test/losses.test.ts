@@ -292,6 +292,18 @@ const MOVES: Record<Invariance, (inputs: Matrix[]) => Move> = {
     const turn = (m: Matrix): Matrix => byRow(m, (i) => turned.map((axis) => Math.fround(dot(axis, row(m, i)))));
     return { moved: inputs.map(turn), back: (gradients) => gradients.map(turn) };
   },
+  // Of the first view alone: each feature of it has a scale and an origin of its own.
+  'feature scale and shift': ([z, ...others]) => {
+    const factor = (k: number): number => 2 ** ((k % 5) - 2) * 1.5;
+    return {
+      moved: [byRow(z, (i) => row(z, i).map((x, k) => Math.fround(x * factor(k) + (k % 3)))), ...others],
+      back: ([first, ...rest]) => [byRow(first, (i) => row(first, i).map((g, k) => g / factor(k))), ...rest],
+    };
+  },
+  'common shift': (inputs) => ({
+    moved: inputs.map((m) => byRow(m, (i) => row(m, i).map((x, k) => Math.fround(x + (k % 4))))),
+    back: (gradients) => gradients,
+  }),
   'swapped views': (inputs) => ({ moved: [...inputs].reverse(), back: (gradients) => [...gradients].reverse() }),
   // A step along its own row changes no cosine: what the gradient says of it is that it is 0.
   'radial gradient': (inputs) => ({

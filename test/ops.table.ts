@@ -3,6 +3,7 @@ import * as gramian from '../src/index.ts';
 import type { Shape, Values } from './cases.ts';
 import { VALUES, values } from './cases.ts';
 import { largest } from './compare.ts';
+import { SECOND_ORDER_OPS } from './ops/secondOrder.ts';
 import type { Numbers, Reference } from './reference/ops.ts';
 import * as reference from './reference/ops.ts';
 
@@ -328,4 +329,5 @@ export const OPS: readonly OpRow[] = [
   ),
   ...similarityRows(),
   ...similarityLogSumExpRows(),
+  ...SECOND_ORDER_OPS,
 ];

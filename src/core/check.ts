@@ -92,6 +92,12 @@ export function finite(op: string, name: string, value: unknown): number {
   return value;
 }
 
+export function nonNegative(op: string, name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    fail(op, `${name} = ${say(value)}, expected a finite number, 0 or above.`);
+  return value;
+}
+
 export function integer(op: string, name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high)
     fail(op, `${name} = ${say(value)}, expected an integer in [${low}, ${high}].`);
@@ -105,14 +111,14 @@ export function oneOf<T extends string>(op: string, name: string, value: unknown
 }
 
 /** A temperature: a number above 0 whose logits stay in range, or a live Tensor of one element. */
-export function temperature(op: string, value: unknown): number | Tensor {
+export function temperature(op: string, value: unknown, name = 'temperature'): number | Tensor {
   if (value instanceof Tensor) {
-    if (value.size !== 1) fail(op, `temperature is [${value.shape.join(', ')}], expected one number.`);
+    if (value.size !== 1) fail(op, `${name} is [${value.shape.join(', ')}], expected one number.`);
     return value;
   }
-  const number = positive(op, 'temperature', value);
+  const number = positive(op, name, value);
   if (1 / number > MAX_LOGIT)
-    fail(op, `temperature = ${number} makes logits of ${short(1 / number)}, expected below ${short(MAX_LOGIT)}.`);
+    fail(op, `${name} = ${number} makes logits of ${short(1 / number)}, expected below ${short(MAX_LOGIT)}.`);
   return number;
 }
 

@@ -44,16 +44,12 @@ export function launchTotal(
   scale = 1,
 ): void {
   const cut = ranges(engine, count);
-  if (cut.length > 1) {
-    const totals = engine.scratch(64 * cut.length, 'sum'); // each where it can be bound
-    engine.fill(totals, 64 * cut.length, 0);
-    cut.forEach((range, i) => {
-      launchTotal(engine, part(x, range), totals.range(256 * i, 4), range.count);
-    });
-    launchSum(engine, totals, out, { outer: 1, reduced: 64 * cut.length, inner: 1, scale });
-    totals.release();
-    return;
-  }
+  if (cut.length > 1)
+    return launchTerms(
+      engine,
+      out,
+      cut.map((range) => ({ of: part(x, range), count: range.count, scale })),
+    );
   const length = Math.floor(count / PARTS);
   if (length < 128) return launchSum(engine, x, out, { outer: 1, reduced: count, inner: 1, scale });
   const rest = count - PARTS * length;
@@ -63,6 +59,24 @@ export function launchTotal(
     launchSum(engine, x, partial.range(4 * PARTS, 4), { outer: 1, reduced: rest, inner: 1, offset: PARTS * length });
   launchSum(engine, partial, out, { outer: 1, reduced: PARTS + Math.min(rest, 1), inner: 1, scale });
   partial.release();
+}
+
+/** scale * the sum of `count` numbers of `of`. */
+export interface Term {
+  readonly of: Tensor | Storage;
+  readonly count: number;
+  readonly scale?: number;
+}
+
+/** out[0] = the sum of all terms. */
+export function launchTerms(engine: Engine, out: Tensor | Storage, terms: readonly Term[]): void {
+  const totals = engine.scratch(64 * terms.length, 'sum'); // each where it can be bound
+  engine.fill(totals, 64 * terms.length, 0);
+  terms.forEach(({ of, count, scale }, i) => {
+    launchTotal(engine, of, totals.range(256 * i, 4), count, scale);
+  });
+  launchSum(engine, totals, out, { outer: 1, reduced: 64 * terms.length, inner: 1 });
+  totals.release();
 }
 
 /** y[o, i] = scale * sum over r of x[o, r, i], for tensors of any size: what cannot be bound at once goes in pieces. */

@@ -4,7 +4,14 @@ import type { LossResult } from '../reference/losses/result.ts';
 import { type Matrix, matrix } from '../reference/matrix.ts';
 
 /** What holds exactly, whatever the numbers: see the runners in losses.test.ts. */
-export type Invariance = 'permutation' | 'row scale' | 'rotation' | 'swapped views' | 'radial gradient';
+export type Invariance =
+  | 'permutation'
+  | 'row scale'
+  | 'rotation'
+  | 'swapped views'
+  | 'radial gradient'
+  | 'feature scale and shift'
+  | 'common shift';
 
 /** The inputs of spec/methods.md 0.10: two views [6, 4], and five unit rows [5, 4] (a queue, prototypes). */
 export interface GoldenInputs {

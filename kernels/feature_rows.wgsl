@@ -1,0 +1,23 @@
+// out[i, k] = standard(i, first + k), rows along the features, zeros from `count` to out_stride
+// @use grid standard
+const WG: u32 = 256;
+
+struct Params {
+  first_group: u32, end_group: u32,
+  rows: u32, columns: u32, first: u32, count: u32, out_stride: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>; // [rows, out_stride]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let at = group * WG + lane;
+  let i = at / p.out_stride;
+  if (group >= p.end_group || i >= p.rows) { return; }
+  let k = at - i * p.out_stride;
+  var value = 0.0;
+  if (k < p.count) { value = standard(i, p.first + k); }
+  out[at] = value;
+}

@@ -1,0 +1,27 @@
+// out[k, i] = exp(x[i, k]) / sum over j of exp(x[i, j]): the softmax of each row, stored transposed
+// @use grid rows
+const FLOOR: f32 = -1e30;
+
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [rows, columns]
+@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [columns, rows]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let i = group * (WG / LANES) + lane / LANES;
+  let start = min(i, p.rows - 1u) * p.columns;
+  var top = FLOOR;
+  for (var k = lane % LANES; k < p.columns; k += LANES) { top = max(top, x[start + k]); }
+  top = row_max(lane, top);
+  var sums = vec4f();
+  for (var k = lane % LANES; k < p.columns; k += LANES) {
+    sums = vec4f(sums.yzw, sums.x + exp(x[start + k] - top));
+  }
+  let total = row_sum(lane, (sums.x + sums.y) + (sums.z + sums.w));
+  if (i >= p.rows) { return; }
+  for (var k = lane % LANES; k < p.columns; k += LANES) { out[k * p.rows + i] = exp(x[start + k] - top) / total; }
+}

@@ -1,0 +1,38 @@
+import * as check from '../core/check.ts';
+import { Tensor } from '../core/tensor.ts';
+import { add } from '../ops/arithmetic.ts';
+import { balance, softmaxColumns } from '../ops/clusters.ts';
+import { canShift, pairContrast } from '../ops/pairContrast.ts';
+
+export interface ClusterLossOptions {
+  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 1. */
+  temperature?: number | Tensor;
+}
+
+/**
+ * The cluster loss of Contrastive Clustering (Li et al. 2021, arXiv 2009.09687).
+ *
+ * L = NT-Xent over the 2K unit columns of both views' softmax assignments, cluster k of one view the positive of cluster k
+ * of the other, + (log K - H(p0)) + (log K - H(p1)), p_v the mean assignment of view v. A dead cluster is finite.
+ * @param logits0 [N, K] raw cluster logits of the first view (softmax inside)
+ * @param logits1 [N, K] raw cluster logits of the second view
+ * @returns one number; gradients flow to logits0, logits1 and a live temperature
+ */
+export function clusterLoss(logits0: Tensor, logits1: Tensor, options?: ClusterLossOptions): Tensor {
+  const op = 'clusterLoss';
+  const engine = check.engineOf(op, { logits0, logits1 });
+  check.matrix(op, 'logits0', logits0);
+  check.sameShape(op, 'logits0', logits0, 'logits1', logits1);
+  check.bindableInput(op, engine, 'logits0', logits0);
+  const given = check.options(op, options, { temperature: 1 as number | Tensor });
+  const temperature = check.temperature(op, given.temperature);
+  const live = temperature instanceof Tensor;
+  if (live) check.engineOf(op, { logits0, temperature });
+  return engine.scope(() => {
+    const [soft0, soft1] = [logits0, logits1].map((logits) => softmaxColumns(engine, op, logits));
+    const tau = live ? temperature : engine.constant(temperature);
+    const shifted = !live && canShift(temperature);
+    const contrast = pairContrast(op, soft0, soft1, tau, { shifted, factor: 1 });
+    return add(contrast, add(balance(engine, op, soft0), balance(engine, op, soft1)));
+  });
+}

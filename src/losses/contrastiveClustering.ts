@@ -1,0 +1,61 @@
+import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { add } from '../ops/arithmetic.ts';
+import { clusterLoss } from './clusterLoss.ts';
+import { ntXent } from './ntXent.ts';
+
+export interface ContrastiveClusteringOptions {
+  /** Of the NT-Xent over rows: a number above 0, or a live one-element Tensor. Default 0.5. */
+  instanceTemperature?: number | Tensor;
+  /** Of the NT-Xent over columns: a number above 0, or a live one-element Tensor. Default 1. */
+  clusterTemperature?: number | Tensor;
+}
+
+/** Both heads' outputs, a pair of views each. */
+export interface ContrastiveClusteringInputs {
+  /** [N, D] raw embeddings of the instance head (normalised inside) */
+  instances: readonly [Tensor, Tensor];
+  /** [N, K] raw logits of the cluster head (softmax inside) */
+  clusters: readonly [Tensor, Tensor];
+}
+
+/**
+ * Contrastive Clustering (Li et al. 2021, arXiv 2009.09687): `ntXent` of the instances + `clusterLoss` of the clusters.
+ * @returns one number; gradients flow to all four inputs and to live temperatures
+ */
+export function contrastiveClustering(
+  inputs: ContrastiveClusteringInputs,
+  options?: ContrastiveClusteringOptions,
+): Tensor {
+  const op = 'contrastiveClustering';
+  const { instances, clusters } = check.options(op, inputs, {
+    instances: undefined,
+    clusters: undefined,
+  } as Partial<ContrastiveClusteringInputs>);
+  const [z0, z1] = pair(op, 'instances', instances);
+  const [logits0, logits1] = pair(op, 'clusters', clusters);
+  const engine = check.engineOf(op, {
+    'instances[0]': z0,
+    'instances[1]': z1,
+    'clusters[0]': logits0,
+    'clusters[1]': logits1,
+  });
+  const { instanceTemperature, clusterTemperature } = check.options(op, options, {
+    instanceTemperature: 0.5 as number | Tensor,
+    clusterTemperature: 1 as number | Tensor,
+  });
+  check.temperature(op, instanceTemperature, 'instanceTemperature');
+  check.temperature(op, clusterTemperature, 'clusterTemperature');
+  return engine.scope(() =>
+    add(
+      ntXent(z0, z1, { temperature: instanceTemperature }),
+      clusterLoss(logits0, logits1, { temperature: clusterTemperature }),
+    ),
+  );
+}
+
+function pair(op: string, name: string, views: readonly [Tensor, Tensor] | undefined): readonly [Tensor, Tensor] {
+  if (!Array.isArray(views) || views.length !== 2)
+    check.fail(op, `${name} is ${check.say(views)}, expected the two views as [Tensor, Tensor].`);
+  return views as readonly [Tensor, Tensor];
+}

@@ -1,0 +1,66 @@
+import type { Engine } from '../core/engine.ts';
+import { gram, gram_sum } from '../gpu/kernels.generated.ts';
+import { type Operand, tileOf } from './tile.ts';
+
+/**
+ * out[n, n] = scale * lhs^T rhs (+ out), both operands k-major: [depth, n]. Where `rhs` is `lhs`, the product is symmetric:
+ * its triangle is computed and mirrored. A long sum for few results is cut into slices.
+ */
+export function launchGram(
+  engine: Engine,
+  op: string,
+  n: number,
+  depth: number,
+  lhs: Operand,
+  rhs: Operand,
+  out: Operand,
+  { scale = 1, accumulating = false } = {},
+): void {
+  const { tuning, columns: edge } = tileOf(engine);
+  const blocks = Math.ceil(n / edge);
+  const triangle = lhs === rhs;
+  const cells = triangle ? (blocks * (blocks + 1)) / 2 : blocks * blocks;
+  const slices = sliceCount(engine, cells, n, depth);
+  const sliceDepth = Math.ceil(depth / slices);
+  const stride = blocks * edge;
+  const partial = engine.scratch(slices * stride * stride, op);
+  engine.run(gram, {
+    params: {
+      depth,
+      slice_depth: sliceDepth,
+      blocks,
+      cells,
+      triangle: triangle ? 1 : 0,
+      lhs_stride4: lhs.stride / 4,
+      rhs_stride4: rhs.stride / 4,
+    },
+    buffers: { lhs: lhs.of, rhs: rhs.of, partial },
+    groups: slices * cells,
+    work: cells * edge * edge * depth,
+    tuning,
+  });
+  engine.run(gram_sum, {
+    params: {
+      n,
+      edge,
+      stride,
+      slices,
+      triangle: triangle ? 1 : 0,
+      out_stride: out.stride,
+      accumulating: accumulating ? 1 : 0,
+      scale,
+    },
+    buffers: { partial, out: out.of },
+    groups: Math.ceil((n * n) / 256),
+    work: (slices + 2) * n * n,
+  });
+  partial.release();
+}
+
+/** Slices enough to fill the machine, each of 64 steps at least, their partial results within 4 n max(n, depth) floats. */
+function sliceCount(engine: Engine, cells: number, n: number, depth: number): number {
+  const wanted = Math.ceil((engine.info.software ? 16 : 1024) / cells);
+  const most = Math.min(depth / 64, 4 * Math.max(1, depth / n));
+  const slices = Math.max(1, Math.floor(Math.min(wanted, most)));
+  return Math.ceil(depth / Math.ceil(depth / slices)); // no slice is empty
+}

@@ -1,0 +1,217 @@
+import type { Engine } from '../core/engine.ts';
+import type { Range } from '../core/ranges.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';
+import { type Features, featureColumns, featureRows } from './features.ts';
+import { launchGram } from './gram.ts';
+import { leftRows } from './matmul.ts';
+import { type Packed, packedRows, packedTranspose } from './pack.ts';
+import type { Term } from './reduce.ts';
+import { launchProduct, type Operand, roundUp, rowTuning } from './tile.ts';
+
+/**
+ * What lies off the diagonal of C = scale X0^T X1, D x D, X the standardised (or centred) features of two views or of one.
+ *
+ * N >= D: C itself. N < D: the N x N Gram matrices K = X X^T instead, since |C|^2 = scale^2 <K0, K1> and X1 C^T =
+ * scale K1 X0, for 6 N D min(N, D) operations and O(N min(N, D)) memory either way. The second form gives the whole of C,
+ * with the diagonal to be taken off by the caller.
+ */
+export interface OffDiagonal {
+  /** Sums that make up sum_{d != e} C_de^2, plus C_dd^2 of the light features where `whole`. */
+  readonly squares: readonly Term[];
+  /** For each view v: sum_e x_e C_de over the other view's features e for each feature d of it; not for a value alone. */
+  readonly pulls: readonly Tensor[];
+  /** Whether `squares` and `pulls` contain e = d, for light features. */
+  readonly whole: boolean;
+  release(): void;
+}
+
+const HEAVY = 16; // heavy features at least, and one for as many rows: see `autoDual`
+
+/** Of two views. All features are light. */
+export function crossOffDiagonal(
+  engine: Engine,
+  op: string,
+  views: readonly [Features, Features],
+  scale: number,
+  wanted: boolean,
+): OffDiagonal {
+  const { rows, columns } = views[0];
+  return rows < columns ? crossDual(engine, op, views, scale, wanted) : primal(engine, op, views, scale, wanted);
+}
+
+/** Of one view with itself. */
+export function autoOffDiagonal(
+  engine: Engine,
+  op: string,
+  view: Features,
+  scale: number,
+  wanted: boolean,
+): OffDiagonal {
+  if (view.rows >= view.columns) return primal(engine, op, [view], scale, wanted);
+  return autoDual(engine, op, view, scale, wanted);
+}
+
+function primal(engine: Engine, op: string, views: readonly Features[], scale: number, wanted: boolean): OffDiagonal {
+  const [{ rows, columns }] = views;
+  const packed = views.map((view) => featureRows(engine, op, view));
+  const stride = roundUp(columns, 4);
+  const c = engine.scratch(columns * stride, op);
+  launchGram(engine, op, columns, rows, packed[0], packed[packed.length - 1], { of: c, at: 0, stride }, { scale });
+  const squares = engine.scratch(columns, op);
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  engine.run(off_diagonal, {
+    params: { n: columns, stride },
+    buffers: { c, squares },
+    groups: Math.ceil(columns / rowsPerGroup),
+    work: 2 * columns * columns,
+    tuning,
+  });
+  const pulls = !wanted
+    ? []
+    : views.map((_, v) => {
+        // sum_e x_e C_de needs C's transpose for the first of two views; of one view, C is its own.
+        const source = { of: c, rows: columns, columns, stride };
+        const matrix =
+          views.length === 2 && v === 0 ? packedTranspose(engine, op, source) : packedRows(engine, op, source);
+        const { of, stride: across } = packed[views.length - 1 - v];
+        const { along, operand } = leftRows(engine, op, { of, rows, columns, stride: across }, columns);
+        const pull = engine.unscoped(() => engine.empty([rows, columns], op));
+        const size = { rows, columns, depth: columns };
+        launchProduct(engine, size, { ...operand, along }, matrix, { of: pull, at: 0, stride: columns });
+        operand.release();
+        matrix.release();
+        return pull;
+      });
+  for (const { release } of packed) release();
+  c.release();
+  return { squares: [{ of: squares, count: columns }], pulls, whole: false, release: () => squares.release() };
+}
+
+function crossDual(
+  engine: Engine,
+  op: string,
+  views: readonly [Features, Features],
+  scale: number,
+  wanted: boolean,
+): OffDiagonal {
+  const { rows, columns } = views[0];
+  const grams = views.map((view) => rowGram(engine, op, view, scale));
+  const squares = engine.scratch(rows, op);
+  launchInner(engine, grams[0], grams[1], squares, rows);
+  const pulls = !wanted
+    ? []
+    : views.map((view, v) => {
+        const pull = engine.unscoped(() => engine.empty([rows, columns], op));
+        for (const piece of pieces(view)) pullRows(engine, op, view, piece, grams[1 - v], pull).release();
+        return pull;
+      });
+  for (const { of } of grams) (of as Storage).release();
+  return { squares: [{ of: squares, count: rows }], pulls, whole: true, release: () => squares.release() };
+}
+
+/**
+ * |K|^2 is the whole of C, so what lies off the diagonal is a difference, and one feature that outweighs the others would
+ * leave no digit of it; nor would its own share in K x_d leave any of its gradient. So the M features of largest spread
+ * are not in K: their M x D covariances are computed as such, and add up without a difference. Of the others, uncorrelated
+ * at random, the diagonal is then at most N / 2M = 8 times what lies off it, whatever the spreads.
+ */
+function autoDual(engine: Engine, op: string, view: Features, scale: number, wanted: boolean): OffDiagonal {
+  const { z, rows, columns, moments } = view;
+  const count = Math.min(columns, Math.max(HEAVY, Math.ceil(rows / HEAVY)));
+  const heavy = engine.scratch(count, op);
+  engine.run(heavy_features, {
+    params: { columns, count },
+    buffers: { moments, heavy },
+    groups: 1,
+    work: 8 * count * columns,
+  });
+  const stride = roundUp(count, 4);
+  const heavyRows = engine.scratch(rows * stride, op);
+  engine.run(heavy_rows, {
+    params: { rows, columns, count, out_stride: stride },
+    buffers: { z, moments, heavy, out: heavyRows },
+    groups: Math.ceil((rows * stride) / 256),
+    work: 4 * rows * stride,
+  });
+  const gram = rowGram(engine, op, view, scale);
+  const lightSquares = engine.scratch(rows, op);
+  launchInner(engine, gram, gram, lightSquares, rows);
+  const heavySquares = engine.scratch(columns, op);
+  const pull = wanted ? engine.unscoped(() => engine.empty([rows, columns], op)) : null;
+  for (const piece of pieces(view)) {
+    const own = pull ? pullRows(engine, op, view, piece, gram, pull) : featureRows(engine, op, view, piece);
+    const products = { of: engine.scratch(count * own.stride, op), at: 0, stride: own.stride };
+    const lhs = { of: heavyRows, at: 0, stride, along: 'columns' as const };
+    launchProduct(engine, { rows: count, columns: piece.count, depth: rows }, lhs, own, products, { scale });
+    own.release();
+    engine.run(heavy_squares, {
+      params: { count, stride: products.stride, first: piece.first, columns: piece.count },
+      buffers: { heavy, moments, products: products.of, squares: heavySquares },
+      groups: Math.ceil(piece.count / 64),
+      work: 2 * count * piece.count,
+    });
+    if (pull) {
+      const { along, operand } = leftRows(engine, op, { of: heavyRows, rows, columns: count, stride }, piece.count);
+      const size = { rows, columns: piece.count, depth: count };
+      const to = { of: pull, at: piece.first, stride: columns };
+      launchProduct(engine, size, { ...operand, along }, products, to, { accumulating: true });
+      operand.release();
+    }
+    products.of.release();
+  }
+  for (const storage of [heavy, heavyRows, gram.of as Storage]) storage.release();
+  const release = (): void => {
+    lightSquares.release();
+    heavySquares.release();
+  };
+  const squares = [
+    { of: lightSquares, count: rows },
+    { of: heavySquares, count: columns },
+  ];
+  return { squares, pulls: pull ? [pull] : [], whole: true, release };
+}
+
+/** Ranges of features that are laid out at a time, so that the copies stay within O(N^2) floats. */
+function pieces({ rows, columns }: Features): Range[] {
+  const width = Math.max(1024, 8 * roundUp(rows, 16));
+  return Array.from({ length: Math.ceil(columns / width) }, (_, i) => ({
+    first: i * width,
+    count: Math.min(width, columns - i * width),
+  }));
+}
+
+/** scale * sum over the light features of x_d x_d^T: [N, N] */
+function rowGram(engine: Engine, op: string, view: Features, scale: number): Operand {
+  const { rows } = view;
+  const stride = roundUp(rows, 4);
+  const out = { of: engine.scratch(rows * stride, op), at: 0, stride };
+  for (const piece of pieces(view)) {
+    const turned = featureColumns(engine, op, view, piece);
+    launchGram(engine, op, rows, piece.count, turned, turned, out, { scale, accumulating: piece.first > 0 });
+    turned.release();
+  }
+  return out;
+}
+
+/** pull[:, piece] = K X[:, piece]; returns the features as they were laid out for it. */
+function pullRows(engine: Engine, op: string, view: Features, piece: Range, gram: Operand, pull: Tensor): Packed {
+  const { rows, columns } = view;
+  const own = featureRows(engine, op, view, piece);
+  const size = { rows, columns: piece.count, depth: rows };
+  launchProduct(engine, size, { ...gram, along: 'columns' }, own, { of: pull, at: piece.first, stride: columns });
+  return own;
+}
+
+/** out[i] = sum_j a_ij b_ij */
+function launchInner(engine: Engine, a: Operand, b: Operand, out: Storage, n: number): void {
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  engine.run(inner_rows, {
+    params: { n, stride: a.stride },
+    buffers: { a: a.of, b: b.of, out },
+    groups: Math.ceil(n / rowsPerGroup),
+    work: n * n,
+    tuning,
+  });
+}

@@ -1,0 +1,78 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { barlow_diagonal, diagonal_slices } from '../gpu/kernels.generated.ts';
+import { type Features, makeFeatures, rowSlices, standardBackward } from './features.ts';
+import { crossOffDiagonal } from './offDiagonal.ts';
+import { launchSum, launchTerms } from './reduce.ts';
+
+/**
+ * sum_d (C_dd - 1)^2 + lambda sum_{d != e} C_de^2 over the cross-correlation C of two views, features standardised.
+ * What the off-diagonal pulls comes with the value: the tape keeps it in the tensors that become the gradients.
+ */
+export function redundancy(
+  engine: Engine,
+  op: string,
+  z0: Tensor,
+  z1: Tensor,
+  { lambda, epsilon }: { lambda: number; epsilon: number },
+): Tensor {
+  const [rows, columns] = z0.shape;
+  const views = [makeFeatures(engine, op, 'z0', z0, epsilon), makeFeatures(engine, op, 'z1', z1, epsilon)] as const;
+  const off = crossOffDiagonal(engine, op, views, 1 / rows, engine.needsGrad(z0, z1));
+  const factor = (2 * lambda) / rows;
+  const extra = off.whole ? factor : 0;
+  const { misses, squares, own } = launchDiagonal(engine, op, views, { epsilon, pull: 2 / rows, extra });
+  const loss = engine.empty([], op);
+  launchTerms(engine, loss, [
+    ...off.squares.map((term) => ({ ...term, scale: lambda })),
+    ...(off.whole ? [{ of: squares, count: columns, scale: -lambda }] : []),
+    { of: misses, count: columns },
+  ]);
+  for (const storage of [off, misses, squares]) storage.release();
+  const result = engine.record(op, [z0, z1], loss, {
+    saved: [z0, z1, ...off.pulls],
+    release: () => {
+      for (const storage of [...views, own]) storage.release();
+    },
+    backward: (dy, [x0, x1, ...pulls]) => {
+      const kept = [x0, x1].map((z, v) => ({ ...views[v], z }));
+      return pulls.map((pull, v) => {
+        const g = engine.alias(pull, pull.shape, false); // in place: nobody reads what was kept again
+        standardBackward(engine, op, kept[v], kept[1 - v], { g, own, factor, dy });
+        return g;
+      });
+    },
+  });
+  for (const pull of off.pulls) pull.dispose();
+  return result;
+}
+
+/** What the diagonal of the cross-correlation adds to the loss, and pulls; see kernels/barlow_diagonal.wgsl. */
+function launchDiagonal(
+  engine: Engine,
+  op: string,
+  [{ z, rows, columns, moments }, other]: readonly [Features, Features],
+  weights: { epsilon: number; pull: number; extra: number },
+): Record<'misses' | 'squares' | 'own', Storage> {
+  const { slices, ...slice } = rowSlices(rows, columns);
+  const partial = engine.scratch(2 * slices * columns, op);
+  engine.run(diagonal_slices, {
+    params: { rows, columns, ...slice },
+    buffers: { z, moments, other: other.z, other_moments: other.moments, sums: partial },
+    groups: slices * slice.strips,
+    work: 10 * rows * columns,
+  });
+  const sums = engine.scratch(2 * columns, op);
+  launchSum(engine, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
+  partial.release();
+  const [misses, squares, own] = [0, 1, 2].map(() => engine.scratch(columns, op));
+  engine.run(barlow_diagonal, {
+    params: { rows, columns, ...weights },
+    buffers: { sums, moments, other_moments: other.moments, misses, squares, own },
+    groups: Math.ceil(columns / 64),
+    work: 10 * columns,
+  });
+  sums.release();
+  return { misses, squares, own };
+}

@@ -1,0 +1,114 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { difference_squares, vicreg_diagonal, vicreg_grad } from '../gpu/kernels.generated.ts';
+import { type Features, makeFeatures, rowSlices } from './features.ts';
+import { autoOffDiagonal, type OffDiagonal } from './offDiagonal.ts';
+import { launchTerms, type Term } from './reduce.ts';
+
+/** What each sum counts for; see `spread`. */
+export interface SpreadWeights {
+  readonly invariance: number;
+  readonly variance: number;
+  readonly covariance: number;
+}
+
+/**
+ * invariance * sum_nd (z0 - z1)^2 + sum over the views of variance * sum_d max(0, 1 - s_d) + covariance * sum_{d != e} C_de^2,
+ * s_d = sqrt(C_dd + epsilon), C the unbiased covariance of the view's features. With one view, without the first term.
+ * What the covariances pull comes with the value: the tape keeps it in the tensors that become the gradients.
+ */
+export function spread(
+  engine: Engine,
+  op: string,
+  views: Readonly<Record<string, Tensor>>,
+  { invariance, variance, covariance, epsilon }: SpreadWeights & { epsilon: number },
+): Tensor {
+  const inputs = Object.values(views);
+  const [rows, columns] = inputs[0].shape;
+  const unbiased = 1 / (rows - 1);
+  const wanted = engine.needsGrad(...inputs);
+  const factor = 4 * covariance * unbiased;
+  const sides = Object.entries(views).map(([name, z]) => {
+    const features = makeFeatures(engine, op, name, z);
+    const off = covariance === 0 ? null : autoOffDiagonal(engine, op, features, unbiased, wanted);
+    const extra = off?.whole ? factor : 0;
+    return { features, off, ...launchDiagonal(engine, op, features, epsilon, variance * unbiased, extra) };
+  });
+  const apart = inputs.length === 2 && invariance !== 0 ? launchApart(engine, op, inputs[0], inputs[1]) : null;
+  const loss = engine.empty([], op);
+  launchTerms(engine, loss, [
+    ...sides.flatMap(({ off, squares, hinges }): Term[] => [
+      ...(off?.squares ?? []).map((term) => ({ ...term, scale: covariance })),
+      ...(off?.whole ? [{ of: squares, count: columns, scale: -covariance }] : []),
+      { of: hinges, count: columns, scale: variance },
+    ]),
+    ...(apart ? [{ ...apart, scale: invariance }] : []),
+  ]);
+  for (const { off, squares, hinges } of sides) for (const storage of [off, squares, hinges]) storage?.release();
+  apart?.of.release();
+  const pulls = sides.map(({ off }) => gradientOf(engine, op, off, inputs[0].shape, wanted));
+  const result = engine.record(op, inputs, loss, {
+    saved: [...inputs, ...pulls.filter((pull) => pull !== null)],
+    release: () => {
+      for (const { features, own } of sides) for (const storage of [features, own]) storage.release();
+    },
+    backward: (dy, saved) =>
+      sides.map(({ features: { moments }, own }, v) => {
+        const z = saved[v];
+        const g = engine.alias(saved[sides.length + v], z.shape, false); // in place: nobody reads what was kept again
+        engine.run(vicreg_grad, {
+          params: { rows, columns, apart: apart ? 2 * invariance : 0, factor },
+          buffers: { z, moments, other: saved[sides.length - 1 - v], own, g, dy },
+          groups: Math.ceil((rows * columns) / 256),
+          work: 6 * rows * columns,
+        });
+        return g;
+      }),
+  });
+  for (const pull of pulls) pull?.dispose();
+  return result;
+}
+
+/** Where the gradient will be: it may hold what the covariances pull already. */
+function gradientOf(
+  engine: Engine,
+  op: string,
+  off: OffDiagonal | null,
+  shape: readonly number[],
+  wanted: boolean,
+): Tensor | null {
+  if (!wanted) return null;
+  return off ? off.pulls[0] : engine.unscoped(() => engine.empty(shape, op));
+}
+
+function launchDiagonal(
+  engine: Engine,
+  op: string,
+  { rows, columns, moments }: Features,
+  epsilon: number,
+  pull: number,
+  extra: number,
+) {
+  const [hinges, squares, own] = [0, 1, 2].map(() => engine.scratch(columns, op));
+  engine.run(vicreg_diagonal, {
+    params: { rows, columns, epsilon, pull, extra },
+    buffers: { moments, hinges, squares, own },
+    groups: Math.ceil(columns / 64),
+    work: 8 * columns,
+  });
+  return { hinges, squares, own };
+}
+
+/** Partial sums of (z0 - z1)^2. */
+function launchApart(engine: Engine, op: string, z0: Tensor, z1: Tensor) {
+  const [rows, columns] = z0.shape;
+  const { slices, ...slice } = rowSlices(rows, columns);
+  const of = engine.scratch(slices * columns, op);
+  engine.run(difference_squares, {
+    params: { rows, columns, ...slice },
+    buffers: { z: z0, other: z1, out: of },
+    groups: slices * slice.strips,
+    work: 2 * rows * columns,
+  });
+  return { of, count: slices * columns };
+}
