@@ -23,9 +23,8 @@ export interface RunConfig {
 export const METHODS = ['simclr'] as const;
 
 /** Defaults for a GPU or a fast software adapter: the letters take about 3 minutes on 2 cores with lavapipe. */
-const DEFAULTS: Omit<RunConfig, 'data'> = {
+const DEFAULTS: Omit<RunConfig, 'data' | 'epochs'> = {
   method: 'simclr',
-  epochs: 14,
   batch: 256,
   seed: 0,
   learningRate: 3e-3,
@@ -39,6 +38,10 @@ const DEFAULTS: Omit<RunConfig, 'data'> = {
   limit: 0,
 };
 
+// Epochs by default: as many as show the network this many images, so that a run takes about as long on any data.
+const IMAGES_SHOWN = 200_000;
+const FEWEST_EPOCHS = 5;
+
 /** A smaller run for the embedded SwiftShader, which is several times slower. */
 const SMALL: Partial<RunConfig> = { epochs: 5, batch: 64, width: 8, features: 128, limit: 5200 };
 
@@ -46,11 +49,12 @@ const SMALL: Partial<RunConfig> = { epochs: 5, batch: 64, width: 8, features: 12
 export function completeConfig(
   given: Partial<RunConfig> & { data: string },
   small: boolean,
-  channels: number,
+  { count, channels }: { count: number; channels: number },
 ): RunConfig {
+  const epochs = Math.max(FEWEST_EPOCHS, Math.round(IMAGES_SHOWN / count));
   const augmentation = given.data === 'letters' ? 'letters' : channels === 1 ? 'digits' : 'photos';
   const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { ...DEFAULTS, augmentation, ...(small ? SMALL : {}), ...asked } as RunConfig;
+  return { ...DEFAULTS, epochs, augmentation, ...(small ? SMALL : {}), ...asked } as RunConfig;
 }
 
 /** A number from the command line; the message names the option. */

@@ -35,7 +35,7 @@ export async function train({ out, resume, size, adapter = 'auto', ...given }: O
   const small = /swiftshader/i.test(engine.info.description);
   const config = saved
     ? saved.progress.config
-    : completeConfig({ ...given, data: dataName }, small, splits.train.channels);
+    : completeConfig({ ...given, data: dataName }, small, splits.train);
   if (small && !saved && given.epochs === undefined)
     say(
       'this adapter is slow: a smaller run (fewer images, a narrower encoder); --epochs, --width, --limit choose another',
