@@ -147,6 +147,14 @@ export function pull(
   });
 }
 
+/** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
+export function panelWidth(engine: Engine, { paddedRows, columns }: Points, count: number): number {
+  const tile = tileOf(engine).rows;
+  const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
+  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
+  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
+}
+
 /** The gradient for the raw rows. */
 export function endPull(engine: Engine, op: string, { points, into }: Pulled): Tensor {
   if (!points.units) return into.of as Tensor;
