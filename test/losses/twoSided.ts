@@ -1,4 +1,4 @@
-import { clip, div, sigLip, type Tensor } from '../../src/index.ts';
+import { clip, div, koLeo, sigLip, type Tensor } from '../../src/index.ts';
 import type { LossResult } from '../reference/losses/result.ts';
 import * as reference from '../reference/losses/twoSided.ts';
 import { type LossRow, views } from './row.ts';
@@ -36,5 +36,17 @@ export const TWO_SIDED: readonly LossRow[] = [
     live: true,
     golden: { temperature: 0.1, value: 0.8995229324, norms: [0.3477322931, 0.4366842965], first: -0.0631370814 },
     invariances: ['permutation', 'row scale', 'rotation', 'swapped views', 'radial gradient'],
+  },
+  {
+    name: 'koLeo',
+    inputs: views(1),
+    run: ([z]) => koLeo(z),
+    reference: ([z]) => reference.koLeo(z),
+    temperatures: [1],
+    golden: { temperature: 1, value: 0.2953621447, norms: [0.7273595867], first: -0.1952768871 },
+    invariances: ['permutation', 'row scale', 'rotation', 'radial gradient'],
+    allEqual: () => -Math.log(1e-8),
+    accepts: (n) => n > 1,
+    peaked: false,
   },
 ];
