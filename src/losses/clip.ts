@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
-import { canShiftScale, crossContrast } from '../ops/crossContrast.ts';
+import { crossContrast } from '../ops/crossContrast.ts';
 
 export interface CLIPOptions {
   /** The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 1 / 0.07. */
@@ -26,7 +26,7 @@ export function clip(a: Tensor, b: Tensor, options?: CLIPOptions): Tensor {
   const live = logitScale instanceof Tensor;
   if (live) check.engineOf(op, { a, logitScale });
   const scale = live ? logitScale : engine.constant(logitScale);
-  const loss = crossContrast(op, a, b, scale, !live && canShiftScale(logitScale));
+  const loss = crossContrast(op, a, b, scale);
   if (!live) scale.dispose();
   return loss;
 }

@@ -23,16 +23,15 @@ import { unitsBackward } from './units.ts';
  *
  * Forward: one evaluation of each tile gives the sums of its rows and of its columns. Backward: a panel of rows at a time,
  * recomputed, or kept from the forward while all pairs fit in 4 N D floats (N <= 4 D).
- * @param shifted one constant shift serves every exponent: `scale` is a number, at most LARGEST_SHIFTED_SCALE
  */
-export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, shifted: boolean): Tensor {
+export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): Tensor {
   const { engine } = a;
   const [n, d] = a.shape;
   const [left, right] = [makePoints(engine, op, 'a', a, 'cosine'), makePoints(engine, op, 'b', b, 'cosine')];
   const side = right.paddedRows;
   const fits = 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
   const kept = engine.needsGrad(a, b, scale) && n <= 4 * d && fits ? engine.scratch(n * side, op) : null;
-  const { tops: log2Z, sums: miss } = sweep(engine, op, left, right, scale, shifted, kept);
+  const { tops: log2Z, sums: miss } = sweep(engine, op, left, right, scale, kept);
   const losses = engine.scratch(2 * n, op);
   engine.run(cross_rows, {
     params: { n, row_stride4: left.rowStride / 4, side },
@@ -111,7 +110,6 @@ function sweep(
   a: Points,
   b: Points,
   scale: Tensor,
-  shifted: boolean,
   kept: Storage | null,
 ): { tops: Storage; sums: Storage } {
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
@@ -152,7 +150,7 @@ function sweep(
       },
       groups: Math.ceil(count / tileRows) * cut,
       work: count * n * (depth + 32),
-      tuning: { ...tuning, SHIFTED: shifted ? 1 : 0 },
+      tuning,
     });
     const merge = (from: Storage, entries: number, parts: number, stride: number, at: number, more: boolean): void =>
       engine.run(cross_merge, {
@@ -167,12 +165,4 @@ function sweep(
   rowParts.release();
   columnParts.release();
   return { tops, sums };
-}
-
-// exp(-2 scale) must stay a normal f32 for one constant shift to serve every entry.
-const LARGEST_SHIFTED_SCALE = 87 / 2;
-
-/** Whether one constant shift serves every entry at this scale. */
-export function canShiftScale(scale: number): boolean {
-  return scale <= LARGEST_SHIFTED_SCALE;
 }
