@@ -2,7 +2,8 @@
 // @use grid tile_distance store_product
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, strips: u32, lhs_stride4: u32, rhs_stride4: u32, out_at: u32, out_stride: u32,
+  rows: u32, columns: u32, depth: u32, strips: u32,
+  lhs_stride4: u32, rhs_at4: u32, rhs_stride4: u32, out_at: u32, out_stride: u32,
   scale: f32, accumulating: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -19,6 +20,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
-  tile_distance(&c, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
+  tile_distance(&c, row / 4u, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4, p.depth);
   store_product(&c, row, column4);
 }

@@ -1,5 +1,6 @@
 // dz[i] = (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = z / |z|
-// Where the floor of the norm acts, dz = g / floor; a zero row gets 0. g and u have row_stride floats a row.
+// Where the floor of the norm acts, dz = g / floor; a zero row gets 0, and so does a row of one number, whose direction
+// cannot change. g and u have row_stride floats a row.
 // @use grid rows
 struct Params {
   first_group: u32, end_group: u32,
@@ -30,7 +31,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var radial = row_sum(lane, (along.x + along.y) + (along.z + along.w));
   if (inverse < 0.0) { radial = 0.0; }
   if (row >= p.rows) { return; }
+  let stuck = p.columns == 1u && inverse > 0.0;
   for (var k = lane % LANES; k < p.columns; k += LANES) {
-    dz[row * p.columns + k] = fma(-radial, units[start + k], g[start + k]) * (abs(inverse) * scale[0]);
+    let across = fma(-radial, units[start + k], g[start + k]) * (abs(inverse) * scale[0]);
+    dz[row * p.columns + k] = select(across, 0.0, stuck);
   }
 }

@@ -10,6 +10,7 @@ export { NoAdapterError } from './gpu/no-adapter.ts';
 export { type AlignmentOptions, alignment } from './losses/alignment.ts';
 export { type BarlowTwinsOptions, barlowTwins } from './losses/barlowTwins.ts';
 export { byol } from './losses/byol.ts';
+export { type CLIPOptions, clip } from './losses/clip.ts';
 export { type ClusterLossOptions, clusterLoss } from './losses/clusterLoss.ts';
 export {
   type ContrastiveClusteringInputs,
@@ -17,9 +18,11 @@ export {
   contrastiveClustering,
 } from './losses/contrastiveClustering.ts';
 export { type InfoNCEOptions, infoNCE } from './losses/infoNCE.ts';
+export { koLeo } from './losses/koLeo.ts';
 export { type MoCoV3Options, mocoV3 } from './losses/mocoV3.ts';
 export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
 export { type ProtoNCEOptions, type Prototypes, protoNCE } from './losses/protoNCE.ts';
+export { type SigLIPOptions, sigLip } from './losses/sigLip.ts';
 export { simSiam } from './losses/simSiam.ts';
 export { covarianceTerm, type VICRegOptions, varianceTerm, vicReg } from './losses/vicReg.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
@@ -29,6 +32,7 @@ export { covariance, crossCorrelation } from './ops/covariance.ts';
 export { crossEntropy } from './ops/crossEntropy.ts';
 export { logSumExp } from './ops/logSumExp.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';
+export { type Nearest, type NearestOptions, nearest } from './ops/nearest.ts';
 export { normalize } from './ops/normalize.ts';
 export type { Metric } from './ops/points.ts';
 export { averagePool2d, maxPool2d } from './ops/pool2d.ts';

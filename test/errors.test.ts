@@ -6,6 +6,7 @@ import { watchedEngine, withBindingLimit } from './watch.ts';
 const engine = watchedEngine();
 const { add, logSumExp, matmul, mul, ntXent, reshape, similarity, similarityLogSumExp, sum, transpose } = gramian;
 const { alignment, byol, infoNCE, mocoV3, protoNCE, simSiam } = gramian;
+const { clip, koLeo, nearest, sigLip } = gramian;
 
 /** A tensor of ones, whatever the shape. */
 const ones = (...shape: number[]): Tensor => engine().full(shape, 1);
@@ -224,6 +225,46 @@ const BAD: Record<string, [() => unknown, string]> = {
   'alignment: a power that is none': [
     () => alignment(ones(2, 2), ones(2, 2), { alpha: 0 }),
     'alignment: alpha = 0, expected a finite number above 0.',
+  'clip: sides of two shapes': [() => clip(ones(8, 4), ones(8, 5)), 'clip: b is [8, 5], expected [8, 4] to match a.'],
+  'clip: a scale that is none': [
+    () => clip(ones(2, 2), ones(2, 2), { logitScale: 0 }),
+    'clip: logitScale = 0, expected a finite number above 0.',
+  ],
+  'clip: a scale that makes logits too large': [
+    () => clip(ones(2, 2), ones(2, 2), { logitScale: 1e30 }),
+    'clip: logitScale = 1e+30 makes logits of 1e30, expected below 1e29.',
+  ],
+  'clip: a scale of several numbers': [
+    () => clip(ones(2, 2), ones(2, 2), { logitScale: ones(2) }),
+    'clip: logitScale is [2], expected one number.',
+  ],
+  'clip: a temperature': [
+    () => clip(ones(2, 2), ones(2, 2), any({ temperature: 0.1 })),
+    'clip: unknown option "temperature"; it takes logitScale.',
+  ],
+  'sigLip: a bias that is none': [
+    () => sigLip(ones(2, 2), ones(2, 2), { bias: Number.NaN }),
+    'sigLip: bias = NaN, expected a finite number.',
+  ],
+  'sigLip: a bias of several numbers': [
+    () => sigLip(ones(2, 2), ones(2, 2), { bias: ones(3) }),
+    'sigLip: bias is [3], expected one number.',
+  ],
+  'koLeo: one row': [
+    () => koLeo(ones(1, 4)),
+    'koLeo: z has 1 row, expected at least 2, since each row needs another one.',
+  ],
+  'nearest: more rows than there are': [
+    () => nearest(ones(3, 2), ones(5, 2), { k: 6 }),
+    'nearest: k = 6, expected an integer in [1, 5].',
+  ],
+  'nearest: one row without itself': [
+    () => nearest(ones(1, 2), undefined, { exclude: 'self' }),
+    'nearest: b has 1 row, expected at least 2, since exclude = "self" leaves out one.',
+  ],
+  'nearest: excluded self, but no square': [
+    () => nearest(ones(4, 2), ones(5, 2), { exclude: 'self' }),
+    'nearest: b has 5 rows, expected 4 to match a, since exclude = "self" pairs them.',
   ],
   'a misspelt option': [
     () => ntXent(ones(2, 2), ones(2, 2), any({ temprature: 0.1 })),

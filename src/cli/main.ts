@@ -41,7 +41,11 @@ program
     'letters (comes with the package), or a directory: IDX, CIFAR-10 binary, or PNG/JPEG folders',
     'letters',
   )
-  .option('--epochs <n>', 'passes over the training images; default: as many as show 200,000', number('epochs', 1, 100_000, true))
+  .option(
+    '--epochs <n>',
+    'passes over the training images; default: as many as show 200,000',
+    number('epochs', 1, 100_000, true),
+  )
   .option('--batch <n>', 'images a step', number('batch', 2, 65_536, true))
   .option('--seed <n>', 'chooses weights, batches and augmentation', number('seed', 0, Number.MAX_SAFE_INTEGER, true))
   .option('--learning-rate <x>', 'peak of the cosine schedule (AdamW)', number('learning-rate', 1e-9, 10))

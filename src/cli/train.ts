@@ -33,9 +33,7 @@ export async function train({ out, resume, size, adapter = 'auto', ...given }: O
   const dataName = saved ? saved.progress.config.data : given.data;
   const splits = await openData(dataName, { size });
   const small = /swiftshader/i.test(engine.info.description);
-  const config = saved
-    ? saved.progress.config
-    : completeConfig({ ...given, data: dataName }, small, splits.train);
+  const config = saved ? saved.progress.config : completeConfig({ ...given, data: dataName }, small, splits.train);
   if (small && !saved && given.epochs === undefined)
     say(
       'this adapter is slow: a smaller run (fewer images, a narrower encoder); --epochs, --width, --limit choose another',

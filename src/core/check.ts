@@ -112,14 +112,25 @@ export function oneOf<T extends string>(op: string, name: string, value: unknown
 
 /** A temperature: a number above 0 whose logits stay in range, or a live Tensor of one element. */
 export function temperature(op: string, value: unknown, name = 'temperature'): number | Tensor {
-  if (value instanceof Tensor) {
-    if (value.size !== 1) fail(op, `${name} is [${value.shape.join(', ')}], expected one number.`);
-    return value;
-  }
+  if (value instanceof Tensor) return oneNumber(op, name, value);
   const number = positive(op, name, value);
   if (1 / number > MAX_LOGIT)
     fail(op, `${name} = ${number} makes logits of ${short(1 / number)}, expected below ${short(MAX_LOGIT)}.`);
   return number;
+}
+
+/** A multiplier of logits, a number above 0 that keeps them in range, or a live Tensor of one element. */
+export function logitScale(op: string, value: unknown): number | Tensor {
+  if (value instanceof Tensor) return oneNumber(op, 'logitScale', value);
+  const number = positive(op, 'logitScale', value);
+  if (number > MAX_LOGIT)
+    fail(op, `logitScale = ${number} makes logits of ${short(number)}, expected below ${short(MAX_LOGIT)}.`);
+  return number;
+}
+
+export function oneNumber(op: string, name: string, tensor: Tensor): Tensor {
+  if (tensor.size !== 1) fail(op, `${name} is [${tensor.shape.join(', ')}], expected one number.`);
+  return tensor;
 }
 
 /** `1e30` */

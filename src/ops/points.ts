@@ -59,13 +59,19 @@ export function rowsOf({ rows, rowStride }: Points, first = 0): Operand {
   return { of: rows, at: first * rowStride, stride: rowStride };
 }
 
-/** out[i, j] = scale * s_ij */
-export function launchSimilarity(engine: Engine, a: Points, b: Points, out: Tensor, scale: number): void {
-  const size = { rows: a.count, columns: b.count, depth: a.columns };
+/** out[i, j] = scale * s_ij, for all rows i of `a` and a range of the rows j of `b` */
+export function launchSimilarity(
+  engine: Engine,
+  a: Points,
+  b: Points,
+  out: Operand,
+  scale: number,
+  { first, count } = { first: 0, count: b.count },
+): void {
+  const size = { rows: a.count, columns: count, depth: a.columns };
   const lhs = { of: a.transposed, at: 0, stride: a.paddedRows };
-  const rhs = { of: b.transposed, at: 0, stride: b.paddedRows };
-  const to = { of: out, at: 0, stride: b.count };
-  if (a.metric !== 'sqeuclidean') return launchProduct(engine, size, { ...lhs, along: 'columns' }, rhs, to, { scale });
+  const rhs = { of: b.transposed, at: first, stride: b.paddedRows };
+  if (a.metric !== 'sqeuclidean') return launchProduct(engine, size, { ...lhs, along: 'columns' }, rhs, out, { scale });
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const strips = Math.ceil(size.columns / tileColumns);
   engine.run(distances, {
@@ -73,13 +79,14 @@ export function launchSimilarity(engine: Engine, a: Points, b: Points, out: Tens
       ...size,
       strips,
       lhs_stride4: lhs.stride / 4,
+      rhs_at4: rhs.at / 4,
       rhs_stride4: rhs.stride / 4,
-      out_at: 0,
-      out_stride: to.stride,
+      out_at: out.at,
+      out_stride: out.stride,
       scale,
       accumulating: 0,
     },
-    buffers: { lhs: lhs.of, rhs: rhs.of, out },
+    buffers: { lhs: lhs.of, rhs: rhs.of, out: out.of },
     groups: Math.ceil(size.rows / tileRows) * strips,
     work: 2 * size.rows * size.columns * size.depth,
     tuning,
@@ -145,6 +152,14 @@ export function pull(
     work: 2 * size.rows * size.columns * size.depth,
     tuning,
   });
+}
+
+/** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
+export function panelWidth(engine: Engine, { paddedRows, columns }: Points, count: number): number {
+  const tile = tileOf(engine).rows;
+  const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
+  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
+  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
 }
 
 /** The gradient for the raw rows. */

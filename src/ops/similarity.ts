@@ -31,7 +31,7 @@ export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): 
   const left = makePoints(engine, op, 'a', a, metric);
   const right = alone ? left : makePoints(engine, op, 'b', b, metric);
   const s = engine.empty([n, m], op);
-  launchSimilarity(engine, left, right, s, scale);
+  launchSimilarity(engine, left, right, { of: s, at: 0, stride: m }, scale);
   const release = (): void => {
     left.release();
     if (!alone) right.release();

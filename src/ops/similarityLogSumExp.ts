@@ -3,7 +3,17 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
 import { leftRows } from './matmul.ts';
-import { endPull, featuresOf, METRICS, type Metric, makePoints, type Points, pull, startPull } from './points.ts';
+import {
+  endPull,
+  featuresOf,
+  METRICS,
+  type Metric,
+  makePoints,
+  type Points,
+  panelWidth,
+  pull,
+  startPull,
+} from './points.ts';
 import { launchRowPass, type RowStatistics, SKIP } from './rowPass.ts';
 import { tileOf } from './tile.ts';
 
@@ -117,12 +127,4 @@ function backward(
   weights.release();
   const da = endPull(engine, op, toLeft);
   return alone ? [da] : [da, endPull(engine, op, toRight)];
-}
-
-/** Columns a panel: wide enough to keep launches few, its weights within 4 N D floats and what can be bound. */
-function panelWidth(engine: Engine, { paddedRows, columns }: Points, count: number): number {
-  const tile = tileOf(engine).rows;
-  const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
-  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
-  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
 }

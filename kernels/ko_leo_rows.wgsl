@@ -1,0 +1,42 @@
+// losses[i] = -log(d + 1e-8), pulls[i] = 1 / (d (d + 1e-8)), d = |u_i - u_nearest(i)|; no pull for d = 0
+// What the rounded norms leave of u_i - u_j along u_i + u_j is no distance: unit rows differ at right angles to their sum.
+// @use grid apart
+const WG: u32 = 64;
+const EPSILON: f32 = 1e-8;
+
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> z: array<f32>; // [rows, columns]
+@group(0) @binding(2) var<storage, read> inverse_norms: array<f32>;
+@group(0) @binding(3) var<storage, read> nearest: array<i32>;
+@group(0) @binding(4) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(5) var<storage, read_write> pulls: array<f32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.rows) { return; }
+  let j = u32(nearest[i]);
+  var squares = 0.0;
+  var along = 0.0;
+  var length = 0.0;
+  for (var k = 0u; k < p.columns; k++) {
+    let v = apart(i, j, k);
+    let both = z[i * p.columns + k] * abs(inverse_norms[i]) + z[j * p.columns + k] * abs(inverse_norms[j]);
+    squares = fma(v, v, squares);
+    along = fma(v, both, along);
+    length = fma(both, both, length);
+  }
+  let units = inverse_norms[i] > 0.0 && inverse_norms[j] > 0.0;
+  if (units && length > 1.0) {
+    let rest = squares - along * along / length;
+    squares = select(rest, 0.0, rest <= 1e-6 * squares); // nothing but rounding is left of rows that point the same way
+  }
+  let d = sqrt(squares);
+  losses[i] = -log(d + EPSILON);
+  var pull = 0.0;
+  if (d > 0.0) { pull = 1.0 / d / (d + EPSILON); }
+  pulls[i] = pull;
+}

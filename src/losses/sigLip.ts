@@ -1,0 +1,38 @@
+import * as check from '../core/check.ts';
+import { Tensor } from '../core/tensor.ts';
+import { pairSigmoid } from '../ops/pairSigmoid.ts';
+
+export interface SigLIPOptions {
+  /** The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 10. */
+  logitScale?: number | Tensor;
+  /** Added to every logit: a number, or a live one-element Tensor (which then gets a gradient). Default -10. */
+  bias?: number | Tensor;
+}
+
+/**
+ * The pairwise sigmoid loss of SigLIP (Zhai et al. 2023, arXiv 2303.15343).
+ *
+ * L = (1/N) sum_ij log(1 + exp(-y_ij (t a_i.b_j + bias))) over unit rows, t = logitScale; y_ij = 1 for i = j, else -1.
+ * A sum over N^2 pairs, divided by N.
+ * @param a [N, D] raw embeddings of one side (images; normalised inside)
+ * @param b [N, D] raw embeddings of the other side (texts); row i is the positive of a's row i
+ * @returns one number; gradients flow to a, b, and a live logitScale and bias
+ */
+export function sigLip(a: Tensor, b: Tensor, options?: SigLIPOptions): Tensor {
+  const op = 'sigLip';
+  const engine = check.engineOf(op, { a, b });
+  check.matrix(op, 'a', a);
+  check.sameShape(op, 'a', a, 'b', b);
+  const given = check.options(op, options, { logitScale: 10 as number | Tensor, bias: -10 as number | Tensor });
+  const logitScale = check.logitScale(op, given.logitScale);
+  const { bias } = given;
+  if (bias instanceof Tensor) check.oneNumber(op, 'bias', bias);
+  else check.finite(op, 'bias', bias);
+  if (logitScale instanceof Tensor) check.engineOf(op, { a, logitScale });
+  if (bias instanceof Tensor) check.engineOf(op, { a, bias });
+  const [scale, shift] = [logitScale, bias].map((x) => (x instanceof Tensor ? x : engine.constant(x)));
+  const loss = pairSigmoid(op, a, b, scale, shift);
+  if (scale !== logitScale) scale.dispose();
+  if (shift !== bias) shift.dispose();
+  return loss;
+}

@@ -1,0 +1,52 @@
+import type { Tensor } from '../core/tensor.ts';
+import { ko_leo_grad, ko_leo_rows } from '../gpu/kernels.generated.ts';
+import { mul } from './arithmetic.ts';
+import { launchNearestOne } from './nearest.ts';
+import { makePoints } from './points.ts';
+import { launchSum } from './reduce.ts';
+import { rowTuning } from './tile.ts';
+import { type Units, unitsBackward } from './units.ts';
+
+/**
+ * KoLeo's core: -mean log(|u_i - u_nn(i)| + 1e-8) over unit rows. One sweep over all pairs finds nn(i), without the matrix;
+ * the distances and their gradient take O(N D), and one look at all N indices from each row.
+ */
+export function neighbourDistance(op: string, z: Tensor): Tensor {
+  const { engine } = z;
+  const [n, d] = z.shape;
+  const points = makePoints(engine, op, 'z', z, 'cosine');
+  const units = points.units as Units;
+  const [indices, scores, losses, pulls] = [0, 1, 2, 3].map(() => engine.scratch(n, op));
+  launchNearestOne(engine, op, points, points, { indices, scores }, { exclude: 'self', chord: true });
+  scores.release();
+  engine.run(ko_leo_rows, {
+    params: { rows: n, columns: d },
+    buffers: { z, inverse_norms: units.inverseNorms, nearest: indices, losses, pulls },
+    groups: Math.ceil(n / 64),
+    work: 6 * n * d,
+  });
+  const loss = engine.empty([], op);
+  launchSum(engine, losses, loss, { outer: 1, reduced: n, inner: 1, scale: 1 / n });
+  losses.release();
+  const release = (): void => {
+    for (const held of [points, indices, pulls]) held.release();
+  };
+  return engine.record(op, [z], loss, {
+    saved: [z],
+    release,
+    backward: (dy, [rows]) => {
+      const gradient = engine.scratch(points.paddedRows * points.rowStride, op);
+      const { tuning, rowsPerGroup } = rowTuning(engine);
+      engine.run(ko_leo_grad, {
+        params: { rows: n, columns: d, stride: points.rowStride },
+        buffers: { z: rows, inverse_norms: units.inverseNorms, nearest: indices, pulls, g: gradient },
+        groups: Math.ceil(n / rowsPerGroup),
+        work: n * (n + 8 * d),
+        tuning,
+      });
+      const dz = unitsBackward(engine, op, units, [n], gradient, mul(dy, 1 / n));
+      gradient.release();
+      return dz;
+    },
+  });
+}

@@ -1,0 +1,62 @@
+import type { Engine } from '../core/engine.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { leftRows } from './matmul.ts';
+import { type Points, type Pulled, panelWidth, pull } from './points.ts';
+import { launchProduct } from './tile.ts';
+
+/** Rows `first` to `first + count` of a matrix over all pairs of rows of two sets. */
+export interface PairPanel {
+  /** [count, stride] floats */
+  readonly of: Storage;
+  readonly first: number;
+  readonly count: number;
+  readonly stride: number;
+}
+
+/**
+ * Goes through the matrix of all pairs, a panel of rows of `a` at a time: `weigh` turns a_i.b_j into weights w_ij in place,
+ * zeros behind them, and what they pull is added up: sum_j w_ij b_j for a, sum_i w_ij a_i for b. Scratch stays within
+ * 4 N D floats.
+ * @param kept the products of all pairs, where they are still there; overwritten
+ */
+export function weighPairs(
+  engine: Engine,
+  op: string,
+  a: Points,
+  b: Points,
+  weigh: (panel: PairPanel) => void,
+  { toA, toB, kept, scale }: { toA: Pulled | null; toB: Pulled | null; kept?: Storage | null; scale: number },
+): void {
+  const stride = b.paddedRows;
+  const width = kept ? a.count : panelWidth(engine, b, a.count);
+  const of = kept ?? engine.scratch(width * stride, op);
+  for (let first = 0; first < a.count; first += width) {
+    const count = Math.min(width, a.count - first);
+    if (!kept)
+      launchProduct(
+        engine,
+        { rows: count, columns: b.count, depth: a.columns },
+        { of: a.transposed, at: first, stride: a.paddedRows, along: 'columns' },
+        { of: b.transposed, at: 0, stride: b.paddedRows },
+        { of, at: 0, stride },
+      );
+    weigh({ of, first, count, stride });
+    if (toB) {
+      const weights = { of, at: 0, stride, along: 'columns' as const };
+      pull(engine, toB, { first: 0, count: b.count }, weights, { points: a, from: first, depth: count }, { scale });
+      toB.begun = true;
+    }
+    if (toA) {
+      const { along, operand } = leftRows(engine, op, { of, rows: count, columns: stride }, a.columns);
+      const others = { points: b, from: 0, depth: b.count };
+      pull(engine, toA, { first, count }, { ...operand, along }, others, { scale });
+      operand.release();
+    }
+  }
+  if (!kept) of.release();
+}
+
+/** Panels that `weighPairs` goes through without `kept`. */
+export function countPanels(engine: Engine, a: Points, b: Points): number {
+  return Math.ceil(a.count / panelWidth(engine, b, a.count));
+}

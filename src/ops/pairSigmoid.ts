@@ -1,0 +1,80 @@
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { sig_lip } from '../gpu/kernels.generated.ts';
+import { mul } from './arithmetic.ts';
+import { scaleGradient } from './crossContrast.ts';
+import { countPanels, weighPairs } from './pairPanels.ts';
+import { makePoints, startPull } from './points.ts';
+import { launchSum, launchTotal } from './reduce.ts';
+import { reshape } from './reshape.ts';
+import { unitsBackward } from './units.ts';
+
+/**
+ * SigLIP's core: loss = (1/N) sum_ij log(1 + exp(-y_ij (scale s_ij + bias))), s = cosine, y = 1 for i = j, else -1.
+ *
+ * No statistic of a row is needed, so each pair is evaluated once: its share of the loss, and its weight in the gradient,
+ * which two products gather panel by panel. The backward only multiplies by dy.
+ */
+export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bias: Tensor): Tensor {
+  const { engine } = a;
+  const [n] = a.shape;
+  const [left, right] = [makePoints(engine, op, 'a', a, 'cosine'), makePoints(engine, op, 'b', b, 'cosine')];
+  const wanted = engine.needsGrad(a, b, scale, bias);
+  const toA = wanted && (a.requiresGrad || scale.requiresGrad) ? startPull(engine, op, left) : null;
+  const toB = wanted && b.requiresGrad ? startPull(engine, op, right) : null;
+  const panels = countPanels(engine, left, right);
+  // One total a panel, each where it can be bound.
+  const totals = { losses: engine.scratch(64 * panels, op), pulls: engine.scratch(64 * panels, op) };
+  for (const total of Object.values(totals)) engine.fill(total, 64 * panels, 0);
+  let done = 0;
+  weighPairs(
+    engine,
+    op,
+    left,
+    right,
+    ({ of, first, count, stride }) => {
+      const parts = Math.ceil(count / 8) * (stride / 4);
+      const [losses, pulls] = [0, 1].map(() => engine.scratch(parts, op));
+      engine.run(sig_lip, {
+        params: { n, first, count, width4: stride / 4 },
+        buffers: { logit_scale: scale, bias, weights: of, losses, pulls },
+        groups: Math.ceil(parts / 64),
+        work: 16 * count * stride,
+      });
+      launchTotal(engine, losses, totals.losses.range(256 * done, 4), parts);
+      launchTotal(engine, pulls, totals.pulls.range(256 * done, 4), parts);
+      losses.release();
+      pulls.release();
+      done++;
+    },
+    { toA, toB, scale: 1 / n },
+  );
+  const all = { outer: 1, reduced: 64 * panels, inner: 1, scale: 1 / n };
+  const loss = engine.empty([], op);
+  launchSum(engine, totals.losses, loss, all);
+  totals.losses.release();
+  const pulled = engine.scratch(1, op);
+  launchSum(engine, totals.pulls, pulled, all);
+  totals.pulls.release();
+  const gradients = [toA, toB].map((to) => (to?.into.of ?? null) as Storage | null);
+  const release = (): void => {
+    for (const held of [left, right, pulled, ...gradients]) held?.release();
+  };
+  return engine.record(op, [a, b, scale, bias], loss, {
+    saved: [scale],
+    release,
+    backward: (dy, [multiplier]) => {
+      const slope = mul(dy, multiplier);
+      const [da, db] = [left, right].map(({ units }, i) => {
+        const gradient = gradients[i];
+        return units && gradient ? unitsBackward(engine, op, units, [n], gradient, slope)[0] : null;
+      });
+      const [towards] = gradients;
+      const dScale = towards && scale.requiresGrad ? scaleGradient(engine, op, left, towards, dy, scale) : null;
+      if (!bias.requiresGrad) return [da, db, dScale, null];
+      const dBias = engine.empty(bias.shape, op);
+      launchSum(engine, pulled, dBias, { outer: 1, reduced: 1, inner: 1 });
+      return [da, db, dScale, reshape(mul(dBias, dy), [...bias.shape])];
+    },
+  });
+}
