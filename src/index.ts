@@ -8,6 +8,7 @@ export type { MemoryReport } from './gpu/buffers.ts';
 export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from './gpu/errors.ts';
 export { NoAdapterError } from './gpu/no-adapter.ts';
 export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
+export { type SwAVOptions, swav } from './losses/swav.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.ts';

@@ -120,7 +120,11 @@ function backward(
 }
 
 /** Columns a panel: wide enough to keep launches few, its weights within 4 N D floats and what can be bound. */
-function panelWidth(engine: Engine, { paddedRows, columns }: Points, count: number): number {
+export function panelWidth(
+  engine: Engine,
+  { paddedRows, columns }: Pick<Points, 'paddedRows' | 'columns'>,
+  count: number,
+): number {
   const tile = tileOf(engine).rows;
   const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
