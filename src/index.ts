@@ -21,6 +21,7 @@ export { averagePool2d, maxPool2d } from './ops/pool2d.ts';
 export { reshape } from './ops/reshape.ts';
 export { type SimilarityOptions, similarity } from './ops/similarity.ts';
 export { type SimilarityLogSumExpOptions, similarityLogSumExp } from './ops/similarityLogSumExp.ts';
+export { type SinkhornOptions, sinkhorn } from './ops/sinkhorn.ts';
 export { slice } from './ops/slice.ts';
 export { mean, sum } from './ops/sum.ts';
 export { transpose } from './ops/transpose.ts';

@@ -53,9 +53,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       // @unroll
       for (var v = 0u; v < TV; v++) {
         let outside = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-        let l = select(fma(c[m * TV + v], k, vec4f(mine[m]) + e[v]), vec4f(FLOOR), outside);
-        c[m * TV + v] = l;
-        high = max(high, l);
+        high = max(high, select(fma(c[m * TV + v], k, vec4f(mine[m]) + e[v]), vec4f(FLOOR), outside));
       }
       let higher = max(top[m], ceil(max(max(high.x, high.y), max(high.z, high.w))));
       total[m] = rescaled(total[m], top[m], higher);
@@ -64,7 +62,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       // @unroll
       for (var v = 0u; v < TV; v++) {
         let outside = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-        sum += select(factor[v] * exp2(c[m * TV + v] - vec4f(higher)), vec4f(), outside);
+        // Below an integer top, which leaves the sum before the product exact, a logit of any size keeps its digits.
+        let l = fma(c[m * TV + v], k, vec4f(mine[m] - higher) + e[v]);
+        sum += select(factor[v] * exp2(min(l, vec4f(1.0))), vec4f(), outside);
       }
       total[m] += (sum.x + sum.y) + (sum.z + sum.w);
     }
