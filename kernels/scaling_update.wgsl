@@ -44,7 +44,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   } else if (step == 1.0) {
     u[i] = scaling(before.x - top, 1.0 / mean);
   } else {
-    let power = -step * (top + log2(before.y * mean));
+    var ratio = top + log2(before.y * mean);
+    if (abs(excess[i]) < 0.0625) { ratio = log2_near_1(excess[i]); }
+    let power = -step * ratio;
     u[i] = scaling(before.x + round(power), before.y * exp2(power - round(power)));
   }
+}
+
+// log2(1 + x), |x| < 1/16, to the last digits of x: with log2 itself the iteration would end in its rounding errors.
+fn log2_near_1(x: f32) -> f32 {
+  let series = 1.0 + x * (-1.0 / 2.0 + x * (1.0 / 3.0 + x * (-1.0 / 4.0 + x * (1.0 / 5.0 + x * (-1.0 / 6.0)))));
+  return 1.4426950408889634 * x * series;
 }
