@@ -21,6 +21,7 @@ export function stopOf(iterations: number | undefined, tolerance: number | undef
 
 export const DEFAULT_TOLERANCE = 1e-6;
 const MOST_ITERATIONS = 500;
+const MOST_SYMMETRIC = 100; // their error halves in each
 
 /** A transport plan between points, by its factors: P_ij = u_i w_j exp(-|x_i - y_j|^2 / (2 epsilon)) / (N M). */
 export interface Coupling {
@@ -75,10 +76,11 @@ export function coupleSelf(engine: Engine, op: string, x: Points, epsilon: numbe
   const scores = costs(x, epsilon);
   const [points, u] = [featuresOf(x), startScaling(engine, op, x.count)];
   const [state, measuring] = [startState(engine, op), startState(engine, op)];
-  const [excess, next] = [engine.scratch(x.count, op), u];
-  const side = { points, u: next };
+  const excess = engine.scratch(x.count, op);
+  const side = { points, u };
   const maybe = stop.tolerance !== undefined;
-  for (let t = 0; t < stop.iterations; t++) {
+  const most = maybe ? Math.min(stop.iterations, MOST_SYMMETRIC) : stop.iterations;
+  for (let t = 0; t < most; t++) {
     updateScaling(engine, op, side, side, scores, { step: 0.5, state, excess, maybe });
     control(engine, excess, state, x.count, stop, false);
   }
