@@ -57,6 +57,7 @@ function queuesOf(op: string, queue: unknown): Tensor[] {
   if (queue === undefined) return [];
   if (queue instanceof Tensor) return [queue, queue];
   if (!Array.isArray(queue)) check.fail(op, `queue is ${check.say(queue)}, expected a Tensor [L, D] or two of them.`);
-  if (queue.length !== 2) check.fail(op, `queue has ${queue.length} elements, expected a Tensor [L, D] or two of them.`);
+  if (queue.length !== 2)
+    check.fail(op, `queue has ${queue.length} elements, expected a Tensor [L, D] or two of them.`);
   return [...queue];
 }

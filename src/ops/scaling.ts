@@ -99,7 +99,13 @@ export function updateScaling(
     maybe,
     tuning,
   });
-  launchScalingUpdate(engine, partial, rows.u, { rows: a.rows, columns: b.rows, parts }, { step, kappa, state, excess, maybe });
+  launchScalingUpdate(
+    engine,
+    partial,
+    rows.u,
+    { rows: a.rows, columns: b.rows, parts },
+    { step, kappa, state, excess, maybe },
+  );
   partial.release();
 }
 

@@ -186,7 +186,15 @@ function sweep(
   for (let first = 0; first < prototypes.count; first += panel) {
     const count = Math.min(panel, prototypes.count - first);
     const share = 1 / prototypes.count;
-    launchScalingWeights(engine, plan.samples, plan.prototypes, plan.scores, { first, count, width, share }, one, weights);
+    launchScalingWeights(
+      engine,
+      plan.samples,
+      plan.prototypes,
+      plan.scores,
+      { first, count, width, share },
+      one,
+      weights,
+    );
     launchProduct(
       engine,
       { rows, columns, depth: count },
