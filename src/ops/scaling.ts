@@ -9,7 +9,7 @@ import {
   scaling_weights,
   scaling_weights_distance,
 } from '../gpu/kernels.generated.ts';
-import { type Columns, sliceWidth } from './rowPass.ts';
+import type { Columns } from './rowPass.ts';
 import { roundUp, tileOf } from './tile.ts';
 
 /**
@@ -78,7 +78,9 @@ export function updateScaling(
   const [a, b] = [rows.points, columns.points];
   const { depth, distance, scale } = scores;
   const strips = Math.ceil(a.rows / tileRows);
-  const width = sliceWidth(engine, strips, b.rows, depth, tileColumns);
+  // Slices enough that a few rows fill the machine too; eight at most, as each costs 2 WX floats a row.
+  const wanted = Math.min(8, Math.ceil((engine.info.software ? 16 : 1024) / strips));
+  const width = roundUp(Math.ceil(b.rows / wanted), tileColumns);
   const slices = Math.ceil(b.rows / width);
   const parts = slices * tuning.WX;
   const partial = engine.scratch(2 * parts * a.rows, op);
