@@ -252,6 +252,43 @@ const CASES: Record<string, Case[]> = {
       expected: { dx: floats(140) },
     },
   ],
+  sinkhorn_rows: [0, 1].map(
+    (last): Case => ({
+      params: { rows: 2, columns: 70, scale: 1, rest: 0 },
+      buffers: {
+        scores: floats(140).fill(3),
+        w: Float32Array.from({ length: 140 }, (_, i) => i % 2),
+        u: Float32Array.of(0, 1, 0, 1),
+        codes: floats(140),
+      },
+      groups: 2,
+      tuning: { ...LANES, LAST: last },
+    }),
+  ),
+  transport_control: [
+    {
+      params: { rows: 100, most: 9, relaxing: 1, tolerance: 3 },
+      buffers: { excess: floats(100).fill(-2), state: floats(16) },
+      groups: 1,
+      tuning: LANES,
+      expected: { state: [0, 0, 1, 4, 1, 0, 0, 2] },
+    },
+  ],
+  transport_report: [
+    {
+      params: { rows: 100, fixed_iterations: 0, tolerance: 3 },
+      buffers: {
+        excess: floats(100).fill(-2),
+        state: floats(16).fill(5),
+        marginal_error: floats(1),
+        converged: floats(1),
+        iterations: floats(1),
+      },
+      groups: 1,
+      tuning: LANES,
+      expected: { marginal_error: [2], converged: [1], iterations: [5] },
+    },
+  ],
   sum: [
     {
       params: { outer: 2, reduced: 300, inner: 1, offset: 0, scale: 0.5, accumulating: 0 },

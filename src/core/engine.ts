@@ -36,6 +36,8 @@ export interface Run {
   readonly groups: number;
   /** Multiply-adds, or their like, of the whole launch: long ones are cut into several submits. */
   readonly work: number;
+  /** May find nothing to do: its time then says nothing about the adapter's speed. */
+  readonly maybe?: boolean;
   readonly tuning?: Tuning;
 }
 
@@ -301,13 +303,13 @@ export class Engine {
   }
 
   /** @internal */
-  run(kernel: KernelSource, { params, buffers, groups, work, tuning }: Run): void {
+  run(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning }: Run): void {
     const storages: Record<string, Storage> = {};
     for (const name in buffers) {
       const buffer = buffers[name];
       storages[name] = buffer instanceof Tensor ? buffer.storage : buffer;
     }
-    this.gpu.run(kernel, { params, buffers: storages, groups, work, tuning });
+    this.gpu.run(kernel, { params, buffers: storages, groups, work, maybe, tuning });
   }
 
   /** @internal Uninitialised memory for `count` floats; release it when the op is done. */

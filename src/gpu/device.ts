@@ -31,6 +31,8 @@ export interface LaunchOptions {
   readonly groups: number;
   /** Multiply-adds, or their like, of the whole launch. */
   readonly work: number;
+  /** May find nothing to do: its time then says nothing about the adapter's speed. */
+  readonly maybe?: boolean;
   readonly tuning?: Tuning;
 }
 
@@ -103,7 +105,7 @@ export class Device {
   /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
     if (this.instead) return this.instead(kernel, options);
-    const { params, buffers, groups, work, tuning } = options;
+    const { params, buffers, groups, work, maybe, tuning } = options;
     const limit = this.info.limits.maxStorageBufferBindingSize;
     const bindings = bindByName(kernel, buffers, limit);
     for (const name in buffers) {
@@ -112,7 +114,7 @@ export class Device {
       // A split launch is submitted in parts: the last one names the buffer longest.
       if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
     }
-    this.queue.launch({ pipeline: this.pipelines.get(kernel, tuning), params, bindings, groups, work });
+    this.queue.launch({ pipeline: this.pipelines.get(kernel, tuning), params, bindings, groups, work, maybe });
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;

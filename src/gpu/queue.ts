@@ -16,6 +16,8 @@ export interface Launch {
   readonly groups: number;
   /** Work of the whole launch in multiply-adds or their like; long launches are cut by it. */
   readonly work: number;
+  /** May find nothing to do: its time then says nothing about the adapter's speed. */
+  readonly maybe?: boolean;
 }
 
 /** Near-square, since `{limit, ceil}` would waste up to half of the launch. */
@@ -44,6 +46,7 @@ export class Queue {
   private pass: GPUComputePassEncoder | null = null;
   private used = 0;
   private work = 0;
+  private certain = true;
   private inFlight = 0;
   private scheduled = false;
   private readonly onError: (error: GPUError) => void;
@@ -73,13 +76,14 @@ export class Queue {
     });
   }
 
-  launch({ pipeline, params, bindings, groups, work }: Launch): void {
+  launch({ pipeline, params, bindings, groups, work, maybe = false }: Launch): void {
     const budget = this.workPerMs * BUDGET_MS;
     const cut = Math.max(1, Math.min(groups, this.groupsPerSubmit, Math.floor((groups * budget) / Math.max(work, 1))));
     for (let first = 0; first < groups; first += cut) {
       const end = Math.min(groups, first + cut);
       this.record(pipeline, { ...params, first_group: first, end_group: end }, bindings, end - first);
       this.work += (work * (end - first)) / groups;
+      if (maybe) this.certain = false;
       if (this.work >= budget || end - first >= this.groupsPerSubmit) this.flush();
     }
   }
@@ -128,9 +132,10 @@ export class Queue {
     );
     this.submits++;
     this.current++;
-    this.time(this.work);
+    this.time(this.certain ? this.work : 0);
     this.used = 0;
     this.work = 0;
+    this.certain = true;
   }
 
   /** Learns the adapter's speed from submits that had the GPU to themselves and ran long enough to tell. */

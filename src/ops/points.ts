@@ -155,7 +155,11 @@ export function pull(
 }
 
 /** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
-export function panelWidth(engine: Engine, { paddedRows, columns }: Points, count: number): number {
+export function panelWidth(
+  engine: Engine,
+  { paddedRows, columns }: Pick<Points, 'paddedRows' | 'columns'>,
+  count: number,
+): number {
   const tile = tileOf(engine).rows;
   const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);

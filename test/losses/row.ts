@@ -40,7 +40,8 @@ export interface LossRow {
   /** Positions of stop-gradient inputs: their gradient is exactly zero. */
   readonly stopped?: readonly number[];
   readonly run: (inputs: readonly Tensor[], temperature: number | Tensor) => Tensor;
-  readonly reference: (inputs: readonly Matrix[], temperature: number) => LossResult;
+  /** `at`: the inputs that what counts as a constant (codes) is computed from; default: `inputs`. */
+  readonly reference: (inputs: readonly Matrix[], temperature: number, at?: readonly Matrix[]) => LossResult;
   /** Temperatures, or whatever one number shapes the loss; `[1]` where there is none. */
   readonly temperatures: readonly number[];
   /** Takes a live temperature, which gets a gradient. */

@@ -1,0 +1,16 @@
+// u_i = 1
+// @use grid
+const WG: u32 = 256;
+
+struct Params { first_group: u32, end_group: u32, count: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> u: array<vec2f>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.count) { return; }
+  u[i] = vec2f(0.0, 1.0);
+}

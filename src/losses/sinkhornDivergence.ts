@@ -1,0 +1,70 @@
+import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { debiased_terms } from '../gpu/kernels.generated.ts';
+import { checkedStop } from '../ops/entropicOT.ts';
+import { endPull, makePoints, startPull } from '../ops/points.ts';
+import { launchTotal } from '../ops/reduce.ts';
+import { couple, coupleSelf, pullCoupling } from '../ops/transport.ts';
+
+export interface SinkhornDivergenceOptions {
+  /** Weight of the entropy, a number above 0, in units of the cost. */
+  epsilon: number;
+  /** Pairs of updates (f, then g); without `tolerance` exactly so many, with it at most. Default: at most 500. */
+  iterations?: number;
+  /** Relative L1 error of the marginals to stop at. Default 1e-6, where `iterations` is not given. */
+  tolerance?: number;
+}
+
+/**
+ * The Sinkhorn divergence between two clouds of points (Feydy et al. 2019, arXiv 1810.08278): entropic transport, debiased.
+ *
+ * S(x, y) = OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2 with the dual values of `entropicOT`, cost |x - y|^2 / 2, uniform weights.
+ * The terms of one cloud with itself are symmetric, f = g, and take averaged updates.
+ * @param x [N, D]
+ * @param y [M, D]
+ * @returns one number >= 0, 0 for equal clouds; gradients flow to both, by the envelope theorem
+ */
+export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDivergenceOptions): Tensor {
+  const op = 'sinkhornDivergence';
+  const engine = check.engineOf(op, { x, y });
+  const given = check.options(op, options, {
+    epsilon: undefined as number | undefined,
+    iterations: undefined as number | undefined,
+    tolerance: undefined as number | undefined,
+  });
+  const epsilon = check.positive(op, 'epsilon', given.epsilon);
+  const stop = checkedStop(op, given);
+  check.sameColumns(op, 'x', x, 'y', y);
+  const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
+  const across = couple(engine, op, left, right, { epsilon, stop });
+  const [withinX, withinY] = [left, right].map((points) => coupleSelf(engine, op, points, epsilon, stop));
+  const [n, m] = [left.count, right.count];
+  const terms = engine.scratch(n + m, op);
+  for (const [u, within, first, count] of [
+    [across.rows.u, withinX, 0, n],
+    [across.columns.u, withinY, n, m],
+  ] as const)
+    engine.run(debiased_terms, {
+      params: { rows: count, first, scale: (epsilon * Math.LN2) / count, half: (0.5 * epsilon) / count },
+      buffers: { u, w: within.rows.u, excess: within.excess, terms },
+      groups: Math.ceil(count / 64),
+      work: 16 * count,
+    });
+  const value = engine.empty([], op);
+  launchTotal(engine, terms, value, n + m);
+  terms.release();
+  return engine.record(op, [x, y], value, {
+    release: () => {
+      for (const storage of [across, withinX, withinY, left, right]) storage.release();
+    },
+    backward: (dy) => {
+      const toX = x.requiresGrad ? startPull(engine, op, left) : null;
+      const toY = y.requiresGrad ? startPull(engine, op, right) : null;
+      pullCoupling(engine, op, across, toX, toY, 1, dy);
+      // A symmetric plan pulls a point once as a row and once as a column.
+      if (toX) pullCoupling(engine, op, withinX, toX, null, -1, dy);
+      if (toY) pullCoupling(engine, op, withinY, toY, null, -1, dy);
+      return [toX && endPull(engine, op, toX), toY && endPull(engine, op, toY)];
+    },
+  });
+}

@@ -1,0 +1,63 @@
+import * as check from '../core/check.ts';
+import { Tensor } from '../core/tensor.ts';
+import { swappedPrediction } from '../ops/swappedPrediction.ts';
+
+export interface SwAVOptions {
+  /** Of the predictions; a number above 0. Default 0.1. */
+  temperature?: number;
+  /** Entropic regularisation of the codes; a number above 0. Default 0.05. */
+  epsilon?: number;
+  /** Sinkhorn iterations, an integer in [1, 1000]. Default 3. */
+  iterations?: number;
+  /** Older embeddings [L, D] that only help to balance the codes: one queue for both sources, or one for each. */
+  queue?: Tensor | readonly [Tensor, Tensor];
+}
+
+/**
+ * SwAV, swapped prediction of cluster assignments (Caron et al. 2020, arXiv 2006.09882).
+ *
+ * L = (1/2) sum_{a in {0, 1}} 1/(V - 1) sum_{v != a} mean_n [ -sum_k Q_a[n, k] log P_v[n, k] ], P_v = softmax(u_v C^T / tau),
+ * Q_a = Sinkhorn codes of u_a C^T (its queue's rows stacked before it): see `sinkhorn`. u: unit rows, C: prototypes as given.
+ * @param views V >= 2 raw embeddings [N, D] (normalised inside); the first two are the sources of codes, all predict
+ * @param prototypes [K, D], used as they are: the method, not the loss, renormalises them
+ * @returns one number; gradients flow to all views and the prototypes, through the predictions; none to codes and queue
+ */
+export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwAVOptions): Tensor {
+  const op = 'swav';
+  if (!Array.isArray(views) || views.length < 2)
+    check.fail(
+      op,
+      `views are ${Array.isArray(views) ? `${views.length} in number` : check.say(views)}, expected an array of at least 2 Tensors.`,
+    );
+  const named = Object.fromEntries(views.map((view, v) => [`views[${v}]`, view]));
+  check.engineOf(op, { ...named, prototypes });
+  views.forEach((view, v) => {
+    check.matrix(op, `views[${v}]`, view);
+    check.sameShape(op, 'views[0]', views[0], `views[${v}]`, view);
+  });
+  check.sameColumns(op, 'views[0]', views[0], 'prototypes', prototypes);
+  const given = check.options(op, options, {
+    temperature: 0.1,
+    epsilon: 0.05,
+    iterations: 3,
+    queue: undefined as SwAVOptions['queue'],
+  });
+  const temperature = check.positive(op, 'temperature', given.temperature);
+  const epsilon = check.positive(op, 'epsilon', given.epsilon);
+  const iterations = check.integer(op, 'iterations', given.iterations, 1, 1000);
+  const queues = queuesOf(op, given.queue);
+  queues.forEach((queue, a) => {
+    check.engineOf(op, { 'views[0]': views[0], [`queue[${a}]`]: queue });
+    check.sameColumns(op, 'views[0]', views[0], `queue[${a}]`, queue);
+  });
+  return swappedPrediction(op, views, prototypes, { temperature, epsilon, iterations, queues });
+}
+
+function queuesOf(op: string, queue: unknown): Tensor[] {
+  if (queue === undefined) return [];
+  if (queue instanceof Tensor) return [queue, queue];
+  if (!Array.isArray(queue)) check.fail(op, `queue is ${check.say(queue)}, expected a Tensor [L, D] or two of them.`);
+  if (queue.length !== 2)
+    check.fail(op, `queue has ${queue.length} elements, expected a Tensor [L, D] or two of them.`);
+  return [...queue];
+}

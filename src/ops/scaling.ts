@@ -1,0 +1,162 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import {
+  scaling_pass,
+  scaling_pass_distance,
+  scaling_start,
+  scaling_update,
+  scaling_weights,
+  scaling_weights_distance,
+} from '../gpu/kernels.generated.ts';
+import type { Columns } from './rowPass.ts';
+import { roundUp, tileOf } from './tile.ts';
+
+/**
+ * Factors of a transport plan: P_ij = u_i w_j exp(score_ij) / (N M), each factor a pair (e, v) that stands for v 2^e. This
+ * is the scaling form, as fast; its factors never leave the range of f32, so it serves where only log potentials would.
+ */
+export type Scaling = Storage;
+
+const LOG2E = Math.LOG2E;
+
+/** All factors 1. */
+export function startScaling(engine: Engine, op: string, count: number): Scaling {
+  const padded = roundUp(count, 4);
+  const u = engine.scratch(2 * padded, op);
+  engine.run(scaling_start, {
+    params: { count: padded },
+    buffers: { u },
+    groups: Math.ceil(padded / 256),
+    work: padded,
+  });
+  return u;
+}
+
+/** Where an iteration stands: kept on the GPU. At zero it goes on, without over-relaxation. */
+export function startState(engine: Engine, op: string): Storage {
+  const state = engine.scratch(16, op);
+  engine.fill(state, 16, 0);
+  return state;
+}
+
+/** A set of points (or unit rows, or prototypes) with its factors. */
+export interface Side {
+  readonly points: Columns;
+  readonly u: Scaling;
+}
+
+/** Scores of all pairs: scale * s_ij, s the product or, with `distance`, the squared distance. */
+export interface Scores {
+  readonly depth: number;
+  readonly scale: number;
+  readonly distance: boolean;
+}
+
+export interface Update {
+  /** Of the way to the factors that give the wanted marginal: 1, 1/2 for a symmetric plan, 0 to measure only. */
+  readonly step?: number;
+  /** epsilon / rho, 0 where the marginal is exact. */
+  readonly kappa?: number;
+  readonly state: Storage;
+  /** What the marginals are above the wanted ones before the update, relative to 1 / N. */
+  readonly excess: Storage;
+  /** Whether `state` may say that there is nothing to do. */
+  readonly maybe?: boolean;
+}
+
+/** Sweeps all pairs once and gives the rows the factors that their marginals ask for; nothing of the plan is stored. */
+export function updateScaling(
+  engine: Engine,
+  op: string,
+  rows: Side,
+  columns: Side,
+  scores: Scores,
+  { step = 1, kappa = 0, state, excess, maybe }: Update,
+): void {
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const [a, b] = [rows.points, columns.points];
+  const { depth, distance, scale } = scores;
+  const strips = Math.ceil(a.rows / tileRows);
+  // Slices enough that a few rows fill the machine too; eight at most, as each costs 2 WX floats a row.
+  const wanted = Math.min(8, Math.ceil((engine.info.software ? 16 : 1024) / strips));
+  const width = roundUp(Math.ceil(b.rows / wanted), tileColumns);
+  const slices = Math.ceil(b.rows / width);
+  const parts = slices * tuning.WX;
+  const partial = engine.scratch(2 * parts * a.rows, op);
+  engine.run(distance ? scaling_pass_distance : scaling_pass, {
+    params: {
+      rows: a.rows,
+      columns: b.rows,
+      depth,
+      lhs_stride4: a.stride / 4,
+      rhs_stride4: b.stride / 4,
+      slices,
+      slice_columns: width,
+      scale: scale * LOG2E,
+    },
+    buffers: { lhs: a.of, rhs: b.of, own: rows.u, other: columns.u, state, partial },
+    groups: strips * slices,
+    work: a.rows * b.rows * (depth + 16),
+    maybe,
+    tuning,
+  });
+  launchScalingUpdate(
+    engine,
+    partial,
+    rows.u,
+    { rows: a.rows, columns: b.rows, parts },
+    { step, kappa, state, excess, maybe },
+  );
+  partial.release();
+}
+
+/** Merges the partial sums of a pass and updates the rows' factors. */
+export function launchScalingUpdate(
+  engine: Engine,
+  partial: Storage,
+  u: Scaling,
+  { rows, columns, parts }: { rows: number; columns: number; parts: number },
+  { step = 1, kappa = 0, state, excess, maybe }: Update,
+): void {
+  engine.run(scaling_update, {
+    params: { rows, parts, columns, step, kappa, damping: 1 / (1 + kappa) },
+    buffers: { partial, state, u, excess },
+    groups: Math.ceil(rows / 64),
+    work: rows * (4 * parts + 32),
+    maybe,
+  });
+}
+
+/** w[j - first, i] = share * dy u_i u_j exp(score_ij) for `count` columns j of a panel, rows i padded to `width`. */
+export function launchScalingWeights(
+  engine: Engine,
+  rows: Side,
+  columns: Side,
+  { depth, scale, distance }: Scores,
+  panel: { first: number; count: number; width: number; share: number },
+  dy: Tensor,
+  weights: Storage,
+): void {
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const { first, count, width, share } = panel;
+  const strips = Math.ceil(width / tileColumns);
+  engine.run(distance ? scaling_weights_distance : scaling_weights, {
+    params: {
+      rows: columns.points.rows,
+      columns: rows.points.rows,
+      depth,
+      lhs_stride4: columns.points.stride / 4,
+      rhs_stride4: rows.points.stride / 4,
+      first,
+      width4: width / 4,
+      strips,
+      scale: scale * LOG2E,
+      share,
+    },
+    buffers: { lhs: columns.points.of, rhs: rows.points.of, own: columns.u, other: rows.u, dy, weights },
+    groups: Math.ceil(count / tileRows) * strips,
+    work: count * width * (depth + 16),
+    tuning,
+  });
+}

@@ -1,0 +1,157 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { transport_control } from '../gpu/kernels.generated.ts';
+import { leftRows } from './matmul.ts';
+import { featuresOf, type Points, type Pulled, panelWidth, pull } from './points.ts';
+import { launchScalingWeights, type Scores, type Side, startScaling, startState, updateScaling } from './scaling.ts';
+
+/** Without `tolerance`: exactly this many iterations. With it: at most, and until the marginal error is within it. */
+export interface Stop {
+  readonly iterations: number;
+  readonly tolerance?: number;
+}
+
+/** The options as documented: the tolerance's default applies where no number of iterations is given. */
+export function stopOf(iterations: number | undefined, tolerance: number | undefined): Stop {
+  if (iterations === undefined) return { iterations: MOST_ITERATIONS, tolerance: tolerance ?? DEFAULT_TOLERANCE };
+  return { iterations, tolerance };
+}
+
+export const DEFAULT_TOLERANCE = 1e-6;
+const MOST_ITERATIONS = 500;
+const MOST_SYMMETRIC = 100; // their error halves in each
+
+/** A transport plan between points, by its factors: P_ij = u_i w_j exp(-|x_i - y_j|^2 / (2 epsilon)) / (N M). */
+export interface Coupling {
+  readonly x: Points;
+  readonly y: Points;
+  readonly rows: Side;
+  readonly columns: Side;
+  readonly scores: Scores;
+  /** Marginals of the rows less the wanted ones, relative to 1 / N, as they are at the end. */
+  readonly excess: Storage;
+  /** Its ITERATIONS are counted where there is a tolerance. */
+  readonly state: Storage;
+  release(): void;
+}
+
+/** Costs of squared distances: |x - y|^2 / 2. */
+function costs({ columns }: Points, epsilon: number): Scores {
+  return { depth: columns, scale: -0.5 / epsilon, distance: true };
+}
+
+/**
+ * Sinkhorn's alternating updates, in pairs: f from g, then g from f, from g = 0. With a tolerance the updates are
+ * over-relaxed, and the GPU decides when to stop; what was recorded beyond that does nothing.
+ * @param rho KL penalty of both marginals; Infinity: they are exact
+ */
+export function couple(
+  engine: Engine,
+  op: string,
+  x: Points,
+  y: Points,
+  { epsilon, rho = Number.POSITIVE_INFINITY, stop }: { epsilon: number; rho?: number; stop: Stop },
+): Coupling {
+  const scores = costs(x, epsilon);
+  const rows = { points: featuresOf(x), u: startScaling(engine, op, x.count) };
+  const columns = { points: featuresOf(y), u: startScaling(engine, op, y.count) };
+  const [state, measuring] = [startState(engine, op), startState(engine, op)];
+  const [excess, others] = [engine.scratch(x.count, op), engine.scratch(y.count, op)];
+  const kappa = epsilon / rho;
+  const maybe = stop.tolerance !== undefined;
+  for (let t = 0; t < stop.iterations; t++) {
+    updateScaling(engine, op, rows, columns, scores, { kappa, state, excess, maybe });
+    updateScaling(engine, op, columns, rows, scores, { kappa, state, excess: others, maybe });
+    control(engine, excess, state, x.count, stop, kappa === 0);
+  }
+  updateScaling(engine, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
+  for (const storage of [measuring, others]) storage.release();
+  return coupling(x, y, rows, columns, scores, excess, state);
+}
+
+/** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
+export function coupleSelf(engine: Engine, op: string, x: Points, epsilon: number, stop: Stop): Coupling {
+  const scores = costs(x, epsilon);
+  const [points, u] = [featuresOf(x), startScaling(engine, op, x.count)];
+  const [state, measuring] = [startState(engine, op), startState(engine, op)];
+  const excess = engine.scratch(x.count, op);
+  const side = { points, u };
+  const maybe = stop.tolerance !== undefined;
+  const most = maybe ? Math.min(stop.iterations, MOST_SYMMETRIC) : stop.iterations;
+  for (let t = 0; t < most; t++) {
+    updateScaling(engine, op, side, side, scores, { step: 0.5, state, excess, maybe });
+    control(engine, excess, state, x.count, stop, false);
+  }
+  updateScaling(engine, op, side, side, scores, { step: 0, state: measuring, excess });
+  measuring.release();
+  return coupling(x, x, side, side, scores, excess, state);
+}
+
+function coupling(
+  x: Points,
+  y: Points,
+  rows: Side,
+  columns: Side,
+  scores: Scores,
+  excess: Storage,
+  state: Storage,
+): Coupling {
+  const release = (): void => {
+    for (const storage of new Set([rows.u, columns.u, excess, state])) storage.release();
+  };
+  return { x, y, rows, columns, scores, excess, state, release };
+}
+
+function control(
+  engine: Engine,
+  excess: Storage,
+  state: Storage,
+  rows: number,
+  { iterations, tolerance }: Stop,
+  relaxing: boolean,
+): void {
+  if (tolerance === undefined) return;
+  engine.run(transport_control, {
+    params: { rows, most: iterations, relaxing: relaxing ? 1 : 0, tolerance },
+    buffers: { excess, state },
+    groups: 1,
+    work: rows,
+    maybe: true,
+    tuning: { LANES: engine.info.software ? 1 : 64 },
+  });
+}
+
+/** Adds share dy sum_j P_ij (x_i - y_j) / (N M) for every row i, and its counterpart for every column if `toColumns`. */
+export function pullCoupling(
+  engine: Engine,
+  op: string,
+  { x, y, rows, columns, scores }: Coupling,
+  toRows: Pulled | null,
+  toColumns: Pulled | null,
+  share: number,
+  dy: Tensor,
+): void {
+  const width = x.paddedRows;
+  const panel = panelWidth(engine, x, y.count);
+  const weights = engine.scratch(panel * width, op);
+  const each = share / (x.count * y.count);
+  for (let first = 0; first < y.count; first += panel) {
+    const count = Math.min(panel, y.count - first);
+    launchScalingWeights(engine, rows, columns, scores, { first, count, width, share: each }, dy, weights);
+    if (toRows) {
+      const all = { first: 0, count: x.count };
+      const operand = { of: weights, at: 0, stride: width, along: 'columns' as const };
+      pull(engine, toRows, all, operand, { points: y, from: first, depth: count }, { scale: 0.5 });
+      toRows.begun = true;
+    }
+    if (toColumns) {
+      const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, y.columns);
+      const others = { points: x, from: 0, depth: x.count };
+      pull(engine, toColumns, { first, count }, { ...operand, along }, others, { scale: 0.5 });
+      operand.release();
+    }
+  }
+  if (toColumns) toColumns.begun = true;
+  weights.release();
+}
