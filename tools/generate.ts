@@ -76,8 +76,16 @@ export function readKernel(name: string): KernelSource {
   };
 }
 
+/** Comments stay in the source tree, but for what the linker reads; lines keep their numbers, for its messages. */
+function withoutComments(part: KernelPart): KernelPart {
+  return { ...part, text: part.text.replace(/[ \t]*\/\/(?! @).*$/gm, '') };
+}
+
 function generate(): string {
-  const kernels = kernelNames().map(readKernel);
+  const kernels = kernelNames().map((name) => {
+    const kernel = readKernel(name);
+    return { ...kernel, parts: kernel.parts.map(withoutComments) };
+  });
   const pieces = new Map<string, KernelPart>();
   for (const kernel of kernels) for (const part of kernel.parts.slice(1)) pieces.set(part.file, part);
   const constant = (file: string): string => `part_${file.replace(/^kernels\/lib\/|\.wgsl$/g, '').replace(/\W/g, '_')}`;
