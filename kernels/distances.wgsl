@@ -1,25 +1,5 @@
-// out[i, j] = scale * |a_i - b_j|^2 (+ out[i, j])
-// @use grid tile_distance store_product
-struct Params {
-  first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, strips: u32,
-  lhs_stride4: u32, rhs_at4: u32, rhs_stride4: u32, out_at: u32, out_stride: u32,
-  scale: f32, accumulating: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // a, k-major
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // b, k-major
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
-@compute @workgroup_size(WX, WY)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_id) local: vec3u) {
-  let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
-  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
-  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
-  var c: array<vec4f, TILE_BLOCK>;
-  tile_clear(&c);
-  tile_distance(&c, row / 4u, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4, p.depth);
-  store_product(&c, row, column4);
+// out[i, j] = scale * |a_i - b_j|^2 (+ out[i, j]), both k-major
+// @use product tile_distance
+fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
+  tile_distance(c, p.lhs_at4 + row / 4u, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4, p.depth);
 }

@@ -1,27 +1,7 @@
 // out[i, j] = scale * sum_k lhs[i, k] rhs[k, j] (+ out[i, j])
 // The left operand's rows lie along k; depth counts in fours (zeros on the left past the true depth).
-// @use grid tile_rows store_product
-struct Params {
-  first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, strips: u32,
-  lhs_at4: u32, lhs_stride4: u32, rhs_at4: u32, rhs_stride4: u32, out_at: u32, out_stride: u32,
-  scale: f32, accumulating: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>;
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
-@compute @workgroup_size(WX, WY)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_id) local: vec3u) {
-  let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
-  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
-  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
-  var c: array<vec4f, TILE_BLOCK>;
-  tile_clear(&c);
-  tile_product_rows(&c, p.lhs_at4 + row * p.lhs_stride4, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4,
+// @use product tile_rows
+fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
+  tile_product_rows(c, p.lhs_at4 + row * p.lhs_stride4, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4,
                     p.depth / 4u);
-  store_product(&c, row, column4);
 }

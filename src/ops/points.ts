@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { differences, differences_rows, distances } from '../gpu/kernels.generated.ts';
+import { differences, differences_rows } from '../gpu/kernels.generated.ts';
 import { copyRows, packedTranspose } from './pack.ts';
 import type { Columns } from './rowPass.ts';
 import { launchProduct, type Operand, roundUp, tileOf } from './tile.ts';
@@ -71,26 +71,8 @@ export function launchSimilarity(
   const size = { rows: a.count, columns: count, depth: a.columns };
   const lhs = { of: a.transposed, at: 0, stride: a.paddedRows };
   const rhs = { of: b.transposed, at: first, stride: b.paddedRows };
-  if (a.metric !== 'sqeuclidean') return launchProduct(engine, size, { ...lhs, along: 'columns' }, rhs, out, { scale });
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
-  const strips = Math.ceil(size.columns / tileColumns);
-  engine.run(distances, {
-    params: {
-      ...size,
-      strips,
-      lhs_stride4: lhs.stride / 4,
-      rhs_at4: rhs.at / 4,
-      rhs_stride4: rhs.stride / 4,
-      out_at: out.at,
-      out_stride: out.stride,
-      scale,
-      accumulating: 0,
-    },
-    buffers: { lhs: lhs.of, rhs: rhs.of, out: out.of },
-    groups: Math.ceil(size.rows / tileRows) * strips,
-    work: 2 * size.rows * size.columns * size.depth,
-    tuning,
-  });
+  const pairs = a.metric === 'sqeuclidean' ? 'distances' : 'products';
+  launchProduct(engine, size, { ...lhs, along: 'columns' }, rhs, out, { scale, pairs });
 }
 
 /** The gradient for one side's points, gathered by `pull` and then turned into one for the raw rows. */

@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
-import { matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
+import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 
 /** Shape of the register tile that every product kernel is built from. */
 export interface Tile {
@@ -42,7 +42,7 @@ export interface Operand {
 }
 
 /**
- * out[rows, columns] = scale * lhs * rhs (+ out).
+ * out[rows, columns] = scale * lhs * rhs (+ out); with `pairs: 'distances'`, of k-major operands, squared distances.
  * @param lhs k-major ([depth, rows]) or, with `along: 'rows'`, row-major ([rows, depth rounded up to 4])
  * @param rhs k-major: [depth, columns]
  */
@@ -52,11 +52,16 @@ export function launchProduct(
   lhs: Operand & { along: 'columns' | 'rows' },
   rhs: Operand,
   out: Operand,
-  { scale = 1, accumulating = false } = {},
+  {
+    scale = 1,
+    accumulating = false,
+    pairs = 'products',
+  }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances' } = {},
 ): void {
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const strips = Math.ceil(size.columns / tileColumns);
-  engine.run(lhs.along === 'rows' ? productRows : product, {
+  const kernel = lhs.along === 'rows' ? productRows : pairs === 'distances' ? distances : product;
+  engine.run(kernel, {
     params: {
       rows: size.rows,
       columns: size.columns,
@@ -73,7 +78,7 @@ export function launchProduct(
     },
     buffers: { lhs: lhs.of, rhs: rhs.of, out: out.of },
     groups: Math.ceil(size.rows / tileRows) * strips,
-    work: size.rows * size.columns * size.depth,
+    work: (pairs === 'distances' ? 2 : 1) * size.rows * size.columns * size.depth,
     tuning,
   });
 }
