@@ -226,6 +226,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       [65, 7],
       [20, 50],
     ]) {
+      if (!accepts(n, d)) continue;
       const temperature = 0.5;
       const one = values('normal', [1, d], n).data;
       const inputs = loss.inputs(n, d, 'normal', 1).map(() =>
