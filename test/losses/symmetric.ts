@@ -120,6 +120,7 @@ export const SYMMETRIC: readonly LossRow[] = [
     { form: 'out' },
     {
       kinds: ['normal', 'outlier', 'x1e4', 'unit'], // rows below the norm's floor are all alike: nothing is left of p - 1 / |P|
+      accepts: (_, d) => d > 1, // of single numbers nothing is left but rounding
       temperatures: [0.1, 0.5],
       invariances: [...COSINE, 'permutation'],
       allEqual: (n) => Math.log(2 * n - 1),
@@ -145,7 +146,6 @@ export const SYMMETRIC: readonly LossRow[] = [
     temperatures: [2, 0.5, 5, 30, 1],
     golden: { temperature: 2, value: -2.5812697277, norms: [1.2136659884], first: -0.308789744 },
     invariances: [...COSINE, 'permutation'],
-    allEqual: () => 0,
     accepts: (n) => n > 1,
     peaked: false,
   },
