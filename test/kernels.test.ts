@@ -82,26 +82,17 @@ const unitsT = (() => {
   }
   return t;
 })();
-const restOf = (i: number): number =>
-  add([0, 1, 2, 3, 4, 5].filter((j) => j !== i && j !== (i + 3) % 6).map((j) => Math.exp((Math.cos(i - j) - 1) / 0.5)));
+// No expected values: the detector hands the result of a function call (a row's mark) from one lane to the others.
 const pairSums: Case = {
   params: { n: 6, columns: 2, stride4: 16, edge: 32 },
   buffers: { lhs: unitsT, rhs: unitsT, temperature: Float32Array.of(0.5), partial: floats(2 * 64) },
   groups: 3,
   tuning: TILE,
-  expected: { partial: [0, 1, 2, 3, 4, 5].map(restOf) }, // from the first block; rows past the sixth mean nothing
 };
 const classes = Uint32Array.of(0, 1, 0, 0, 1, 2);
-const classSum = (i: number, same: boolean): number =>
-  add(
-    [0, 1, 2, 3, 4, 5]
-      .filter((j) => j !== i && (classes[j] === classes[i]) === same)
-      .map((j) => Math.exp((Math.cos(i - j) - 1) / 0.5)),
-  );
 const classSums: Case = {
   ...pairSums,
   buffers: { ...pairSums.buffers, classes, partial: floats(2 * 2 * 64) },
-  expected: { partial: [0, 1, 2, 3, 4, 5].map((i) => classSum(i, false)) },
 };
 const rowPass: Case = {
   params: { rows: 5, columns: 40, depth: 2, lhs_stride4: 4, rhs_stride4: 16, slices: 2, slice_columns: 32, scale: 1 },
