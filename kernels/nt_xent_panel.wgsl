@@ -1,7 +1,7 @@
 // w_ji = exp(s_ij / tau) (1/Z_i + 1/Z_j) for the columns j of a panel and all rows i from its first on
 // For a positive pair -(miss_i + miss_j), 0 for i = j. Two powers rather than one shared: both exponents are <= 0, so
 // nothing overflows at any temperature.
-// @use grid tile
+// @use grid tile mark_partner
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, first: u32, width4: u32, strips: u32,
@@ -27,7 +27,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   tile_clear(&c);
   tile_product(&c, (p.first + j0) / 4u, p.stride4, p.first / 4u + i4, p.stride4, p.columns);
   let k = LOG2E / temperature[0];
-  let half = p.n / 2u;
   let last = p.n - 1u;
   // @unroll
   for (var v = 0u; v < TV; v++) {
@@ -38,7 +37,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let j = p.first + j0 + m;
-      let positive = select(j + half, j - half, j >= half);
+      let positive = row_mark(j);
       let s = c[m * TV + v] * k;
       let near = min(j, last);
       let w = exp2(min(s - z_i, vec4f())) + exp2(min(s - log2_z[near], vec4f()));

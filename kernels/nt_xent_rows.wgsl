@@ -1,6 +1,6 @@
 // loss[i] = log(1 + R[i] / e_positive), and log2 Z[i], 1 - p_positive for the gradient
-// R[i] comes as partial sums: `slots` from each block that i is a row of, one where it is a column. The positive's logit is a dot product of its own, in f32, from the units.
-// @use grid contrast
+// R[i] comes as partial sums. The positive's logit is a dot product of its own, in f32, from the units.
+// @use grid contrast partial_sum
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 
@@ -26,13 +26,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     products = fma(units[i * p.row_stride4 + d], units[j * p.row_stride4 + d], products);
   }
   let cosine = (products.x + products.y) + (products.z + products.w);
-  var rest = 0.0;
-  for (var b = 0u; b < p.blocks; b++) {
-    let slots = select(p.slots, 1u, b < i / p.edge);
-    for (var s = 0u; s < slots; s++) { rest += partial[(b * p.slots + s) * p.partial_stride + i]; }
-  }
   let k = LOG2E / temperature[0];
-  let row = contrast(rest, k, cosine * k);
+  let row = contrast(partial_sum(i, 0u), k, cosine * k);
   losses[i] = row.loss;
   log2_z[i] = row.log2_z;
   miss[i] = row.miss;

@@ -1,5 +1,5 @@
 // w_ij = e_ij (1/Z_i + 1/Z_j) in place over the kept triangle; for a positive pair -(miss_i + miss_j)
-// @use grid triangle
+// @use grid triangle mark_partner
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 
@@ -21,8 +21,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let column4 = at - row * width;
   let cell = triangle_block(group / (p.edge * width / WG));
   let i = cell.x * p.edge + row % p.edge;
-  let half = p.n / 2u;
-  let positive = select(i + half, i - half, i >= half);
+  let positive = row_mark(i);
   let last = p.n - 1u;
   let k = LOG2E / temperature[0];
   let b_i = exp2(k - log2_z[min(i, last)]);

@@ -17,6 +17,7 @@ export {
   type ContrastiveClusteringOptions,
   contrastiveClustering,
 } from './losses/contrastiveClustering.ts';
+export { type DCLOptions, dcl } from './losses/dcl.ts';
 export { type InfoNCEOptions, infoNCE } from './losses/infoNCE.ts';
 export { koLeo } from './losses/koLeo.ts';
 export { type MoCoV3Options, mocoV3 } from './losses/mocoV3.ts';
@@ -25,7 +26,9 @@ export { type ProtoNCEOptions, type Prototypes, protoNCE } from './losses/protoN
 export { type SigLIPOptions, sigLip } from './losses/sigLip.ts';
 export { simSiam } from './losses/simSiam.ts';
 export { type SinkhornDivergenceOptions, sinkhornDivergence } from './losses/sinkhornDivergence.ts';
+export { type SupConOptions, supCon } from './losses/supCon.ts';
 export { type SwAVOptions, swav } from './losses/swav.ts';
+export { type UniformityOptions, uniformity } from './losses/uniformity.ts';
 export { covarianceTerm, type VICRegOptions, varianceTerm, vicReg } from './losses/vicReg.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';

@@ -8,6 +8,7 @@ const { add, logSumExp, matmul, mul, ntXent, reshape, similarity, similarityLogS
 const { alignment, byol, infoNCE, mocoV3, protoNCE, simSiam } = gramian;
 const { clip, koLeo, nearest, sigLip } = gramian;
 const { entropicOT, sinkhorn, sinkhornDivergence, swav } = gramian;
+const { dcl, supCon, uniformity } = gramian;
 
 /** A tensor of ones, whatever the shape. */
 const ones = (...shape: number[]): Tensor => engine().full(shape, 1);
@@ -354,6 +355,50 @@ const BAD: Record<string, [() => unknown, string]> = {
   'entropicOT: a negative penalty': [
     () => entropicOT(ones(4, 2), ones(3, 2), { epsilon: 1, rho: -1 }),
     'entropicOT: rho = -1, expected a finite number above 0.',
+  ],
+  'supCon: no array of views': [
+    () => supCon(any(ones(2, 2)), Int32Array.of(0, 0)),
+    'supCon: views are a Tensor [2, 2], expected an array of Tensors.',
+  ],
+  'supCon: no views': [() => supCon([], Int32Array.of(0, 0)), 'supCon: views has 0 tensors, expected at least one.'],
+  'supCon: a view that is none': [
+    () => supCon([ones(2, 2), any(1)], Int32Array.of(0, 0)),
+    'supCon: views[1] is 1, expected a Tensor.',
+  ],
+  'supCon: views of two shapes': [
+    () => supCon([ones(2, 2), ones(3, 2)], Int32Array.of(0, 0)),
+    'supCon: views[1] is [3, 2], expected [2, 2] to match views[0].',
+  ],
+  'supCon: labels that are none': [
+    () => supCon([ones(2, 2)], any([0, 0])),
+    'supCon: labels are an Array, expected an Int32Array.',
+  ],
+  'supCon: too few labels': [
+    () => supCon([ones(3, 2)], Int32Array.of(0, 0)),
+    'supCon: labels has 2 numbers, expected 3, one a row.',
+  ],
+  'supCon: a negative label': [
+    () => supCon([ones(2, 2)], Int32Array.of(0, -3)),
+    'supCon: labels[1] = -3, expected an integer in [0, 2147483648).',
+  ],
+  'supCon: an unknown form': [
+    () => supCon([ones(2, 2)], Int32Array.of(0, 0), { form: any('both') }),
+    'supCon: form = "both", expected "out" or "in".',
+  ],
+  'supCon: lonely rows refused': [
+    () => supCon([ones(3, 2)], Int32Array.of(5, 9, 5), { lonely: 'error' }),
+    'supCon: labels[1] = 9 occurs once, expected a second row of it; lonely = "zero" or "skip" admits such rows.',
+  ],
+  'supCon: only lonely rows': [
+    () => supCon([ones(3, 2)], Int32Array.of(5, 9, 4), { lonely: 'error' }),
+    'supCon: no label occurs twice, so there is nothing to pull together.',
+  ],
+  'dcl: views of two shapes': [() => dcl(ones(8, 4), ones(7, 4)), 'dcl: z1 is [7, 4], expected [8, 4] to match z0.'],
+  'uniformity: one row': [() => uniformity(ones(1, 2)), 'uniformity: z has 1 row, expected at least 2 to make a pair.'],
+  'uniformity: t = 0': [() => uniformity(ones(2, 2), { t: 0 }), 'uniformity: t = 0, expected a finite number above 0.'],
+  'uniformity: t too large': [
+    () => uniformity(ones(2, 2), { t: 1e30 }),
+    'uniformity: t = 1e+30, expected at most 1e+28.',
   ],
 
   'backward on several numbers': [

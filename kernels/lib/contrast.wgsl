@@ -1,5 +1,8 @@
 // loss = log(1 + x), x = sum over j != positive of exp((s_ij - s_positive) / tau), and what its gradient needs of it
 // In this form a loss near zero keeps its digits: log Z - s_positive would lose them to cancellation.
+// DECOUPLED: the positive is no part of Z: loss = log R - s_positive / tau, and it lacks the whole weight.
+const DECOUPLED: u32 = 0; // @tune 0 1
+
 struct Contrast {
   loss: f32,
   log2_z: f32, // log2 of sum over j, positive included, of exp(s_ij / tau)
@@ -12,7 +15,7 @@ const LN2: f32 = 0.6931471805599453;
 fn contrast(rest: f32, shift: f32, positive: f32) -> Contrast {
   if (rest <= 0.0) { return Contrast(0.0, positive, 0.0); }
   let gap = shift - positive;
-  if (gap > 100.0) { // x itself would overflow; here it is so large that 1 + x = x
+  if (DECOUPLED == 1u || gap > 100.0) { // x itself would overflow; there it is so large that 1 + x = x
     let log2_z = shift + log2(rest);
     return Contrast((log2_z - positive) * LN2, log2_z, 1.0);
   }

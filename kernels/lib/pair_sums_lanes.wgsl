@@ -11,10 +11,12 @@ struct Params {
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
 @group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
-@group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [blocks, WX, 4 stride4]
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [1 + POSITIVES, blocks, WX, 4 stride4]
 
 const LOG2E: f32 = 1.4426950408889634;
 const MAX_EDGE: u32 = 2048;
+const ROW_SUMS: u32 = MAX_EDGE * (1 + POSITIVES);
+const DOWN: u32 = TV * (1 + POSITIVES);
 
 @compute @workgroup_size(WX, WY)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -23,16 +25,19 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   let cell = triangle_block(group);
   let stride = 4u * p.stride4;
+  let behind = (stride / p.edge) * WX * stride; // where sums of positives start
   let k = LOG2E / temperature[0];
-  let half = p.n / 2u;
-  var row_sums: array<f32, MAX_EDGE>;
-  for (var i = 0u; i < p.edge; i++) { row_sums[i] = 0.0; }
+  var row_sums: array<f32, ROW_SUMS>;
+  for (var i = 0u; i < p.edge; i++) {
+    row_sums[i] = 0.0;
+    if (POSITIVES == 1u) { row_sums[MAX_EDGE + i] = 0.0; }
+  }
 
   for (var left = 0u; left < p.edge; left += TILE_COLUMNS) {
     let column4 = (cell.y * p.edge + left) / 4u + local.x;
-    var down: array<vec4f, TV>;
+    var down: array<vec4f, DOWN>;
     // @unroll
-    for (var v = 0u; v < TV; v++) {
+    for (var v = 0u; v < DOWN; v++) {
       down[v] = vec4f();
     }
     for (var top = 0u; top < p.edge; top += TM) {
@@ -43,18 +48,28 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       // @unroll
       for (var m = 0u; m < TM; m++) {
         let i = row + m;
-        let positive = select(i + half, i - half, i >= half);
+        let mark = vec4u(row_mark(i));
         var across = 0.0;
+        var across_near = 0.0;
         // @unroll
         for (var v = 0u; v < TV; v++) {
           let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
-          let skip = (j == vec4u(i)) | (j == vec4u(positive)) | (j >= vec4u(p.n));
-          let e = select(exp2(fma(c[m * TV + v], vec4f(k), vec4f(-k))), vec4f(), skip);
+          let near = column_mark(j) == mark;
+          let skip = (j == vec4u(i)) | (j >= vec4u(p.n));
+          let power = exp2(fma(c[m * TV + v], vec4f(k), vec4f(-k)));
+          let e = select(power, vec4f(), skip | near);
           c[m * TV + v] = e;
           across += (e.x + e.y) + (e.z + e.w);
           down[v] += select(e, vec4f(), i >= p.n);
+          if (POSITIVES == 1u) {
+            let e_near = select(vec4f(), power, near & !skip);
+            c[m * TV + v] += e_near;
+            across_near += (e_near.x + e_near.y) + (e_near.z + e_near.w);
+            down[(DOWN - TV) + v] += select(e_near, vec4f(), i >= p.n);
+          }
         }
         row_sums[top + m] += across;
+        if (POSITIVES == 1u) { row_sums[MAX_EDGE + top + m] += across_near; }
       }
       keep(&c, group, top, left / 4u + local.x);
     }
@@ -66,10 +81,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         partial[at + 1u] = down[v].y;
         partial[at + 2u] = down[v].z;
         partial[at + 3u] = down[v].w;
+        if (POSITIVES == 1u) {
+          partial[behind + at] = down[(DOWN - TV) + v].x;
+          partial[behind + at + 1u] = down[(DOWN - TV) + v].y;
+          partial[behind + at + 2u] = down[(DOWN - TV) + v].z;
+          partial[behind + at + 3u] = down[(DOWN - TV) + v].w;
+        }
       }
     }
   }
   for (var i = 0u; i < p.edge; i++) {
-    partial[(cell.y * WX + local.x) * stride + cell.x * p.edge + i] = row_sums[i];
+    let at = (cell.y * WX + local.x) * stride + cell.x * p.edge + i;
+    partial[at] = row_sums[i];
+    if (POSITIVES == 1u) { partial[behind + at] = row_sums[MAX_EDGE + i]; }
   }
 }

@@ -2,8 +2,8 @@
 // for one slice of the columns j; l_ij = scale s_ij / (temperature ln 2) is the logit in powers of two.
 // One workgroup sweeps TILE_ROWS rows through one slice; each invocation keeps a running maximum over its own columns,
 // and they meet once, at the end. A skipped pair joins neither maximum nor sum; a row without any keeps the floor.
-// The kernel says what `scores` adds to a tile: products or distances.
-// @use grid tile skip merge_rows
+// The kernel says what `scores` adds to a tile (products or distances), and which pairs are `skipped`.
+// @use grid tile merge_rows
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, slices: u32, slice_columns: u32,

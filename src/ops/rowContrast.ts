@@ -14,7 +14,7 @@ import {
   scale_rows,
   temperature_grad,
 } from '../gpu/kernels.generated.ts';
-import { canShift } from './pairContrast.ts';
+import { canShift } from './pairSweep.ts';
 import { launchSum } from './reduce.ts';
 import { launchProduct, roundUp, rowTuning, tileOf } from './tile.ts';
 import { launchUnits, makeUnits, type Units, unitsBackward } from './units.ts';

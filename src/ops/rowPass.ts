@@ -1,13 +1,17 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
+import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import { row_pass, row_pass_distance, row_pass_merge } from '../gpu/kernels.generated.ts';
 import { roundUp, tileOf } from './tile.ts';
 
-/** Pairs (i, j) of a sweep that do not count: none, j = i, or j = i and i's partner i + n/2 (mod n). */
-export type Skip = 'none' | 'self' | 'pair';
+/**
+ * Pairs (i, j) of a sweep that do not count: none, j = i, or j = i and i's partner i + n/2 (mod n); of rows with classes
+ * (row_pass_class), i and all of its class, or i and all of other classes.
+ */
+export type Skip = 'none' | 'self' | 'pair' | 'class' | 'others';
 
-export const SKIP: Readonly<Record<Skip, number>> = { none: 0, self: 1, pair: 2 };
+export const SKIP: Readonly<Record<Skip, number>> = { none: 0, self: 1, pair: 2, class: 3, others: 4 };
 
 /** A k-major operand: [depth, stride] floats, `rows` of them meant; stride is a multiple of 4. */
 export interface Columns {
@@ -41,14 +45,22 @@ export function launchRowPass(
     skip = 'none',
     scale = 1,
     temperature,
-  }: { distance?: boolean; skip?: Skip; scale?: number; temperature: Tensor | Storage },
+    using = { kernel: distance ? row_pass_distance : row_pass },
+  }: {
+    distance?: boolean;
+    skip?: Skip;
+    scale?: number;
+    temperature: Tensor | Storage;
+    /** Another kernel built on lib/row_pass.wgsl, and what it needs besides. */
+    using?: { kernel: KernelSource; buffers?: Readonly<Record<string, Tensor | Storage>>; tuning?: Tuning };
+  },
 ): RowStatistics {
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const strips = Math.ceil(a.rows / tileRows);
   const width = sliceWidth(engine, strips, b.rows, depth, tileColumns);
   const slices = Math.ceil(b.rows / width);
   const partial = engine.scratch(3 * slices * a.rows, op);
-  engine.run(distance ? row_pass_distance : row_pass, {
+  engine.run(using.kernel, {
     params: {
       rows: a.rows,
       columns: b.rows,
@@ -59,10 +71,10 @@ export function launchRowPass(
       slice_columns: width,
       scale,
     },
-    buffers: { lhs: a.of, rhs: b.of, temperature, partial },
+    buffers: { lhs: a.of, rhs: b.of, temperature, partial, ...using.buffers },
     groups: strips * slices,
     work: a.rows * b.rows * (depth + 16),
-    tuning: { ...tuning, SKIP: SKIP[skip] },
+    tuning: { ...tuning, ...using.tuning, SKIP: SKIP[skip] },
   });
   const [top, sum, weighted] = [0, 1, 2].map(() => engine.scratch(a.rows, op));
   engine.run(row_pass_merge, {

@@ -28,14 +28,106 @@ export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossRes
       }
     }
   }
-  const dz = back(du);
-  const half = z0.data.length;
-  return {
-    value,
-    gradients: [
-      matrix(z0.rows, z0.columns, dz.data.subarray(0, half)),
-      matrix(z1.rows, z1.columns, dz.data.subarray(half)),
-    ],
-    temperature: dTau,
-  };
+  return { value, gradients: split(back(du), [z0, z1]), temperature: dTau };
+}
+
+/** SupCon: l_ia = u_i.u_a / tau over the rows of all views; rows with the same label are positives. */
+export function supCon(
+  views: readonly Matrix[],
+  labels: readonly number[],
+  tau: number,
+  { form = 'out', lonely = 'zero', scale = 1 }: { form?: 'out' | 'in'; lonely?: 'zero' | 'skip'; scale?: number } = {},
+): LossResult {
+  const { u, back } = normalize(stack(...views));
+  const n = u.rows;
+  const rows = Array.from({ length: n }, (_, i) => row(u, i));
+  const label = (i: number): number => labels[i % labels.length];
+  const positivesOf = (i: number) => rows.map((_, j) => j).filter((j) => j !== i && label(j) === label(i));
+  const anchors = rows.map((_, i) => i).filter((i) => positivesOf(i).length > 0);
+  const weight = scale / (lonely === 'skip' ? Math.max(anchors.length, 1) : n);
+  const du = matrix(n, u.columns);
+  let value = 0;
+  let dTau = 0;
+  for (const i of anchors) {
+    const positives = positivesOf(i);
+    const count = positives.length;
+    // s_ij - 1 as a distance: rows that agree keep their digits, and the shift leaves loss and gradient alone.
+    const s = rows.map((other) => -rows[i].reduce((sum, x, k) => sum + (x - other[k]) ** 2, 0) / (2 * tau));
+    const blank = dot(rows[i], rows[i]) === 0;
+    for (let j = 0; j < n; j++) if (blank || dot(rows[j], rows[j]) === 0) s[j] = -1 / tau;
+    const rest = logSumExp(s, (j) => label(j) !== label(i));
+    const near = logSumExp(s, (j) => positives.includes(j));
+    const lse = logSumExp(s, (j) => j !== i);
+    const mean = positives.reduce((sum, j) => sum + s[j] / count, 0);
+    value +=
+      weight * (Math.log1p(Math.exp(rest - near)) + (form === 'in' || count === 1 ? Math.log(count) : near - mean));
+    for (let j = 0; j < n; j++) {
+      if (j === i) continue;
+      let g = Math.exp(s[j] - lse);
+      if (label(j) === label(i)) {
+        if (form === 'in' || count === 1) g = -Math.exp(s[j] - near + rest - lse);
+        else g -= 1 / count;
+      }
+      dTau -= (weight / tau) * g * (s[j] + 1 / tau);
+      for (let k = 0; k < u.columns; k++) {
+        du.data[i * u.columns + k] += (weight / tau) * g * rows[j][k];
+        du.data[j * u.columns + k] += (weight / tau) * g * rows[i][k];
+      }
+    }
+  }
+  return { value, gradients: split(back(du), views), temperature: dTau };
+}
+
+/** DCL: mean over the 2N rows of lse over negatives of s_ij / tau - s_i,pos / tau; a row without negatives adds nothing. */
+export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
+  const { u, back } = normalize(stack(z0, z1));
+  const n = u.rows;
+  const rows = Array.from({ length: n }, (_, i) => row(u, i));
+  const du = matrix(n, u.columns);
+  let value = 0;
+  let dTau = 0;
+  for (let i = 0; i < n && n > 2; i++) {
+    const positive = (i + n / 2) % n;
+    const s = rows.map((other) => dot(rows[i], other) / tau);
+    const lse = logSumExp(s, (j) => j !== i && j !== positive);
+    value += (lse - s[positive]) / n;
+    for (let j = 0; j < n; j++) {
+      if (j === i) continue;
+      const g = j === positive ? -1 : Math.exp(s[j] - lse);
+      dTau -= (g * s[j]) / (n * tau);
+      for (let k = 0; k < u.columns; k++) {
+        du.data[i * u.columns + k] += (g * rows[j][k]) / (n * tau);
+        du.data[j * u.columns + k] += (g * rows[i][k]) / (n * tau);
+      }
+    }
+  }
+  return { value, gradients: split(back(du), [z0, z1]), temperature: dTau };
+}
+
+/** Wang and Isola: log mean_{i < j} exp(-t |u_i - u_j|^2), with 2 - 2 u.v for the distance (a zero row is at distance 2). */
+export function uniformity(z: Matrix, t: number): LossResult {
+  const { u, back } = normalize(z);
+  const n = u.rows;
+  const pairs: [number, number, number][] = [];
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) pairs.push([i, j, -t * (2 - 2 * dot(row(u, i), row(u, j)))]);
+  const lse = logSumExp(pairs.map(([, , s]) => s));
+  const du = matrix(n, u.columns);
+  for (const [i, j, s] of pairs) {
+    const g = 2 * t * Math.exp(s - lse);
+    for (let k = 0; k < u.columns; k++) {
+      du.data[i * u.columns + k] += g * row(u, j)[k];
+      du.data[j * u.columns + k] += g * row(u, i)[k];
+    }
+  }
+  return { value: lse - Math.log(pairs.length), gradients: [back(du)] };
+}
+
+/** The rows of stacked views, view by view. */
+function split(all: Matrix, views: readonly Matrix[]): Matrix[] {
+  let at = 0;
+  return views.map(({ rows, columns }) => {
+    const part = matrix(rows, columns, all.data.subarray(at, at + rows * columns));
+    at += rows * columns;
+    return part;
+  });
 }

@@ -1,0 +1,19 @@
+// statistics[first + i] = (sum, top, weighted, 0) of row i of a row pass: see lib/row_pass.wgsl
+// @use grid
+const WG: u32 = 64;
+
+struct Params { first_group: u32, end_group: u32, n: u32, first: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> tops: array<f32>;
+@group(0) @binding(2) var<storage, read> sums: array<f32>;
+@group(0) @binding(3) var<storage, read> weighteds: array<f32>;
+@group(0) @binding(4) var<storage, read_write> statistics: array<vec4f>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.n) { return; }
+  statistics[p.first + i] = vec4f(sums[i], tops[i], weighteds[i], 0.0);
+}

@@ -1,0 +1,61 @@
+// loss[i] = log(1 + R / Q) + log Q - mean over P_i of s_ij / tau, or + log |P_i| where INSIDE is 1; R, Q = sums of negatives, positives
+// With one positive both are log(1 + R / e_positive), which keeps its digits near zero. Beside it the row's slope
+// d loss[i] / d log(1 / temperature), and what its pairs weigh: e_ij / Z for a negative, for a positive
+// e_ij / Z - 1 / |P_i|, or -e_ij / Q * R / Z where INSIDE is 1; -R / Z for an only one. A row without positives has none.
+// @use grid contrast
+const WG: u32 = 64;
+const LOG2E: f32 = 1.4426950408889634;
+const INSIDE: u32 = 0; // @tune 0 1
+
+struct Params { first_group: u32, end_group: u32, n: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> statistics: array<vec4f>; // (sum, top, weighted, 0) of negatives [n], of positives [n]
+@group(0) @binding(2) var<storage, read> means: array<vec2f>; // mean cosine of positives, their number
+@group(0) @binding(3) var<storage, read> temperature: array<f32>;
+@group(0) @binding(4) var<storage, read_write> results: array<f32>; // losses [n], slopes [n]
+@group(0) @binding(5) var<storage, read_write> pulls: array<vec4f>; // top and factor: of negatives, of positives
+@group(0) @binding(6) var<storage, read_write> holds: array<f32>; // what a positive weighs less
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.n) { return; }
+  let mean = means[i].x;
+  let count = means[i].y;
+  var loss = 0.0;
+  var slope = 0.0;
+  var pull = vec4f();
+  var hold = 0.0;
+  if (count > 0.0) {
+    let k = LOG2E / temperature[0];
+    let far = statistics[i];
+    let near = statistics[p.n + i];
+    let near_log = near.y + log2(near.x);
+    let row = contrast(far.x, far.y, near_log);
+    let top = max(far.y, near.y);
+    let z = far.x * exp2(far.y - top) + near.x * exp2(near.y - top);
+    loss = row.loss;
+    pull = vec4f(top, 1.0 / z, top, 0.0);
+    hold = row.miss;
+    let near_mean = near.y + near.z / near.x; // of the logits, as the softmax weighs them
+    if (far.x > 0.0) { slope = row.miss * (far.y + far.z / far.x - near_mean); }
+    if (count > 1.0 && INSIDE == 0u) {
+      loss += (near_log - k * mean) * LN2;
+      slope += near_mean - k * mean;
+      pull.w = 1.0 / z;
+      hold = 1.0 / count;
+    }
+    if (count > 1.0 && INSIDE == 1u) {
+      loss += log(count);
+      pull.z = near.y;
+      pull.w = -row.miss / near.x;
+      hold = 0.0;
+    }
+  }
+  results[i] = loss;
+  results[p.n + i] = slope * LN2;
+  pulls[i] = pull;
+  holds[i] = hold;
+}

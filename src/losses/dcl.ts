@@ -1,0 +1,33 @@
+import * as check from '../core/check.ts';
+import { Tensor } from '../core/tensor.ts';
+import { pairContrast } from '../ops/pairContrast.ts';
+import { canShift } from '../ops/pairSweep.ts';
+
+export interface DCLOptions {
+  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1. */
+  temperature?: number | Tensor;
+}
+
+/**
+ * DCL, the decoupled contrastive loss (Yeh et al. 2021, arXiv 2110.06848): NT-Xent without the positive in the denominator.
+ *
+ * L = 1/2N sum_i [ log sum_{j not in {i, pos(i)}} exp(u_i.u_j / tau) - u_i.u_pos(i) / tau ] over the 2N unit rows u of
+ * both views. Unbounded below. With N = 1 no row has a negative: no term, and the loss is 0.
+ * @param z0 [N, D] raw embeddings of the first view (normalised inside)
+ * @param z1 [N, D] raw embeddings of the second view; row i is the positive of z0's row i
+ * @returns one number; gradients flow to z0, z1 and a live temperature
+ */
+export function dcl(z0: Tensor, z1: Tensor, options?: DCLOptions): Tensor {
+  const op = 'dcl';
+  const engine = check.engineOf(op, { z0, z1 });
+  check.matrix(op, 'z0', z0);
+  check.sameShape(op, 'z0', z0, 'z1', z1);
+  const given = check.options(op, options, { temperature: 0.1 as number | Tensor });
+  const temperature = check.temperature(op, given.temperature);
+  const live = temperature instanceof Tensor;
+  if (live) check.engineOf(op, { z0, temperature });
+  const tau = live ? temperature : engine.constant(temperature);
+  const loss = pairContrast(op, z0, z1, tau, { shifted: !live && canShift(temperature), factor: 1, decoupled: true });
+  if (!live) tau.dispose();
+  return loss;
+}

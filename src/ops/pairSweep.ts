@@ -1,0 +1,296 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import type { KernelSource, Tuning } from '../gpu/kernel.ts';
+import {
+  loss_scale,
+  nt_xent_panel,
+  nt_xent_sums,
+  nt_xent_sums_cached,
+  nt_xent_sums_lanes,
+  nt_xent_sums_lanes_cached,
+  nt_xent_weights_cached,
+  sup_con_panel,
+  sup_con_sums,
+  sup_con_sums_cached,
+  sup_con_sums_lanes,
+  sup_con_sums_lanes_cached,
+  sup_con_weights_cached,
+  temperature_grad,
+  triangle_product,
+} from '../gpu/kernels.generated.ts';
+import { launchSum } from './reduce.ts';
+import { launchProduct, tileOf } from './tile.ts';
+import { makeUnits, type Units, unitsBackward } from './units.ts';
+
+// exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
+const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
+
+interface SumKernels {
+  readonly sums: KernelSource;
+  /** Keeps e_ij over the triangle. */
+  readonly cached: KernelSource;
+  readonly maxEdge: number;
+}
+
+/** Which rows are positives of each other, by the kernels that know. */
+interface PairKernels {
+  /** A software adapter keeps a partial sum for each lane, where a barrier would cost more. */
+  readonly lanes: SumKernels;
+  /** A GPU reduces in workgroup memory. */
+  readonly workgroup: SumKernels;
+  readonly weights: KernelSource;
+  readonly panel: KernelSource;
+  /** Sums a row: of its negatives, and of its positives where they are summed too. */
+  readonly sums: 1 | 2;
+}
+
+const PARTNER_KERNELS: PairKernels = {
+  lanes: { sums: nt_xent_sums_lanes, cached: nt_xent_sums_lanes_cached, maxEdge: 2048 },
+  workgroup: { sums: nt_xent_sums, cached: nt_xent_sums_cached, maxEdge: 512 },
+  weights: nt_xent_weights_cached,
+  panel: nt_xent_panel,
+  sums: 1,
+};
+
+const CLASS_KERNELS: PairKernels = {
+  lanes: { sums: sup_con_sums_lanes, cached: sup_con_sums_lanes_cached, maxEdge: 2048 },
+  workgroup: { sums: sup_con_sums, cached: sup_con_sums_cached, maxEdge: 256 },
+  weights: sup_con_weights_cached,
+  panel: sup_con_panel,
+  sums: 2,
+};
+
+/** Who pulls whom in a sweep over all pairs of one set of rows. */
+export interface Pairs {
+  readonly kernels: PairKernels;
+  readonly tuning: Tuning;
+  /** What the sweep needs besides. */
+  readonly buffers: Readonly<Record<string, Tensor>>;
+}
+
+/** Rows i and i + n/2 are positives of each other. */
+export const PARTNERS: Pairs = { kernels: PARTNER_KERNELS, tuning: { PARTNERS: 1 }, buffers: {} };
+
+/** No row has a positive. */
+export const NO_POSITIVES: Pairs = { kernels: PARTNER_KERNELS, tuning: { PARTNERS: 0 }, buffers: {} };
+
+/** Rows of one class are positives of each other. */
+export function classPairs(classes: Tensor): Pairs {
+  return { kernels: CLASS_KERNELS, tuning: {}, buffers: { classes } };
+}
+
+export type Views = Readonly<Record<string, Tensor>>;
+
+/** The unit rows, and what was kept of their pairs. */
+export interface Sweep {
+  readonly units: Units;
+  /** e_ij over the triangle, where it is kept. */
+  readonly cache: Storage | null;
+  readonly edge: number;
+  readonly partial: PartialSums | null;
+}
+
+/** Sums of e_ij = exp((s_ij - 1) / tau) for each row, in parts: see lib/partial_sum.wgsl. */
+export interface PartialSums {
+  readonly of: Storage;
+  /** Where the sums of positives start. */
+  readonly behind: number;
+  readonly layout: { blocks: number; edge: number; slots: number; partial_stride: number };
+}
+
+/** Whether one constant shift serves every entry at this temperature. */
+export function canShift(temperature: number): boolean {
+  return temperature >= SMALLEST_SHIFTED_TEMPERATURE;
+}
+
+/** The unit rows alone, for sweeps that keep a maximum for each row. */
+export function unitsOf(engine: Engine, op: string, views: Views): Sweep {
+  const edge = tileOf(engine).columns;
+  return { units: makeUnits(engine, op, views, edge), cache: null, edge, partial: null };
+}
+
+/** Every unordered pair once. With a gradient to come, the triangle is kept while it fits in 4 n d floats (n <= 8 d). */
+export function sweepTriangle(
+  engine: Engine,
+  op: string,
+  views: Views,
+  temperature: Tensor,
+  { kernels, tuning: own, buffers }: Pairs,
+  wanted: boolean,
+): Sweep {
+  const list = Object.values(views);
+  const n = list.reduce((total, view) => total + view.shape[0], 0);
+  const d = list[0].shape[1];
+  const { tuning, columns: tileEdge } = tileOf(engine);
+  const cached = wanted && n <= 8 * d;
+  const family = tuning.WY === 1 ? kernels.lanes : kernels.workgroup;
+  const slots = family === kernels.lanes ? tuning.WX : 1;
+  // Blocks grow with n, so that the partial sums stay within 2 n d floats.
+  let edge = tileEdge;
+  while (!cached && edge < family.maxEdge && kernels.sums * slots * Math.ceil(n / edge) > 2 * d) edge *= 2;
+  const units = makeUnits(engine, op, views, edge);
+  const blocks = units.paddedRows / edge;
+  const triangle = (blocks * (blocks + 1)) / 2;
+  const behind = blocks * slots * units.paddedRows;
+  const partial = engine.scratch(kernels.sums * behind, op);
+  const cache = cached ? engine.scratch(triangle * edge * edge, op) : null;
+  engine.run(cache ? family.cached : family.sums, {
+    params: { n, columns: d, stride4: units.paddedRows / 4, edge },
+    buffers: {
+      lhs: units.transposed,
+      rhs: units.transposed,
+      temperature,
+      partial,
+      ...buffers,
+      ...(cache ? { cache } : {}),
+    },
+    groups: triangle,
+    work: triangle * edge * edge * (d + 16),
+    tuning: { ...tuning, ...own },
+  });
+  const layout = { blocks, edge, slots, partial_stride: units.paddedRows };
+  return { units, cache, edge, partial: { of: partial, behind, layout } };
+}
+
+/** What a loss over all pairs leaves for its gradient, but for the rows that it pulls on. */
+export interface Pull {
+  readonly pairs: Pairs;
+  readonly sweep: Sweep;
+  /** Per-row numbers that the weights are made of, by WGSL name: released with the tape. */
+  readonly rows: Readonly<Record<string, Storage>>;
+  /** d loss_i / d log(1 / temperature), n floats from `at` on, where the temperature may be live. */
+  readonly slopes: { of: Storage; at: number } | null;
+  /** What the sum over the rows is multiplied by. */
+  readonly factor: number;
+}
+
+/** Records a loss over all pairs whose gradient w.r.t. the unit rows is factor / temperature * sum_j w_ij u_j. */
+export function recordPull(op: string, views: Views, temperature: Tensor, loss: Tensor, pull: Pull): Tensor {
+  const { engine } = loss;
+  const { sweep, rows, slopes, factor } = pull;
+  const release = (): void => {
+    sweep.units.release();
+    sweep.cache?.release();
+    slopes?.of.release();
+    for (const storage of Object.values(rows)) storage.release();
+  };
+  const list = Object.values(views);
+  if (!engine.needsGrad(...list, temperature)) {
+    release();
+    return loss;
+  }
+  return engine.record(op, [...list, temperature], loss, {
+    saved: [temperature],
+    release,
+    backward: (dy, [tau]) => {
+      const gradient = pulled(engine, op, tau, pull);
+      const scale = engine.scratch(1, op);
+      engine.run(loss_scale, {
+        params: { factor },
+        buffers: { dy, temperature: tau, out: scale },
+        groups: 1,
+        work: 1,
+      });
+      const lengths = list.map(({ shape }) => shape[0]);
+      const gradients = unitsBackward(engine, op, sweep.units, lengths, gradient, scale);
+      gradient.release();
+      scale.release();
+      const live = slopes && temperature.requiresGrad;
+      return [...gradients, live ? temperatureGradient(engine, op, slopes, sweep.units.count, factor, dy, tau) : null];
+    },
+  });
+}
+
+function temperatureGradient(
+  engine: Engine,
+  op: string,
+  slopes: { of: Storage; at: number },
+  n: number,
+  factor: number,
+  dy: Tensor,
+  temperature: Tensor,
+): Tensor {
+  const slope = engine.scratch(1, op);
+  launchSum(engine, slopes.of, slope, { outer: 1, reduced: n, inner: 1, offset: slopes.at });
+  const out = engine.empty(temperature.shape, op);
+  engine.run(temperature_grad, {
+    params: { factor: -factor },
+    buffers: { dy, slope, temperature, out },
+    groups: 1,
+    work: 1,
+  });
+  slope.release();
+  return out;
+}
+
+/** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */
+function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep, rows }: Pull): Storage {
+  const { units, cache, edge } = sweep;
+  const { kernels } = pairs;
+  const { paddedRows, rowStride, count: n, columns } = units;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const gradient = engine.scratch(paddedRows * rowStride, op);
+  if (cache) {
+    const blocks = paddedRows / edge;
+    const triangle = (blocks * (blocks + 1)) / 2;
+    engine.run(kernels.weights, {
+      params: { n, edge },
+      buffers: { ...rows, cache, ...(kernels.weights === nt_xent_weights_cached ? { temperature } : {}) },
+      groups: (triangle * edge * edge) / (4 * 64),
+      work: 8 * triangle * edge * edge,
+      tuning: pairs.tuning,
+    });
+    const strips = Math.ceil(columns / tileColumns);
+    engine.run(triangle_product, {
+      params: { edge, blocks, row_stride4: rowStride / 4, columns, strips },
+      buffers: { lhs: cache, rhs: units.rows, g: gradient },
+      groups: (paddedRows / tileRows) * strips,
+      work: paddedRows * paddedRows * columns,
+      tuning,
+    });
+    return gradient;
+  }
+  const panel = panelWidth(engine, n, columns, paddedRows);
+  const weights = engine.scratch(panel * paddedRows, op);
+  for (let first = 0; first < paddedRows; first += panel) {
+    const here = Math.min(panel, paddedRows - first);
+    const width = paddedRows - first;
+    const strips = Math.ceil(width / tileColumns);
+    engine.run(kernels.panel, {
+      params: { n, columns, stride4: paddedRows / 4, first, width4: width / 4, strips },
+      buffers: { lhs: units.transposed, rhs: units.transposed, ...rows, temperature, weights },
+      groups: Math.ceil(here / tileRows) * strips,
+      work: here * width * (columns + 32),
+      tuning: { ...tuning, ...pairs.tuning },
+    });
+    // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
+    launchProduct(
+      engine,
+      { rows: width, columns, depth: here },
+      { of: weights, at: 0, stride: width, along: 'columns' },
+      { of: units.rows, at: first * rowStride, stride: rowStride },
+      { of: gradient, at: first * rowStride, stride: rowStride },
+      { accumulating: first > 0 },
+    );
+    if (width > here)
+      launchProduct(
+        engine,
+        { rows: here, columns, depth: width - here },
+        { of: weights, at: here, stride: width, along: 'rows' },
+        { of: units.rows, at: (first + here) * rowStride, stride: rowStride },
+        { of: gradient, at: first * rowStride, stride: rowStride },
+        { accumulating: true },
+      );
+  }
+  weights.release();
+  return gradient;
+}
+
+/** Columns a panel: wide enough to keep launches few, at most 4 d so that its n x width weights stay within 4 n d. */
+function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number): number {
+  const wanted = Math.min(Math.max(n / 8, 128), 1024, 4 * columns);
+  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
+  const tile = tileOf(engine).columns;
+  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
+}

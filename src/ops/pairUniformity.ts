@@ -1,0 +1,69 @@
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { log_sum_exp, partial_totals, row_lse, uniformity } from '../gpu/kernels.generated.ts';
+import { NO_POSITIVES, recordPull, type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
+import { launchSum } from './reduce.ts';
+import { launchRowPass } from './rowPass.ts';
+
+/**
+ * log mean_{i < j} exp((s_ij - 1) / temperature), s = cosine: one log-sum-exp over the triangle, whose weights
+ * w_ij = 2 e_ij / sum over all ordered pairs are those of a contrast in which every row has the same Z, and no positive.
+ */
+export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shifted }: { shifted: boolean }): Tensor {
+  const { engine } = z;
+  const wanted = engine.needsGrad(z);
+  const sweep = shifted
+    ? sweepTriangle(engine, op, { z }, temperature, NO_POSITIVES, wanted)
+    : unitsOf(engine, op, { z });
+  const n = sweep.units.count;
+  const total = totalOf(op, sweep, temperature);
+  const loss = engine.empty([], op);
+  const log2Z = engine.scratch(n, op);
+  const miss = engine.scratch(n, op);
+  engine.run(uniformity, {
+    params: { n },
+    buffers: { total, temperature, loss, log2_z: log2Z, miss },
+    groups: Math.ceil(n / 64),
+    work: 8 * n,
+    tuning: { RUNNING: shifted ? 0 : 1 },
+  });
+  total.release();
+  const rows = { log2_z: log2Z, miss };
+  return recordPull(op, { z }, temperature, loss, { pairs: NO_POSITIVES, sweep, rows, slopes: null, factor: 1 });
+}
+
+/** The mean of e_ij over all ordered pairs; of a sweep with maxima, log sum exp(s_ij / temperature). */
+function totalOf(op: string, { units, partial }: Sweep, temperature: Tensor): Storage {
+  const { engine } = temperature;
+  const n = units.count;
+  const groups = Math.ceil(n / 64);
+  if (partial) {
+    const statistics = engine.scratch(4 * n, op);
+    engine.run(partial_totals, {
+      params: { n, ...partial.layout, start: 0, first: 0 },
+      buffers: { partial: partial.of, temperature, statistics },
+      groups,
+      work: n * partial.layout.blocks * partial.layout.slots,
+    });
+    partial.of.release();
+    const total = engine.scratch(4, op);
+    launchSum(engine, statistics, total, { outer: 1, reduced: n, inner: 4, scale: 1 / (n * (n - 1)) });
+    statistics.release();
+    return total;
+  }
+  const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
+  const pass = launchRowPass(engine, op, columns, columns, units.columns, { skip: 'self', temperature });
+  const lse = engine.scratch(n, op);
+  engine.run(row_lse, { params: { rows: n }, buffers: { tops: pass.top, sums: pass.sum, lse }, groups, work: 4 * n });
+  pass.release();
+  const total = engine.scratch(1, op);
+  engine.run(log_sum_exp, {
+    params: { outer: 1, reduced: n, inner: 1 },
+    buffers: { x: lse, y: total },
+    groups: 1,
+    work: 8 * n,
+    tuning: { LANES: 64 },
+  });
+  lse.release();
+  return total;
+}
