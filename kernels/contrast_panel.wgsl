@@ -1,6 +1,6 @@
 // w_ji = e_ij / tau, e_ij = exp((s_ij - 1) / tau), for the columns j of a panel and all rows i; partial sums of e over TM columns
 // One shift serves all: see README's Numerics. A row's own positive and what is past the panel get 0.
-// @use grid tile
+// @use grid tile store_panel
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, width4: u32, strips: u32,
@@ -32,7 +32,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var v = 0u; v < TV; v++) {
     let at = min(vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u), vec4u(last));
     let positive = vec4u(positives[at.x], positives[at.y], positives[at.z], positives[at.w]);
-    let inside = i4 + v * WX < p.width4;
     var sums = vec4f();
     // @unroll
     for (var m = 0u; m < TM; m++) {
@@ -40,8 +39,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let skip = (positive == vec4u(p.first + j0 + m)) | vec4<bool>(blank);
       let e = select(exp2(fma(c[m * TV + v], vec4f(k), vec4f(-k))), vec4f(), skip);
       sums += e;
-      if (inside && !blank) { weights[(j0 + m) * p.width4 + i4 + v * WX] = e * inverse; }
+      c[m * TV + v] = e * inverse;
     }
-    if (inside) { partial[(j0 / TM) * p.width4 + i4 + v * WX] = sums; }
+    if (i4 + v * WX < p.width4) { partial[(j0 / TM) * p.width4 + i4 + v * WX] = sums; }
   }
+  store_panel(&c, j0, i4, p.columns);
 }

@@ -1,7 +1,7 @@
 // w_ji = exp(s_ij / tau) (1/Z_i + 1/Z_j) for the columns j of a panel and all rows i from its first on
 // For a positive pair -(miss_i + miss_j), 0 for i = j. Two powers rather than one shared: both exponents are <= 0, so
 // nothing overflows at any temperature.
-// @use grid tile mark_partner
+// @use grid tile mark_partner store_panel
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, first: u32, width4: u32, strips: u32,
@@ -44,7 +44,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let blank = j >= p.n;
       let skip = (i == vec4u(j)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
       let pulled = select(w, -(miss_i + miss[near]), i == vec4u(positive));
-      if (i4 + v * WX < p.width4) { weights[(j0 + m) * p.width4 + i4 + v * WX] = select(pulled, vec4f(), skip); }
+      c[m * TV + v] = select(pulled, vec4f(), skip);
     }
   }
+  store_panel(&c, j0, i4, j0 + TM);
 }

@@ -1,7 +1,7 @@
 // w_ji = sum over both rows of factor 2^(l_ij - top) - hold, for the columns j of a panel and all rows i from its first on
 // top, factor and hold are those of a row's positives where i and j are of one class, else of its negatives, which have
 // no hold; w is 0 for i = j. A top is no smaller than the logit, so nothing overflows at any temperature.
-// @use grid tile mark_class
+// @use grid tile mark_class store_panel
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, first: u32, width4: u32, strips: u32,
@@ -52,7 +52,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let held = select(vec4f(), hold + holds[min(j, last)], same);
       let blank = j >= p.n;
       let skip = (i == vec4u(j)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
-      if (i4 + v * WX < p.width4) { weights[(j0 + m) * p.width4 + i4 + v * WX] = select(both - held, vec4f(), skip); }
+      c[m * TV + v] = select(both - held, vec4f(), skip);
     }
   }
+  store_panel(&c, j0, i4, j0 + TM);
 }

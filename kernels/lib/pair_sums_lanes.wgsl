@@ -14,8 +14,9 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [1 + POSITIVES, blocks, WX, 4 stride4]
 
 const LOG2E: f32 = 1.4426950408889634;
-const MAX_EDGE: u32 = 2048;
+const MAX_EDGE: u32 = 64; // @tune 64 256 2048
 const ROW_SUMS: u32 = MAX_EDGE * (1 + POSITIVES);
+const ALONG: u32 = TM * (1 + POSITIVES);
 const DOWN: u32 = TV * (1 + POSITIVES);
 
 @compute @workgroup_size(WX, WY)
@@ -45,6 +46,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       var c: array<vec4f, TILE_BLOCK>;
       tile_clear(&c);
       tile_product(&c, row / 4u, p.stride4, column4, p.stride4, p.columns);
+      var along: array<f32, ALONG>;
       // @unroll
       for (var m = 0u; m < TM; m++) {
         let i = row + m;
@@ -68,8 +70,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
             down[(DOWN - TV) + v] += select(e_near, vec4f(), i >= p.n);
           }
         }
-        row_sums[top + m] += across;
-        if (POSITIVES == 1u) { row_sums[MAX_EDGE + top + m] += across_near; }
+        along[m] = across;
+        if (POSITIVES == 1u) { along[(ALONG - TM) + m] = across_near; }
+      }
+      // Not unrolled: 2 TM additions to memory one by one took lavapipe 10 s to compile.
+      for (var m = 0u; m < TM; m++) {
+        row_sums[top + m] += along[m];
+        if (POSITIVES == 1u) { row_sums[MAX_EDGE + top + m] += along[(ALONG - TM) + m]; }
       }
       keep(&c, group, top, left / 4u + local.x);
     }

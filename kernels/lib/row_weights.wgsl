@@ -2,7 +2,7 @@
 // The gradient of log sum_j exp(l_ij), for the columns j of a panel and all rows i, as the products that follow read it;
 // with BOTH for a symmetric sweep, where row j gets what row i does. Padding rows i get 0. See lib/row_pass.wgsl.
 // The kernel says what `scores` adds to a tile: products or distances.
-// @use grid tile skip
+// @use grid tile skip store_panel
 const BOTH: u32 = 0; // @tune 0 1
 
 struct Params {
@@ -47,11 +47,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         let near = min(j, last);
         w += vec4f(share(near)) * exp2(min(fma(l, k, vec4f(-tops[near])), vec4f()));
       }
-      if (i4 + v * WX < p.width4 && j < p.rows) {
-        weights[(j0 + m) * p.width4 + i4 + v * WX] = select(w, vec4f(), skipped(j, i));
-      }
+      c[m * TV + v] = select(w, vec4f(), skipped(j, i));
     }
   }
+  store_panel(&c, j0, i4, p.rows - p.first);
 }
 
 // A row without any entry has sum 0, and pulls nowhere.

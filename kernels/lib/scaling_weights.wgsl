@@ -1,6 +1,6 @@
 // w[j - first, i] = share dy u_i u_j 2^(scale s_ij): the plan's columns j of a panel and all rows i, 0 for padding rows
 // As the products that follow read it. The kernel says what `scores` adds to a tile: products or distances.
-// @use grid tile
+// @use grid tile store_panel
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, width4: u32, strips: u32,
@@ -34,13 +34,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let outside = vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
     // @unroll
     for (var m = 0u; m < TM; m++) {
-      let j = p.first + j0 + m;
-      if (i4 + v * WX < p.width4 && j < p.rows) {
-        let l = fma(c[m * TV + v], vec4f(p.scale), vec4f(own[j].x) + e);
-        // No entry of a plan is that large; what is no pair must not overflow either.
-        weights[(j0 + m) * p.width4 + i4 + v * WX] =
-          select(own[j].y * factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);
-      }
+      let mine = own[min(p.first + j0 + m, p.rows - 1u)];
+      let l = fma(c[m * TV + v], vec4f(p.scale), vec4f(mine.x) + e);
+      // No entry of a plan is that large; what is no pair must not overflow either.
+      c[m * TV + v] = select(mine.y * factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);
     }
   }
+  store_panel(&c, j0, i4, p.rows - p.first);
 }

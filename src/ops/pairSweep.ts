@@ -147,10 +147,15 @@ export function sweepTriangle(
     },
     groups: triangle,
     work: triangle * edge * edge * (d + 16),
-    tuning: { ...tuning, ...own },
+    tuning: { ...tuning, ...own, ...(family === kernels.lanes ? { MAX_EDGE: laneRoom(edge) } : {}) },
   });
   const layout = { blocks, edge, slots, partial_stride: units.paddedRows };
   return { units, cache, edge, partial: { of: partial, behind, layout } };
+}
+
+/** Row sums that a lane has room for. No more than it needs: lavapipe compiles 2,048 in 13 s, 64 in 1. */
+function laneRoom(edge: number): number {
+  return [64, 256].find((room) => room >= edge) ?? 2048;
 }
 
 /** What a loss over all pairs leaves for its gradient, but for the rows that it pulls on. */
