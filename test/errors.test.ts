@@ -5,19 +5,7 @@ import { batchAttentionParameters } from '../src/nn/index.ts';
 import { watchedEngine, withBindingLimit } from './watch.ts';
 
 const engine = watchedEngine();
-const {
-  add,
-  batchAttention,
-  logSumExp,
-  matmul,
-  mul,
-  ntXent,
-  reshape,
-  similarity,
-  similarityLogSumExp,
-  sum,
-  transpose,
-} = gramian;
+const { add, batchAttention, concat, hcl, logSumExp, matmul, mul, ntXent, pairReduction, reshape, similarity, similarityLogSumExp, sum, transpose } = gramian;
 
 /** A tensor of ones, whatever the shape. */
 const ones = (...shape: number[]): Tensor => engine().full(shape, 1);
@@ -122,6 +110,49 @@ const BAD: Record<string, [() => unknown, string]> = {
   'batchAttention: an unknown policy': [
     () => batchAttention(ones(2, 4, 1, 1), batchAttentionParameters(engine(), 4), any({ inference: 'mean' })),
     'batchAttention: inference = "mean", expected "batch" or "uniform" or "running".',
+  ],
+  'concat: other columns': [
+    () => concat([ones(2, 3), ones(2, 4)]),
+    'concat: list[1] is [2, 4], expected [N, 3] to match list[0].',
+  ],
+  'hcl: a probability of 1': [() => hcl(ones(2, 3), ones(2, 3), { tauPlus: 1 }), 'hcl: tauPlus = 1, expected a number in [0, 1).'],
+  'hcl: a negative hardness': [
+    () => hcl(ones(2, 3), ones(2, 3), { beta: -1 }),
+    'hcl: beta = -1, expected a number of at least 0.',
+  ],
+  'pairReduction: no expression': [
+    () => pairReduction(ones(2, 3), undefined, any({ reduce: 'sum', value: 's' })),
+    'pairReduction: derivative is undefined, expected a WGSL expression of s.',
+  ],
+  'pairReduction: two statements': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's; s', derivative: '1' }),
+    'pairReduction: value has ; at column 2 of "s; s", expected one expression of WGSL.',
+  ],
+  'pairReduction: a comment': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's // s', derivative: '1' }),
+    'pairReduction: value has // at column 3 of "s // s", expected one expression of WGSL.',
+  ],
+  'pairReduction: brackets that end the expression': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's) + (s', derivative: '1' }),
+    'pairReduction: value has brackets that do not match in "s) + (s", expected one expression of WGSL.',
+  ],
+  'pairReduction: a name that is taken': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's', derivative: '1', parameters: { s: 1 } }),
+    'pairReduction: parameters has "s", expected a WGSL name other than s, label_i, label_j, numbers, labels.',
+  ],
+  'pairReduction: too few labels': [
+    () =>
+      pairReduction(ones(2, 3), undefined, {
+        reduce: 'sum',
+        value: 's',
+        derivative: '1',
+        labels: { a: Int32Array.of(1) },
+      }),
+    'pairReduction: labels.a has 1 numbers, expected 2, one a row of a.',
+  ],
+  'pairReduction: an unknown reduction': [
+    () => pairReduction(ones(2, 3), undefined, any({ reduce: 'mean', value: 's', derivative: '1' })),
+    'pairReduction: reduce = "mean", expected "sum" or "logsumexp".',
   ],
   'not a Tensor: a text': [() => ntXent(any('z'), ones(2, 3)), 'ntXent: z0 is "z", expected a Tensor.'],
   'not a Tensor: null': [() => similarity(any(null)), 'similarity: a is null, expected a Tensor.'],

@@ -189,6 +189,12 @@ const CASES: Record<string, Case[]> = {
   ],
   nt_xent_sums: [pairSums],
   nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
+  pair_row_pass: [
+    {
+      ...rowPass,
+      buffers: { ...rowPass.buffers, numbers: floats(1), labels: new Int32Array(45) },
+    },
+  ],
   row_pass: [rowPass, { ...rowPass, tuning: { ...TILE, SKIP: 1 } }],
   row_pass_distance: [rowPass],
   sum: [

@@ -4,6 +4,7 @@ import type { Shape, Values } from './cases.ts';
 import { VALUES, values } from './cases.ts';
 import { largest } from './compare.ts';
 import type { Numbers, Reference } from './reference/ops.ts';
+import { concatRows, pairReductionRows } from './ops/pairReduction.ts';
 import * as reference from './reference/ops.ts';
 
 const EPSILON = 2 ** -23;
@@ -328,4 +329,6 @@ export const OPS: readonly OpRow[] = [
   ),
   ...similarityRows(),
   ...similarityLogSumExpRows(),
+  ...concatRows(),
+  ...pairReductionRows(),
 ];

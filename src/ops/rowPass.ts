@@ -1,6 +1,7 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
+import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import { row_pass, row_pass_distance, row_pass_merge } from '../gpu/kernels.generated.ts';
 import { roundUp, tileOf } from './tile.ts';
 
@@ -41,14 +42,22 @@ export function launchRowPass(
     skip = 'none',
     scale = 1,
     temperature,
-  }: { distance?: boolean; skip?: Skip; scale?: number; temperature: Tensor | Storage },
+    using = { kernel: distance ? row_pass_distance : row_pass },
+  }: {
+    distance?: boolean;
+    skip?: Skip;
+    scale?: number;
+    temperature: Tensor | Storage;
+    /** Another kernel built on lib/row_pass.wgsl, and what it needs besides. */
+    using?: { kernel: KernelSource; buffers?: Readonly<Record<string, Tensor | Storage>>; tuning?: Tuning };
+  },
 ): RowStatistics {
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const strips = Math.ceil(a.rows / tileRows);
   const width = sliceWidth(engine, strips, b.rows, depth, tileColumns);
   const slices = Math.ceil(b.rows / width);
   const partial = engine.scratch(3 * slices * a.rows, op);
-  engine.run(distance ? row_pass_distance : row_pass, {
+  engine.run(using.kernel, {
     params: {
       rows: a.rows,
       columns: b.rows,
@@ -59,10 +68,10 @@ export function launchRowPass(
       slice_columns: width,
       scale,
     },
-    buffers: { lhs: a.of, rhs: b.of, temperature, partial },
+    buffers: { lhs: a.of, rhs: b.of, temperature, partial, ...using.buffers },
     groups: strips * slices,
     work: a.rows * b.rows * (depth + 16),
-    tuning: { ...tuning, SKIP: SKIP[skip] },
+    tuning: { ...tuning, ...using.tuning, SKIP: SKIP[skip] },
   });
   const [top, sum, weighted] = [0, 1, 2].map(() => engine.scratch(a.rows, op));
   engine.run(row_pass_merge, {
@@ -79,7 +88,7 @@ export function launchRowPass(
 }
 
 /** Columns a slice: slices enough that a few rows fill the machine too, their partial results within rows * depth floats. */
-function sliceWidth(engine: Engine, strips: number, columns: number, depth: number, tileColumns: number): number {
+export function sliceWidth(engine: Engine, strips: number, columns: number, depth: number, tileColumns: number): number {
   const wantedGroups = engine.info.software ? 16 : 1024;
   const slices = Math.max(1, Math.min(Math.ceil(wantedGroups / strips), Math.floor(depth / 3)));
   return roundUp(Math.ceil(columns / slices), tileColumns);

@@ -51,7 +51,7 @@ const SWAPS: readonly [RegExp, string | ((found: RegExpExecArray) => string)][] 
   [/^\s*(?!let |var |const |return|for |if )[\w.[\]()*+ ]+ [-+*/]?= .*;$/g, ''],
 ]; // prettier-ignore
 
-const NO_CODE = /^\s*(\/\/|$)|@group|@builtin|@compute|@tune|^\s*fn |^var<|^\s*[}\]]*$/;
+const NO_CODE = /^\s*(\/\/|$)|@group|@builtin|@compute|@tune|^\s*fn [^{]*\{?$|^\s+@|^var<|^\s*[}\]]*$/;
 
 /** Every mutant of a file; those that the compiler refuses are found out later. */
 export function mutantsOf(file: string, text: string): Mutant[] {

@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const PATIENCE_MS = 180_000; // a mutant whose loop does not end takes the process with it
+const PATIENCE_MS = 120_000; // a mutant whose loop does not end takes the process with it
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Equivalent {
@@ -64,7 +64,7 @@ function ask(question: Ask, patience = PATIENCE_MS): Promise<Answer | null> {
   return new Promise((resolve) => {
     const done = (answer: Answer | null): void => {
       clearTimeout(timer);
-      asked.removeAllListeners();
+      asked.removeAllListeners('message').removeAllListeners('exit');
       if (!answer) {
         asked.kill('SIGKILL');
         worker = null;
@@ -74,7 +74,7 @@ function ask(question: Ask, patience = PATIENCE_MS): Promise<Answer | null> {
     const timer = setTimeout(() => done(null), patience);
     asked.once('message', (answer) => done(answer as Answer));
     asked.once('exit', () => done(null));
-    asked.send(question);
+    asked.send(question, () => {}); // to a process that just ended; its exit says so
   });
 }
 
