@@ -5,7 +5,22 @@ import { batchAttentionParameters } from '../src/nn/index.ts';
 import { watchedEngine, withBindingLimit } from './watch.ts';
 
 const engine = watchedEngine();
-const { add, batchAttention, concat, hcl, logSumExp, matmul, mul, ntXent, pairReduction, reshape, similarity, similarityLogSumExp, sum, transpose } = gramian;
+const {
+  add,
+  batchAttention,
+  concat,
+  hcl,
+  logSumExp,
+  matmul,
+  mul,
+  ntXent,
+  pairReduction,
+  reshape,
+  similarity,
+  similarityLogSumExp,
+  sum,
+  transpose,
+} = gramian;
 
 /** A tensor of ones, whatever the shape. */
 const ones = (...shape: number[]): Tensor => engine().full(shape, 1);
@@ -115,7 +130,10 @@ const BAD: Record<string, [() => unknown, string]> = {
     () => concat([ones(2, 3), ones(2, 4)]),
     'concat: list[1] is [2, 4], expected [N, 3] to match list[0].',
   ],
-  'hcl: a probability of 1': [() => hcl(ones(2, 3), ones(2, 3), { tauPlus: 1 }), 'hcl: tauPlus = 1, expected a number in [0, 1).'],
+  'hcl: a probability of 1': [
+    () => hcl(ones(2, 3), ones(2, 3), { tauPlus: 1 }),
+    'hcl: tauPlus = 1, expected a number in [0, 1).',
+  ],
   'hcl: a negative hardness': [
     () => hcl(ones(2, 3), ones(2, 3), { beta: -1 }),
     'hcl: beta = -1, expected a number of at least 0.',

@@ -3,8 +3,8 @@ import * as gramian from '../src/index.ts';
 import type { Shape, Values } from './cases.ts';
 import { VALUES, values } from './cases.ts';
 import { largest } from './compare.ts';
-import type { Numbers, Reference } from './reference/ops.ts';
 import { concatRows, pairReductionRows } from './ops/pairReduction.ts';
+import type { Numbers, Reference } from './reference/ops.ts';
 import * as reference from './reference/ops.ts';
 
 const EPSILON = 2 ** -23;

@@ -13,7 +13,10 @@ describe('pairReduction', () => {
     ['s > 0', '1', /^pairReduction: value: .*(bool).* in "s > 0"\.$/],
     ['s +', '1', /^pairReduction: value: .* "s \+"\.$/],
   ])('says where %s with derivative %s does not compile, each time', async (value, derivative, wanted) => {
-    const a = engine().tensor([[1, 2], [3, 4]]); // prettier-ignore
+    const a = engine().tensor([
+      [1, 2],
+      [3, 4],
+    ]); // prettier-ignore
     for (let time = 0; time < 2; time++) {
       const y = pairReduction(a, undefined, { reduce: 'sum', value, derivative, parameters: { tau: 2 } });
       const error = await y.data().then(

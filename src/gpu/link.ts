@@ -45,7 +45,9 @@ export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): 
     at,
     explain: (number, column, message) => {
       const line = joined[number - 1];
-      return line?.explain?.(line.number, column, message) ?? `${kernel.name}: ${at(number)} does not compile: ${message}`;
+      return (
+        line?.explain?.(line.number, column, message) ?? `${kernel.name}: ${at(number)} does not compile: ${message}`
+      );
     },
   };
 }

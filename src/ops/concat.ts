@@ -14,7 +14,10 @@ export function concat(list: readonly Tensor[]): Tensor {
   list.forEach((part, i) => {
     const [rows, ...own] = part.shape;
     if (rows === undefined || own.join() !== rest.join())
-      check.fail(op, `list[${i}] is [${part.shape.join(', ')}], expected [${['N', ...rest].join(', ')}] to match list[0].`);
+      check.fail(
+        op,
+        `list[${i}] is [${part.shape.join(', ')}], expected [${['N', ...rest].join(', ')}] to match list[0].`,
+      );
   });
   const y = engine.empty([list.reduce((total, part) => total + part.shape[0], 0), ...rest], op);
   const starts: number[] = [];

@@ -165,7 +165,8 @@ function checkExpression(op: string, name: string, given: unknown): string {
     if ('(['.includes(text[at])) depth++;
     if (')]'.includes(text[at])) depth--;
   }
-  if (depth !== 0) check.fail(op, `${name} has brackets that do not match in "${text}", expected one expression of WGSL.`);
+  if (depth !== 0)
+    check.fail(op, `${name} has brackets that do not match in "${text}", expected one expression of WGSL.`);
   return text;
 }
 
@@ -200,8 +201,7 @@ function checkLabels(
   const counts = { a: n, b: m };
   for (const side of ['a', 'b'] as const) {
     const list = sides[side];
-    if (!(list instanceof Int32Array))
-      check.fail(op, `labels.${side} is ${check.say(list)}, expected an Int32Array.`);
+    if (!(list instanceof Int32Array)) check.fail(op, `labels.${side} is ${check.say(list)}, expected an Int32Array.`);
     if (list.length !== counts[side])
       check.fail(op, `labels.${side} has ${list.length} numbers, expected ${counts[side]}, one a row of ${side}.`);
   }

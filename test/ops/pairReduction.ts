@@ -63,38 +63,40 @@ const CASES: Record<string, Case> = {
 };
 
 export function pairReductionRows(): OpRow[] {
-  return Object.entries(CASES).map(([name, { alone, labelled, f, slope, exclude = false, parameters = {}, ...rest }]): OpRow => {
-    const how = { ...rest, f, slope, exclude };
-    const { metric, reduce, value, derivative } = rest;
-    return {
-      name: `pairReduction, ${name}`,
-      inputs: ({ rows, columns, others }: Shape, kind: Values, seed: number) =>
-        [rows, ...(alone ? [] : [others])].map((n, i) => values(kind, [n, columns], seed + i)),
-      run: (a, b?: Tensor) => {
-        const options: PairReductionOptions = { metric, reduce, value, derivative, parameters };
-        if (exclude) options.exclude = 'self';
-        if (labelled) options.labels = { a: labels(a), ...(b ? { b: labels(b) } : {}) };
-        return pairReduction(a, b, options);
-      },
-      reference: pairwise(how),
-      budget: () => ({ value: 2e-6, gradient: 4e-6 }),
-      // Terms of both signs cancel: errors are relative to what is added up.
-      magnitude: (inputs, dy) => {
-        const { s, y, w, m } = weights(inputs, how);
-        const terms = s.value.data.map((each, t) => Math.abs(f(each, Math.floor(t / m), t % m)));
-        const sums = y.map((_, i) => terms.subarray(i * m, (i + 1) * m).reduce((total, each) => total + each, 0));
-        const pulls = w.map((each, t) => Math.abs(each * dy[Math.floor(t / m)]));
-        const steep = reference.similarity('dot', 1)(inputs.map((x) => ({ ...x, data: x.data.map(Math.abs) })));
-        const norms = inputs.flatMap(lengths).filter((norm) => norm > 0);
-        const scale = metric === 'cosine' ? Math.min(...norms) ** -2 : metric === 'sqeuclidean' ? 4 : 1;
-        return {
-          value: reduce === 'sum' ? largest(sums) : Math.max(1, ...y.filter((v) => v > -1e29).map(Math.abs)),
-          gradients: steep.backward(pulls).map((gradient) => scale * largest(gradient)),
-        };
-      },
-      kinds: ['normal', 'unit', 'identical rows', 'near-parallel'],
-    };
-  });
+  return Object.entries(CASES).map(
+    ([name, { alone, labelled, f, slope, exclude = false, parameters = {}, ...rest }]): OpRow => {
+      const how = { ...rest, f, slope, exclude };
+      const { metric, reduce, value, derivative } = rest;
+      return {
+        name: `pairReduction, ${name}`,
+        inputs: ({ rows, columns, others }: Shape, kind: Values, seed: number) =>
+          [rows, ...(alone ? [] : [others])].map((n, i) => values(kind, [n, columns], seed + i)),
+        run: (a, b?: Tensor) => {
+          const options: PairReductionOptions = { metric, reduce, value, derivative, parameters };
+          if (exclude) options.exclude = 'self';
+          if (labelled) options.labels = { a: labels(a), ...(b ? { b: labels(b) } : {}) };
+          return pairReduction(a, b, options);
+        },
+        reference: pairwise(how),
+        budget: () => ({ value: 2e-6, gradient: 4e-6 }),
+        // Terms of both signs cancel: errors are relative to what is added up.
+        magnitude: (inputs, dy) => {
+          const { s, y, w, m } = weights(inputs, how);
+          const terms = s.value.data.map((each, t) => Math.abs(f(each, Math.floor(t / m), t % m)));
+          const sums = y.map((_, i) => terms.subarray(i * m, (i + 1) * m).reduce((total, each) => total + each, 0));
+          const pulls = w.map((each, t) => Math.abs(each * dy[Math.floor(t / m)]));
+          const steep = reference.similarity('dot', 1)(inputs.map((x) => ({ ...x, data: x.data.map(Math.abs) })));
+          const norms = inputs.flatMap(lengths).filter((norm) => norm > 0);
+          const scale = metric === 'cosine' ? Math.min(...norms) ** -2 : metric === 'sqeuclidean' ? 4 : 1;
+          return {
+            value: reduce === 'sum' ? largest(sums) : Math.max(1, ...y.filter((v) => v > -1e29).map(Math.abs)),
+            gradients: steep.backward(pulls).map((gradient) => scale * largest(gradient)),
+          };
+        },
+        kinds: ['normal', 'unit', 'identical rows', 'near-parallel'],
+      };
+    },
+  );
 }
 
 function lengths({ shape, data }: reference.Numbers): number[] {

@@ -138,6 +138,11 @@ for (const file of wanted) {
     if (result === 'survived')
       survivors.push(`${mutant.file}:${mutant.line}\n  - ${mutant.before}\n  + ${mutant.after}`);
   }
+  // Who killed must let the kernel as it is live: else something was left behind, and those kills mean nothing.
+  const text = readFileSync(join(root, file), 'utf8').trimEnd();
+  const control = await ask({ mutant: { file, line: 0, before: '', after: '', text }, tests: [...kills.keys()] });
+  if (!control || !('result' in control) || control.result !== 'survived')
+    throw new Error(`test:mutants: ${file} itself was killed by ${control && 'by' in control ? control.by : 'time'}.`);
   for (const key of Object.keys(own) as (keyof typeof own)[]) total[key] += own[key];
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(

@@ -19,6 +19,8 @@ export interface Collected {
   readonly file: string;
   readonly name: string;
   readonly args: readonly unknown[];
+  /** Makes what all tests of its file share. */
+  prepare(): Promise<void>;
   /** Runs it with its hooks; `args` in place of the row that it was made from. */
   run(args?: readonly unknown[]): Promise<void>;
 }
@@ -51,11 +53,13 @@ function add(name: string, args: readonly unknown[], fn: Fn): void {
     file,
     name: title.filter(Boolean).join(' > '),
     args,
-    async run(given = args) {
+    async prepare() {
       for (const each of chain) {
         if (!each.begun) for (const hook of each.before) await hook();
         each.begun = true;
       }
+    },
+    async run(given = args) {
       for (const each of chain) for (const hook of each.beforeEach) await hook();
       let failure: { error: unknown } | null = null;
       const attempt = async (what: () => unknown): Promise<void> => {

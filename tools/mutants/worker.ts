@@ -60,21 +60,27 @@ function isKernel(value: unknown): value is KernelSource {
   return typeof value === 'object' && value !== null && 'parts' in value && 'tunables' in value;
 }
 
+const { live } = lowLevel.pool as unknown as { live: Set<{ alive: boolean; release(): void }> };
+
 async function run({ test, tiles }: Instance, substitute: (kernel: KernelSource) => KernelSource): Promise<void> {
-  lowLevel.substitute = substitute;
   (engine.info as { software: boolean }).software = tiles !== 'gpu';
+  await test.prepare();
+  const before = new Set(live);
+  lowLevel.substitute = substitute;
   try {
     await test.run(test.args.map((arg) => (isKernel(arg) ? substitute(arg) : arg)));
+  } catch (error) {
+    await cleanUp(before);
+    throw error;
   } finally {
     lowLevel.substitute = (kernel) => kernel;
   }
 }
 
 /** A test that failed half-way leaves tensors and errors behind. */
-async function cleanUp(): Promise<void> {
+async function cleanUp(before: ReadonlySet<unknown>): Promise<void> {
   await lowLevel.queue.idle();
-  const { live } = lowLevel.pool as unknown as { live: Set<{ alive: boolean; release(): void }> };
-  for (const storage of [...live]) while (storage.alive) storage.release();
+  for (const storage of [...live]) if (!before.has(storage)) while (storage.alive) storage.release();
   for (let i = 0; i < 100; i++)
     try {
       await engine.sync();
@@ -99,7 +105,6 @@ async function record(): Promise<Answer> {
       });
     } catch (error) {
       failing.push(`${instance.id}: ${(error as Error).message.split('\n')[0]}`);
-      await cleanUp();
       continue;
     }
     const files = Object.fromEntries([...counts].map(([file, times]) => [file, times / launches]));
@@ -129,7 +134,6 @@ async function judge(mutant: Mutant, tests: readonly string[]): Promise<Answer> 
     try {
       await run(instance, substitute);
     } catch (error) {
-      await cleanUp();
       const invalid = error instanceof KernelError || error instanceof SyntaxError || error instanceof RangeError;
       return invalid ? { result: 'invalid' } : { result: 'killed', by: id };
     }

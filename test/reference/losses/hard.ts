@@ -1,5 +1,5 @@
 // Losses that look harder at hard negatives, in plain f64 with their analytic gradients, from the papers' formulas.
-import { dot, logSumExp, matrix, type Matrix, normalize, row, stack } from '../matrix.ts';
+import { dot, logSumExp, type Matrix, matrix, normalize, row, stack } from '../matrix.ts';
 import type { LossResult } from './result.ts';
 
 /** HCL: log(1 + G / e^p), G the debiased sum over reweighted negatives, at least K e^(-1/tau). */
