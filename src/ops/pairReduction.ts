@@ -81,13 +81,14 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
   const y = engine.empty([n], op);
   const pass =
     reduce === 'sum'
-      ? (launchPairSum(engine, op, left, right, y, using(pair_sum), SKIP[skip]), null)
+      ? null
       : launchRowPass(engine, op, featuresOf(left), featuresOf(right), left.columns, {
           skip,
           temperature: engine.constant(1),
           using: using(pair_row_pass),
         });
-  if (pass)
+  if (!pass) launchPairSum(engine, op, left, right, y, using(pair_sum), SKIP[skip]);
+  else
     engine.run(row_lse, {
       params: { rows: n },
       buffers: { tops: pass.top, sums: pass.sum, lse: y },

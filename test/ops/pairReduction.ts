@@ -120,8 +120,8 @@ export function concatRows(): OpRow[] {
           list.flatMap((x) => Array.from(x.data)),
         ),
         backward: (dy) => {
-          let at = 0;
-          return list.map(({ data }) => dy.slice(at, (at += data.length)));
+          const ends = list.map((_, i) => list.slice(0, i + 1).reduce((total, x) => total + x.data.length, 0));
+          return list.map(({ data }, i) => dy.slice(ends[i] - data.length, ends[i]));
         },
       }),
       budget: () => ({ value: 0, gradient: 0 }),
