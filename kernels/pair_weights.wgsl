@@ -29,14 +29,30 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
   pair_scores(&c, (p.first + j0) / 4u, i4);
+  let last = p.columns - 1u;
   // @unroll
   for (var v = 0u; v < TV; v++) {
     let i = vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
+    let at = min(i, vec4u(last));
+    let top = vec4f(tops[at.x], tops[at.y], tops[at.z], tops[at.w]);
+    let part = vec4f(share(at.x), share(at.y), share(at.z), share(at.w));
+    let mine = vec4i(label_at(0u, i.x, p.columns), label_at(0u, i.y, p.columns),
+                     label_at(0u, i.z, p.columns), label_at(0u, i.w, p.columns));
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let j = p.first + j0 + m;
+      let other = vec4i(label_at(p.columns, j, p.rows));
       let s = c[m * TV + v];
-      let w = vec4f(weight(s.x, i.x, j), weight(s.y, i.y, j), weight(s.z, i.z, j), weight(s.w, i.w, j));
+      var w = part * slopes(s, mine, other);
+      if (REDUCE == 1u) { w *= exp2(min(fma(values(s, mine, other), vec4f(LOG2E), -top), vec4f())); }
+      if (BOTH == 1u) {
+        let near = min(j, last);
+        var back = vec4f(share(near)) * slopes(s, other, mine);
+        if (REDUCE == 1u) {
+          back *= exp2(min(fma(values(s, other, mine), vec4f(LOG2E), vec4f(-tops[near])), vec4f()));
+        }
+        w += back;
+      }
       if (i4 + v * WX < p.width4 && j < p.rows) {
         weights[(j0 + m) * p.width4 + i4 + v * WX] = select(w, vec4f(), skipped(j, i));
       }
@@ -44,19 +60,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
 }
 
-fn weight(s: f32, i: u32, j: u32) -> f32 {
-  let own = min(i, p.columns - 1u);
-  let mine = label_at(0u, i, p.columns);
-  let other = label_at(p.columns, j, p.rows);
-  var w = pull(s, own, mine, other);
-  if (BOTH == 1u) { w += pull(s, min(j, p.columns - 1u), other, mine); }
-  return w;
+fn values(s: vec4f, i: vec4i, j: vec4i) -> vec4f {
+  return vec4f(pair_value(s.x, i.x, j.x), pair_value(s.y, i.y, j.y), pair_value(s.z, i.z, j.z), pair_value(s.w, i.w, j.w));
 }
 
-// What the pair counts in the result of row i; a row without any entry has sum 0, and pulls nowhere.
-fn pull(s: f32, i: u32, label_i: i32, label_j: i32) -> f32 {
-  let slope = dy[i] * pair_slope(s, label_i, label_j);
-  if (REDUCE == 0u) { return slope; }
-  if (sums[i] == 0.0) { return 0.0; }
-  return slope / sums[i] * exp2(min(fma(pair_value(s, label_i, label_j), LOG2E, -tops[i]), 0.0));
+fn slopes(s: vec4f, i: vec4i, j: vec4i) -> vec4f {
+  return vec4f(pair_slope(s.x, i.x, j.x), pair_slope(s.y, i.y, j.y), pair_slope(s.z, i.z, j.z), pair_slope(s.w, i.w, j.w));
+}
+
+// A row without any entry has sum 0, and pulls nowhere.
+fn share(i: u32) -> f32 {
+  if (REDUCE == 0u) { return dy[i]; }
+  return select(dy[i] / sums[i], 0.0, sums[i] == 0.0);
 }

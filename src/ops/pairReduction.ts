@@ -7,7 +7,7 @@ import { pullInPanels } from './panels.ts';
 import { featuresOf, METRICS, type Metric, makePoints, type Points } from './points.ts';
 import { launchSum } from './reduce.ts';
 import { launchRowPass, SKIP, sliceWidth } from './rowPass.ts';
-import { tileOf } from './tile.ts';
+import { tileFor, tileOf } from './tile.ts';
 
 export interface PairReductionOptions {
   /** What the score s is: `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
@@ -110,6 +110,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
         kernel,
         buffers: { ...buffers, tops: pass?.top ?? dy, sums: pass?.sum ?? dy, dy },
         tuning: { ...tuning, SKIP: SKIP[skip], REDUCE: pass ? 1 : 0 },
+        tile: tileFor(engine, 8, 32), // the expressions stand in it four times an entry: a large tile compiles for ever
       });
       return [...pulled, ...tensors.map(() => null)];
     },

@@ -4,7 +4,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { leftRows } from './matmul.ts';
 import { endPull, type Points, pull, startPull } from './points.ts';
-import { tileOf } from './tile.ts';
+import { type Tile, tileOf } from './tile.ts';
 
 /** A kernel that writes the weights w[j - first, i] of a panel, and what it needs beside the points. */
 export interface Weighing {
@@ -12,6 +12,8 @@ export interface Weighing {
   readonly params?: Params;
   readonly buffers: Readonly<Record<string, Tensor | Storage>>;
   readonly tuning: Tuning;
+  /** Default: the product kernels' own. */
+  readonly tile?: Tile;
 }
 
 /**
@@ -24,10 +26,10 @@ export function pullInPanels(
   left: Points,
   right: Points,
   scale: number,
-  { kernel, params, buffers, tuning: own }: Weighing,
+  { kernel, params, buffers, tuning: own, tile = tileOf(engine) }: Weighing,
 ): Tensor[] {
   const alone = left === right;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const { tuning, rows: tileRows, columns: tileColumns } = tile;
   const width = left.paddedRows;
   const strips = Math.ceil(width / tileColumns);
   const panel = panelWidth(engine, left, right.count);

@@ -55,10 +55,10 @@ const CASES: Record<string, Case> = {
     reduce: 'sum',
     alone: false,
     labelled: true,
-    value: 'tanh(s) * f32(label_j)',
-    derivative: '(1 - tanh(s) * tanh(s)) * f32(label_j)',
-    f: (s, _, j) => Math.tanh(s) * labelOf(j),
-    slope: (s, _, j) => (1 - Math.tanh(s) ** 2) * labelOf(j),
+    value: 's / (1 + abs(s)) * f32(label_j)',
+    derivative: 'f32(label_j) / ((1 + abs(s)) * (1 + abs(s)))',
+    f: (s, _, j) => (s / (1 + Math.abs(s))) * labelOf(j),
+    slope: (s, _, j) => labelOf(j) / (1 + Math.abs(s)) ** 2,
   },
 };
 

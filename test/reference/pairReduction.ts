@@ -20,7 +20,12 @@ export function weights(inputs: readonly Numbers[], { metric, reduce, f, slope, 
     const uses = (j: number): boolean => !(exclude && j === i);
     const values = Array.from({ length: m }, (_, j) => f(s.value.data[i * m + j], i, j));
     const lse = logSumExp(values, uses);
-    y[i] = reduce === 'sum' ? values.reduce((total, v, j) => total + (uses(j) ? v : 0), 0) : Math.max(lse, -1e30);
+    y[i] =
+      reduce === 'sum'
+        ? values.reduce((total, v, j) => total + (uses(j) ? v : 0), 0)
+        : lse > -1e29
+          ? lse
+          : Math.fround(-1e30);
     for (let j = 0; j < m; j++)
       if (uses(j) && !(reduce === 'logsumexp' && values[j] <= -1e30))
         w[i * m + j] = slope(s.value.data[i * m + j], i, j) * (reduce === 'sum' ? 1 : Math.exp(values[j] - lse));
