@@ -60,7 +60,7 @@ interface Case {
 
 const CASES: Case[] = (
   [
-    [2, 4, 3, 3, 2],
+    [3, 4, 3, 3, 2], // two samples would leave the channels' batch norm a gradient of roundings: each is +-1
     [5, 6, 4, 5, 3],
     [3, 9, 7, 1, 4],
     [7, 5, 1, 1, 1],
