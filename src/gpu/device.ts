@@ -41,8 +41,8 @@ export class Device {
   readonly foreign: boolean;
   readonly pool: BufferPool;
   readonly queue: Queue;
-  /** For mutation runs: another source for a kernel about to be launched. */
-  substitute: (kernel: KernelSource) => KernelSource = (kernel) => kernel;
+  /** For mutation runs: another source for a kernel about to be launched, on any device. */
+  static substitute: (kernel: KernelSource) => KernelSource = (kernel) => kernel;
   private instead: ((kernel: KernelSource, options: LaunchOptions) => void) | null = null;
   private readonly pipelines: PipelineCache;
   private readonly errors: Error[] = [];
@@ -139,7 +139,7 @@ export class Device {
 
   /** The compiled kernel. */
   pipeline(kernel: KernelSource, tuning?: Tuning): Pipeline {
-    return this.pipelines.get(this.substitute(kernel), tuning);
+    return this.pipelines.get(Device.substitute(kernel), tuning);
   }
 
   /** Bytes as they are after all work recorded so far. */

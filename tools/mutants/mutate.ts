@@ -67,12 +67,12 @@ export function mutantsOf(file: string, text: string): Mutant[] {
     const seen = new Set([code]);
     // A loop's steps are left alone: a wrong one may never end.
     // So is the way out of groups past the end: they exist in folded launches only, and their rows nowhere.
-    const guard = code.indexOf('group >= p.end_group');
+    const guarded = code.lastIndexOf('>= p.end_group');
     const end = /^\s*for \(/.test(code) ? code.lastIndexOf(';') : code.length;
     for (const [pattern, by] of SWAPS)
       for (const found of code.matchAll(pattern) as Iterable<RegExpExecArray>) {
         if (found.index >= end) continue;
-        if (guard >= 0 && found.index < guard + 'group >= p.end_group'.length) continue;
+        if (found.index < guarded + '>= p.end_group'.length && guarded >= 0) continue;
         const instead = typeof by === 'string' ? by : by(found);
         const after = code.slice(0, found.index) + instead + code.slice(found.index + found[0].length);
         if (seen.has(after)) continue;

@@ -135,8 +135,9 @@ for (const file of wanted) {
     const { result, by } = answer && 'result' in answer ? answer : { result: 'killed' as const, by: undefined };
     own[result]++;
     if (by) kills.set(by, (kills.get(by) ?? 0) + 1);
-    if (result === 'survived')
-      survivors.push(`${mutant.file}:${mutant.line}\n  - ${mutant.before}\n  + ${mutant.after}`);
+    if (result !== 'survived') continue;
+    survivors.push(`${mutant.file}:${mutant.line}\n  - ${mutant.before}\n  + ${mutant.after}`);
+    console.log(survivors.at(-1));
   }
   // Who killed must let the kernel as it is live: else something was left behind, and those kills mean nothing.
   const text = readFileSync(join(root, file), 'utf8').trimEnd();

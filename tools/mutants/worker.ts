@@ -1,6 +1,7 @@
 // The process in which mutants run: one device, the test files loaded once. It answers the messages of run.ts.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Device } from '../../src/gpu/device.ts';
 import { KernelError } from '../../src/gpu/errors.ts';
 import type { KernelSource } from '../../src/gpu/kernel.ts';
 import { sharedEngine } from '../../test/engine.ts';
@@ -22,9 +23,9 @@ export type Answer =
   | { ready: true }
   | { result: 'killed' | 'survived' | 'invalid'; by?: string };
 
-/** Tests that say which numbers are right; errors.test.ts says what is refused. */
-const FILES = /watchedEngine|detectRaces/;
-const LEFT_OUT = ['errors.test.ts', 'guest.test.ts'];
+/** Tests on the shared device; those of guest.test.ts are about devices. */
+const FILES = /watchedEngine|sharedEngine|detectRaces/;
+const LEFT_OUT = ['guest.test.ts'];
 const RACES = 'races > ';
 
 interface Instance {
@@ -44,14 +45,15 @@ for (const name of readdirSync(folder).filter((each) => each.endsWith('.test.ts'
   const path = fileURLToPath(new URL(name, folder));
   const text = readFileSync(path, 'utf8');
   if (!FILES.test(text) || LEFT_OUT.includes(name)) continue;
-  for (const test of await collect(path, name)) {
+  const tests = await collect(path, name);
+  for (const [number, test] of tests.entries()) {
     const kernel = test.args.find(isKernel);
     // Of the tests of kernels as text, those of the race detector alone run them.
     if (text.includes('detectRaces') && !(kernel && test.name.startsWith(RACES))) continue;
     // The detector runs kernels by itself; everything else runs on the tiles of both kinds of adapter.
     for (const tiles of kernel ? (['none'] as const) : (['software', 'gpu'] as const)) {
-      const id = `${name} > ${test.name} (${tiles})`;
-      if (!instances.has(id)) instances.set(id, { id, test, tiles });
+      const id = `${name} > ${test.name} (number ${number}, ${tiles})`;
+      instances.set(id, { id, test, tiles });
     }
   }
 }
@@ -66,14 +68,14 @@ async function run({ test, tiles }: Instance, substitute: (kernel: KernelSource)
   (engine.info as { software: boolean }).software = tiles !== 'gpu';
   await test.prepare();
   const before = new Set(live);
-  lowLevel.substitute = substitute;
+  Device.substitute = substitute;
   try {
     await test.run(test.args.map((arg) => (isKernel(arg) ? substitute(arg) : arg)));
   } catch (error) {
     await cleanUp(before);
     throw error;
   } finally {
-    lowLevel.substitute = (kernel) => kernel;
+    Device.substitute = (kernel) => kernel;
   }
 }
 
