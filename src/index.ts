@@ -18,6 +18,7 @@ export {
   contrastiveClustering,
 } from './losses/contrastiveClustering.ts';
 export { type DCLOptions, dcl } from './losses/dcl.ts';
+export { type HCLOptions, hcl } from './losses/hcl.ts';
 export { type InfoNCEOptions, infoNCE } from './losses/infoNCE.ts';
 export { koLeo } from './losses/koLeo.ts';
 export { type MoCoV3Options, mocoV3 } from './losses/mocoV3.ts';
@@ -31,7 +32,9 @@ export { type SwAVOptions, swav } from './losses/swav.ts';
 export { type UniformityOptions, uniformity } from './losses/uniformity.ts';
 export { covarianceTerm, type VICRegOptions, varianceTerm, vicReg } from './losses/vicReg.ts';
 export { add, div, mul, sub } from './ops/arithmetic.ts';
+export { type BatchAttentionOptions, type BatchAttentionParameters, batchAttention } from './ops/batchAttention.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';
+export { concat } from './ops/concat.ts';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.ts';
 export { covariance, crossCorrelation } from './ops/covariance.ts';
 export { crossEntropy } from './ops/crossEntropy.ts';
@@ -40,6 +43,7 @@ export { logSumExp } from './ops/logSumExp.ts';
 export { type MatmulOptions, matmul } from './ops/matmul.ts';
 export { type Nearest, type NearestOptions, nearest } from './ops/nearest.ts';
 export { normalize } from './ops/normalize.ts';
+export { type PairReductionOptions, pairReduction } from './ops/pairReduction.ts';
 export type { Metric } from './ops/points.ts';
 export { averagePool2d, maxPool2d } from './ops/pool2d.ts';
 export { reshape } from './ops/reshape.ts';

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import * as gramian from '../src/index.ts';
 import { createEngine, type Engine, type Tensor, UsedAfterDisposeError } from '../src/index.ts';
+import { batchAttentionParameters } from '../src/nn/index.ts';
 import { watchedEngine, withBindingLimit } from './watch.ts';
 
 const engine = watchedEngine();
@@ -9,6 +10,7 @@ const { alignment, byol, infoNCE, mocoV3, protoNCE, simSiam } = gramian;
 const { clip, koLeo, nearest, sigLip } = gramian;
 const { entropicOT, sinkhorn, sinkhornDivergence, swav } = gramian;
 const { dcl, supCon, uniformity } = gramian;
+const { batchAttention, concat, hcl, pairReduction } = gramian;
 
 /** A tensor of ones, whatever the shape. */
 const ones = (...shape: number[]): Tensor => engine().full(shape, 1);
@@ -94,6 +96,72 @@ const BAD: Record<string, [() => unknown, string]> = {
     'tensor: unknown option "requireGrad"; did you mean "requiresGrad"?',
   ],
 
+  'batchAttention: a matrix': [
+    () => batchAttention(ones(2, 3), batchAttentionParameters(engine(), 3)),
+    'batchAttention: x is [2, 3], expected [N, C, H, W].',
+  ],
+  'batchAttention: parameters of other channels': [
+    () => batchAttention(ones(2, 3, 1, 1), batchAttentionParameters(engine(), 4, { reduction: 2 })),
+    'batchAttention: parameters.channel.reduce is [2, 4], expected [2, 3] for 3 channels.',
+  ],
+  'batchAttention: no parameters': [
+    () => batchAttention(ones(2, 3, 1, 1), any(null)),
+    'batchAttention: parameters are null, expected what batchAttentionParameters makes.',
+  ],
+  'batchAttention: another reduction': [
+    () => batchAttention(ones(2, 4, 1, 1), batchAttentionParameters(engine(), 4, { reduction: 2 }), { reduction: 4 }),
+    'batchAttention: reduction = 4 of 4 channels leaves 1, expected 2 to match parameters.',
+  ],
+  'batchAttention: an unknown policy': [
+    () => batchAttention(ones(2, 4, 1, 1), batchAttentionParameters(engine(), 4), any({ inference: 'mean' })),
+    'batchAttention: inference = "mean", expected "batch" or "uniform" or "running".',
+  ],
+  'concat: other columns': [
+    () => concat([ones(2, 3), ones(2, 4)]),
+    'concat: list[1] is [2, 4], expected [N, 3] to match list[0].',
+  ],
+  'hcl: a probability of 1': [
+    () => hcl(ones(2, 3), ones(2, 3), { tauPlus: 1 }),
+    'hcl: tauPlus = 1, expected a number in [0, 1).',
+  ],
+  'hcl: a negative hardness': [
+    () => hcl(ones(2, 3), ones(2, 3), { beta: -1 }),
+    'hcl: beta = -1, expected a number of at least 0.',
+  ],
+  'pairReduction: no expression': [
+    () => pairReduction(ones(2, 3), undefined, any({ reduce: 'sum', value: 's' })),
+    'pairReduction: derivative is undefined, expected a WGSL expression of s.',
+  ],
+  'pairReduction: two statements': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's; s', derivative: '1' }),
+    'pairReduction: value has ; at column 2 of "s; s", expected one expression of WGSL.',
+  ],
+  'pairReduction: a comment': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's // s', derivative: '1' }),
+    'pairReduction: value has // at column 3 of "s // s", expected one expression of WGSL.',
+  ],
+  'pairReduction: brackets that end the expression': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's) + (s', derivative: '1' }),
+    'pairReduction: value has brackets that do not match in "s) + (s", expected one expression of WGSL.',
+  ],
+  'pairReduction: a name that is taken': [
+    () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's', derivative: '1', parameters: { s: 1 } }),
+    'pairReduction: parameters has "s", expected a WGSL name other than s, label_i, label_j, numbers, labels.',
+  ],
+  'pairReduction: too few labels': [
+    () =>
+      pairReduction(ones(2, 3), undefined, {
+        reduce: 'sum',
+        value: 's',
+        derivative: '1',
+        labels: { a: Int32Array.of(1) },
+      }),
+    'pairReduction: labels.a has 1 numbers, expected 2, one a row of a.',
+  ],
+  'pairReduction: an unknown reduction': [
+    () => pairReduction(ones(2, 3), undefined, any({ reduce: 'mean', value: 's', derivative: '1' })),
+    'pairReduction: reduce = "mean", expected "sum" or "logsumexp".',
+  ],
   'not a Tensor: a text': [() => ntXent(any('z'), ones(2, 3)), 'ntXent: z0 is "z", expected a Tensor.'],
   'not a Tensor: null': [() => similarity(any(null)), 'similarity: a is null, expected a Tensor.'],
   'not a Tensor: an array': [() => matmul(ones(2, 2), any([[1]])), 'matmul: b is an Array, expected a Tensor.'],

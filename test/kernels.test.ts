@@ -158,6 +158,46 @@ const CASES: Record<string, Case[]> = {
       expected: { results: [Math.log(10), Math.log(10), 0.1, 0.1, 1.8, 1.8, 0, 0] },
     },
   ],
+  branch_maximum: [
+    {
+      params: { rows: 2, pixels: 70 },
+      buffers: {
+        channel: Float32Array.of(0.5, -1),
+        local: waves(140),
+        across: floats(140),
+        y: floats(2),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: {
+        y: [
+          add(Array.from(waves(70), (v) => Math.max(v, 0.5))),
+          add(Array.from(waves(140).slice(70), (v) => Math.max(v, 0))),
+        ],
+      },
+    },
+  ],
+  branch_maximum_grad: [
+    {
+      params: { rows: 2, pixels: 70, channels: 2, scale: 0.5 },
+      buffers: {
+        channel: Float32Array.of(0.5, -1),
+        local: waves(140),
+        across: floats(140),
+        dy: Float32Array.of(4),
+        dchannel: floats(2),
+        dlocal: floats(140),
+        dacross: floats(140),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: {
+        dchannel: [2 * Array.from(waves(70)).filter((v) => v <= 0.5).length, 0],
+        dlocal: Array.from(waves(140), (v, i) => (v >= (i < 70 ? 0.50001 : 0) ? 2 : 0)),
+        dacross: Array.from(waves(140), (v, i) => (i >= 70 && v < 0 ? 2 : 0)),
+      },
+    },
+  ],
   cross_entropy: [
     {
       params: { rows: 2, classes: 70, stride: 72, first_label: 0, scale: 1 },
@@ -233,6 +273,12 @@ const CASES: Record<string, Case[]> = {
       groups: 2,
       tuning: LANES,
       expected: { losses: [4, 4], dx: floats(140) },
+    },
+  ],
+  pair_row_pass: [
+    {
+      ...rowPass,
+      buffers: { ...rowPass.buffers, numbers: floats(1), labels: new Int32Array(45) },
     },
   ],
   row_pass: [rowPass, { ...rowPass, tuning: { ...TILE, SKIP: 1 } }],

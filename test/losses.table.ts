@@ -1,3 +1,5 @@
+import { BATCH } from './losses/batch.ts';
+import { HARD } from './losses/hard.ts';
 import { ONE_SIDED, PAIRED } from './losses/oneSided.ts';
 import type { LossRow } from './losses/row.ts';
 import { SECOND_ORDER } from './losses/secondOrder.ts';
@@ -13,4 +15,6 @@ export const LOSSES: readonly LossRow[] = [
   ...TWO_SIDED,
   ...SECOND_ORDER,
   ...TRANSPORT,
+  ...BATCH,
+  ...HARD,
 ];

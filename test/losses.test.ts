@@ -6,7 +6,7 @@ import { expectClose, largest } from './compare.ts';
 import type { Golden, GoldenInputs, Invariance, LossRow } from './losses/row.ts';
 import { LOSSES } from './losses.table.ts';
 import { dot, type Matrix, matrix, normalize, row } from './reference/matrix.ts';
-import { oneGroupASubmit, watchedEngine, withPoison } from './watch.ts';
+import { folded, oneGroupASubmit, watchedEngine, withPoison } from './watch.ts';
 
 const engine = watchedEngine();
 
@@ -214,6 +214,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
         const first = await run();
         expect(await run()).toEqual(first);
         expect(await oneGroupASubmit(engine(), run)).toEqual(first);
+        expect(await folded(engine(), run)).toEqual(first);
         expect(await withPoison(engine(), run)).toEqual(first);
       }
     }

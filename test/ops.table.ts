@@ -3,6 +3,7 @@ import * as gramian from '../src/index.ts';
 import type { Shape, Values } from './cases.ts';
 import { VALUES, values } from './cases.ts';
 import { largest } from './compare.ts';
+import { concatRows, pairReductionRows } from './ops/pairReduction.ts';
 import { SECOND_ORDER_OPS } from './ops/secondOrder.ts';
 import type { Numbers, Reference } from './reference/ops.ts';
 import * as reference from './reference/ops.ts';
@@ -330,4 +331,6 @@ export const OPS: readonly OpRow[] = [
   ...similarityRows(),
   ...similarityLogSumExpRows(),
   ...SECOND_ORDER_OPS,
+  ...concatRows(),
+  ...pairReductionRows(),
 ];

@@ -4,7 +4,7 @@ import { ODD, SHAPES, type Shape, VALUES, type Values, values } from './cases.ts
 import { distance, expectClose, largest } from './compare.ts';
 import { OPS, type OpRow } from './ops.table.ts';
 import type { Evaluated, Numbers } from './reference/ops.ts';
-import { oneGroupASubmit, slack, untouched, watchedEngine, withBindingLimit, withPoison } from './watch.ts';
+import { folded, oneGroupASubmit, slack, untouched, watchedEngine, withBindingLimit, withPoison } from './watch.ts';
 
 const engine = watchedEngine();
 
@@ -118,6 +118,7 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
       const again = () => evaluate(op, prepared);
       expect(await again(), `${what} again`).toEqual(first);
       expect(await oneGroupASubmit(engine(), again), `${what} group by group`).toEqual(first);
+      expect(await folded(engine(), again), `${what} folded`).toEqual(first);
       const poisoned = await withPoison(engine(), async () => {
         await again(); // fills the pool with what it left
         return evaluate(op, prepared, true);

@@ -35,6 +35,18 @@ export async function oneGroupASubmit<T>(engine: Engine, fn: () => Promise<T>): 
   }
 }
 
+/** Runs `fn` with every launch of more than one workgroup folded into two dimensions, as only huge ones are. */
+export async function folded<T>(engine: Engine, fn: () => Promise<T>): Promise<T> {
+  const { queue } = engine.lowLevel;
+  const before = queue.foldFrom;
+  queue.foldFrom = 1;
+  try {
+    return await fn();
+  } finally {
+    queue.foldFrom = before;
+  }
+}
+
 /** Runs `fn` with every buffer filled with NaN as it goes back to the pool. */
 export async function withPoison<T>(engine: Engine, fn: () => Promise<T>): Promise<T> {
   const { pool, queue } = engine.lowLevel;

@@ -43,6 +43,8 @@ export class Device {
   readonly foreign: boolean;
   readonly pool: BufferPool;
   readonly queue: Queue;
+  /** For mutation runs: another source for a kernel about to be launched, on any device. */
+  static substitute: (kernel: KernelSource) => KernelSource = (kernel) => kernel;
   private instead: ((kernel: KernelSource, options: LaunchOptions) => void) | null = null;
   private readonly pipelines: PipelineCache;
   private readonly errors: Error[] = [];
@@ -114,7 +116,7 @@ export class Device {
       // A split launch is submitted in parts: the last one names the buffer longest.
       if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
     }
-    this.queue.launch({ pipeline: this.pipelines.get(kernel, tuning), params, bindings, groups, work, maybe });
+    this.queue.launch({ pipeline: this.pipeline(kernel, tuning), params, bindings, groups, work, maybe });
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;
@@ -139,7 +141,7 @@ export class Device {
 
   /** The compiled kernel. */
   pipeline(kernel: KernelSource, tuning?: Tuning): Pipeline {
-    return this.pipelines.get(kernel, tuning);
+    return this.pipelines.get(Device.substitute(kernel), tuning);
   }
 
   /** Bytes as they are after all work recorded so far. */

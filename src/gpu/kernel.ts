@@ -2,6 +2,8 @@
 export interface KernelPart {
   readonly file: string;
   readonly text: string;
+  /** Where the text is a caller's: what to say of a compiler's message, line and column counted from 1. */
+  readonly explain?: (line: number, column: number, message: string) => string;
 }
 
 /** A member of a kernel's `Params` struct, where WGSL lays it out. */

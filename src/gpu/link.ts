@@ -1,16 +1,19 @@
-import type { KernelSource, Tuning } from './kernel.ts';
+import type { KernelPart, KernelSource, Tuning } from './kernel.ts';
 
 /** WGSL ready to compile, and where each of its lines was written. */
 export interface Linked {
   readonly code: string;
   /** `kernels/tile.wgsl:12` for a line number (from 1) that a compiler reports. */
   at(line: number): string;
+  /** A compiler's message on that line, in one sentence. */
+  explain(line: number, column: number, message: string): string;
 }
 
 interface Line {
   readonly text: string;
   readonly file: string;
   readonly number: number;
+  readonly explain?: KernelPart['explain'];
 }
 
 const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
@@ -26,18 +29,25 @@ const LOOP = /^\s*for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{$/;
 export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): Linked {
   const left = new Set(Object.keys(tuning));
   const lines: Line[] = [];
-  for (const { file, text } of kernel.parts) {
+  for (const { file, text, explain } of kernel.parts) {
     text.split('\n').forEach((raw, index) => {
-      lines.push({ text: setTunable(kernel, raw, tuning, left), file, number: index + 1 });
+      lines.push({ text: setTunable(kernel, raw, tuning, left), file, number: index + 1, explain });
     });
   }
   if (left.size > 0) throw new RangeError(`${kernel.name}: no tunable is named ${[...left].join(', ')}.`);
   const joined = unroll ? unrolled(lines, constantsOf(lines)) : lines;
+  const at = (number: number): string => {
+    const line = joined[number - 1];
+    return line ? `${line.file}:${line.number}` : `${kernel.name}, line ${number}`;
+  };
   return {
     code: joined.map((line) => line.text).join('\n'),
-    at: (number) => {
+    at,
+    explain: (number, column, message) => {
       const line = joined[number - 1];
-      return line ? `${line.file}:${line.number}` : `${kernel.name}, line ${number}`;
+      return (
+        line?.explain?.(line.number, column, message) ?? `${kernel.name}: ${at(number)} does not compile: ${message}`
+      );
     },
   };
 }

@@ -18,6 +18,7 @@ export class PipelineCache {
   private readonly onError: (error: Error) => void;
   private readonly pipelines = new Map<string, Pipeline>();
   private readonly unroll: boolean;
+  private made = 0;
   private reports: Promise<void> = Promise.resolve();
 
   constructor(device: GPUDevice, unroll: boolean, onError: (error: Error) => void) {
@@ -30,12 +31,12 @@ export class PipelineCache {
     const key = `${kernel.name}${Object.entries(tuning)}`;
     const known = this.pipelines.get(key);
     if (known) return known;
-    const made = this.compile(kernel, link(kernel, tuning, this.unroll));
+    const made = this.compile(key, kernel, link(kernel, tuning, this.unroll));
     this.pipelines.set(key, made);
     return made;
   }
 
-  private compile(kernel: KernelSource, linked: Linked): Pipeline {
+  private compile(key: string, kernel: KernelSource, linked: Linked): Pipeline {
     const { device } = this;
     const label = `gramian ${kernel.name}`;
     // One synchronous block between push and pop: a scope held over an await swaps errors with other tasks.
@@ -62,8 +63,8 @@ export class PipelineCache {
       compute: { module, entryPoint: 'main' },
     });
     const failed = device.popErrorScope();
-    this.reports = Promise.all([this.reports, this.report(kernel, linked, module, failed)]).then(() => {});
-    return { id: this.pipelines.size, kernel, pipeline, layout };
+    this.reports = Promise.all([this.reports, this.report(key, kernel, linked, module, failed)]).then(() => {});
+    return { id: this.made++, kernel, pipeline, layout };
   }
 
   /** Resolves when every compilation so far has said what it had to say. */
@@ -72,6 +73,7 @@ export class PipelineCache {
   }
 
   private async report(
+    key: string,
     kernel: KernelSource,
     linked: Linked,
     module: GPUShaderModule,
@@ -80,12 +82,13 @@ export class PipelineCache {
     try {
       const error = await failed;
       if (!error) return;
+      this.pipelines.delete(key); // the next call is told again
       const { messages } = await module.getCompilationInfo();
       const first = messages.find((message) => message.type === 'error');
       this.onError(
         new KernelError(
           first
-            ? `${kernel.name}: ${linked.at(first.lineNum)} does not compile: ${first.message}`
+            ? linked.explain(first.lineNum, first.linePos, first.message)
             : `${kernel.name}: does not compile: ${error.message}`,
         ),
       );

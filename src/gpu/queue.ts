@@ -21,8 +21,8 @@ export interface Launch {
 }
 
 /** Near-square, since `{limit, ceil}` would waste up to half of the launch. */
-export function fold(groups: number): [number, number] {
-  if (groups <= MAX_PER_DIMENSION) return [groups, 1];
+export function fold(groups: number, limit = MAX_PER_DIMENSION): [number, number] {
+  if (groups <= limit) return [groups, 1];
   const x = Math.ceil(Math.sqrt(groups));
   return [x, Math.ceil(groups / x)];
 }
@@ -55,6 +55,8 @@ export class Queue {
   workPerMs: number;
   /** Set by tests to cut every launch to this many groups. */
   groupsPerSubmit = Number.POSITIVE_INFINITY;
+  /** Set by tests to fold launches of more groups than this. */
+  foldFrom = MAX_PER_DIMENSION;
 
   constructor(
     device: GPUDevice,
@@ -99,7 +101,7 @@ export class Queue {
     packParams(pipeline.kernel, params, this.stagedView, at);
     this.pass.setPipeline(pipeline.pipeline);
     this.pass.setBindGroup(0, this.groups.get(pipeline, this.params, bindings), [at]);
-    this.pass.dispatchWorkgroups(...fold(groups));
+    this.pass.dispatchWorkgroups(...fold(groups, this.foldFrom));
     this.launches++;
   }
 

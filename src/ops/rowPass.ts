@@ -91,7 +91,13 @@ export function launchRowPass(
 }
 
 /** Columns a slice: slices enough that a few rows fill the machine too, their partial results within rows * depth floats. */
-function sliceWidth(engine: Engine, strips: number, columns: number, depth: number, tileColumns: number): number {
+export function sliceWidth(
+  engine: Engine,
+  strips: number,
+  columns: number,
+  depth: number,
+  tileColumns: number,
+): number {
   const wantedGroups = engine.info.software ? 16 : 1024;
   const slices = Math.max(1, Math.min(Math.ceil(wantedGroups / strips), Math.floor(depth / 3)));
   return roundUp(Math.ceil(columns / slices), tileColumns);

@@ -2,20 +2,9 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
-import { leftRows } from './matmul.ts';
-import {
-  endPull,
-  featuresOf,
-  METRICS,
-  type Metric,
-  makePoints,
-  type Points,
-  panelWidth,
-  pull,
-  startPull,
-} from './points.ts';
+import { pullInPanels } from './panels.ts';
+import { featuresOf, METRICS, type Metric, makePoints, type Points } from './points.ts';
 import { launchRowPass, type RowStatistics, SKIP } from './rowPass.ts';
-import { tileOf } from './tile.ts';
 
 export interface SimilarityLogSumExpOptions {
   /** `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
@@ -85,46 +74,11 @@ function backward(
   dy: Tensor,
   { scale, skip }: { scale: number; skip: 'none' | 'self' },
 ): Tensor[] {
-  const alone = left === right;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
-  const width = left.paddedRows;
-  const strips = Math.ceil(width / tileColumns);
-  const panel = panelWidth(engine, left, right.count);
-  const weights = engine.scratch(panel * width, op);
-  const toLeft = startPull(engine, op, left);
-  const toRight = alone ? toLeft : startPull(engine, op, right);
-  for (let first = 0; first < right.count; first += panel) {
-    const count = Math.min(panel, right.count - first);
-    engine.run(left.metric === 'sqeuclidean' ? row_weights_distance : row_weights, {
-      params: {
-        rows: right.count,
-        columns: left.count,
-        depth: left.columns,
-        lhs_stride4: right.paddedRows / 4,
-        rhs_stride4: left.paddedRows / 4,
-        first,
-        width4: width / 4,
-        strips,
-        scale,
-      },
-      buffers: { lhs: right.transposed, rhs: left.transposed, tops: top, sums: sum, dy, weights },
-      groups: Math.ceil(count / tileRows) * strips,
-      work: count * width * (left.columns + 16),
-      tuning: { ...tuning, SKIP: SKIP[skip], BOTH: alone ? 1 : 0 },
-    });
-    const w = { of: weights, at: 0, stride: width };
-    // Against itself, w_ij + w_ji is one symmetric matrix: what it pulls on the rows is the whole gradient.
-    const all = { first: 0, count: left.count };
-    pull(engine, toLeft, all, { ...w, along: 'columns' }, { points: right, from: first, depth: count }, { scale });
-    toLeft.begun = true;
-    if (!alone) {
-      const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, right.columns);
-      const others = { points: left, from: 0, depth: left.count };
-      pull(engine, toRight, { first, count }, { ...operand, along }, others, { scale });
-      operand.release();
-    }
-  }
-  weights.release();
-  const da = endPull(engine, op, toLeft);
-  return alone ? [da] : [da, endPull(engine, op, toRight)];
+  const kernel = left.metric === 'sqeuclidean' ? row_weights_distance : row_weights;
+  return pullInPanels(engine, op, left, right, scale, {
+    kernel,
+    params: { scale },
+    buffers: { tops: top, sums: sum, dy },
+    tuning: { SKIP: SKIP[skip] },
+  });
 }

@@ -1,0 +1,24 @@
+// y[r] = sum over the pixels i of max(channel[r], local[r, i], across[r, i]), where a row r is a channel of a sample
+// @use grid rows
+struct Params { first_group: u32, end_group: u32, rows: u32, pixels: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> channel: array<f32>; // [rows]
+@group(0) @binding(2) var<storage, read> local: array<f32>; // [rows, pixels]
+@group(0) @binding(3) var<storage, read> across: array<f32>; // [rows, pixels]
+@group(0) @binding(4) var<storage, read_write> y: array<f32>; // [rows]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let row = group * (WG / LANES) + lane / LANES;
+  let own = min(row, p.rows - 1u);
+  let level = channel[own];
+  var sum = 0.0;
+  for (var i = lane % LANES; i < p.pixels; i += LANES) {
+    sum += max(level, max(local[own * p.pixels + i], across[own * p.pixels + i]));
+  }
+  let total = row_sum(lane, sum);
+  if (row < p.rows && lane % LANES == 0u) { y[row] = total; }
+}

@@ -1,0 +1,37 @@
+import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { launchSum } from './reduce.ts';
+
+/**
+ * The tensors one after the other along the first dimension, as a copy.
+ * @param list [N_k, ...], all equal behind the first dimension
+ */
+export function concat(list: readonly Tensor[]): Tensor {
+  const op = 'concat';
+  if (!Array.isArray(list)) check.fail(op, `list is ${check.say(list)}, expected an array of Tensors.`);
+  const engine = check.engineOf(op, Object.fromEntries(list.map((part, i) => [`list[${i}]`, part])));
+  const [, ...rest] = list[0].shape;
+  list.forEach((part, i) => {
+    const [rows, ...own] = part.shape;
+    if (rows === undefined || own.join() !== rest.join())
+      check.fail(
+        op,
+        `list[${i}] is [${part.shape.join(', ')}], expected [${['N', ...rest].join(', ')}] to match list[0].`,
+      );
+  });
+  const y = engine.empty([list.reduce((total, part) => total + part.shape[0], 0), ...rest], op);
+  const starts: number[] = [];
+  list.reduce((at, part) => {
+    engine.copyInto(y, part, at);
+    starts.push(at);
+    return at + part.size;
+  }, 0);
+  return engine.record(op, list, y, {
+    backward: (dy) =>
+      list.map(({ shape, size }, i) => {
+        const dx = engine.empty(shape, op);
+        launchSum(engine, dy, dx, { outer: 1, reduced: 1, inner: size, offset: starts[i] });
+        return dx;
+      }),
+  });
+}

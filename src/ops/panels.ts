@@ -1,0 +1,72 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
+import { leftRows } from './matmul.ts';
+import { endPull, type Points, panelWidth, pull, startPull } from './points.ts';
+import { type Tile, tileOf } from './tile.ts';
+
+/** A kernel that writes the weights w[j - first, i] of a panel, and what it needs beside the points. */
+export interface Weighing {
+  readonly kernel: KernelSource;
+  readonly params?: Params;
+  readonly buffers: Readonly<Record<string, Tensor | Storage>>;
+  readonly tuning: Tuning;
+  /** Default: the product kernels' own. */
+  readonly tile?: Tile;
+}
+
+/**
+ * Gradients of both sides' raw rows from w_ij = d loss / d s_ij, of which a panel of columns j exists at a time. Of rows
+ * against themselves the kernel writes w_ij + w_ji (its BOTH is 1): what that pulls on the rows is the whole gradient.
+ */
+export function pullInPanels(
+  engine: Engine,
+  op: string,
+  left: Points,
+  right: Points,
+  scale: number,
+  { kernel, params, buffers, tuning: own, tile = tileOf(engine) }: Weighing,
+): Tensor[] {
+  const alone = left === right;
+  const { tuning, rows: tileRows, columns: tileColumns } = tile;
+  const width = left.paddedRows;
+  const strips = Math.ceil(width / tileColumns);
+  const panel = panelWidth(engine, left, right.count);
+  const weights = engine.scratch(panel * width, op);
+  const toLeft = startPull(engine, op, left);
+  const toRight = alone ? toLeft : startPull(engine, op, right);
+  for (let first = 0; first < right.count; first += panel) {
+    const count = Math.min(panel, right.count - first);
+    engine.run(kernel, {
+      params: {
+        rows: right.count,
+        columns: left.count,
+        depth: left.columns,
+        lhs_stride4: right.paddedRows / 4,
+        rhs_stride4: left.paddedRows / 4,
+        first,
+        width4: width / 4,
+        strips,
+        ...params,
+      },
+      buffers: { lhs: right.transposed, rhs: left.transposed, weights, ...buffers },
+      groups: Math.ceil(count / tileRows) * strips,
+      work: count * width * (left.columns + 16),
+      tuning: { ...tuning, ...own, BOTH: alone ? 1 : 0 },
+    });
+    const w = { of: weights, at: 0, stride: width };
+    const all = { first: 0, count: left.count };
+    pull(engine, toLeft, all, { ...w, along: 'columns' }, { points: right, from: first, depth: count }, { scale });
+    toLeft.begun = true;
+    if (!alone) {
+      const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, right.columns);
+      const others = { points: left, from: 0, depth: left.count };
+      pull(engine, toRight, { first, count }, { ...operand, along }, others, { scale });
+      operand.release();
+    }
+  }
+  weights.release();
+  const da = endPull(engine, op, toLeft);
+  return alone ? [da] : [da, endPull(engine, op, toRight)];
+}

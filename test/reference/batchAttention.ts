@@ -1,0 +1,149 @@
+// BA2M in plain f64, forward only: its gradients are central differences.
+import { logSumExp } from './matrix.ts';
+
+export interface Extents {
+  readonly n: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly reduced: number;
+}
+
+/** `channel.reduce`, `local.norm.bias` and so on, row-major. */
+export type Weights = Readonly<Record<string, Float64Array>>;
+
+export interface Forward {
+  /** A, one number a sample. */
+  readonly drawn: Float64Array;
+  readonly weights: Float64Array;
+  readonly y: Float64Array;
+}
+
+export interface How {
+  readonly rescale: 'none' | 'N';
+  readonly pool: 'max-then-mean' | 'pool-then-max';
+  /** Running moments and level take the batch's place. */
+  readonly running?: { readonly level: number; readonly count: number } | 'batch';
+}
+
+/** y[n, o, p] = sum_c w[o, c] x[n, c, p] */
+function mix(x: Float64Array, n: number, from: number, pixels: number, w: Float64Array): Float64Array {
+  const out = w.length / from;
+  return Float64Array.from({ length: n * out * pixels }, (_, t) => {
+    const [image, o, p] = [Math.floor(t / (out * pixels)), Math.floor(t / pixels) % out, t % pixels];
+    let sum = 0;
+    for (let c = 0; c < from; c++) sum += w[o * from + c] * x[(image * from + c) * pixels + p];
+    return sum;
+  });
+}
+
+function convolve3(x: Float64Array, channels: number, height: number, width: number, w: Float64Array) {
+  const at = (image: number, c: number, i: number, j: number): number =>
+    i < 0 || j < 0 || i >= height || j >= width ? 0 : x[((image * channels + c) * height + i) * width + j];
+  return Float64Array.from({ length: x.length }, (_, t) => {
+    const [j, i] = [t % width, Math.floor(t / width) % height];
+    const [o, image] = [Math.floor(t / (width * height)) % channels, Math.floor(t / (width * height * channels))];
+    let sum = 0;
+    for (let c = 0; c < channels; c++)
+      for (let k = 0; k < 9; k++)
+        sum += w[(o * channels + c) * 9 + k] * at(image, c, i + Math.floor(k / 3) - 1, j + (k % 3) - 1);
+    return sum;
+  });
+}
+
+function batchNorm(x: Float64Array, n: number, channels: number, w: Weights, name: string, training: boolean) {
+  const pixels = x.length / (n * channels);
+  const y = new Float64Array(x.length);
+  for (let c = 0; c < channels; c++) {
+    const own = Array.from(
+      { length: n * pixels },
+      (_, t) => (Math.floor(t / pixels) * channels + c) * pixels + (t % pixels),
+    );
+    let mean = own.reduce((total, at) => total + x[at], 0) / own.length;
+    let variance = own.reduce((total, at) => total + (x[at] - mean) ** 2, 0) / own.length;
+    if (!training) [mean, variance] = [w[`${name}.runningMean`][c], w[`${name}.runningVariance`][c]];
+    for (const at of own)
+      y[at] = ((x[at] - mean) / Math.sqrt(variance + 1e-5)) * w[`${name}.weight`][c] + w[`${name}.bias`][c];
+  }
+  return y;
+}
+
+function overPixels(x: Float64Array, pixels: number): Float64Array {
+  return Float64Array.from({ length: x.length / pixels }, (_, r) => {
+    let sum = 0;
+    for (let p = 0; p < pixels; p++) sum += x[r * pixels + p];
+    return sum / pixels;
+  });
+}
+
+/** softmax_j(q_i . k_j) v_j within each image. */
+export function attention(q: Float64Array, k: Float64Array, v: Float64Array, n: number, pixels: number): Float64Array {
+  const [embedding, channels] = [q.length / (n * pixels), v.length / (n * pixels)];
+  const y = new Float64Array(v.length);
+  for (let image = 0; image < n; image++)
+    for (let i = 0; i < pixels; i++) {
+      const scores = Array.from({ length: pixels }, (_, j) => {
+        let s = 0;
+        for (let e = 0; e < embedding; e++)
+          s += q[(image * embedding + e) * pixels + i] * k[(image * embedding + e) * pixels + j];
+        return s;
+      });
+      const lse = logSumExp(scores);
+      scores.forEach((score, j) => {
+        for (let c = 0; c < channels; c++)
+          y[(image * channels + c) * pixels + i] += Math.exp(score - lse) * v[(image * channels + c) * pixels + j];
+      });
+    }
+  return y;
+}
+
+export function batchAttention(x: Float64Array, w: Weights, extents: Extents, how: How): Forward {
+  const { n, channels, height, width, reduced } = extents;
+  const pixels = height * width;
+  const training = how.running === undefined;
+  const small = mix(overPixels(x, pixels), n, channels, 1, w['channel.reduce']);
+  const ofChannels = batchNorm(
+    mix(small, n, reduced, 1, w['channel.expand']),
+    n,
+    channels,
+    w,
+    'channel.norm',
+    training,
+  );
+  const mixed = convolve3(mix(x, n, channels, pixels, w['local.reduce']), reduced, height, width, w['local.mix']);
+  const expanded = mix(mixed, n, reduced, pixels, w['local.expand']);
+  const ofNeighbours = batchNorm(expanded, n, channels, w, 'local.norm', training);
+  const project = (name: string): Float64Array => mix(x, n, channels, pixels, w[name]);
+  const ofAll = attention(project('global.query'), project('global.key'), project('global.value'), n, pixels);
+  const pooled = how.pool === 'pool-then-max';
+  const [local, across] = pooled
+    ? [overPixels(ofNeighbours, pixels), overPixels(ofAll, pixels)]
+    : [ofNeighbours, ofAll];
+  const each = pooled ? 1 : pixels;
+  const drawn = Float64Array.from({ length: n }, (_, image) => {
+    let sum = 0;
+    for (let t = 0; t < channels * each; t++) {
+      const at = image * channels * each + t;
+      sum += Math.max(ofChannels[Math.floor(at / each)], local[at], across[at]);
+    }
+    return sum / (channels * each);
+  });
+  const lse = logSumExp(drawn);
+  const weights = drawn.map((a) => {
+    if (how.running === undefined || how.running === 'batch') return Math.exp(a - lse) * (how.rescale === 'N' ? n : 1);
+    return Math.exp(a - how.running.level) / (how.rescale === 'N' ? 1 : how.running.count);
+  });
+  return { drawn, weights, y: x.map((value, t) => weights[Math.floor(t / (channels * pixels))] * value) };
+}
+
+/** d f / d each number of `data`, which is put back. */
+export function differences(data: Float64Array, f: () => number, h = 1e-6): Float64Array {
+  return data.map((value, t) => {
+    data[t] = value + h;
+    const above = f();
+    data[t] = value - h;
+    const below = f();
+    data[t] = value;
+    return (above - below) / (2 * h);
+  });
+}
