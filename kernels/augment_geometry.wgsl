@@ -1,10 +1,9 @@
 // out[b, c, y, x] = image(b)[c] at (a x + b y + c, d x + e y + f) + waves(x, y), bilinear in [0, 1], 0 outside
-// waves = sum over two of (u, v) sin(2 pi (k x + l y) + phase). One workgroup an image. draws[b] starts with
+// waves = sum over two of (u, v) wave(k x + l y + phase). One workgroup an image. draws[b] starts with
 // (a, b, c, image number), (d, e, f, -) and ends with (u, v, k, l) twice, (phase, phase, -, -).
 // @use grid
 const WG: u32 = 64;
 const CHANNELS: u32 = 1; // @tune 1 3
-const TURN: f32 = 6.283185307179586;
 const DRAW4: u32 = 10; // vec4s of draws an image
 
 struct Params {
@@ -15,6 +14,12 @@ struct Params {
 @group(0) @binding(1) var<storage, read> pixels: array<u32>; // bytes, [count, CHANNELS, height, width]
 @group(0) @binding(2) var<storage, read> draws: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>; // [B, CHANNELS, out_height, out_width]
+
+// A sine of full turns, by two parabolas: SwiftShader's own has three digits.
+fn wave(turns: f32) -> f32 {
+  let p = 2.0 * fract(turns) - 1.0;
+  return 4.0 * p * (abs(p) - 1.0);
+}
 
 fn texel(plane: u32, x: i32, y: i32) -> f32 {
   let inside = u32(x) < p.width && u32(y) < p.height; // a negative number is a huge one here
@@ -44,8 +49,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let here = vec2f(f32(x), f32(y));
     let straight = vec2f(fma(across.x, here.x, fma(across.y, here.y, across.z)),
                          fma(down.x, here.x, fma(down.y, here.y, down.z)));
-    let at = straight + wave0.xy * sin(fma(TURN, dot(wave0.zw, here), phases.x))
-                      + wave1.xy * sin(fma(TURN, dot(wave1.zw, here), phases.y));
+    let at = straight + wave0.xy * wave(dot(wave0.zw, here) + phases.x)
+                      + wave1.xy * wave(dot(wave1.zw, here) + phases.y);
     let corner = floor(at);
     let part = at - corner;
     let x0 = i32(corner.x);

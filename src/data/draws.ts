@@ -123,14 +123,17 @@ function geometry({ height, width }: Drawn, settings: Settings & { size?: number
   return [a, b, c, 0, d, e, f, 0];
 }
 
-/** Two waves of (shift x, shift y, cycles a column, cycles a row) and (phase, phase, -, -): shifts in pixels of the image. */
+/**
+ * Two waves of (shift x, shift y, cycles a column, cycles a row) and (phase, phase, -, -): shifts in pixels of the image, phases
+ * in turns.
+ */
 function waves({ height, width }: Drawn, settings: Settings & { size?: number }, between: Between): number[] {
   const phases: number[] = [];
   const all = [0, 1].flatMap(() => {
     const strength = between(0, settings.warp);
     const [across, along] = [between(0, 2 * Math.PI), between(0, 2 * Math.PI)];
     const cycles = between(0.5, 2); // over the view's side
-    phases.push(between(0, 2 * Math.PI));
+    phases.push(between(0, 1));
     return [
       strength * width * Math.cos(across),
       strength * height * Math.sin(across),

@@ -66,8 +66,11 @@ export function renderView(
       visit(Math.floor(at / area), at % outWidth, Math.floor((at % area) / outWidth), at);
   };
   each((channel, x, y, at) => {
-    const wave0 = Math.sin(2 * Math.PI * (k0 * x + l0 * y) + phase0);
-    const wave1 = Math.sin(2 * Math.PI * (k1 * x + l1 * y) + phase1);
+    const wave = (turns: number): number => {
+      const p = 2 * (turns - Math.floor(turns)) - 1;
+      return 4 * p * (Math.abs(p) - 1);
+    };
+    const [wave0, wave1] = [wave(k0 * x + l0 * y + phase0), wave(k1 * x + l1 * y + phase1)];
     const u = a * x + b * y + c + u0 * wave0 + u1 * wave1;
     const v = d * x + e * y + f + v0 * wave0 + v1 * wave1;
     const [x0, y0] = [Math.floor(u), Math.floor(v)];
