@@ -2,6 +2,7 @@
 // Factors are those of the rows' positives where i and j are of one class, else of their negatives, which have no hold.
 // @use grid triangle mark_class
 const WG: u32 = 64;
+const ROWS: u32 = 4;
 
 struct Params { first_group: u32, end_group: u32, n: u32, edge: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -15,23 +16,32 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   let width = p.edge / 4u;
-  let at = group * WG + lane; // edge is a multiple of 16: whole workgroups, each within one block
-  let row = at / width;
-  let column4 = at - row * width;
-  let cell = triangle_block(group / (p.edge * width / WG));
-  let i = cell.x * p.edge + row % p.edge;
+  // An invocation serves ROWS rows of its four columns. edge is a multiple of 32: whole workgroups, each within one block.
+  let share = group * WG + lane;
+  let row = ROWS * (share / width);
+  let column4 = share % width;
+  let cell = triangle_block(group / (p.edge * width / ROWS / WG));
   let j = vec4u(cell.y * p.edge + 4u * column4) + vec4u(0u, 1u, 2u, 3u);
   let last = p.n - 1u;
-  let own = min(i, last);
   let near = min(j, vec4u(last));
-  let same = column_mark(j) == vec4u(row_mark(i));
+  let marks = column_mark(j);
   let x = pulls[near.x];
   let y = pulls[near.y];
   let z = pulls[near.z];
   let w = pulls[near.w];
-  let factor = select(vec4f(x.y, y.y, z.y, w.y) + pulls[own].y, vec4f(x.w, y.w, z.w, w.w) + pulls[own].w, same);
-  let hold = select(vec4f(), vec4f(holds[near.x], holds[near.y], holds[near.z], holds[near.w]) + holds[own], same);
-  let blank = i >= p.n;
-  let skip = (j == vec4u(i)) | (j >= vec4u(p.n)) | vec4<bool>(blank);
-  cache[at] = select(fma(cache[at], factor, -hold), vec4f(), skip);
+  let apart_j = vec4f(x.y, y.y, z.y, w.y);
+  let near_j = vec4f(x.w, y.w, z.w, w.w);
+  let hold_j = vec4f(holds[near.x], holds[near.y], holds[near.z], holds[near.w]);
+  // @unroll
+  for (var m = 0u; m < ROWS; m++) {
+    let at = (row + m) * width + column4;
+    let i = cell.x * p.edge + (row + m) % p.edge;
+    let own = min(i, last);
+    let same = marks == vec4u(row_mark(i));
+    let factor = select(apart_j + pulls[own].y, near_j + pulls[own].w, same);
+    let hold = select(vec4f(), hold_j + holds[own], same);
+    let blank = i >= p.n;
+    let skip = (j == vec4u(i)) | (j >= vec4u(p.n)) | vec4<bool>(blank);
+    cache[at] = select(fma(cache[at], factor, -hold), vec4f(), skip);
+  }
 }

@@ -43,7 +43,7 @@ program
   )
   .option(
     '--epochs <n>',
-    'passes over the training images; default: as many as show 200,000',
+    'passes over the training images; default: 14 of the letters, else as many as show 200,000',
     number('epochs', 1, 100_000, true),
   )
   .option('--batch <n>', 'images a step', number('batch', 2, 65_536, true))

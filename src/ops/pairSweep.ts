@@ -242,7 +242,7 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
     engine.run(kernels.weights, {
       params: { n, edge },
       buffers: { ...rows, cache, ...(kernels.weights === nt_xent_weights_cached ? { temperature } : {}) },
-      groups: (triangle * edge * edge) / (4 * 64),
+      groups: (triangle * edge * edge) / (16 * 64), // 4 x 4 entries an invocation
       work: 8 * triangle * edge * edge,
       tuning: pairs.tuning,
     });
