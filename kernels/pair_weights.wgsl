@@ -1,7 +1,7 @@
 // w[j - first, i] = dy_i f'(s_ij) e_ij (+ dy_j f'(s_ji) e_ji with BOTH), e_ij = 1, or exp(f(s_ij) - lse_i) where REDUCE is 1
 // The gradient of sum_j f(s_ij) or log sum_j exp(f(s_ij)), for the columns j of a panel and all rows i, as the products
 // that follow read it; with BOTH for rows against themselves, where row j gets what row i does. See lib/row_weights.wgsl.
-// @use grid tile skip pair_scores
+// @use grid tile skip pair_scores store_panel
 const BOTH: u32 = 0; // @tune 0 1
 const REDUCE: u32 = 0; // @tune 0 1
 
@@ -53,11 +53,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         }
         w += back;
       }
-      if (i4 + v * WX < p.width4 && j < p.rows) {
-        weights[(j0 + m) * p.width4 + i4 + v * WX] = select(w, vec4f(), skipped(j, i));
-      }
+      c[m * TV + v] = select(w, vec4f(), skipped(j, i));
     }
   }
+  store_panel(&c, j0, i4, p.rows - p.first);
 }
 
 fn values(s: vec4f, i: vec4i, j: vec4i) -> vec4f {
