@@ -1,7 +1,7 @@
 // Every kernel in every form that an op asks for.
 import type { Engine } from '../src/core/engine.ts';
 import type { KernelSource, Tuning } from '../src/gpu/kernel.ts';
-import { tileFor, tileOf } from '../src/ops/tile.ts';
+import { tileFor, tileOf } from '../src/launch/tile.ts';
 import { kernelNames, readKernel } from './generate.ts';
 
 export interface Variant {

@@ -1,9 +1,9 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { knn as kernel } from '../gpu/kernels.generated.ts';
+import { makePoints } from '../launch/points.ts';
 import { checkLabels, numberOfClasses } from '../ops/labels.ts';
 import { launchNearest, MAX_NEIGHBOURS } from '../ops/nearest.ts';
-import { makePoints } from '../ops/points.ts';
 
 export interface KNNOptions {
   /** [N, D] features (or pixels) whose labels are known. */

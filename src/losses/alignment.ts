@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { pairedRows } from '../ops/pairedRows.ts';
+import { pairedRows } from '../sweeps/pairedRows.ts';
 
 export interface AlignmentOptions {
   /** The power of the distance, above 0. Default 2. */

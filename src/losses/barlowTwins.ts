@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { redundancy } from '../ops/redundancy.ts';
+import { redundancy } from '../sweeps/redundancy.ts';
 
 export interface BarlowTwinsOptions {
   /** Weight of what lies off the diagonal. Default 0.0051, the authors' code; the paper says 0.005. */

@@ -1,5 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
-import { pairedRows } from '../ops/pairedRows.ts';
+import { pairedRows } from '../sweeps/pairedRows.ts';
 
 /**
  * One direction of BYOL's loss (Grill et al. 2020, arXiv 2006.07733); the paper adds byol(p0, t1) and byol(p1, t0).

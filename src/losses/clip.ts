@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
-import { crossContrast } from '../ops/crossContrast.ts';
+import { crossContrast } from '../sweeps/crossContrast.ts';
 
 export interface CLIPOptions {
   /** The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 1 / 0.07. */

@@ -1,9 +1,9 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/arithmetic.ts';
-import { balance, softmaxColumns } from '../ops/clusters.ts';
-import { pairContrast } from '../ops/pairContrast.ts';
-import { canShift } from '../ops/pairSweep.ts';
+import { balance, softmaxColumns } from '../sweeps/clusters.ts';
+import { pairContrast } from '../sweeps/pairContrast.ts';
+import { canShift } from '../sweeps/pairSweep.ts';
 
 export interface ClusterLossOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 1. */

@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
-import { pairContrast } from '../ops/pairContrast.ts';
-import { canShift } from '../ops/pairSweep.ts';
+import { pairContrast } from '../sweeps/pairContrast.ts';
+import { canShift } from '../sweeps/pairSweep.ts';
 
 export interface DCLOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1. */

@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { neighbourDistance } from '../ops/neighbourDistance.ts';
+import { neighbourDistance } from '../sweeps/neighbourDistance.ts';
 
 /**
  * The KoLeo regulariser (Sablayrolles et al. 2019, arXiv 1806.03198; DINOv2, arXiv 2304.07193): spreads rows over the sphere.

@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { checkLabels } from '../ops/labels.ts';
-import { checkQuery, gatherRows, rowContrast } from '../ops/rowContrast.ts';
+import { checkQuery, gatherRows, rowContrast } from '../sweeps/rowContrast.ts';
 
 export interface Prototypes {
   /** [K, D] raw (normalised inside) */

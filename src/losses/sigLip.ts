@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
-import { pairSigmoid } from '../ops/pairSigmoid.ts';
+import { pairSigmoid } from '../sweeps/pairSigmoid.ts';
 
 export interface SigLIPOptions {
   /** The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 10. */

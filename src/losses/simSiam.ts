@@ -1,5 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
-import { pairedRows } from '../ops/pairedRows.ts';
+import { pairedRows } from '../sweeps/pairedRows.ts';
 
 /**
  * One direction of SimSiam's loss (Chen & He 2020, arXiv 2011.10566); the paper adds simSiam(p0, z1) and simSiam(p1, z0).

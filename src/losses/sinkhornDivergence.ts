@@ -1,10 +1,10 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { debiased_terms } from '../gpu/kernels.generated.ts';
+import { endPull, makePoints, startPull } from '../launch/points.ts';
+import { launchTotal } from '../launch/reduce.ts';
+import { couple, coupleSelf, pullCoupling } from '../launch/transport.ts';
 import { checkedStop } from '../ops/entropicOT.ts';
-import { endPull, makePoints, startPull } from '../ops/points.ts';
-import { launchTotal } from '../ops/reduce.ts';
-import { couple, coupleSelf, pullCoupling } from '../ops/transport.ts';
 
 export interface SinkhornDivergenceOptions {
   /** Weight of the entropy, a number above 0, in units of the cost. */

@@ -1,10 +1,10 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
 import { mul } from '../ops/arithmetic.ts';
-import { type Classes, classContrast, classesOf } from '../ops/classContrast.ts';
 import { checkLabels } from '../ops/labels.ts';
-import { canShift } from '../ops/pairSweep.ts';
 import { sum } from '../ops/sum.ts';
+import { type Classes, classContrast, classesOf } from '../sweeps/classContrast.ts';
+import { canShift } from '../sweeps/pairSweep.ts';
 
 export interface SupConOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1. */

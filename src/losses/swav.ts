@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
-import { swappedPrediction } from '../ops/swappedPrediction.ts';
+import { swappedPrediction } from '../sweeps/swappedPrediction.ts';
 
 export interface SwAVOptions {
   /** Of the predictions; a number above 0. Default 0.1. */

@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { canShift } from '../ops/pairSweep.ts';
-import { pairUniformity } from '../ops/pairUniformity.ts';
+import { canShift } from '../sweeps/pairSweep.ts';
+import { pairUniformity } from '../sweeps/pairUniformity.ts';
 
 export interface UniformityOptions {
   /** Sharpness of the Gaussian potential, a number above 0. Default 2. */

@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { spread } from '../ops/spread.ts';
+import { spread } from '../sweeps/spread.ts';
 
 export interface VICRegOptions {
   /** Weight of the distance between the views. Default 25. */

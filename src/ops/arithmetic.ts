@@ -3,7 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import { add as addKernel, divide, divide_grad, multiply, subtract } from '../gpu/kernels.generated.ts';
-import { broadcastShape, foldTo, launchPair } from './broadcast.ts';
+import { broadcastShape, foldTo, launchPair } from '../launch/broadcast.ts';
 
 // Shapes stretch as in NumPy: from the right, an extent of 1 (or none) fits any. One operand may be a number.
 

@@ -3,8 +3,8 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { attention_grad, attention_weights, batched_product, log_sum_exp, multiply } from '../gpu/kernels.generated.ts';
-import { launchPair } from './broadcast.ts';
-import { launchSum } from './reduce.ts';
+import { launchPair } from '../launch/broadcast.ts';
+import { launchSum } from '../launch/reduce.ts';
 
 /** A matrix for each sample, by strides in floats. */
 interface Strided {

@@ -2,16 +2,16 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { branch_maximum, branch_maximum_grad } from '../gpu/kernels.generated.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { rowTuning } from '../launch/tile.ts';
 import { div, mul, sub } from './arithmetic.ts';
 import { attention } from './attention.ts';
 import { type BatchNormState, batchNorm } from './batchNorm.ts';
 import { conv2d } from './conv2d.ts';
 import { logSumExp } from './logSumExp.ts';
 import { matmul } from './matmul.ts';
-import { launchSum } from './reduce.ts';
 import { reshape } from './reshape.ts';
 import { mean } from './sum.ts';
-import { rowTuning } from './tile.ts';
 import { exp } from './unary.ts';
 
 /** What the module learns and remembers for C channels, reduced to R. `batchAttentionParameters` of gramian/nn makes it. */

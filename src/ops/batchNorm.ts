@@ -8,7 +8,7 @@ import {
   batch_norm_grad_sums,
   batch_norm_moments,
 } from '../gpu/kernels.generated.ts';
-import { launchSum } from './reduce.ts';
+import { launchSum } from '../launch/reduce.ts';
 
 /** What a batch-norm layer owns: all of shape [C]. The running ones are updated in place while training. */
 export interface BatchNormState {

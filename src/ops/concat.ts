@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { launchSum } from './reduce.ts';
+import { launchSum } from '../launch/reduce.ts';
 
 /**
  * The tensors one after the other along the first dimension, as a copy.

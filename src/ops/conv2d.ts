@@ -3,8 +3,8 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { conv2d_pack, conv2d_weight_grad, conv2d as kernel } from '../gpu/kernels.generated.ts';
-import { launchSum } from './reduce.ts';
-import { roundUp, type Tile, tileFor } from './tile.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { roundUp, type Tile, tileFor } from '../launch/tile.ts';
 
 export interface Conv2dOptions {
   /** Step between output positions, both ways. Default 1. */

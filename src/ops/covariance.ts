@@ -1,11 +1,10 @@
 import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { type Features, featureRows, makeFeatures, standardBackward } from './features.ts';
-import { launchGram } from './gram.ts';
-import { leftRows } from './matmul.ts';
-import { packedRows, packedTranspose } from './pack.ts';
-import { launchProduct } from './tile.ts';
+import { type Features, featureRows, makeFeatures, standardBackward } from '../launch/features.ts';
+import { launchGram } from '../launch/gram.ts';
+import { leftRows, packedRows, packedTranspose } from '../launch/pack.ts';
+import { launchProduct } from '../launch/tile.ts';
 
 const EPSILON = 1e-5; // of the variance that crossCorrelation divides by
 

@@ -3,10 +3,10 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { cross_entropy } from '../gpu/kernels.generated.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { rowTuning } from '../launch/tile.ts';
 import { mul } from './arithmetic.ts';
 import { checkLabels } from './labels.ts';
-import { launchSum } from './reduce.ts';
-import { rowTuning } from './tile.ts';
 
 /**
  * Softmax cross-entropy: the mean over the rows of log sum_j exp(x_ij) - x_i,label(i). One kernel computes losses and

@@ -1,9 +1,9 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { potentials, transport_report } from '../gpu/kernels.generated.ts';
-import { endPull, makePoints, startPull } from './points.ts';
-import { launchTotal } from './reduce.ts';
-import { couple, DEFAULT_TOLERANCE, pullCoupling, stopOf } from './transport.ts';
+import { endPull, makePoints, startPull } from '../launch/points.ts';
+import { launchTotal } from '../launch/reduce.ts';
+import { couple, DEFAULT_TOLERANCE, pullCoupling, stopOf } from '../launch/transport.ts';
 
 export interface EntropicOTOptions {
   /** Weight of the entropy, a number above 0, in units of the cost. */

@@ -2,8 +2,8 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { type Packed, packedRows, packedTranspose, type Source } from './pack.ts';
-import { launchProduct } from './tile.ts';
+import { leftRows, packedRows, packedTranspose } from '../launch/pack.ts';
+import { launchProduct } from '../launch/tile.ts';
 
 export interface MatmulOptions {
   /** Uses a's transpose: a is [K, M]. Default false. */
@@ -93,20 +93,4 @@ export function launchMatmul(
   }
   across?.release();
   rhs.release();
-}
-
-// Software adapters multiply k-major operands twice as fast (one cache line serves a whole tile), which pays for turning
-// the left one as soon as it meets this many columns.
-const COLUMNS_WORTH_TURNING = 32;
-
-/** Row-major rows as a left operand of a product with `columns` columns: in place or turned. */
-export function leftRows(
-  engine: Engine,
-  op: string,
-  source: Source,
-  columns: number,
-): { along: 'rows' | 'columns'; operand: Packed } {
-  const turn = engine.info.software && columns >= COLUMNS_WORTH_TURNING;
-  if (source.columns % 4 === 0 && !turn) return { along: 'rows', operand: packedRows(engine, op, source) };
-  return { along: 'columns', operand: packedTranspose(engine, op, source) };
 }

@@ -9,9 +9,9 @@ import {
   row_nearest_distance,
   top_k,
 } from '../gpu/kernels.generated.ts';
-import { featuresOf, launchSimilarity, METRICS, type Metric, makePoints, type Points } from './points.ts';
-import { SKIP } from './rowPass.ts';
-import { roundUp, tileOf } from './tile.ts';
+import { featuresOf, launchSimilarity, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
+import { SKIP } from '../launch/rowPass.ts';
+import { roundUp, tileOf } from '../launch/tile.ts';
 
 export interface NearestOptions {
   /** Rows of `b` for each row of `a`, 1 to 256. Default 1. */

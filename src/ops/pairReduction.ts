@@ -3,11 +3,11 @@ import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelPart, KernelSource, Tuning } from '../gpu/kernel.ts';
 import { pair_row_pass, pair_sum, pair_weights, row_lse } from '../gpu/kernels.generated.ts';
-import { pullInPanels } from './panels.ts';
-import { featuresOf, METRICS, type Metric, makePoints, type Points } from './points.ts';
-import { launchSum } from './reduce.ts';
-import { launchRowPass, SKIP, sliceWidth } from './rowPass.ts';
-import { tileFor, tileOf } from './tile.ts';
+import { pullInPanels } from '../launch/panels.ts';
+import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { launchRowPass, SKIP, sliceWidth } from '../launch/rowPass.ts';
+import { tileFor, tileOf } from '../launch/tile.ts';
 
 export interface PairReductionOptions {
   /** What the score s is: `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */

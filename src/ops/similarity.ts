@@ -1,8 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { leftRows } from './matmul.ts';
-import { packedRows } from './pack.ts';
-import { endPull, launchSimilarity, METRICS, type Metric, makePoints, pull, startPull } from './points.ts';
+import { leftRows, packedRows } from '../launch/pack.ts';
+import { endPull, launchSimilarity, METRICS, type Metric, makePoints, pull, startPull } from '../launch/points.ts';
 
 export interface SimilarityOptions {
   /** `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */

@@ -2,9 +2,9 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
-import { pullInPanels } from './panels.ts';
-import { featuresOf, METRICS, type Metric, makePoints, type Points } from './points.ts';
-import { launchRowPass, type RowStatistics, SKIP } from './rowPass.ts';
+import { pullInPanels } from '../launch/panels.ts';
+import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
+import { launchRowPass, type RowStatistics, SKIP } from '../launch/rowPass.ts';
 
 export interface SimilarityLogSumExpOptions {
   /** `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */

@@ -2,8 +2,8 @@ import * as check from '../core/check.ts';
 import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { sinkhorn_columns, sinkhorn_rows } from '../gpu/kernels.generated.ts';
-import { launchScalingUpdate, startScaling, startState } from './scaling.ts';
-import { rowTuning } from './tile.ts';
+import { launchScalingUpdate, startScaling, startState } from '../launch/scaling.ts';
+import { rowTuning } from '../launch/tile.ts';
 
 export interface SinkhornOptions {
   /** Entropic regularisation, a number above 0. Default 0.05. */

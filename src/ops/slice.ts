@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { pad_range } from '../gpu/kernels.generated.ts';
-import { launchSum } from './reduce.ts';
+import { launchSum } from '../launch/reduce.ts';
 
 /**
  * Rows start .. end - 1 along the first dimension, as a copy.

@@ -1,8 +1,8 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { multiply } from '../gpu/kernels.generated.ts';
-import { launchPair } from './broadcast.ts';
-import { sumInto } from './reduce.ts';
+import { launchPair } from '../launch/broadcast.ts';
+import { sumInto } from '../launch/reduce.ts';
 
 /** Sum along `axis`, which is dropped; without `axis`, of everything. */
 export function sum(x: Tensor, axis?: number): Tensor {

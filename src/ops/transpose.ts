@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { launchTranspose } from './pack.ts';
+import { launchTranspose } from '../launch/pack.ts';
 
 /** The transpose of a matrix, as a copy. */
 export function transpose(x: Tensor): Tensor {

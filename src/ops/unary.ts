@@ -16,7 +16,7 @@ import {
   square_root,
   square as squareKernel,
 } from '../gpu/kernels.generated.ts';
-import { launchPair } from './broadcast.ts';
+import { launchPair } from '../launch/broadcast.ts';
 
 /** -x */
 export function neg(x: Tensor): Tensor {

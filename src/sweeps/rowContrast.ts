@@ -14,10 +14,10 @@ import {
   scale_rows,
   temperature_grad,
 } from '../gpu/kernels.generated.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { launchProduct, roundUp, rowTuning, tileOf } from '../launch/tile.ts';
+import { launchUnits, makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 import { canShift } from './pairSweep.ts';
-import { launchSum } from './reduce.ts';
-import { launchProduct, roundUp, rowTuning, tileOf } from './tile.ts';
-import { launchUnits, makeUnits, type Units, unitsBackward } from './units.ts';
 
 // Columns a panel at the least; a multiple of 64, since those begin where a binding may.
 const LEAST_PANEL = 64;

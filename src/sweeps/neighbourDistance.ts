@@ -1,11 +1,11 @@
 import type { Tensor } from '../core/tensor.ts';
 import { ko_leo_grad, ko_leo_rows } from '../gpu/kernels.generated.ts';
-import { mul } from './arithmetic.ts';
-import { launchNearestOne } from './nearest.ts';
-import { makePoints } from './points.ts';
-import { launchSum } from './reduce.ts';
-import { rowTuning } from './tile.ts';
-import { type Units, unitsBackward } from './units.ts';
+import { makePoints } from '../launch/points.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { rowTuning } from '../launch/tile.ts';
+import { type Units, unitsBackward } from '../launch/units.ts';
+import { mul } from '../ops/arithmetic.ts';
+import { launchNearestOne } from '../ops/nearest.ts';
 
 /**
  * KoLeo's core: -mean log(|u_i - u_nn(i)| + 1e-8) over unit rows. One sweep over all pairs finds nn(i), without the matrix;

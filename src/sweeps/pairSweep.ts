@@ -19,9 +19,9 @@ import {
   temperature_grad,
   triangle_product,
 } from '../gpu/kernels.generated.ts';
-import { launchSum } from './reduce.ts';
-import { launchProduct, tileOf } from './tile.ts';
-import { makeUnits, type Units, unitsBackward } from './units.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { launchProduct, tileOf } from '../launch/tile.ts';
+import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 
 // exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
 const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;

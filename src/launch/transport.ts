@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { transport_control } from '../gpu/kernels.generated.ts';
-import { leftRows } from './matmul.ts';
+import { leftRows } from './pack.ts';
 import { featuresOf, type Points, type Pulled, panelWidth, pull } from './points.ts';
 import { launchScalingWeights, type Scores, type Side, startScaling, startState, updateScaling } from './scaling.ts';
 

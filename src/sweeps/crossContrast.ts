@@ -9,13 +9,13 @@ import {
   cross_weights,
   row_dots,
 } from '../gpu/kernels.generated.ts';
-import { mul } from './arithmetic.ts';
-import { weighPairs } from './pairPanels.ts';
-import { makePoints, type Points, panelWidth, startPull } from './points.ts';
-import { launchSum } from './reduce.ts';
-import { reshape } from './reshape.ts';
-import { roundUp, tileOf } from './tile.ts';
-import { unitsBackward } from './units.ts';
+import { weighPairs } from '../launch/pairPanels.ts';
+import { makePoints, type Points, panelWidth, startPull } from '../launch/points.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { roundUp, tileOf } from '../launch/tile.ts';
+import { unitsBackward } from '../launch/units.ts';
+import { mul } from '../ops/arithmetic.ts';
+import { reshape } from '../ops/reshape.ts';
 
 /**
  * CLIP's core: row i of `a` and row i of `b` are positives of each other, all other pairs of an a and a b negatives.

@@ -2,13 +2,20 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { accumulate, swav_rows } from '../gpu/kernels.generated.ts';
-import { mul } from './arithmetic.ts';
-import { leftRows } from './matmul.ts';
-import { featuresOf, makePoints, type Points, panelWidth, rowsOf } from './points.ts';
-import { launchTotal } from './reduce.ts';
-import { launchScalingWeights, type Scores, type Side, startScaling, startState, updateScaling } from './scaling.ts';
-import { launchProduct, roundUp } from './tile.ts';
-import { makeUnits, type Units, unitsBackward } from './units.ts';
+import { leftRows } from '../launch/pack.ts';
+import { featuresOf, makePoints, type Points, panelWidth, rowsOf } from '../launch/points.ts';
+import { launchTotal } from '../launch/reduce.ts';
+import {
+  launchScalingWeights,
+  type Scores,
+  type Side,
+  startScaling,
+  startState,
+  updateScaling,
+} from '../launch/scaling.ts';
+import { launchProduct, roundUp } from '../launch/tile.ts';
+import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
+import { mul } from '../ops/arithmetic.ts';
 
 export interface SwappedPrediction {
   readonly temperature: number;

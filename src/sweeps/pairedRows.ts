@@ -2,9 +2,9 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { paired_rows } from '../gpu/kernels.generated.ts';
-import { mul } from './arithmetic.ts';
-import { launchSum } from './reduce.ts';
-import { rowTuning } from './tile.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { rowTuning } from '../launch/tile.ts';
+import { mul } from '../ops/arithmetic.ts';
 
 /** What is made of the distance of paired unit rows: loss = offset + scale * mean_i |u_i - v_i|^alpha. */
 export interface PairedRows {

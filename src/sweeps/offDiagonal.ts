@@ -3,12 +3,11 @@ import type { Range } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';
-import { type Features, featureColumns, featureRows } from './features.ts';
-import { launchGram } from './gram.ts';
-import { leftRows } from './matmul.ts';
-import { type Packed, packedRows, packedTranspose } from './pack.ts';
-import type { Term } from './reduce.ts';
-import { launchProduct, type Operand, roundUp, rowTuning } from './tile.ts';
+import { type Features, featureColumns, featureRows } from '../launch/features.ts';
+import { launchGram } from '../launch/gram.ts';
+import { leftRows, type Packed, packedRows, packedTranspose } from '../launch/pack.ts';
+import type { Term } from '../launch/reduce.ts';
+import { launchProduct, type Operand, roundUp, rowTuning } from '../launch/tile.ts';
 
 /**
  * What lies off the diagonal of C = scale X0^T X1, D x D, X the standardised (or centred) features of two views or of one.

@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
-import { leftRows } from './matmul.ts';
+import { leftRows } from './pack.ts';
 import { endPull, type Points, panelWidth, pull, startPull } from './points.ts';
 import { type Tile, tileOf } from './tile.ts';
 

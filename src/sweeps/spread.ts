@@ -1,9 +1,9 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { difference_squares, vicreg_diagonal, vicreg_grad } from '../gpu/kernels.generated.ts';
-import { type Features, makeFeatures, rowSlices } from './features.ts';
+import { type Features, makeFeatures, rowSlices } from '../launch/features.ts';
+import { launchTerms, type Term } from '../launch/reduce.ts';
 import { autoOffDiagonal, type OffDiagonal } from './offDiagonal.ts';
-import { launchTerms, type Term } from './reduce.ts';
 
 /** What each sum counts for; see `spread`. */
 export interface SpreadWeights {

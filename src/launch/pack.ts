@@ -71,3 +71,19 @@ export function launchTranspose(engine: Engine, source: Source, out: Storage | T
     work: 4 * columns * outColumns,
   });
 }
+
+// Software adapters multiply k-major operands twice as fast (one cache line serves a whole tile), which pays for turning
+// the left one as soon as it meets this many columns.
+const COLUMNS_WORTH_TURNING = 32;
+
+/** Row-major rows as a left operand of a product with `columns` columns: in place or turned. */
+export function leftRows(
+  engine: Engine,
+  op: string,
+  source: Source,
+  columns: number,
+): { along: 'rows' | 'columns'; operand: Packed } {
+  const turn = engine.info.software && columns >= COLUMNS_WORTH_TURNING;
+  if (source.columns % 4 === 0 && !turn) return { along: 'rows', operand: packedRows(engine, op, source) };
+  return { along: 'columns', operand: packedTranspose(engine, op, source) };
+}

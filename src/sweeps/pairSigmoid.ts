@@ -1,13 +1,13 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { sig_lip } from '../gpu/kernels.generated.ts';
-import { mul } from './arithmetic.ts';
+import { countPanels, weighPairs } from '../launch/pairPanels.ts';
+import { makePoints, startPull } from '../launch/points.ts';
+import { launchSum, launchTotal } from '../launch/reduce.ts';
+import { unitsBackward } from '../launch/units.ts';
+import { mul } from '../ops/arithmetic.ts';
+import { reshape } from '../ops/reshape.ts';
 import { scaleGradient } from './crossContrast.ts';
-import { countPanels, weighPairs } from './pairPanels.ts';
-import { makePoints, startPull } from './points.ts';
-import { launchSum, launchTotal } from './reduce.ts';
-import { reshape } from './reshape.ts';
-import { unitsBackward } from './units.ts';
 
 /**
  * SigLIP's core: loss = (1/N) sum_ij log(1 + exp(-y_ij (scale s_ij + bias))), s = cosine, y = 1 for i = j, else -1.

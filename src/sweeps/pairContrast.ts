@@ -1,9 +1,9 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { nt_xent_rows, nt_xent_rows_running } from '../gpu/kernels.generated.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { launchRowPass } from '../launch/rowPass.ts';
 import { PARTNERS, recordPull, sweepTriangle, unitsOf } from './pairSweep.ts';
-import { launchSum } from './reduce.ts';
-import { launchRowPass } from './rowPass.ts';
 
 /**
  * NT-Xent's core: rows i and i + n/2 of the stacked views are positives of each other, all others negatives.

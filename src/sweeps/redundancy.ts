@@ -2,9 +2,9 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { barlow_diagonal, diagonal_slices } from '../gpu/kernels.generated.ts';
-import { type Features, makeFeatures, rowSlices, standardBackward } from './features.ts';
+import { type Features, makeFeatures, rowSlices, standardBackward } from '../launch/features.ts';
+import { launchSum, launchTerms } from '../launch/reduce.ts';
 import { crossOffDiagonal } from './offDiagonal.ts';
-import { launchSum, launchTerms } from './reduce.ts';
 
 /**
  * sum_d (C_dd - 1)^2 + lambda sum_{d != e} C_de^2 over the cross-correlation C of two views, features standardised.

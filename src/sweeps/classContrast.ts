@@ -8,10 +8,10 @@ import {
   row_statistics,
   sup_con_rows,
 } from '../gpu/kernels.generated.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { launchRowPass } from '../launch/rowPass.ts';
+import type { Units } from '../launch/units.ts';
 import { classPairs, recordPull, type Sweep, sweepTriangle, unitsOf, type Views } from './pairSweep.ts';
-import { launchSum } from './reduce.ts';
-import { launchRowPass } from './rowPass.ts';
-import type { Units } from './units.ts';
 
 /** Rows numbered by class: 0, 1, ... in the order in which labels first occur. */
 export interface Classes {

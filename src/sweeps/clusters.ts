@@ -7,8 +7,8 @@ import {
   softmax_columns,
   softmax_columns_grad,
 } from '../gpu/kernels.generated.ts';
-import { launchSum } from './reduce.ts';
-import { rowTuning } from './tile.ts';
+import { launchSum } from '../launch/reduce.ts';
+import { rowTuning } from '../launch/tile.ts';
 
 /** Soft assignments, cluster by cluster: the transpose of the softmax of each row of `logits` [N, K]. */
 export function softmaxColumns(engine: Engine, op: string, logits: Tensor): Tensor {

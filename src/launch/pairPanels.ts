@@ -1,6 +1,6 @@
 import type { Engine } from '../core/engine.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { leftRows } from './matmul.ts';
+import { leftRows } from './pack.ts';
 import { type Points, type Pulled, panelWidth, pull } from './points.ts';
 import { launchProduct } from './tile.ts';
 
