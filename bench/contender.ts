@@ -1,0 +1,42 @@
+/** Numbers of a given shape, row-major. */
+export interface Matrix {
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly shape: readonly number[];
+}
+
+/** One piece of work that every library is asked for: inputs that all of them get, and the answer in f64. */
+export interface Work {
+  /** The op or loss by its name here: `'ntXent'`, `'matmul'`, ... */
+  readonly name: string;
+  /** What the inputs' shapes follow from: `{ n: 512, d: 128 }`. */
+  readonly size: Readonly<Record<string, number>>;
+  /** By name; those in `differentiated` are asked for their gradient. */
+  readonly inputs: Readonly<Record<string, Matrix>>;
+  readonly differentiated: readonly string[];
+  /** Integer class of each row, where the work has one. */
+  readonly labels?: Int32Array;
+  /** Temperature and the like. */
+  readonly options: Readonly<Record<string, number>>;
+  /** Floating-point operations and bytes of memory traffic of the leanest known schedule: what a roofline asks for. */
+  readonly flops: number;
+  readonly bytes: number;
+  /** `value` (a scalar loss, or the op's output) and `d_NAME` for every differentiated input, in f64. */
+  reference(): Readonly<Record<string, ArrayLike<number>>>;
+}
+
+/** A library set up on one piece of work. */
+export interface Contender {
+  /** `'TensorFlow.js'`; its form is told apart by `form`. */
+  readonly library: string;
+  readonly version: string;
+  /** As its users write it, by its most careful user with the gradient derived by hand, or the plain WGSL floor. */
+  readonly form: 'fused' | 'autodiff' | 'hand-derived' | 'naive';
+  /** One run of loss and gradient, resolved when the GPU has finished all outputs. Nothing is read back. */
+  run(): Promise<void>;
+  /** The outputs of the last run, by the names of `Work.reference`. */
+  read(): Promise<Readonly<Record<string, Float32Array>>>;
+  dispose(): void;
+}
+
+/** Null where the library has no way to do this work; throws what the library throws (out of memory is a result). */
+export type Open = (work: Work) => Promise<Contender | null>;
