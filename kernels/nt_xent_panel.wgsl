@@ -1,14 +1,14 @@
 // w_ji = exp(s_ij / tau) (1/Z_i + 1/Z_j) for the columns j of a panel and all rows i from its first on
 // For a positive pair -(miss_i + miss_j), 0 for i = j. Two powers rather than one shared: both exponents are <= 0, so
 // nothing overflows at any temperature.
-// @use grid tile mark_partner store_panel
+// @use grid tile stored mark_partner store_panel
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, first: u32, width4: u32, strips: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
+@group(0) @binding(1) var<storage, read> lhs: array<stored4>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<stored4>; // the same
 @group(0) @binding(3) var<storage, read> log2_z: array<f32>;
 @group(0) @binding(4) var<storage, read> miss: array<f32>;
 @group(0) @binding(5) var<storage, read> temperature: array<f32>;

@@ -1,14 +1,14 @@
 // w_ji = sum over both rows of factor 2^(l_ij - top) - hold, for the columns j of a panel and all rows i from its first on
 // top, factor and hold are those of a row's positives where i and j are of one class, else of its negatives, which have
 // no hold; w is 0 for i = j. A top is no smaller than the logit, so nothing overflows at any temperature.
-// @use grid tile mark_class store_panel
+// @use grid tile stored mark_class store_panel
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, first: u32, width4: u32, strips: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
+@group(0) @binding(1) var<storage, read> lhs: array<stored4>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<stored4>; // the same
 @group(0) @binding(3) var<storage, read> pulls: array<vec4f>; // see sup_con_rows
 @group(0) @binding(4) var<storage, read> holds: array<f32>;
 @group(0) @binding(5) var<storage, read> temperature: array<f32>;

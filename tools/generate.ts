@@ -2,7 +2,7 @@
 // its bindings by name and the layout of its Params. Reflection happens here, so that no parser travels to the browser.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import type { KernelPart, KernelSource, ParamsMember } from '../src/gpu/kernel.ts';
+import type { KernelPart, KernelSource, KernelSwap, ParamsMember } from '../src/gpu/kernel.ts';
 import { link } from '../src/gpu/link.ts';
 
 const root = new URL('../', import.meta.url);
@@ -29,6 +29,13 @@ function partsOf(name: string): KernelPart[] {
   return parts;
 }
 
+/** What `// @swap CONSTANT PIECE` in a part says: where a tuning has the constant, that piece stands for this one. */
+function swapsOf(parts: readonly KernelPart[]): KernelSwap[] {
+  return parts.flatMap(({ file, text }) =>
+    [...text.matchAll(/^\/\/ @swap (\w+) (\w+)$/gm)].map(([, by, piece]) => ({ by, file, parts: partsOf(`lib/${piece}`) })),
+  );
+}
+
 function reflect(kernel: KernelSource): WgslReflect {
   const linked = link(kernel, {}, false);
   try {
@@ -46,6 +53,7 @@ export function readKernel(name: string): KernelSource {
   const tunables: Record<string, { value: number; allowed: number[] }> = {};
   for (const [, id, value, allowed] of text.matchAll(/^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/gm))
     tunables[id] = { value: Number(value), allowed: allowed.trim().split(/\s+/).map(Number) };
+  const swaps = swapsOf(parts);
   const unlinked: KernelSource = { name, parts, buffers: [], params: { binding: 0, bytes: 0, members: [] }, tunables };
   const reflected = reflect(unlinked);
   const uniform = reflected.uniforms[0];
@@ -73,6 +81,7 @@ export function readKernel(name: string): KernelSource {
     })),
     params: { binding: uniform.binding, bytes: Math.ceil(layout.size / 16) * 16, members },
     tunables,
+    ...(swaps.length > 0 ? { swaps } : {}),
   };
 }
 
@@ -81,24 +90,45 @@ function withoutComments(part: KernelPart): KernelPart {
   return { ...part, text: part.text.replace(/[ \t]*\/\/(?! @).*$/gm, '') };
 }
 
+/** The name of a piece in the generated file. */
+function constant(file: string): string {
+  return `part_${file.replace(/^kernels\/lib\/|\.wgsl$/g, '').replace(/\W/g, '_')}`;
+}
+
+function swapName({ by, file }: KernelSwap): string {
+  return `swap_${by.toLowerCase()}_${constant(file)}`;
+}
+
 function generate(): string {
   const kernels = kernelNames().map((name) => {
     const kernel = readKernel(name);
-    return { ...kernel, parts: kernel.parts.map(withoutComments) };
+    const swaps = kernel.swaps?.map((swap) => ({ ...swap, parts: swap.parts.map(withoutComments) })) ?? [];
+    return { ...kernel, parts: kernel.parts.map(withoutComments), swaps };
   });
   const pieces = new Map<string, KernelPart>();
-  for (const kernel of kernels) for (const part of kernel.parts.slice(1)) pieces.set(part.file, part);
-  const constant = (file: string): string => `part_${file.replace(/^kernels\/lib\/|\.wgsl$/g, '').replace(/\W/g, '_')}`;
+  const swapped = new Map<string, KernelSwap>();
+  for (const kernel of kernels) {
+    for (const part of kernel.parts.slice(1)) pieces.set(part.file, part);
+    for (const swap of kernel.swaps) {
+      for (const part of swap.parts) pieces.set(part.file, part);
+      swapped.set(swapName(swap), swap);
+    }
+  }
   const lines = [
     '// Made by tools/generate.ts from kernels/*.wgsl. Do not edit.',
-    "import type { KernelPart, KernelSource } from './kernel.ts';",
+    "import type { KernelPart, KernelSource, KernelSwap } from './kernel.ts';",
     '',
   ];
   for (const [file, part] of pieces) lines.push(`const ${constant(file)}: KernelPart = ${JSON.stringify(part)};`);
-  for (const { parts, ...rest } of kernels) {
+  for (const [name, { by, file, parts }] of swapped) {
+    const list = parts.map((part) => constant(part.file)).join(', ');
+    lines.push(`const ${name}: KernelSwap = { by: "${by}", file: "${file}", parts: [${list}] };`);
+  }
+  for (const { parts, swaps, ...rest } of kernels) {
     const list = [JSON.stringify(parts[0]), ...parts.slice(1).map((part) => constant(part.file))];
     const fields = JSON.stringify(rest).slice(1, -1);
-    lines.push(`export const ${rest.name}: KernelSource = { "parts": [${list.join(', ')}], ${fields} };`);
+    const swapping = swaps.length > 0 ? `, "swaps": [${swaps.map(swapName).join(', ')}]` : '';
+    lines.push(`export const ${rest.name}: KernelSource = { "parts": [${list.join(', ')}], ${fields}${swapping} };`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -3,14 +3,14 @@
 // row j. Every row ends with one partial sum from each of the blocks' columns, whose order is fixed by indices alone.
 // The shift by 1/tau keeps every e_ij in (0, 1], as unit rows have s <= 1. The kernel says what `keep` does with a tile,
 // and by their marks which rows are positives of each other, and whether they are summed.
-// @use grid tile triangle
+// @use grid tile stored triangle
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, edge: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
+@group(0) @binding(1) var<storage, read> lhs: array<stored4>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<stored4>; // the same
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [1 + POSITIVES, blocks, 4 stride4]
 

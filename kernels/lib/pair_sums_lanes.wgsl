@@ -2,14 +2,14 @@
 // A software adapter turns a kernel with a barrier into coroutines whose accumulators live in memory (9 GFLOP/s on
 // lavapipe, not 15). Here nothing crosses lanes: a row ends with WX partial sums a block, which the next kernel adds up
 // in order. Needs WY = 1.
-// @use grid tile triangle
+// @use grid tile stored triangle
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, edge: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
+@group(0) @binding(1) var<storage, read> lhs: array<stored4>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<stored4>; // the same
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [1 + POSITIVES, blocks, WX, 4 stride4]
 

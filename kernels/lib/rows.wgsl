@@ -1,5 +1,6 @@
 // row_sum, row_max: reductions over a row by LANES neighbouring lanes, WG / LANES rows a workgroup.
 // Every lane of the workgroup calls them (they hold barriers), so a kernel clamps a row past the end and stores nothing.
+// @swap SUBGROUP rows_subgroups
 const WG: u32 = 64;
 const LANES: u32 = 1; // @tune 1 64
 

@@ -2,6 +2,7 @@
 // The kernel declares `lhs` and `rhs` as array<vec4f>; both are k-major, `stride` vec4s a row.
 // The loops over c unroll: an index known only at run time would put the block into memory (0.2 GFLOP/s, not 3).
 // @use tile_shape
+// @swap SUBGROUP tile_subgroups
 fn tile_product(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                 depth: u32) {
   var l = lhs_at;
@@ -11,11 +12,11 @@ fn tile_product(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_str
     var b: array<vec4f, TV>;
     // @unroll
     for (var i = 0u; i < TM / 4; i++) {
-      a[i] = lhs[l + i];
+      a[i] = vec4f(lhs[l + i]);
     }
     // @unroll
     for (var v = 0u; v < TV; v++) {
-      b[v] = rhs[r + v * WX];
+      b[v] = vec4f(rhs[r + v * WX]);
     }
     // @unroll
     for (var m = 0u; m < TM; m++) {

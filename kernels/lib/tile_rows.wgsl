@@ -11,11 +11,11 @@ fn tile_product_rows(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lh
       var b: array<vec4f, TV>;
       // @unroll
       for (var v = 0u; v < TV; v++) {
-        b[v] = rhs[r + v * WX];
+        b[v] = vec4f(rhs[r + v * WX]);
       }
       // @unroll
       for (var m = 0u; m < TM; m++) {
-        let a = lhs[lhs_at + m * lhs_stride + k][s];
+        let a = f32(lhs[lhs_at + m * lhs_stride + k][s]);
         // @unroll
         for (var v = 0u; v < TV; v++) {
           (*c)[m * TV + v] = fma(vec4f(a), b[v], (*c)[m * TV + v]);

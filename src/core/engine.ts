@@ -4,6 +4,7 @@ import { GramianError } from '../gpu/errors.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import * as check from './check.ts';
+import { chooseFamilies, type Family, type FamilyChoice, type MatmulPrecision, PRECISIONS } from './families.ts';
 import { Inspector } from './inspect.ts';
 import { Plan, type PlanInputs } from './plan.ts';
 import { part, ranges } from './ranges.ts';
@@ -19,11 +20,19 @@ export interface EngineOptions {
   powerPreference?: GPUPowerPreference;
   /** Looks for non-finite values and rows without a direction in every op's input; found ones reject the next read. */
   check?: boolean;
+  /** How exact the products inside ops and losses are, where a faster way is at hand. Default `'highest'`: f32. */
+  matmulPrecision?: MatmulPrecision;
+  /**
+   * The kernel families to use, wherever they can be. Default: those that the adapter offers at this precision, where they
+   * are known to be faster. `['f32']` is what runs everywhere.
+   */
+  families?: readonly Family[];
 }
 
 export interface EngineInfo extends DeviceInfo {
   /** Kernel families in use; `'f32'` runs everywhere. */
-  readonly families: readonly string[];
+  readonly families: readonly Family[];
+  readonly matmulPrecision: MatmulPrecision;
 }
 
 /** Numbers as nested arrays: `[[1, 2], [3, 4]]`. */
@@ -52,6 +61,8 @@ export interface OpRule {
 export class Engine {
   readonly info: EngineInfo;
   readonly check: boolean;
+  /** @internal What src/launch/families.ts chooses from. */
+  readonly choice: FamilyChoice;
   private readonly gpu: Device;
   private readonly inspector: Inspector;
   private readonly constants = new Map<number, Storage>();
@@ -59,10 +70,11 @@ export class Engine {
   private recording = true;
 
   /** @internal Use `createEngine()`. */
-  constructor(gpu: Device, checking: boolean) {
+  constructor(gpu: Device, checking: boolean, choice: FamilyChoice) {
     this.gpu = gpu;
     this.check = checking;
-    this.info = { ...gpu.info, families: ['f32'] };
+    this.choice = choice;
+    this.info = { ...gpu.info, families: choice.families, matmulPrecision: choice.precision };
     this.inspector = new Inspector(this);
   }
 
@@ -441,17 +453,28 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     adapter,
     powerPreference,
     check: checking,
+    matmulPrecision,
+    families,
   } = check.options('createEngine', options, {
     device: undefined as GPUDevice | undefined,
     adapter: 'auto' as NonNullable<EngineOptions['adapter']>,
     powerPreference: 'high-performance' as GPUPowerPreference,
     check: false as boolean,
+    matmulPrecision: 'highest' as MatmulPrecision,
+    families: undefined as readonly Family[] | undefined,
   });
   check.oneOf('createEngine', 'adapter', adapter, ['auto', 'hardware', 'software']);
+  check.oneOf('createEngine', 'matmulPrecision', matmulPrecision, PRECISIONS);
   check.oneOf('createEngine', 'powerPreference', powerPreference, ['high-performance', 'low-power']);
   if (device !== undefined && typeof device?.createBuffer !== 'function')
     throw new GramianError(`createEngine: device is ${check.say(device)}, expected a GPUDevice.`);
-  return new Engine(await openDevice({ device, adapter, powerPreference }), checking === true);
+  const opened = await openDevice({ device, adapter, powerPreference });
+  try {
+    return new Engine(opened, checking === true, chooseFamilies(opened.info, matmulPrecision, families));
+  } catch (error) {
+    opened.destroy();
+    throw error;
+  }
 }
 
 function* tensorsIn(value: unknown): Generator<Tensor> {

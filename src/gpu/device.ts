@@ -12,8 +12,25 @@ export interface OpenOptions {
   readonly powerPreference?: GPUPowerPreference;
 }
 
+/** Matrices that the lanes of a subgroup hold together: a left one of m x k times a right one of k x n. */
+export interface MatrixShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** What the operands are stored in; sums are f32. */
+  readonly of: 'f16' | 'f32';
+}
+
+/** What an adapter offers beyond what every one has. */
+export interface Extras {
+  /** Lanes that exchange numbers without memory; `pinned`: the adapter has several sizes and must be asked for this one. */
+  readonly subgroup: { readonly size: number; readonly pinned: boolean } | null;
+  readonly f16: boolean;
+  readonly matrices: readonly MatrixShape[];
+}
+
 /** What runs the kernels. */
-export interface DeviceInfo {
+export interface DeviceInfo extends Extras {
   readonly vendor: string;
   readonly architecture: string;
   readonly description: string;
@@ -189,14 +206,52 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
     powerPreference: options.powerPreference ?? 'high-performance',
   });
   // Room for large batches where the adapter has it; everything else stays at the default that every adapter has.
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
+  const wanted = EXTRA_FEATURES.filter((feature) => adapter.features.has(feature));
   const gpu = await adapter.requestDevice({
     label: 'gramian',
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredFeatures: wanted as GPUFeatureName[],
+    requiredLimits: {
+      maxBufferSize,
+      maxStorageBufferBindingSize,
+      ...(wanted.includes(MATRICES)
+        ? { maxComputeWorkgroupStorageSize: Math.min(maxComputeWorkgroupStorageSize, 32768) }
+        : {}),
+    },
   });
   destroyAtExit(gpu);
   const software = source !== 'hardware' && source !== 'browser';
   return new Device(gpu, describe(gpu, adapter.info, software, note), false);
+}
+
+const MATRICES = 'chromium-experimental-subgroup-matrix';
+const EXTRA_FEATURES = ['subgroups', 'subgroup-size-control', 'shader-f16', MATRICES];
+
+/** Sizes that adapters report; the last is not in the standard yet. */
+type SubgroupInfo = GPUAdapterInfo & {
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }>;
+};
+
+/** What kernel families can be built from on a device with these features. */
+export function extrasOf(features: ReadonlySet<string>, info: SubgroupInfo | null): Extras {
+  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = info ?? {};
+  const one = least === most;
+  // A kernel is written for one size: where the adapter chooses between several, it must let itself be asked for one.
+  const usable = features.has('subgroups') && most >= 4 && (one || features.has('subgroup-size-control'));
+  const subgroup = usable ? { size: Math.min(Math.max(32, least), most), pinned: !one } : null;
+  const f16 = features.has('shader-f16');
+  const matrices: MatrixShape[] = [];
+  if (features.has(MATRICES) && subgroup)
+    for (const { componentType, resultComponentType, M: m, N: n, K: k } of info?.subgroupMatrixConfigs ?? [])
+      if (resultComponentType === 'f32' && (componentType === 'f32' || (componentType === 'f16' && f16)))
+        matrices.push({ m, n, k, of: componentType });
+  return { subgroup, f16, matrices };
 }
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
@@ -212,6 +267,7 @@ function describe(gpu: GPUDevice, given: GPUAdapterInfo | null, software: boolea
     software: software || SOFTWARE.test(`${vendor} ${architecture} ${description} ${device}`),
     note,
     features: [...gpu.features],
+    ...extrasOf(gpu.features, info),
     limits: { maxBufferSize, maxStorageBufferBindingSize },
   };
 }

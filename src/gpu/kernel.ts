@@ -6,6 +6,14 @@ export interface KernelPart {
   readonly explain?: (line: number, column: number, message: string) => string;
 }
 
+/** A piece that another stands for where a tuning has the constant `by`: the way into another family of kernels. */
+export interface KernelSwap {
+  readonly by: string;
+  readonly file: string;
+  /** The piece instead, and what it uses. */
+  readonly parts: readonly KernelPart[];
+}
+
 /** A member of a kernel's `Params` struct, where WGSL lays it out. */
 export interface ParamsMember {
   readonly name: string;
@@ -28,6 +36,7 @@ export interface KernelSource {
   }[];
   readonly params: { readonly binding: number; readonly bytes: number; readonly members: readonly ParamsMember[] };
   readonly tunables: Readonly<Record<string, { readonly value: number; readonly allowed: readonly number[] }>>;
+  readonly swaps?: readonly KernelSwap[];
 }
 
 /** Values for a kernel's `@tune` constants; those left out keep the number that the file states. */

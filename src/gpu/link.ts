@@ -16,6 +16,7 @@ interface Line {
   readonly explain?: KernelPart['explain'];
 }
 
+const DIRECTIVE = /^(enable |requires |diagnostic\()/;
 const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
 const CONSTANT = /^const (\w+): u32 = ([^;]+);/;
 const LOOP = /^\s*for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{$/;
@@ -29,11 +30,15 @@ const LOOP = /^\s*for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{$/;
 export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): Linked {
   const left = new Set(Object.keys(tuning));
   const lines: Line[] = [];
-  for (const { file, text, explain } of kernel.parts) {
+  for (const { file, text, explain } of chosenParts(kernel, tuning)) {
     text.split('\n').forEach((raw, index) => {
       lines.push({ text: setTunable(kernel, raw, tuning, left), file, number: index + 1, explain });
     });
   }
+  for (const { by } of kernel.swaps ?? []) left.delete(by);
+  // WGSL wants them before everything else.
+  lines.sort((a, b) => Number(DIRECTIVE.test(b.text)) - Number(DIRECTIVE.test(a.text)));
+  if (tuning.PINNED === 1) pinSubgroups(lines);
   if (left.size > 0) throw new RangeError(`${kernel.name}: no tunable is named ${[...left].join(', ')}.`);
   const joined = unroll ? unrolled(lines, constantsOf(lines)) : lines;
   const at = (number: number): string => {
@@ -50,6 +55,27 @@ export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): 
       );
     },
   };
+}
+
+/** A kernel's own parts, but for pieces that the tuning swaps. */
+function chosenParts(kernel: KernelSource, tuning: Tuning): readonly KernelPart[] {
+  const swaps = kernel.swaps?.filter(({ by }) => by in tuning) ?? [];
+  if (swaps.length === 0) return kernel.parts;
+  const own = new Set(kernel.parts.map(({ file }) => file)); // these come, or are swapped, by themselves
+  const parts = new Map<string, KernelPart>();
+  for (const part of kernel.parts) {
+    const swap = swaps.find(({ file }) => file === part.file);
+    if (!swap) parts.set(part.file, part);
+    else for (const each of swap.parts) if (!own.has(each.file)) parts.set(each.file, each);
+  }
+  return [...parts.values()];
+}
+
+/** Asks for subgroups of the size that the kernel is written for, on adapters that choose between sizes. */
+function pinSubgroups(lines: Line[]): void {
+  for (const [i, line] of lines.entries())
+    lines[i] = { ...line, text: line.text.replace('@workgroup_size(', '@subgroup_size(SUBGROUP) @workgroup_size(') };
+  lines.unshift({ text: 'enable subgroup_size_control;', file: 'subgroup size', number: 1 });
 }
 
 function setTunable(kernel: KernelSource, text: string, tuning: Tuning, left: Set<string>): string {

@@ -1,0 +1,5 @@
+// part: what an operand of fragments is stored in; part_lift: the power of two that it was multiplied by
+// @swap F16 part_f16
+alias part = f32;
+
+fn part_lift(top: u32) -> i32 { return 0; }
