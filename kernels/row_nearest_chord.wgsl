@@ -2,6 +2,8 @@
 // By differences, since products of near rows differ in digits that f32 does not have. A row whose norm the floor replaced
 // is no unit row: from others it counts as 2 away (cosine 0), and itself it goes by products.
 // @use row_nearest tile_distance
+// Its products come under a condition that lanes do not share: they could not shuffle.
+// @without SUBGROUP
 @group(0) @binding(5) var<storage, read> inverse_norms: array<f32>; // not above 0 where the floor acted
 
 fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {

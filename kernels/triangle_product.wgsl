@@ -15,7 +15,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   let row = (group / p.strips) * TILE_ROWS + local.y * TM;
   let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
-  let I = row / p.edge;
+  let I = (group / p.strips) * TILE_ROWS / p.edge; // one for all lanes, as whole tiles make an edge
   let inside = row % p.edge;
   let width = p.edge / 4u;
   var c: array<vec4f, TILE_BLOCK>;

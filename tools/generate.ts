@@ -32,7 +32,11 @@ function partsOf(name: string): KernelPart[] {
 /** What `// @swap CONSTANT PIECE` in a part says: where a tuning has the constant, that piece stands for this one. */
 function swapsOf(parts: readonly KernelPart[]): KernelSwap[] {
   return parts.flatMap(({ file, text }) =>
-    [...text.matchAll(/^\/\/ @swap (\w+) (\w+)$/gm)].map(([, by, piece]) => ({ by, file, parts: partsOf(`lib/${piece}`) })),
+    [...text.matchAll(/^\/\/ @swap (\w+) (\w+)$/gm)].map(([, by, piece]) => ({
+      by,
+      file,
+      parts: partsOf(`lib/${piece}`),
+    })),
   );
 }
 
@@ -53,7 +57,8 @@ export function readKernel(name: string): KernelSource {
   const tunables: Record<string, { value: number; allowed: number[] }> = {};
   for (const [, id, value, allowed] of text.matchAll(/^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/gm))
     tunables[id] = { value: Number(value), allowed: allowed.trim().split(/\s+/).map(Number) };
-  const swaps = swapsOf(parts);
+  const without = new Set([...text.matchAll(/^\/\/ @without (\w+)$/gm)].map(([, by]) => by));
+  const swaps = swapsOf(parts).filter(({ by }) => !without.has(by));
   const unlinked: KernelSource = { name, parts, buffers: [], params: { binding: 0, bytes: 0, members: [] }, tunables };
   const reflected = reflect(unlinked);
   const uniform = reflected.uniforms[0];

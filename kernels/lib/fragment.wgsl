@@ -1,42 +1,48 @@
 // Sum, Left, Right: FM x FN sums and their operands, held by a subgroup together; put_fragment: to workgroup memory
-// In plain WGSL, where a lane owns some of the sums: what subgroup matrices do, for adapters without them. It is for tests
-// and for reading, not for speed. The kernel declares lhs, rhs: array<part>.
+// In plain WGSL, where a lane owns four of the sums: what subgroup matrices do, for adapters without them. It is for tests
+// and for reading, not for speed. FM FN <= 4 SUBGROUP. The kernel declares lhs, rhs: array<part>.
 // @use part fragment_shape
 // @swap MATRIX fragment_matrix
 const LEFT_ROWS: u32 = 0; // @tune 0 1
-const OWN: u32 = FM * FN / SUBGROUP;
 
 struct Left { at: u32, stride: u32 }
 struct Right { at: u32, stride: u32 }
-struct Sum { values: array<f32, OWN> }
+alias Sum = vec4f;
 
 var<workgroup> strip: array<f32, STRIP_SIZE>;
-var<private> fragment_lane: u32;
+var<private> own: vec4u; // the sums that this lane owns, by number
 
-fn begin_fragments(lane: u32) { fragment_lane = lane % SUBGROUP; }
+fn begin_fragments(lane: u32) {
+  let all = vec4u(lane % SUBGROUP) + SUBGROUP * vec4u(0u, 1u, 2u, 3u);
+  own = min(all, vec4u(FM * FN - 1u)); // small fragments leave the rest unused
+}
 
 fn left_at(at: u32, stride: u32) -> Left { return Left(at, stride); }
 
 fn right_at(at: u32, stride: u32) -> Right { return Right(at, stride); }
 
 fn multiply_add(a: Left, b: Right, c: Sum) -> Sum {
+  let down = select(1u, a.stride, LEFT_ROWS == 1u);
+  let along = select(a.stride, 1u, LEFT_ROWS == 1u);
+  var l = vec4u(a.at) + (own / vec4u(FN)) * down;
+  var r = vec4u(b.at) + own % vec4u(FN);
   var sum = c;
-  for (var e = 0u; e < OWN; e++) {
-    let m = (fragment_lane + e * SUBGROUP) / FN;
-    let n = (fragment_lane + e * SUBGROUP) % FN;
-    for (var k = 0u; k < FK; k++) {
-      let l = a.at + select(k * a.stride + m, m * a.stride + k, LEFT_ROWS == 1u);
-      sum.values[e] = fma(f32(lhs[l]), f32(rhs[b.at + k * b.stride + n]), sum.values[e]);
-    }
+  for (var k = 0u; k < FK; k++) {
+    let x = vec4f(f32(lhs[l.x]), f32(lhs[l.y]), f32(lhs[l.z]), f32(lhs[l.w]));
+    let y = vec4f(f32(rhs[r.x]), f32(rhs[r.y]), f32(rhs[r.z]), f32(rhs[r.w]));
+    sum = fma(x, y, sum);
+    l += vec4u(along);
+    r += vec4u(b.stride);
   }
   return sum;
 }
 
 fn put_fragment(c: Sum, at: u32) {
-  var sum = c;
-  for (var e = 0u; e < OWN; e++) {
-    let m = (fragment_lane + e * SUBGROUP) / FN;
-    let n = (fragment_lane + e * SUBGROUP) % FN;
-    strip[at + m * SPAN_COLUMNS + n] = sum.values[e];
+  let to = vec4u(at) + (own / vec4u(FN)) * SPAN_COLUMNS + own % vec4u(FN);
+  strip[to.x] = c.x;
+  if (FM * FN > SUBGROUP) { strip[to.y] = c.y; }
+  if (FM * FN > 2 * SUBGROUP) {
+    strip[to.z] = c.z;
+    strip[to.w] = c.w;
   }
 }

@@ -4,8 +4,8 @@ const FM: u32 = 16; // @tune 8 16
 const FN: u32 = 16; // @tune 8 16
 const FK: u32 = 16; // @tune 8 16
 const SM: u32 = 2; // @tune 2 4
-const SN: u32 = 2; // @tune 2 4
-const SUBGROUP: u32 = 32; // @tune 8 16 32 64
+const SN: u32 = 2; // @tune 1 2 4
+const SUBGROUP: u32 = 64; // @tune 8 16 32 64
 const PINNED: u32 = 0; // @tune 0 1
 const SPLIT: u32 = 0; // @tune 0 1
 

@@ -24,12 +24,17 @@ export interface FamilyChoice {
   readonly precision: MatmulPrecision;
   /** The caller has listed them: they run wherever they can, not only where they are known to be faster. */
   readonly forced: boolean;
+  /** The matrix unit that `'subgroup-matrix'` stands for. */
+  readonly matrix: MatrixShape | null;
+  /** For tests: what the matrix unit would do, in plain WGSL. */
+  readonly emulated?: boolean;
 }
 
 /** The families that an adapter offers at this precision, or those of them that were asked for. */
 export function chooseFamilies(extras: Extras, precision: MatmulPrecision, asked?: readonly Family[]): FamilyChoice {
   const offered = FAMILIES.filter((family) => offers(extras, precision, family));
-  if (asked === undefined) return { families: offered, precision, forced: false };
+  const matrix = matrixFor(extras.matrices, precision);
+  if (asked === undefined) return { families: offered, precision, forced: false, matrix };
   if (!Array.isArray(asked) || asked.some((family) => !FAMILIES.includes(family)))
     throw new GramianError(
       `createEngine: families = ${JSON.stringify(asked)}, expected an array of ${FAMILIES.join(', ')}.`,
@@ -40,7 +45,8 @@ export function chooseFamilies(extras: Extras, precision: MatmulPrecision, asked
       `createEngine: families has "${missing}", which this adapter does not offer at matmulPrecision "${precision}", ` +
         `expected some of ${offered.join(', ')}.`,
     );
-  return { families: FAMILIES.filter((family) => family === 'f32' || asked.includes(family)), precision, forced: true };
+  const families = FAMILIES.filter((family) => family === 'f32' || asked.includes(family));
+  return { families, precision, forced: true, matrix };
 }
 
 function offers({ subgroup, f16, matrices }: Extras, precision: MatmulPrecision, family: Family): boolean {

@@ -36,6 +36,8 @@ export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): 
     });
   }
   for (const { by } of kernel.swaps ?? []) left.delete(by);
+  // An offer: kernels that have no use for subgroups stay as they are, with the same buffers.
+  for (const offer of ['SUBGROUP', 'PINNED']) left.delete(offer);
   // WGSL wants them before everything else.
   lines.sort((a, b) => Number(DIRECTIVE.test(b.text)) - Number(DIRECTIVE.test(a.text)));
   if (tuning.PINNED === 1) pinSubgroups(lines);

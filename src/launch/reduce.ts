@@ -3,6 +3,7 @@ import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { sum as sumKernel } from '../gpu/kernels.generated.ts';
+import { lanesFor } from './tile.ts';
 
 /** Extents around the summed dimension; `offset` in floats. */
 export interface Reduction {
@@ -22,14 +23,13 @@ export function launchSum(
   out: Tensor | Storage,
   { outer, reduced, inner, scale = 1, offset = 0, accumulating = false }: Reduction,
 ): void {
-  // Few results: many lanes share one. Many: a lane each.
-  const lanes = outer * inner < 1024 && reduced >= 64 ? 64 : 1;
+  const { tuning, lanes } = lanesFor(engine, outer * inner, reduced);
   engine.run(sumKernel, {
     params: { outer, reduced, inner, scale, offset, accumulating: accumulating ? 1 : 0 },
     buffers: { x, out },
     groups: Math.ceil((outer * inner * lanes) / 64),
     work: outer * reduced * inner,
-    tuning: { LANES: lanes },
+    tuning,
   });
 }
 

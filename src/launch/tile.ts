@@ -3,6 +3,8 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
+import { laneSubgroups, productForm, tileSubgroups } from './families.ts';
+import { launchPacked } from './halves.ts';
 
 /** Shape of the register tile that every product kernel is built from. */
 export interface Tile {
@@ -22,12 +24,26 @@ const SOFTWARE = tile(16, 2, 8, 1);
 const HARDWARE = tile(8, 1, 16, 4);
 
 export function tileOf(engine: Engine): Tile {
-  return engine.info.software ? SOFTWARE : HARDWARE;
+  return inFamily(engine, engine.info.software ? SOFTWARE : HARDWARE);
+}
+
+function inFamily(engine: Engine, tile: Tile): Tile {
+  return { ...tile, tuning: { ...tile.tuning, ...tileSubgroups(engine, tile.tuning.WX) } };
 }
 
 /** Lanes that share a row in row kernels: one where barriers are dear (software), a subgroup or two on a GPU. */
 export function rowTuning(engine: Engine): { tuning: Tuning; rowsPerGroup: number } {
-  return engine.info.software ? { tuning: { LANES: 1 }, rowsPerGroup: 64 } : { tuning: { LANES: 64 }, rowsPerGroup: 1 };
+  if (engine.info.software && !engine.choice.forced) return { tuning: { LANES: 1 }, rowsPerGroup: 64 };
+  const tuning = laneSubgroups(engine, 64) ?? { LANES: engine.info.software ? 1 : 64 };
+  return { tuning, rowsPerGroup: 64 / tuning.LANES };
+}
+
+/** Lanes a result for `results` reductions of `reduced` numbers: many where results are few, one where they are many. */
+export function lanesFor(engine: Engine, results: number, reduced: number): { tuning: Tuning; lanes: number } {
+  const few = results < 1024 && reduced >= 64;
+  // 64 lanes need workgroup memory, which costs lavapipe 20 times what 8 lanes that shuffle cost.
+  const tuning = few ? (engine.info.software && laneSubgroups(engine, 8)) || { LANES: 64 } : { LANES: 1 };
+  return { tuning, lanes: tuning.LANES };
 }
 
 export function roundUp(value: number, to: number): number {
@@ -58,6 +74,12 @@ export function launchProduct(
     pairs = 'products',
   }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances' } = {},
 ): void {
+  const form = productForm(engine, size);
+  if (form.by !== 'tile' && pairs === 'products') {
+    // Halves have kernels for k-major left operands alone.
+    if (form.by === 'fragments' || lhs.along === 'columns')
+      return launchPacked(engine, form, tileOf(engine), size, lhs, rhs, out, { scale, accumulating });
+  }
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const strips = Math.ceil(size.columns / tileColumns);
   const kernel = lhs.along === 'rows' ? productRows : pairs === 'distances' ? distances : product;
@@ -88,5 +110,5 @@ export function tileFor(engine: Engine, rows: number, columns = Number.POSITIVE_
   const { TM, TV, WX, WY } = tileOf(engine).tuning;
   let height = TM;
   while (height > 4 && height / 2 >= rows) height /= 2;
-  return tile(height, columns <= 4 * WX ? 1 : TV, WX, height < TM ? 1 : WY);
+  return inFamily(engine, tile(height, columns <= 4 * WX ? 1 : TV, WX, height < TM ? 1 : WY));
 }

@@ -5,6 +5,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { attention_grad, attention_weights, batched_product, log_sum_exp, multiply } from '../gpu/kernels.generated.ts';
 import { launchPair } from '../launch/broadcast.ts';
 import { launchSum } from '../launch/reduce.ts';
+import { lanesFor } from '../launch/tile.ts';
 
 /** A matrix for each sample, by strides in floats. */
 interface Strided {
@@ -58,13 +59,13 @@ export function attention(query: Tensor, key: Tensor, value: Tensor): Tensor {
     const rows = block.samples * block.count;
     const scores = launchPositions(engine, op, positions, embedding, block, query, key);
     const lse = engine.scratch(rows, op);
-    const lanes = rows < 1024 && positions >= 64 ? 64 : 1;
+    const { tuning, lanes } = lanesFor(engine, rows, positions);
     engine.run(log_sum_exp, {
       params: { outer: rows, reduced: positions, inner: 1 },
       buffers: { x: scores, y: lse },
       groups: Math.ceil((rows * lanes) / 64),
       work: 8 * rows * positions,
-      tuning: { LANES: lanes },
+      tuning,
     });
     launchWeights(engine, sizes, block, scores, lse);
     launchBatched(

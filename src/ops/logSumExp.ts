@@ -2,6 +2,7 @@ import * as check from '../core/check.ts';
 import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { log_sum_exp, log_sum_exp_grad } from '../gpu/kernels.generated.ts';
+import { lanesFor } from '../launch/tile.ts';
 import { around } from './sum.ts';
 
 /**
@@ -17,8 +18,7 @@ export function logSumExp(x: Tensor, axis: number): Tensor {
   const { outer, reduced, inner } = around(op, x, axis);
   if (axis === 0) check.bindableInput(op, engine, 'x', x);
   const y = engine.empty([outer * inner], op);
-  // Few results: many lanes share one. Many: a lane each.
-  const lanes = outer * inner < 1024 && reduced >= 64 ? 64 : 1;
+  const { tuning, lanes } = lanesFor(engine, outer * inner, reduced);
   const cut = ranges(engine, outer, reduced * inner);
   for (const range of cut)
     engine.run(log_sum_exp, {
@@ -26,7 +26,7 @@ export function logSumExp(x: Tensor, axis: number): Tensor {
       buffers: { x: part(x, range, reduced * inner), y: part(y, range, inner) },
       groups: Math.ceil((range.count * inner * lanes) / 64),
       work: 8 * range.count * reduced * inner,
-      tuning: { LANES: lanes },
+      tuning,
     });
   return engine.record(op, [x], y, {
     saved: [x, y],

@@ -5,8 +5,10 @@ import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import {
   loss_scale,
   nt_xent_panel,
+  nt_xent_panel_fragments,
   nt_xent_sums,
   nt_xent_sums_cached,
+  nt_xent_sums_fragments,
   nt_xent_sums_lanes,
   nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
@@ -19,12 +21,26 @@ import {
   temperature_grad,
   triangle_product,
 } from '../gpu/kernels.generated.ts';
+import { sweepForm } from '../launch/families.ts';
+import { type Halves, toHalves } from '../launch/halves.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchProduct, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
+import {
+  type FragmentPairs,
+  type Fragments,
+  fragmentEdge,
+  MAX_EDGE,
+  packUnits,
+  pullByFragments,
+  sumByFragments,
+} from './pairFragments.ts';
 
 // exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
 const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
+
+// The magnitude for which kernels/halves.wgsl multiplies by 1.
+const UNLIFTED = 16384;
 
 interface SumKernels {
   readonly sums: KernelSource;
@@ -41,6 +57,8 @@ interface PairKernels {
   readonly workgroup: SumKernels;
   readonly weights: KernelSource;
   readonly panel: KernelSource;
+  /** The same sweep on matrix units, where it has been written for them. */
+  readonly fragments: FragmentPairs['kernels'] | null;
   /** Sums a row: of its negatives, and of its positives where they are summed too. */
   readonly sums: 1 | 2;
 }
@@ -50,6 +68,7 @@ const PARTNER_KERNELS: PairKernels = {
   workgroup: { sums: nt_xent_sums, cached: nt_xent_sums_cached, maxEdge: 512 },
   weights: nt_xent_weights_cached,
   panel: nt_xent_panel,
+  fragments: { sums: nt_xent_sums_fragments, panel: nt_xent_panel_fragments },
   sums: 1,
 };
 
@@ -58,6 +77,7 @@ const CLASS_KERNELS: PairKernels = {
   workgroup: { sums: sup_con_sums, cached: sup_con_sums_cached, maxEdge: 256 },
   weights: sup_con_weights_cached,
   panel: sup_con_panel,
+  fragments: null,
   sums: 2,
 };
 
@@ -89,6 +109,8 @@ export interface Sweep {
   readonly cache: Storage | null;
   readonly edge: number;
   readonly partial: PartialSums | null;
+  /** The transposed unit rows in half precision or for matrix units, where the sweep reads them so. */
+  readonly packed: (Halves & { readonly form: Fragments | 'halves'; release(): void }) | null;
 }
 
 /** Sums of e_ij = exp((s_ij - 1) / tau) for each row, in parts: see lib/partial_sum.wgsl. */
@@ -107,7 +129,7 @@ export function canShift(temperature: number): boolean {
 /** The unit rows alone, for sweeps that keep a maximum for each row. */
 export function unitsOf(engine: Engine, op: string, views: Views): Sweep {
   const edge = tileOf(engine).columns;
-  return { units: makeUnits(engine, op, views, edge), cache: null, edge, partial: null };
+  return { units: makeUnits(engine, op, views, edge), cache: null, edge, partial: null, packed: null };
 }
 
 /** Every unordered pair once. With a gradient to come, the triangle is kept while it fits in 4 n d floats (n <= 8 d). */
@@ -122,6 +144,17 @@ export function sweepTriangle(
   const list = Object.values(views);
   const n = list.reduce((total, view) => total + view.shape[0], 0);
   const d = list[0].shape[1];
+  const form = sweepForm(engine, { rows: n, depth: d });
+  if (form.by === 'fragments' && kernels.fragments)
+    return sweepByFragments(
+      engine,
+      op,
+      views,
+      temperature,
+      form,
+      { kernels: kernels.fragments, tuning: own, buffers },
+      d,
+    );
   const { tuning, columns: tileEdge } = tileOf(engine);
   const cached = wanted && n <= 8 * d;
   const family = tuning.WY === 1 ? kernels.lanes : kernels.workgroup;
@@ -135,11 +168,13 @@ export function sweepTriangle(
   const behind = blocks * slots * units.paddedRows;
   const partial = engine.scratch(kernels.sums * behind, op);
   const cache = cached ? engine.scratch(triangle * edge * edge, op) : null;
+  const packed = form.by === 'halves' && !form.split ? halvesOf(engine, op, units) : null;
+  const operand = packed?.of ?? units.transposed;
   engine.run(cache ? family.cached : family.sums, {
     params: { n, columns: d, stride4: units.paddedRows / 4, edge },
     buffers: {
-      lhs: units.transposed,
-      rhs: units.transposed,
+      lhs: operand,
+      rhs: operand,
       temperature,
       partial,
       ...buffers,
@@ -147,10 +182,46 @@ export function sweepTriangle(
     },
     groups: triangle,
     work: triangle * edge * edge * (d + 16),
-    tuning: { ...tuning, ...own, ...(family === kernels.lanes ? { MAX_EDGE: laneRoom(edge) } : {}) },
+    tuning: {
+      ...tuning,
+      ...own,
+      ...(family === kernels.lanes ? { MAX_EDGE: laneRoom(edge) } : {}),
+      ...(packed ? { F16: 1 } : {}),
+    },
   });
   const layout = { blocks, edge, slots, partial_stride: units.paddedRows };
-  return { units, cache, edge, partial: { of: partial, behind, layout } };
+  return { units, cache, edge, partial: { of: partial, behind, layout }, packed };
+}
+
+/** The transposed unit rows rounded to f16, as they are: f16 has digits enough for what adds to a product of unit rows. */
+function halvesOf(engine: Engine, op: string, { transposed: of, paddedRows, columns }: Units): Sweep['packed'] {
+  const source = { of, at: 0, stride: paddedRows, rows: columns, columns: paddedRows };
+  const top = engine.constant(UNLIFTED);
+  const form = { by: 'halves', split: false } as const;
+  return { ...toHalves(engine, op, form, source, { rows: columns, stride: paddedRows }, top), form: 'halves' };
+}
+
+/** As above, on matrix units; nothing is kept, since they make the pairs again faster than memory brings them. */
+function sweepByFragments(
+  engine: Engine,
+  op: string,
+  views: Views,
+  temperature: Tensor,
+  form: Fragments,
+  pairs: FragmentPairs,
+  d: number,
+): Sweep {
+  const n = Object.values(views).reduce((total, view) => total + view.shape[0], 0);
+  let edge = fragmentEdge(engine, form);
+  while (edge < MAX_EDGE && Math.ceil(n / edge) > 2 * d) edge *= 2;
+  const units = makeUnits(engine, op, views, edge);
+  const blocks = units.paddedRows / edge;
+  const behind = blocks * units.paddedRows;
+  const of = engine.scratch(behind, op);
+  const packed = packUnits(engine, op, form, units);
+  sumByFragments(engine, form, pairs, units, packed, temperature, { partial: of, edge });
+  const layout = { blocks, edge, slots: 1, partial_stride: units.paddedRows };
+  return { units, cache: null, edge, partial: { of, behind, layout }, packed: { ...packed, form } };
 }
 
 /** Row sums that a lane has room for. No more than it needs: lavapipe compiles 2,048 in 13 s, 64 in 1. */
@@ -177,6 +248,7 @@ export function recordPull(op: string, views: Views, temperature: Tensor, loss: 
   const release = (): void => {
     sweep.units.release();
     sweep.cache?.release();
+    sweep.packed?.release();
     slopes?.of.release();
     for (const storage of Object.values(rows)) storage.release();
   };
@@ -231,7 +303,7 @@ function temperatureGradient(
 
 /** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */
 function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep, rows }: Pull): Storage {
-  const { units, cache, edge } = sweep;
+  const { units, cache, edge, packed } = sweep;
   const { kernels } = pairs;
   const { paddedRows, rowStride, count: n, columns } = units;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
@@ -256,7 +328,14 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
     });
     return gradient;
   }
-  const panel = panelWidth(engine, n, columns, paddedRows);
+  if (packed && packed.form !== 'halves' && kernels.fragments) {
+    const own = { ...pairs, kernels: kernels.fragments };
+    const panel = panelWidth(engine, n, columns, paddedRows, edge);
+    pullByFragments(engine, op, packed.form, own, units, packed, rows, temperature, panel, gradient);
+    return gradient;
+  }
+  const panel = panelWidth(engine, n, columns, paddedRows, tileColumns);
+  const operand = packed?.of ?? units.transposed;
   const weights = engine.scratch(panel * paddedRows, op);
   for (let first = 0; first < paddedRows; first += panel) {
     const here = Math.min(panel, paddedRows - first);
@@ -264,10 +343,10 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
     const strips = Math.ceil(width / tileColumns);
     engine.run(kernels.panel, {
       params: { n, columns, stride4: paddedRows / 4, first, width4: width / 4, strips },
-      buffers: { lhs: units.transposed, rhs: units.transposed, ...rows, temperature, weights },
+      buffers: { lhs: operand, rhs: operand, ...rows, temperature, weights },
       groups: Math.ceil(here / tileRows) * strips,
       work: here * width * (columns + 32),
-      tuning: { ...tuning, ...pairs.tuning },
+      tuning: { ...tuning, ...pairs.tuning, ...(packed ? { F16: 1 } : {}) },
     });
     // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
     launchProduct(
@@ -293,9 +372,8 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
 }
 
 /** Columns a panel: wide enough to keep launches few, at most 4 d so that its n x width weights stay within 4 n d. */
-function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number): number {
+function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number, tile: number): number {
   const wanted = Math.min(Math.max(n / 8, 128), 1024, 4 * columns);
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
-  const tile = tileOf(engine).columns;
   return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
 }
