@@ -26,6 +26,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let column = column0 + (sub % 2u) * SN * FN;
   begin_fragments(lane);
   var c: array<Sum, FRAGMENTS>;
+  clear_fragments(&c);
   let down = select(1u, p.lhs_stride, LEFT_ROWS == 1u);
   gather_fragments(&c, p.lhs_at + row * down, p.lhs_stride, p.lhs_low, p.rhs_at + column, p.rhs_stride, p.rhs_low, p.depth);
   let lift = -(part_lift(lhs_top[0]) + part_lift(rhs_top[0]));

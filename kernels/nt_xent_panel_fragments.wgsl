@@ -28,6 +28,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let sub = lane / SUBGROUP;
   begin_fragments(lane);
   var c: array<Sum, FRAGMENTS>;
+  clear_fragments(&c);
   gather_fragments(&c, p.first + row0 + (sub / 2u) * SM * FM, p.stride, p.low,
                    p.first + column0 + (sub % 2u) * SN * FN, p.stride, p.low, p.depth);
   let k = times_power_of_two(LOG2E / temperature[0], -2 * part_lift(top[0]));

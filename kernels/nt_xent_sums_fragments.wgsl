@@ -39,6 +39,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     for (var across = 0u; across < p.edge; across += SPAN_COLUMNS) {
       let column0 = cell.y * p.edge + across;
       var c: array<Sum, FRAGMENTS>;
+      clear_fragments(&c);
       gather_fragments(&c, row0 + (sub / 2u) * SM * FM, p.stride, p.low, column0 + (sub % 2u) * SN * FN, p.stride, p.low,
                        p.depth);
       // @unroll

@@ -1,12 +1,15 @@
 import { createEngine, type Engine } from '../src/core/engine.ts';
+import type { Family } from '../src/core/families.ts';
 import { createRandom } from '../src/core/random.ts';
 
 // Test files share a process: Dawn is started once in it, and one device serves all of them.
 const KEY = Symbol.for('gramian.test.engine');
 const shared = globalThis as { [KEY]?: Promise<Engine> };
 
+/** GRAMIAN_TEST_FAMILY=subgroups: the tables of the ops and losses in one family more than f32. */
 export function sharedEngine(): Promise<Engine> {
-  shared[KEY] ??= createEngine();
+  const family = process.env.GRAMIAN_TEST_FAMILY as Family | undefined;
+  shared[KEY] ??= createEngine(family ? { families: ['f32', family] } : {});
   return shared[KEY];
 }
 

@@ -6,6 +6,7 @@ import { packParams } from '../src/gpu/kernel.ts';
 import { link } from '../src/gpu/link.ts';
 import { kernelNames, readKernel } from '../tools/generate.ts';
 import { checkWithNaga } from '../tools/naga-check.mjs';
+import { FRAGMENT_CONSTANTS } from '../tools/variants.ts';
 import { sharedEngine } from './engine.ts';
 
 const kernels = kernelNames().map(readKernel);
@@ -14,14 +15,16 @@ const table = kernels.map((kernel) => [kernel.name, kernel] as const);
 // Beside the file's own numbers, which are those for software: compiling every mix would take minutes.
 const TILES: Tuning[] = [{ TM: 8, TV: 1, WX: 16, WY: 4 }, { TM: 8 }, { TM: 4, TV: 1, WX: 16, WY: 1 }];
 const TILE_EXTENTS = ['TM', 'TV', 'WX', 'WY'];
+const FRAGMENTS: Tuning[] = [{ FM: 8, FN: 8, FK: 8, SM: 2, SN: 1 }];
 
 /** The file's own numbers, each listed value by itself, and tiles in which every listed extent occurs. */
 function tunings({ tunables }: KernelSource): Tuning[] {
   const all: Tuning[] = [{}];
   for (const [name, { value, allowed }] of Object.entries(tunables))
-    if (!('TM' in tunables && TILE_EXTENTS.includes(name)))
+    if (!(('TM' in tunables && TILE_EXTENTS.includes(name)) || ('FM' in tunables && FRAGMENT_CONSTANTS.includes(name))))
       for (const other of allowed) if (other !== value) all.push({ [name]: other });
   if ('TM' in tunables) all.push(...TILES);
+  if ('FM' in tunables) all.push(...FRAGMENTS);
   return all;
 }
 
@@ -100,6 +103,10 @@ const rowPass: Case = {
   groups: 2,
   tuning: TILE,
 };
+
+// 2 x 2 subgroups of 16 lanes, two fragments of 8 x 8 each: 32 x 16.
+const FRAGMENT: Tuning = { FM: 8, FN: 8, FK: 8, SM: 2, SN: 1, SUBGROUP: 16 };
+const one = (): Float32Array => Float32Array.of(1);
 
 const CASES: Record<string, Case[]> = {
   batch_norm_channels: [
@@ -247,6 +254,66 @@ const CASES: Record<string, Case[]> = {
       groups: 2,
       tuning: LANES,
       expected: { y: floats(140).fill(1 / Math.sqrt(70)) },
+    },
+  ],
+  matmul_fragments: [0, 1].map(
+    (LEFT_ROWS): Case => ({
+      params: {
+        rows: 20,
+        columns: 7,
+        depth: 16,
+        strips: 1,
+        lhs_at: 0,
+        lhs_stride: LEFT_ROWS ? 16 : 32,
+        lhs_low: 0,
+        rhs_at: 0,
+        rhs_stride: 16,
+        rhs_low: 0,
+        out_at: 0,
+        out_stride: 7,
+        scale: 0.5,
+        accumulating: 1,
+      },
+      buffers: {
+        lhs: floats(32 * 16).fill(0.5),
+        rhs: floats(16 * 16).fill(2),
+        lhs_top: new Uint32Array(one().buffer),
+        rhs_top: new Uint32Array(one().buffer),
+        out: floats(140).fill(1),
+      },
+      groups: 1,
+      tuning: { ...FRAGMENT, LEFT_ROWS },
+      expected: { out: floats(140).fill(9) },
+    }),
+  ),
+  nt_xent_panel_fragments: [
+    {
+      params: { n: 6, depth: 8, stride: 32, low: 0, first: 0, width: 32, strips: 2, weights_low: 0 },
+      buffers: {
+        lhs: waves(8 * 32),
+        rhs: waves(8 * 32),
+        top: new Uint32Array(one().buffer),
+        log2_z: floats(6),
+        miss: floats(6),
+        temperature: Float32Array.of(0.5),
+        weights: floats(32 * 32),
+      },
+      groups: 2,
+      tuning: FRAGMENT,
+    },
+  ],
+  nt_xent_sums_fragments: [
+    {
+      params: { n: 6, depth: 8, stride: 32, low: 0, edge: 32 },
+      buffers: {
+        lhs: waves(8 * 32),
+        rhs: waves(8 * 32),
+        top: new Uint32Array(one().buffer),
+        temperature: Float32Array.of(0.5),
+        partial: floats(32),
+      },
+      groups: 1,
+      tuning: FRAGMENT,
     },
   ],
   nt_xent_sums: [pairSums],

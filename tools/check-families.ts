@@ -23,6 +23,8 @@ for (const { kernel, tuning, name } of list) {
   const first = (await module.getCompilationInfo()).messages.find((message) => message.type === 'error');
   console.error(`${name}: ${first ? explain(first.lineNum, first.linePos, first.message) : error.message}`);
 }
-console.log(`check-families: ${list.length - failed} of ${list.length} compile with subgroups, f16 and subgroup matrices`);
+console.log(
+  `check-families: ${list.length - failed} of ${list.length} compile with subgroups, f16 and subgroup matrices`,
+);
 // Not by running out of work: the instance must not be collected before the process ends.
 process.exit(failed > 0 ? 1 : 0);

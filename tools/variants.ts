@@ -26,7 +26,7 @@ function tiles(): Tuning[] {
 }
 
 // Fragments, too: what an adapter's matrix unit is decides all of these.
-const FRAGMENT_CONSTANTS = ['FM', 'FN', 'FK', 'SM', 'SN', 'SUBGROUP', 'PINNED'];
+export const FRAGMENT_CONSTANTS = ['FM', 'FN', 'FK', 'SM', 'SN', 'SUBGROUP', 'PINNED'];
 
 function tuningsOf(kernel: KernelSource, shapes: readonly Tuning[]): Tuning[] {
   const { TM, TV, WX, WY, ...others } = kernel.tunables;
@@ -78,7 +78,8 @@ export function familyVariants(): Variant[] {
     if (!swaps.has('SUBGROUP')) continue;
     const lanes = 'LANES' in kernel.tunables;
     if ('TM' in kernel.tunables)
-      for (const tuning of [...all, ...halves]) list.push(named(kernel, { ...tuning, SUBGROUP: tuning.WX === 8 ? 8 : 32 }));
+      for (const tuning of [...all, ...halves])
+        list.push(named(kernel, { ...tuning, SUBGROUP: tuning.WX === 8 ? 8 : 32 }));
     else if (lanes)
       for (const tuning of all)
         if (tuning.LANES !== 1)

@@ -2,6 +2,14 @@
 // `left` and `right` are the places of the subgroup's first entries at k = 0, `low` how far behind lies what rounding to
 // halves left over. depth is a multiple of FK, with zeros on both sides past the true one.
 // @use fragment
+fn clear_fragments(c: ptr<function, array<Sum, FRAGMENTS>>) {
+  // By hand: a variable declared in a loop kept what the last turn had left in it.
+  // @unroll
+  for (var i = 0u; i < SM * SN; i++) {
+    (*c)[i] = Sum();
+  }
+}
+
 fn gather_fragments(c: ptr<function, array<Sum, FRAGMENTS>>, left: u32, left_stride: u32, left_low: u32,
                     right: u32, right_stride: u32, right_low: u32, depth: u32) {
   let along = select(left_stride, 1u, LEFT_ROWS == 1u);

@@ -85,8 +85,7 @@ async function start(): Promise<Opened> {
   const present = shared.navigator?.gpu;
   if (present) return { gpu: present, embedded: false, pin };
   const { create } = await loadWebGPU();
-  const toggles = process.env.GRAMIAN_DAWN_TOGGLES;
-  const flags = toggles ? [`enable-dawn-features=${toggles}`] : [];
+  const flags = togglesOf(process.env.GRAMIAN_DAWN_TOGGLES ?? '');
   if (process.platform !== 'linux') return { gpu: create(flags), embedded: false, pin };
 
   let files: Embedded | null = null;
@@ -108,6 +107,17 @@ async function start(): Promise<Opened> {
   } finally {
     restore(); // programs started from here, a browser say, must not inherit it
   }
+}
+
+/** `allow_unsafe_apis,-timestamp_quantization`: what Dawn is told to turn on and, after a minus, off. */
+function togglesOf(list: string): string[] {
+  const names = list.split(',').filter(Boolean);
+  const on = names.filter((name) => !name.startsWith('-'));
+  const off = names.filter((name) => name.startsWith('-')).map((name) => name.slice(1));
+  return [
+    ...(on.length > 0 ? [`enable-dawn-features=${on}`] : []),
+    ...(off.length > 0 ? [`disable-dawn-features=${off}`] : []),
+  ];
 }
 
 async function loadWebGPU(): Promise<typeof import('webgpu')> {
