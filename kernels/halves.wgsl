@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (c + 3u < p.columns) { value.w = x[at + 3u]; }
   }
   value *= lift;
-  let high = vec4<part>(value);
-  out[four] = high;
-  if (SPLIT == 1u) { out[p.out_rows * stride4 + four] = vec4<part>(value - vec4f(high)); }
+  let high = vec4f(high_part(value.x), high_part(value.y), high_part(value.z), high_part(value.w));
+  out[four] = vec4<part>(high);
+  if (SPLIT == 1u) { out[p.out_rows * stride4 + four] = vec4<part>(value - high); }
 }

@@ -24,26 +24,29 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let sub = lane / SUBGROUP;
   let row = row0 + (sub / 2u) * SM * FM;
   let column = column0 + (sub % 2u) * SN * FN;
-  begin_fragments(lane);
   var c: array<Sum, FRAGMENTS>;
   clear_fragments(&c);
   let down = select(1u, p.lhs_stride, LEFT_ROWS == 1u);
-  gather_fragments(&c, p.lhs_at + row * down, p.lhs_stride, p.lhs_low, p.rhs_at + column, p.rhs_stride, p.rhs_low, p.depth);
+  gather_fragments(&c, p.lhs_at + row * down, p.lhs_stride, p.lhs_low, p.rhs_at + column, p.rhs_stride, p.rhs_low, p.depth,
+                   lane);
   let lift = -(part_lift(lhs_top[0]) + part_lift(rhs_top[0]));
+  let half = power_of_two(lift / 2);
+  let rest = power_of_two(lift - lift / 2);
   // @unroll
   for (var m = 0u; m < SM; m++) {
     // @unroll
     for (var n = 0u; n < SN; n++) {
-      put_fragment(c[m * SN + n], (sub / 2u) * FM * SPAN_COLUMNS + (sub % 2u) * SN * FN + n * FN);
+      put_fragment(c[m * SN + n], (sub / 2u) * FM * SPAN_COLUMNS + (sub % 2u) * SN * FN + n * FN, lane);
     }
     workgroupBarrier();
     for (var e = lane; e < STRIP_SIZE; e += WG) {
-      let i = row0 + strip_row(m, e / SPAN_COLUMNS);
+      let r = e / SPAN_COLUMNS;
+      let i = row0 + (r / FM) * SM * FM + m * FM + r % FM;
       let j = column0 + e % SPAN_COLUMNS;
       if (i < p.rows && j < p.columns) {
         let at = p.out_at + i * p.out_stride + j;
         let before = select(0.0, out[at], p.accumulating == 1u);
-        out[at] = before + p.scale * times_power_of_two(strip[e], lift);
+        out[at] = before + p.scale * (strip[e] * half * rest);
       }
     }
     workgroupBarrier(); // the next strip overwrites this one

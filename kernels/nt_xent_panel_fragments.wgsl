@@ -26,11 +26,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row0 = (group / p.strips) * SPAN_ROWS; // within the panel
   let column0 = (group % p.strips) * SPAN_COLUMNS;
   let sub = lane / SUBGROUP;
-  begin_fragments(lane);
   var c: array<Sum, FRAGMENTS>;
   clear_fragments(&c);
   gather_fragments(&c, p.first + row0 + (sub / 2u) * SM * FM, p.stride, p.low,
-                   p.first + column0 + (sub % 2u) * SN * FN, p.stride, p.low, p.depth);
+                   p.first + column0 + (sub % 2u) * SN * FN, p.stride, p.low, p.depth, lane);
   let k = times_power_of_two(LOG2E / temperature[0], -2 * part_lift(top[0]));
   let lift = power_of_two(part_lift(bitcast<u32>(TOP_WEIGHT)));
   let last = p.n - 1u;
@@ -38,11 +37,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var m = 0u; m < SM; m++) {
     // @unroll
     for (var n = 0u; n < SN; n++) {
-      put_fragment(c[m * SN + n], (sub / 2u) * FM * SPAN_COLUMNS + (sub % 2u) * SN * FN + n * FN);
+      put_fragment(c[m * SN + n], (sub / 2u) * FM * SPAN_COLUMNS + (sub % 2u) * SN * FN + n * FN, lane);
     }
     workgroupBarrier();
     for (var e = lane; e < STRIP_SIZE; e += WG) {
-      let within = row0 + strip_row(m, e / SPAN_COLUMNS);
+      let r = e / SPAN_COLUMNS;
+      let within = row0 + (r / FM) * SM * FM + m * FM + r % FM;
       let j = p.first + within;
       let i = p.first + column0 + e % SPAN_COLUMNS;
       let at_i = min(i, last);
@@ -52,10 +52,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       if (i == row_mark(j)) { w = -(miss[at_i] + miss[at_j]); }
       if (i == j || i >= p.n || j >= p.n) { w = 0.0; }
       w *= lift;
-      let high = part(w);
+      let high = high_part(w);
       let at = within * p.width + column0 + e % SPAN_COLUMNS;
-      weights[at] = high;
-      if (SPLIT == 1u) { weights[p.weights_low + at] = part(w - f32(high)); }
+      weights[at] = part(high);
+      if (SPLIT == 1u) { weights[p.weights_low + at] = part(w - high); }
     }
     workgroupBarrier(); // the next strip overwrites this one
   }

@@ -31,7 +31,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let sub = lane / SUBGROUP;
   let k = LOG2E / temperature[0];
   let scale = times_power_of_two(k, -2 * part_lift(top[0]));
-  begin_fragments(lane);
   for (var x = lane; x < p.edge; x += WG) { column_sums[x] = 0.0; }
   for (var down = 0u; down < p.edge; down += SPAN_ROWS) {
     let row0 = cell.x * p.edge + down;
@@ -41,12 +40,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       var c: array<Sum, FRAGMENTS>;
       clear_fragments(&c);
       gather_fragments(&c, row0 + (sub / 2u) * SM * FM, p.stride, p.low, column0 + (sub % 2u) * SN * FN, p.stride, p.low,
-                       p.depth);
+                       p.depth, lane);
       // @unroll
       for (var m = 0u; m < SM; m++) {
         // @unroll
         for (var n = 0u; n < SN; n++) {
-          put_fragment(c[m * SN + n], (sub / 2u) * FM * SPAN_COLUMNS + (sub % 2u) * SN * FN + n * FN);
+          put_fragment(c[m * SN + n], (sub / 2u) * FM * SPAN_COLUMNS + (sub % 2u) * SN * FN + n * FN, lane);
         }
         workgroupBarrier();
         for (var x = lane; x < SPAN_COLUMNS; x += WG) {
@@ -54,7 +53,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let mark = column_mark(vec4u(j)).x;
           var total = 0.0;
           for (var r = 0u; r < STRIP; r++) {
-            let i = row0 + strip_row(m, r);
+            let i = row0 + (r / FM) * SM * FM + m * FM + r % FM;
             let skip = j == i || j >= p.n || mark == row_mark(i);
             let e = select(exp2(fma(strip[r * SPAN_COLUMNS + x], scale, -k)), 0.0, skip);
             strip[r * SPAN_COLUMNS + x] = e;
@@ -72,7 +71,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         if (lane < STRIP) {
           var total = 0.0;
           for (var part_number = 0u; part_number < PARTS; part_number++) { total += row_parts[part_number * STRIP + lane]; }
-          row_sums[strip_row(m, lane)] += total;
+          row_sums[(lane / FM) * SM * FM + m * FM + lane % FM] += total;
         }
       }
     }

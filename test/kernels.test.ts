@@ -464,7 +464,11 @@ function detect(kernel: KernelSource, one: Case, code = textOf(kernel, one)): Fo
   const bindings: Record<number, unknown> = { [kernel.params.binding]: { uniform } };
   const buffers = Object.fromEntries(Object.entries(one.buffers).map(([name, data]) => [name, data.slice()]));
   for (const { name, binding } of kernel.buffers) bindings[binding] = buffers[name];
-  const { races, errors } = detectRaces(code, 'main', [one.groups, 1, 1], { 0: bindings });
+  // The detector takes an alias for a type of one byte.
+  let spelt = code.replace(/^alias .*$/gm, '');
+  for (const [, name, type] of code.matchAll(/^alias (\w+) = (.+);$/gm))
+    spelt = spelt.replace(new RegExp(`\\b${name}\\b`, 'g'), type);
+  const { races, errors } = detectRaces(spelt, 'main', [one.groups, 1, 1], { 0: bindings });
   return { races, errors, buffers };
 }
 

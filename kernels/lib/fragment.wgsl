@@ -10,22 +10,18 @@ struct Right { at: u32, stride: u32 }
 alias Sum = vec4f;
 
 var<workgroup> strip: array<f32, STRIP_SIZE>;
-var<private> own: vec4u; // the sums that this lane owns, by number
-
-fn begin_fragments(lane: u32) {
-  let all = vec4u(lane % SUBGROUP) + SUBGROUP * vec4u(0u, 1u, 2u, 3u);
-  own = min(all, vec4u(FM * FN - 1u)); // small fragments leave the rest unused
-}
 
 fn left_at(at: u32, stride: u32) -> Left { return Left(at, stride); }
 
 fn right_at(at: u32, stride: u32) -> Right { return Right(at, stride); }
 
-fn multiply_add(a: Left, b: Right, c: Sum) -> Sum {
+fn multiply_add(a: Left, b: Right, c: Sum, lane: u32) -> Sum {
+  let own = min(vec4u(lane % SUBGROUP) + vec4u(0u, SUBGROUP, 2u * SUBGROUP, 3u * SUBGROUP), vec4u(FM * FN - 1u));
   let down = select(1u, a.stride, LEFT_ROWS == 1u);
   let along = select(a.stride, 1u, LEFT_ROWS == 1u);
-  var l = vec4u(a.at) + (own / vec4u(FN)) * down;
-  var r = vec4u(b.at) + own % vec4u(FN);
+  let n = own % vec4u(FN);
+  var l = vec4u(a.at) + ((own - n) / vec4u(FN)) * down; // a quotient without rest: the race detector divides as floats
+  var r = vec4u(b.at) + n;
   var sum = c;
   for (var k = 0u; k < FK; k++) {
     let x = vec4f(f32(lhs[l.x]), f32(lhs[l.y]), f32(lhs[l.z]), f32(lhs[l.w]));
@@ -37,8 +33,10 @@ fn multiply_add(a: Left, b: Right, c: Sum) -> Sum {
   return sum;
 }
 
-fn put_fragment(c: Sum, at: u32) {
-  let to = vec4u(at) + (own / vec4u(FN)) * SPAN_COLUMNS + own % vec4u(FN);
+fn put_fragment(c: Sum, at: u32, lane: u32) {
+  let own = vec4u(lane % SUBGROUP) + vec4u(0u, SUBGROUP, 2u * SUBGROUP, 3u * SUBGROUP);
+  let n = own % vec4u(FN);
+  let to = vec4u(at) + ((own - n) / vec4u(FN)) * SPAN_COLUMNS + n;
   strip[to.x] = c.x;
   if (FM * FN > SUBGROUP) { strip[to.y] = c.y; }
   if (FM * FN > 2 * SUBGROUP) {

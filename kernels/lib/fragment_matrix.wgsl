@@ -12,8 +12,6 @@ alias Sum = subgroup_matrix_result<f32, FN, FM>;
 
 var<workgroup> strip: array<f32, STRIP_SIZE>;
 
-fn begin_fragments(lane: u32) {}
-
 fn left_at(at: u32, stride: u32) -> Left {
   if (LEFT_ROWS == 1u) { return subgroupMatrixLoad<Left, row_major>(&lhs, at, stride); }
   return subgroupMatrixLoad<Left, col_major>(&lhs, at, stride);
@@ -21,6 +19,6 @@ fn left_at(at: u32, stride: u32) -> Left {
 
 fn right_at(at: u32, stride: u32) -> Right { return subgroupMatrixLoad<Right, row_major>(&rhs, at, stride); }
 
-fn multiply_add(a: Left, b: Right, c: Sum) -> Sum { return subgroupMatrixMultiplyAccumulate(a, b, c); }
+fn multiply_add(a: Left, b: Right, c: Sum, lane: u32) -> Sum { return subgroupMatrixMultiplyAccumulate(a, b, c); }
 
-fn put_fragment(c: Sum, at: u32) { subgroupMatrixStore<row_major>(&strip, at, c, SPAN_COLUMNS); }
+fn put_fragment(c: Sum, at: u32, lane: u32) { subgroupMatrixStore<row_major>(&strip, at, c, SPAN_COLUMNS); }

@@ -16,6 +16,3 @@ const SPAN_COLUMNS: u32 = 2 * SN * FN;
 // Sums go through workgroup memory a strip at a time: one row of fragments of each subgroup.
 const STRIP: u32 = 2 * FM;
 const STRIP_SIZE: u32 = STRIP * SPAN_COLUMNS;
-
-// Where row r of strip m lies within the workgroup's rows.
-fn strip_row(m: u32, r: u32) -> u32 { return (r / FM) * SM * FM + m * FM + r % FM; }

@@ -11,7 +11,7 @@ fn clear_fragments(c: ptr<function, array<Sum, FRAGMENTS>>) {
 }
 
 fn gather_fragments(c: ptr<function, array<Sum, FRAGMENTS>>, left: u32, left_stride: u32, left_low: u32,
-                    right: u32, right_stride: u32, right_low: u32, depth: u32) {
+                    right: u32, right_stride: u32, right_low: u32, depth: u32, lane: u32) {
   let along = select(left_stride, 1u, LEFT_ROWS == 1u);
   let down = select(1u, left_stride, LEFT_ROWS == 1u);
   for (var k = 0u; k < depth; k += FK) {
@@ -34,7 +34,7 @@ fn gather_fragments(c: ptr<function, array<Sum, FRAGMENTS>>, left: u32, left_str
         let low = left_at(l + left_low + m * FM * down, left_stride);
         // @unroll
         for (var n = 0u; n < SN; n++) {
-          (*c)[m * SN + n] = multiply_add(low, b[n], (*c)[m * SN + n]);
+          (*c)[m * SN + n] = multiply_add(low, b[n], (*c)[m * SN + n], lane);
         }
       }
       // @unroll
@@ -42,7 +42,7 @@ fn gather_fragments(c: ptr<function, array<Sum, FRAGMENTS>>, left: u32, left_str
         let low = right_at(r + right_low + n * FN, right_stride);
         // @unroll
         for (var m = 0u; m < SM; m++) {
-          (*c)[m * SN + n] = multiply_add(a[m], low, (*c)[m * SN + n]);
+          (*c)[m * SN + n] = multiply_add(a[m], low, (*c)[m * SN + n], lane);
         }
       }
     }
@@ -50,7 +50,7 @@ fn gather_fragments(c: ptr<function, array<Sum, FRAGMENTS>>, left: u32, left_str
     for (var m = 0u; m < SM; m++) {
       // @unroll
       for (var n = 0u; n < SN; n++) {
-        (*c)[m * SN + n] = multiply_add(a[m], b[n], (*c)[m * SN + n]);
+        (*c)[m * SN + n] = multiply_add(a[m], b[n], (*c)[m * SN + n], lane);
       }
     }
   }

@@ -7,3 +7,6 @@ fn part_lift(top: u32) -> i32 {
   let exponent = i32((top >> 23u) & 255u);
   return select(clamp(141 - exponent, -126, 126), 0, exponent == 255); // not finite: nothing to save
 }
+
+// By bits: of f32(f16(x)) lavapipe makes x, and of what rounding left over, 0.
+fn high_part(x: f32) -> f32 { return bitcast<f32>((bitcast<u32>(x) + 0x1000u) & 0xffffe000u); }
