@@ -220,6 +220,13 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
+  test('the same bits, twenty times', async () => {
+    const inputs = loss.inputs(65, 40, 'normal', 4);
+    const first = await evaluate(loss, inputs, loss.temperatures[0]);
+    for (let repeat = 1; repeat < 20; repeat++)
+      expect(await evaluate(loss, inputs, loss.temperatures[0])).toEqual(first);
+  });
+
   test.runIf(loss.allEqual)('all rows equal: a closed form, and nothing pulls', async () => {
     for (const [n, d] of [
       [1, 3],
