@@ -711,6 +711,15 @@ describe('check: true', () => {
     },
   );
 
+  test('the first of several, far from the start', async () => {
+    const data = new Float32Array(30 * 33);
+    for (const at of [29 * 33 + 5, 11 * 33 + 8, 20 * 33]) data[at] = Number.NaN;
+    const x = checking.tensor(data, [30, 33]);
+    const total = sum(x);
+    await expect(total.item()).rejects.toThrow('sum: x[11, 8] is not finite.');
+    for (const tensor of [x, total]) tensor.dispose();
+  });
+
   test('sync and data say it too', async () => {
     const [z0, z1] = pair(4, 4, 0, 2, Number.NaN);
     const bad = sum(z0);

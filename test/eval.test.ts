@@ -117,6 +117,20 @@ describe('knn', () => {
     expect(await ask([3, 1, 1, 0], 2)).toBe(1);
   });
 
+  test("only a row's own neighbours count", async () => {
+    // The second row has the nearer neighbour, and stands behind the first in the list of neighbours.
+    using train = engine.tensor([1, 1, 0, 1], [2, 2]);
+    using test = engine.tensor([1, 0, 0, 1], [2, 2]);
+    const { predictions } = await knn({
+      train,
+      trainLabels: Int32Array.of(0, 1),
+      test,
+      testLabels: Int32Array.of(0, 1),
+      k: 1,
+    });
+    expect([...predictions]).toEqual([0, 1]);
+  });
+
   test('goes through more rows than one block of similarities holds', async () => {
     const others = 60_000; // 64 test rows a block of 16 MB
     const known = clusters(others, 4, 3, 1, 0.1);
