@@ -759,4 +759,13 @@ describe('check: true', () => {
     expect(await fine[1].item()).toBeGreaterThan(0);
     for (const tensor of [z0, z1, ...fine]) tensor.dispose();
   });
+
+  test('the first row without a direction, far from the start', async () => {
+    const data = new Float32Array(2 * 600).fill(1);
+    for (const row of [550, 300]) data.fill(0, 2 * row, 2 * row + 2);
+    const x = checking.tensor(data, [600, 2]);
+    const units = gramian.normalize(x);
+    await expect(units.data()).rejects.toThrow('normalize: x[300] has length 0, so it has no direction.');
+    for (const tensor of [x, units]) tensor.dispose();
+  });
 });
