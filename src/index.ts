@@ -1,6 +1,7 @@
 // The public names.
-export type { Engine, EngineInfo, EngineOptions, NestedNumbers } from './core/engine.ts';
+export type { Engine, EngineInfo, EngineOptions } from './core/engine.ts';
 export { createEngine } from './core/engine.ts';
+export type { NestedNumbers } from './core/intake.ts';
 export type { BufferRange, Plan, PlanInputs } from './core/plan.ts';
 export type { DataType } from './core/tensor.ts';
 export { Tensor } from './core/tensor.ts';

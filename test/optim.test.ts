@@ -155,8 +155,8 @@ test('what is wrong is said in a sentence', () => {
   const made = mul(w, 2);
   const optimizer = adamW({ w });
   const cases: [() => unknown, string][] = [
-    [() => sgd({ w }, {} as never), 'sgd: learningRate = NaN, expected a finite number.'],
-    [() => sgd({ w }, { learningRate: -1 }), 'sgd: learningRate = -1, expected a finite number from 0.'],
+    [() => sgd({ w }, {} as never), 'sgd: learningRate = NaN, expected a finite number, 0 or above.'],
+    [() => sgd({ w }, { learningRate: -1 }), 'sgd: learningRate = -1, expected a finite number, 0 or above.'],
     [() => sgd({ w }, { learningRate: 1, momentum: 1 }), 'sgd: momentum = 1, expected a number in [0, 1).'],
     [() => sgd({ w }, { learningRate: 1, nesterov: true }), 'sgd: momentum = 0, expected it above 0 with nesterov.'],
     [() => sgd({ still }, { learningRate: 1 }), 'sgd: parameters.still has requiresGrad = false, expected true.'],

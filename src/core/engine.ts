@@ -5,6 +5,7 @@ import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import * as check from './check.ts';
 import { Inspector } from './inspect.ts';
+import { type FromBufferOptions, foreignRange, numbers, type TensorData } from './intake.ts';
 import { Plan, type PlanInputs } from './plan.ts';
 import { part, ranges } from './ranges.ts';
 import { type Backward, TapeNode } from './tape.ts';
@@ -25,9 +26,6 @@ export interface EngineInfo extends DeviceInfo {
   /** Kernel families in use; `'f32'` runs everywhere. */
   readonly families: readonly string[];
 }
-
-/** Numbers as nested arrays: `[[1, 2], [3, 4]]`. */
-export type NestedNumbers = readonly (number | NestedNumbers)[];
 
 /** A kernel launch by WGSL names: tensors or scratch storage for its buffers. */
 export interface Run {
@@ -74,19 +72,11 @@ export class Engine {
    * A tensor with these numbers.
    * @param data numbers, flat (then give `shape`, or get one dimension) or nested (then the nesting is the shape)
    */
-  tensor(
-    data: Float32Array | Int32Array | Uint32Array | NestedNumbers,
-    shape?: readonly number[],
-    options?: { requiresGrad?: boolean },
-  ): Tensor {
+  tensor(data: TensorData, shape?: readonly number[], options?: { requiresGrad?: boolean }): Tensor {
     this.assertAlive('tensor');
     const { requiresGrad } = check.options('tensor', options, { requiresGrad: false });
-    const { values, dtype, nested } = flatten(data);
-    const extents = check.shape('tensor', shape ?? nested);
-    const size = extents.reduce((a, b) => a * b, 1);
-    if (values.length !== size)
-      this.fail('tensor', `${values.length} numbers do not fill a [${extents.join(', ')}] (${size}).`);
-    const storage = this.gpu.pool.acquireForUpload(4 * size, 'tensor');
+    const { values, dtype, shape: extents } = numbers(data, shape);
+    const storage = this.gpu.pool.acquireForUpload(values.byteLength, 'tensor');
     this.device.queue.writeBuffer(storage.buffer, 0, values.buffer, values.byteOffset, values.byteLength);
     return this.adopt(storage, extents, dtype, requiresGrad);
   }
@@ -94,42 +84,11 @@ export class Engine {
   /**
    * A tensor on a range of a GPUBuffer of yours, without a copy; the engine never destroys it. The buffer needs usage
    * STORAGE, and COPY_SRC to be read by `data()`.
-   * @param options.offset bytes, a multiple of 256 (WebGPU binds no other); default 0
-   * @param options.size bytes from there; default: just what `shape` needs
    */
-  fromBuffer(
-    buffer: GPUBuffer,
-    shape: readonly number[],
-    options?: { offset?: number; size?: number; dtype?: DataType; requiresGrad?: boolean },
-  ): Tensor {
+  fromBuffer(buffer: GPUBuffer, shape: readonly number[], options?: FromBufferOptions): Tensor {
     this.assertAlive('fromBuffer');
-    if (typeof buffer?.size !== 'number')
-      this.fail('fromBuffer', `buffer is ${check.say(buffer)}, expected a GPUBuffer.`);
-    const extents = check.shape('fromBuffer', shape);
-    const needed = 4 * extents.reduce((a, b) => a * b, 1);
-    const { offset, size, dtype, requiresGrad } = check.options('fromBuffer', options, {
-      offset: 0,
-      size: needed,
-      dtype: 'f32' as DataType,
-      requiresGrad: false,
-    });
-    check.oneOf('fromBuffer', 'dtype', dtype, ['f32', 'i32', 'u32']);
-    check.integer('fromBuffer', 'offset', offset, 0, buffer.size);
-    if (offset % 256 !== 0)
-      this.fail(
-        'fromBuffer',
-        `offset = ${offset}, expected a multiple of 256; copy the range to such an offset first.`,
-      );
-    if (offset + needed > buffer.size)
-      this.fail(
-        'fromBuffer',
-        `buffer has ${buffer.size} bytes, expected ${offset + needed} for [${extents.join(', ')}] at ${offset}.`,
-      );
-    check.integer('fromBuffer', 'size', size, 0, buffer.size);
-    if (size < needed)
-      this.fail('fromBuffer', `size = ${size}, expected at least ${needed} for [${extents.join(', ')}].`);
-    if ((buffer.usage & 128) === 0) this.fail('fromBuffer', 'buffer lacks usage STORAGE, expected a storage buffer.');
-    return this.adopt(this.gpu.pool.wrap(buffer, offset, needed), extents, dtype, requiresGrad);
+    const { offset, bytes, shape: extents, dtype, requiresGrad } = foreignRange(buffer, shape, options);
+    return this.adopt(this.gpu.pool.wrap(buffer, offset, bytes), extents, dtype, requiresGrad);
   }
 
   /** Live GPU memory without idle pool buffers, and its peak since `resetPeakMemory()`. */
@@ -459,52 +418,4 @@ function* tensorsIn(value: unknown): Generator<Tensor> {
   else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item);
   else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
     for (const item of Object.values(value)) yield* tensorsIn(item);
-}
-
-type Values = Float32Array | Int32Array | Uint32Array;
-
-function flatten(data: unknown): { values: Values; dtype: DataType; nested: number[] } {
-  const fail = (sentence: string): never => {
-    throw new GramianError(`tensor: ${sentence}`);
-  };
-  const wanted = 'expected Float32Array, Int32Array, Uint32Array or nested arrays of numbers';
-  if (ArrayBuffer.isView(data)) {
-    const dtype =
-      data instanceof Float32Array
-        ? 'f32'
-        : data instanceof Int32Array
-          ? 'i32'
-          : data instanceof Uint32Array
-            ? 'u32'
-            : null;
-    if (!dtype) return fail(`data is ${check.say(data)}, ${wanted}.`);
-    const values = data as Values;
-    if (isDetached(values.buffer)) return fail('data is detached.');
-    // Shared memory may change under us, and some WebGPU implementations refuse it: copy.
-    const owned = values.buffer instanceof ArrayBuffer ? values : values.slice();
-    if (owned.length === 0) return fail(`data is empty, ${wanted}.`);
-    return { values: owned, dtype, nested: [owned.length] };
-  }
-  if (!Array.isArray(data)) return fail(`data is ${check.say(data)}, ${wanted}.`);
-  const nested: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) nested.push(level.length);
-  const flat = data.flat(Number.POSITIVE_INFINITY) as unknown[];
-  const ragged = (value: unknown, depth: number): boolean =>
-    depth === nested.length
-      ? Array.isArray(value)
-      : !Array.isArray(value) || value.length !== nested[depth] || value.some((item) => ragged(item, depth + 1));
-  if (ragged(data, 0)) return fail('data is ragged, expected nested arrays of equal lengths.');
-  const odd = flat.findIndex((value) => typeof value !== 'number');
-  if (odd >= 0) return fail(`data holds ${check.say(flat[odd])}, expected numbers.`);
-  return { values: Float32Array.from(flat as number[]), dtype: 'f32', nested };
-}
-
-/** `detached` is newer than Node 20; without it, only the failure of a new view tells. */
-function isDetached(buffer: ArrayBufferLike & { detached?: boolean }): boolean {
-  if (buffer.detached !== undefined || buffer.byteLength > 0) return buffer.detached === true;
-  try {
-    return new Uint8Array(buffer).length > 0;
-  } catch {
-    return true;
-  }
 }

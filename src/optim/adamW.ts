@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { adam_w } from '../gpu/kernels.generated.ts';
-import { fraction, notNegative, type Optimizer, optimizer } from './optimizer.ts';
+import { fraction, type Optimizer, optimizer } from './optimizer.ts';
 
 export type { Optimizer } from './optimizer.ts';
 
@@ -38,7 +38,7 @@ export function adamW(parameters: Readonly<Record<string, Tensor>>, options?: Ad
   });
   fraction(op, 'beta1', beta1);
   fraction(op, 'beta2', beta2);
-  notNegative(op, 'epsilon', epsilon);
+  check.nonNegative(op, 'epsilon', epsilon);
   return optimizer(parameters, {
     op,
     moments: ['first', 'second'],

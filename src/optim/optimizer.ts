@@ -45,7 +45,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
   const names = Object.keys(parameters);
   const engine = engineOf(op, parameters);
   rate(op, rule.learningRate);
-  notNegative(op, 'weightDecay', rule.weightDecay);
+  check.nonNegative(op, 'weightDecay', rule.weightDecay);
   const moments = new Map<string, Record<string, Tensor>>(
     engine.unscoped(() =>
       names.map((name) => [
@@ -131,12 +131,7 @@ function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Eng
 
 /** 0 is a rate: a schedule may start or end there. */
 function rate(op: string, value: unknown): number {
-  return notNegative(op, 'learningRate', value);
-}
-
-export function notNegative(op: string, name: string, value: unknown): number {
-  if (check.finite(op, name, value) < 0) check.fail(op, `${name} = ${value}, expected a finite number from 0.`);
-  return value as number;
+  return check.nonNegative(op, 'learningRate', value);
 }
 
 /** How much of a moment stays at every step. */

@@ -1,5 +1,4 @@
 import * as check from '../core/check.ts';
-import { notNegative } from './optimizer.ts';
 
 export interface CosineOptions {
   /** Learning rate at the end of the warm-up. */
@@ -23,9 +22,9 @@ export function cosineSchedule(options: CosineOptions): (step: number) => number
     totalSteps: Number.NaN,
     final: 0,
   });
-  notNegative(op, 'peak', peak);
-  notNegative(op, 'final', final);
-  notNegative(op, 'warmupSteps', warmupSteps);
+  check.nonNegative(op, 'peak', peak);
+  check.nonNegative(op, 'final', final);
+  check.nonNegative(op, 'warmupSteps', warmupSteps);
   if (!(check.finite(op, 'totalSteps', totalSteps) > warmupSteps))
     check.fail(op, `totalSteps = ${totalSteps}, expected more than the ${warmupSteps} of the warm-up.`);
   return (step) => {
