@@ -29,7 +29,7 @@ export interface EngineInfo extends DeviceInfo {
 
 /** A kernel launch by WGSL names: tensors or scratch storage for its buffers. */
 export interface Run {
-  readonly params: Params;
+  readonly params: Params | (() => Params);
   readonly buffers: Readonly<Record<string, Tensor | Storage>>;
   readonly groups: number;
   /** Multiply-adds, or their like, of the whole launch: long ones are cut into several submits. */

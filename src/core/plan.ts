@@ -68,7 +68,8 @@ export class Plan {
           // Held for as long as the plan lives: a released buffer would be handed to somebody else between two runs.
           for (const storage of storages.map((part) => part.whole ?? part))
             if (!this.scratch.has(storage)) this.scratch.add(storage.retain());
-          staged.push({ values: { ...params, first_group: 0, end_group: groups }, pipeline });
+          const values = typeof params === 'function' ? params() : params;
+          staged.push({ values: { ...values, first_group: 0, end_group: groups }, pipeline });
           this.steps.push({ pipeline, storages, groups, slot: this.steps.length });
         },
         () =>
