@@ -140,6 +140,11 @@ export class Device {
     (this.info.limits as { maxStorageBufferBindingSize: number }).maxStorageBufferBindingSize = bytes;
   }
 
+  /** False while launches are handed to somebody else. */
+  get launching(): boolean {
+    return this.instead === null;
+  }
+
   /** Runs `fn` with its launches handed to `instead` rather than to the GPU. */
   withoutLaunching<T>(instead: (kernel: KernelSource, options: LaunchOptions) => void, fn: () => T): T {
     const before = this.instead;
