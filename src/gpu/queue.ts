@@ -46,6 +46,8 @@ export class Queue {
   private readonly readback: Readback;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
+  /** The one that the pass is set to. */
+  private pipeline: GPUComputePipeline | null = null;
   private used = 0;
   private work = 0;
   private certain = true;
@@ -109,7 +111,8 @@ export class Queue {
     this.staged.set(params, slot * SLOT_WORDS);
     this.staged[slot * SLOT_WORDS] = first;
     this.staged[slot * SLOT_WORDS + 1] = end;
-    this.pass.setPipeline(pipeline);
+    if (pipeline !== this.pipeline) this.pass.setPipeline(pipeline);
+    this.pipeline = pipeline;
     this.pass.setBindGroup(0, group, [slot * SLOT_BYTES]);
     const groups = end - first;
     if (groups <= this.foldFrom) this.pass.dispatchWorkgroups(groups);
@@ -133,6 +136,7 @@ export class Queue {
     if (!encoder || !pass) return;
     this.encoder = null;
     this.pass = null;
+    this.pipeline = null;
     device.pushErrorScope('validation');
     pass.end();
     // The slots may be written again at once: writes and submits keep their order on the queue.
