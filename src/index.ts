@@ -3,6 +3,7 @@ export type { Engine, EngineInfo, EngineOptions } from './core/engine.ts';
 export { createEngine } from './core/engine.ts';
 export type { NestedNumbers } from './core/intake.ts';
 export type { BufferRange, Plan, PlanInputs } from './core/plan.ts';
+export type { Recorded } from './core/recorded.ts';
 export type { DataType } from './core/tensor.ts';
 export { Tensor } from './core/tensor.ts';
 export type { MemoryReport } from './gpu/buffers.ts';

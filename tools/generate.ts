@@ -60,9 +60,9 @@ export function readKernel(name: string): KernelSource {
   });
   if (members.length > 64)
     throw new Error(`kernels/${name}.wgsl: Params has ${members.length} members, expected at most 64.`);
-  for (const needed of ['first_group', 'end_group'])
-    if (!members.some((member) => member.name === needed))
-      throw new Error(`kernels/${name}.wgsl: Params lacks ${needed}, which every launch fills in.`);
+  for (const [i, needed] of ['first_group', 'end_group'].entries())
+    if (members[i]?.name !== needed || members[i].type !== 'u32')
+      throw new Error(`kernels/${name}.wgsl: Params does not start with first_group: u32, end_group: u32.`);
   return {
     name,
     parts,

@@ -3,13 +3,17 @@ import { type Device, type DeviceInfo, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
+import type { Capture, Repeat } from './capture.ts';
 import * as check from './check.ts';
-import { Inspector } from './inspect.ts';
-import { type FromBufferOptions, foreignRange, numbers, type TensorData } from './intake.ts';
+import { Inspector, type Watch } from './inspect.ts';
+import { type FromBufferOptions, foreignRange, type Numbers, numbers, type TensorData } from './intake.ts';
 import { Plan, type PlanInputs } from './plan.ts';
 import { part, ranges } from './ranges.ts';
+import { type Recorded, recorded } from './recorded.ts';
 import { type Backward, TapeNode } from './tape.ts';
 import { type DataType, Tensor } from './tensor.ts';
+
+const UNKNOWN = 'the function is being recorded, so there are no numbers yet; do it outside.';
 
 export interface EngineOptions {
   /** A GPUDevice of yours: used as it is, never destroyed by the engine. */
@@ -29,7 +33,7 @@ export interface EngineInfo extends DeviceInfo {
 
 /** A kernel launch by WGSL names: tensors or scratch storage for its buffers. */
 export interface Run {
-  readonly params: Params;
+  readonly params: Params | (() => Params);
   readonly buffers: Readonly<Record<string, Tensor | Storage>>;
   readonly groups: number;
   /** Multiply-adds, or their like, of the whole launch: long ones are cut into several submits. */
@@ -55,6 +59,8 @@ export class Engine {
   private readonly constants = new Map<number, Storage>();
   private scopes: Set<Tensor>[] = [];
   private recording = true;
+  /** @internal What `recorded()` is recording, if anything. */
+  capture: Capture | null = null;
 
   /** @internal Use `createEngine()`. */
   constructor(gpu: Device, checking: boolean) {
@@ -75,9 +81,11 @@ export class Engine {
   tensor(data: TensorData, shape?: readonly number[], options?: { requiresGrad?: boolean }): Tensor {
     this.assertAlive('tensor');
     const { requiresGrad } = check.options('tensor', options, { requiresGrad: false });
-    const { values, dtype, shape: extents } = numbers(data, shape);
+    const { values, dtype, shape: extents } = numbers('tensor', data, shape);
     const storage = this.gpu.pool.acquireForUpload(values.byteLength, 'tensor');
-    this.device.queue.writeBuffer(storage.buffer, 0, values.buffer, values.byteOffset, values.byteLength);
+    this.capture?.uploads.push(values.slice());
+    if (!this.capture?.imagined)
+      this.device.queue.writeBuffer(storage.buffer, 0, values.buffer, values.byteOffset, values.byteLength);
     return this.adopt(storage, extents, dtype, requiresGrad);
   }
 
@@ -177,6 +185,24 @@ export class Engine {
     return new Plan(this, this.gpu, inputs, build);
   }
 
+  /**
+   * Records what `fn` does on the GPU at its first call, and replays it at later ones: the same bits, without JavaScript
+   * for each op. `fn` may call `backward()` and an optimiser's `step()`.
+   *
+   * Inputs of other shapes are recorded apart; the four used last are kept. What `fn` reads besides its inputs (weights,
+   * running moments) is read anew at every call, in the same memory. Numbers are not: a learning rate belongs into
+   * `optimizer.learningRate`, any other number that changes into a one-element tensor that you `write()`. The second call
+   * runs `fn` once more to compare, and refuses other numbers, other labels or other work; with `check` on, every call does.
+   *
+   * @param fn takes Tensors, and returns Tensors (alone, or in arrays and plain objects). It gets stand-ins for the inputs,
+   * without values: their gradients reach you as results. It cannot read, nor call another recorded function.
+   */
+  recorded<I extends readonly Tensor[], O>(fn: (...inputs: I) => O): Recorded<I, O> {
+    this.assertAlive('recorded');
+    if (typeof fn !== 'function') this.fail('recorded', `fn is ${check.say(fn)}, expected a function of Tensors.`);
+    return recorded(this, this.gpu, fn);
+  }
+
   /** Frees all GPU memory of the engine, and the device if it is the engine's own. */
   destroy(): void {
     this.flush();
@@ -232,6 +258,32 @@ export class Engine {
     if (this.check) this.inspector.directions(op, nameOf, inverseNorms, rows);
   }
 
+  /** @internal As `Inspector.watchingApart`. */
+  watchingApart(fn: () => void): Watch | null {
+    return this.inspector.watchingApart(fn);
+  }
+
+  /** @internal As `Inspector.expect`. */
+  expect(watch: Watch): void {
+    this.inspector.expect(watch);
+  }
+
+  /** @internal Runs `fn` with what it does beside its launches noted down. */
+  recordingInto<T>(capture: Capture, fn: () => T): T {
+    this.capture = capture;
+    try {
+      return fn();
+    } finally {
+      this.capture = null;
+    }
+  }
+
+  /** @internal What happens once at every run of a function, recorded or not. */
+  repeated(repeat: Repeat): void {
+    repeat.advance();
+    this.capture?.repeats.push(repeat);
+  }
+
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
   constant(value: number): Tensor {
     let storage = this.constants.get(value);
@@ -246,6 +298,10 @@ export class Engine {
 
   /** @internal */
   async read(op: string, tensor: Tensor): Promise<ArrayBuffer> {
+    if (this.capture) {
+      this.capture.refused ??= new GramianError(`${op}: ${UNKNOWN}`);
+      return new Promise(() => {}); // the recording fails; this must not fail too, with nobody listening
+    }
     const storage = tensor.storage.retain(); // a dispose() during the await must not free what is being read
     try {
       const bytes = await this.gpu.read(op, storage, 4 * tensor.size);
@@ -328,21 +384,28 @@ export class Engine {
     });
   }
 
+  /** @internal Refuses what needs numbers while there are none. */
+  assertNumbers(op: string): void {
+    if (this.capture) this.fail(op, UNKNOWN);
+  }
+
   /** @internal Overwrites a tensor's numbers from the CPU. */
-  write(tensor: Tensor, values: Float32Array<ArrayBuffer>): void {
+  write(tensor: Tensor, values: Numbers['values']): void {
+    this.assertNumbers('write');
     this.flush(); // a write overtakes recorded work, which may still read the old numbers
-    this.device.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, values);
+    const { buffer, offset } = tensor.storage;
+    this.device.queue.writeBuffer(buffer, offset, values.buffer, values.byteOffset, values.byteLength);
   }
 
   /** @internal Another tensor on the same numbers. */
-  alias(tensor: Tensor, shape: readonly number[], requiresGrad: boolean): Tensor {
+  alias(tensor: Pick<Tensor, 'storage' | 'dtype'>, shape: readonly number[], requiresGrad: boolean): Tensor {
     return this.adopt(tensor.storage.retain(), shape, tensor.dtype, requiresGrad);
   }
 
-  /** @internal Stands for a buffer that a plan's caller brings. */
-  placeholder(shape: readonly number[], requiresGrad: boolean): Tensor {
+  /** @internal Stands for a buffer that the caller of a plan or a recorded function brings. */
+  placeholder(shape: readonly number[], requiresGrad: boolean, dtype: DataType = 'f32'): Tensor {
     const bytes = 4 * shape.reduce((a, b) => a * b, 1);
-    return this.adopt(this.gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytes), shape, 'f32', requiresGrad);
+    return this.adopt(this.gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytes), shape, dtype, requiresGrad);
   }
 
   private adopt(storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean): Tensor {
@@ -385,6 +448,11 @@ export class Engine {
     (output as { requiresGrad: boolean }).requiresGrad = true;
     output.node = new TapeNode(op, inputs, saved, rule.backward, rule.release);
     return output;
+  }
+
+  /** @internal False inside of `noGrad`. */
+  get recordsGradients(): boolean {
+    return this.recording;
   }
 
   /** @internal Whether an op on these inputs will be asked for gradients. */

@@ -15,13 +15,13 @@ export interface Numbers {
   readonly shape: number[];
 }
 
-/** What `engine.tensor()` was given, checked: the numbers in one row, and their shape. */
-export function numbers(data: unknown, shape?: readonly number[]): Numbers {
-  const { values, dtype, nested } = flatten(data);
-  const extents = check.shape('tensor', shape ?? nested);
+/** What `engine.tensor()` or `tensor.write()` was given, checked: the numbers in one row, and their shape. */
+export function numbers(op: string, data: unknown, shape?: readonly number[]): Numbers {
+  const { values, dtype, nested } = flatten(op, data);
+  const extents = check.shape(op, shape ?? nested);
   const size = extents.reduce((a, b) => a * b, 1);
   if (values.length !== size)
-    check.fail('tensor', `${values.length} numbers do not fill a [${extents.join(', ')}] (${size}).`);
+    check.fail(op, `${values.length} numbers do not fill a [${extents.join(', ')}] (${size}).`);
   return { values, dtype, shape: extents };
 }
 
@@ -74,8 +74,8 @@ export function foreignRange(
   return { offset, bytes: needed, shape: extents, dtype, requiresGrad };
 }
 
-function flatten(data: unknown): { values: Numbers['values']; dtype: DataType; nested: number[] } {
-  const fail = (sentence: string): never => check.fail('tensor', sentence);
+function flatten(op: string, data: unknown): { values: Numbers['values']; dtype: DataType; nested: number[] } {
+  const fail = (sentence: string): never => check.fail(op, sentence);
   const wanted = 'expected Float32Array, Int32Array, Uint32Array or nested arrays of numbers';
   if (ArrayBuffer.isView(data)) {
     const dtype =

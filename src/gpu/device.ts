@@ -1,9 +1,9 @@
 import { destroyAtExit, openAdapter, pace } from '#platform';
 import { BufferPool, type Storage, USAGE } from './buffers.ts';
 import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
-import type { KernelSource, Params, Tuning } from './kernel.ts';
+import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
-import { bindByName, Queue } from './queue.ts';
+import { bindByName, Queue, SLOT_BYTES } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
@@ -26,7 +26,8 @@ export interface DeviceInfo {
 }
 
 export interface LaunchOptions {
-  readonly params: Params;
+  /** A function where the numbers change from one replay of recorded work to the next. */
+  readonly params: Params | (() => Params);
   readonly buffers: Readonly<Record<string, Storage>>;
   readonly groups: number;
   /** Multiply-adds, or their like, of the whole launch. */
@@ -47,6 +48,8 @@ export class Device {
   static substitute: (kernel: KernelSource) => KernelSource = (kernel) => kernel;
   private instead: ((kernel: KernelSource, options: LaunchOptions) => void) | null = null;
   private readonly pipelines: PipelineCache;
+  private readonly packed = new DataView(new ArrayBuffer(SLOT_BYTES));
+  private readonly packedWords = new Uint32Array(this.packed.buffer);
   private readonly errors: Error[] = [];
   private lost: string | null = null;
   private closed = false;
@@ -116,7 +119,16 @@ export class Device {
       // A split launch is submitted in parts: the last one names the buffer longest.
       if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
     }
-    this.queue.launch({ pipeline: this.pipeline(kernel, tuning), params, bindings, groups, work, maybe });
+    const pipeline = this.pipeline(kernel, tuning);
+    packParams(kernel, typeof params === 'function' ? params() : params, this.packed, 0);
+    this.queue.launch({
+      pipeline: pipeline.pipeline,
+      group: this.queue.bind(pipeline, bindings),
+      params: this.packedWords,
+      groups,
+      work,
+      maybe,
+    });
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;
@@ -126,6 +138,11 @@ export class Device {
   /** For tests: behaves like an adapter that binds no more than this at a time. */
   limitBindings(bytes: number): void {
     (this.info.limits as { maxStorageBufferBindingSize: number }).maxStorageBufferBindingSize = bytes;
+  }
+
+  /** False while launches are handed to somebody else. */
+  get launching(): boolean {
+    return this.instead === null;
   }
 
   /** Runs `fn` with its launches handed to `instead` rather than to the GPU. */

@@ -43,12 +43,20 @@ export function tuned(kernel: KernelSource, name: string, tuning: Tuning = {}): 
   return value;
 }
 
-/** Writes `values` at the offsets that WGSL gives the members of `Params`; a missing or unknown name is an error. */
+/**
+ * Writes `values` at the offsets that WGSL gives the members of `Params`; a missing or unknown name is an error, but for
+ * the range of groups, which each launch fills in.
+ */
 export function packParams(kernel: KernelSource, values: Params, into: DataView, at: number): void {
   const { members } = kernel.params;
+  let known = 0;
   for (const { name, type, offset } of members) {
     const value = values[name];
-    if (value === undefined) throw new TypeError(`${kernel.name}: parameter "${name}" is missing.`);
+    if (value === undefined) {
+      if (name === 'first_group' || name === 'end_group') continue;
+      throw new TypeError(`${kernel.name}: parameter "${name}" is missing.`);
+    }
+    known++;
     if (type === 'f32') into.setFloat32(at + offset, value, true);
     else if (
       !Number.isInteger(value) ||
@@ -59,10 +67,10 @@ export function packParams(kernel: KernelSource, values: Params, into: DataView,
     else if (type === 'u32') into.setUint32(at + offset, value, true);
     else into.setInt32(at + offset, value, true);
   }
-  for (const name of Object.keys(values)) {
-    if (!members.some((member) => member.name === name))
-      throw new TypeError(
-        `${kernel.name}: no parameter is named "${name}"; it has ${members.map((m) => m.name).join(', ')}.`,
-      );
-  }
+  const names = Object.keys(values);
+  if (names.length === known) return;
+  const unknown = names.find((name) => !members.some((member) => member.name === name));
+  throw new TypeError(
+    `${kernel.name}: no parameter is named "${unknown}"; it has ${members.map((m) => m.name).join(', ')}.`,
+  );
 }

@@ -28,7 +28,8 @@ export class PipelineCache {
   }
 
   get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
-    const key = `${kernel.name}${Object.entries(tuning)}`;
+    let key = kernel.name;
+    for (const name in tuning) key += `,${name},${tuning[name]}`;
     const known = this.pipelines.get(key);
     if (known) return known;
     const made = this.compile(key, kernel, link(kernel, tuning, this.unroll));
@@ -105,13 +106,21 @@ export interface Binding {
   readonly bytes: number;
 }
 
+interface Bound {
+  readonly pipeline: Pipeline;
+  readonly bindings: readonly Binding[];
+  readonly group: GPUBindGroup;
+}
+
 /** Bind groups by pipeline and buffer ranges; a training step asks for the same ones again and again. */
 export class BindGroupCache {
   private static readonly LIMIT = 8192; // foreign buffers come and go: start afresh rather than grow for ever
   private readonly device: GPUDevice;
   private readonly ids = new WeakMap<GPUBuffer, number>();
-  private readonly groups = new Map<string, GPUBindGroup>();
-  private readonly keysOf = new Map<number, string[]>();
+  /** By a hash of what is bound: a key spelt out costs more than all else of a launch. */
+  private readonly groups = new Map<number, Bound[]>();
+  private readonly hashesOf = new Map<number, Set<number>>();
+  private size = 0;
   private nextId = 0;
 
   constructor(device: GPUDevice) {
@@ -119,18 +128,17 @@ export class BindGroupCache {
   }
 
   get(pipeline: Pipeline, params: GPUBuffer, bindings: readonly Binding[]): GPUBindGroup {
-    let key = `${pipeline.id}`;
-    const ids: number[] = [];
+    let hash = pipeline.id;
     for (const { buffer, offset, bytes } of bindings) {
-      const id = this.idOf(buffer);
-      ids.push(id);
-      key += `,${id}:${offset}:${bytes}`;
+      hash = Math.imul(hash ^ this.idOf(buffer), 0x01000193);
+      hash = Math.imul(hash ^ (offset + 7 * bytes), 0x01000193);
     }
-    const known = this.groups.get(key);
-    if (known) return known;
-    if (this.groups.size >= BindGroupCache.LIMIT) {
+    const known = this.groups.get(hash)?.find((bound) => bound.pipeline === pipeline && same(bound.bindings, bindings));
+    if (known) return known.group;
+    if (this.size >= BindGroupCache.LIMIT) {
       this.groups.clear();
-      this.keysOf.clear();
+      this.hashesOf.clear();
+      this.size = 0;
     }
     const { kernel } = pipeline;
     const group = this.device.createBindGroup({
@@ -144,20 +152,24 @@ export class BindGroupCache {
         })),
       ],
     });
-    this.groups.set(key, group);
-    for (const id of ids) {
-      const keys = this.keysOf.get(id);
-      if (keys) keys.push(key);
-      else this.keysOf.set(id, [key]);
-    }
+    const own = bindings.map(({ buffer, offset, bytes }) => ({ buffer, offset, bytes }));
+    listed(this.groups, hash, () => []).push({ pipeline, bindings: own, group });
+    this.size++;
+    for (const { buffer } of own) listed(this.hashesOf, this.idOf(buffer), () => new Set<number>()).add(hash);
     return group;
   }
 
   /** Lets go of every group that names a buffer about to be destroyed. */
   forget(buffer: GPUBuffer): void {
     const id = this.idOf(buffer);
-    for (const key of this.keysOf.get(id) ?? []) this.groups.delete(key);
-    this.keysOf.delete(id);
+    for (const hash of this.hashesOf.get(id) ?? []) {
+      const bucket = this.groups.get(hash) ?? [];
+      const left = bucket.filter(({ bindings }) => !bindings.some((binding) => binding.buffer === buffer));
+      this.size -= bucket.length - left.length;
+      if (left.length > 0) this.groups.set(hash, left);
+      else this.groups.delete(hash);
+    }
+    this.hashesOf.delete(id);
   }
 
   private idOf(buffer: GPUBuffer): number {
@@ -168,4 +180,19 @@ export class BindGroupCache {
     }
     return id;
   }
+}
+
+function same(a: readonly Binding[], b: readonly Binding[]): boolean {
+  for (let i = 0; i < a.length; i++)
+    if (a[i].buffer !== b[i].buffer || a[i].offset !== b[i].offset || a[i].bytes !== b[i].bytes) return false;
+  return true;
+}
+
+/** The value of a key, made where there is none. */
+function listed<V>(map: Map<number, V>, key: number, make: () => V): V {
+  const known = map.get(key);
+  if (known) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

@@ -44,19 +44,22 @@ export function adamW(parameters: Readonly<Record<string, Tensor>>, options?: Ad
     moments: ['first', 'second'],
     learningRate,
     weightDecay,
-    launch(engine, { weights, gradient, moments, decay }, rate, step) {
+    launch(engine, { weights, gradient, moments, decay }, now) {
       const count = weights.size;
       engine.run(adam_w, {
-        params: {
-          count,
-          rate: rate / (1 - beta1 ** step),
-          keep: 1 - rate * decay,
-          beta1,
-          rise1: 1 - beta1,
-          beta2,
-          rise2: 1 - beta2,
-          root: 1 / Math.sqrt(1 - beta2 ** step),
-          epsilon,
+        params: () => {
+          const { learningRate: rate, step } = now();
+          return {
+            count,
+            rate: rate / (1 - beta1 ** step),
+            keep: 1 - rate * decay,
+            beta1,
+            rise1: 1 - beta1,
+            beta2,
+            rise2: 1 - beta2,
+            root: 1 / Math.sqrt(1 - beta2 ** step),
+            epsilon,
+          };
         },
         buffers: { gradient, first: moments.first, second: moments.second, weights },
         groups: Math.ceil(count / GROUP),
