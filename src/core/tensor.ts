@@ -74,6 +74,7 @@ export class Tensor implements Disposable {
   }
 
   zeroGrad(): void {
+    this.engine.holdGradient(this);
     this.grad?.dispose();
     this.grad = null;
   }

@@ -27,6 +27,8 @@ export class Storage {
   readonly slot: Slot | null;
   /** What this is a range of; it lives and dies with that. */
   readonly whole: Storage | null;
+  /** The op that it was acquired for. */
+  readonly what: string;
   private readonly pool: BufferPool;
 
   constructor(
@@ -35,8 +37,10 @@ export class Storage {
     buffer: GPUBuffer,
     offset: number,
     bytes: number,
+    what: string,
     whole: Storage | null = null,
   ) {
+    this.what = what;
     this.pool = pool;
     this.slot = slot;
     this.buffer = buffer;
@@ -51,7 +55,7 @@ export class Storage {
 
   /** The part of it to bind: `offset` bytes from its start, a multiple of 256. */
   range(offset: number, bytes: number): Storage {
-    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.whole ?? this);
+    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.what, this.whole ?? this);
   }
 
   retain(): this {
@@ -121,7 +125,7 @@ export class BufferPool {
     let slot = slots?.pop();
     if (slot) this.idleBytes -= size;
     else slot = { id: this.made++, buffer: this.create(size, bytes, what), bytes: size, usedAt: -1 };
-    const storage = new Storage(this, slot, slot.buffer, 0, Math.ceil(bytes / 16) * 16);
+    const storage = new Storage(this, slot, slot.buffer, 0, Math.ceil(bytes / 16) * 16, what);
     this.live.add(storage);
     this.liveBytes += size;
     this.peak = Math.max(this.peak, this.liveBytes);
@@ -137,7 +141,7 @@ export class BufferPool {
 
   /** A view of a buffer that is not ours: never pooled, never destroyed. */
   wrap(buffer: GPUBuffer, offset: number, bytes: number): Storage {
-    return new Storage(this, null, buffer, offset, bytes);
+    return new Storage(this, null, buffer, offset, bytes, '');
   }
 
   giveBack(storage: Storage): void {
@@ -157,6 +161,11 @@ export class BufferPool {
     while (at > 0 && slots[at - 1].id < slot.id) at--;
     slots.splice(at, 0, slot);
     this.free.set(slot.bytes, slots);
+  }
+
+  /** What somebody holds now. */
+  held(): ReadonlySet<Storage> {
+    return new Set(this.live);
   }
 
   report(): MemoryReport {

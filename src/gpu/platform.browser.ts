@@ -20,6 +20,26 @@ export function destroyAtExit(_device: GPUDevice): void {}
 /** A browser's GPU work ends in another process, for which nobody polls. */
 export function pace(_done: Promise<unknown>): void {}
 
+/** A small text that was kept under this name, and where; null where there is none, or the page may keep nothing. */
+export async function recall(name: string): Promise<{ text: string; place: string } | null> {
+  try {
+    const text = globalThis.localStorage.getItem(`gramian ${name}`);
+    return text === null ? null : { text, place: 'localStorage' };
+  } catch {
+    return null; // workers have none; sandboxed frames and private windows refuse
+  }
+}
+
+/** Keeps a small text for `recall`, and returns where; null where the page may keep nothing. */
+export async function keep(name: string, text: string): Promise<string | null> {
+  try {
+    globalThis.localStorage.setItem(`gramian ${name}`, text);
+    return 'localStorage';
+  } catch {
+    return null;
+  }
+}
+
 /** A fresh adapter each time: WebGPU lets an adapter make one device only. */
 export async function openAdapter({ adapter: wanted, powerPreference }: AdapterOptions): Promise<OpenedAdapter> {
   const page = globalThis as { isSecureContext?: boolean; navigator?: { gpu?: GPU } };
