@@ -293,7 +293,11 @@ export class Engine {
     const before = this.rehearsal;
     this.rehearsal = rehearsal;
     try {
-      this.gpu.withoutLaunching(instead, () => this.unscoped(() => this.scope(() => void fn())));
+      const whole = (): void => {
+        fn();
+        rehearsal.finish();
+      };
+      this.gpu.withoutLaunching(instead, () => this.unscoped(() => this.scope(whole)));
     } finally {
       this.rehearsal = before;
       rehearsal.end();
@@ -462,7 +466,7 @@ export class Engine {
    */
   record(op: string, inputs: readonly Tensor[], output: Tensor, rule: OpRule): Tensor {
     this.opEnded();
-    this.rehearsal?.made(output);
+    this.rehearsal?.outputs.push(output);
     if (!this.needsGrad(...inputs)) {
       rule.release?.();
       return output;
@@ -498,7 +502,10 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
   check.oneOf('createEngine', 'powerPreference', powerPreference, ['high-performance', 'low-power']);
   if (device !== undefined && typeof device?.createBuffer !== 'function')
     throw new GramianError(`createEngine: device is ${check.say(device)}, expected a GPUDevice.`);
-  if (!isChoices(tuning)) check.oneOf('createEngine', 'tune', tuning, ['off', 'cached', 'full']);
+  if (!isChoices(tuning) && !['off', 'cached', 'full'].includes(tuning))
+    throw new GramianError(
+      `createEngine: tune = ${check.say(tuning)}, expected "off" or "cached" or "full", or the choices() of an engine.`,
+    );
   const gpu = await openDevice({ device, adapter, powerPreference });
   const table = await openChoices(gpu.info, tuning);
   return new Engine(gpu, checking === true, table, isChoices(tuning) ? 'off' : tuning);

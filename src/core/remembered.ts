@@ -4,7 +4,7 @@ import { edition } from '../gpu/kernels.generated.ts';
 import { adapterName, type Choices, ChoiceTable, isChoices, parseChoices } from './choices.ts';
 
 /** One file an adapter: `choices-mesa-software-llvmpipe-mesa-25-0-7-llvm-15-0-6.json` */
-function nameOf(adapter: string): string {
+export function choicesFile(adapter: string): string {
   const plain = adapter
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
@@ -31,12 +31,12 @@ export async function rememberChoices(table: ChoiceTable): Promise<string | null
   const own = table.export({ measured: true });
   const others = await recalled(own.adapter, false);
   const options = { ...others?.options, ...own.options };
-  return keep(nameOf(own.adapter), `${JSON.stringify({ ...own, options }, null, 2)}\n`);
+  return keep(choicesFile(own.adapter), `${JSON.stringify({ ...own, options }, null, 2)}\n`);
 }
 
 /** What is remembered for this adapter by the same edition; a file that cannot be understood is ignored, with a warning. */
 async function recalled(adapter: string, warn: boolean): Promise<Choices | null> {
-  const found = await recall(nameOf(adapter));
+  const found = await recall(choicesFile(adapter));
   if (!found) return null;
   const choices = parseChoices(found.text);
   if (!choices && warn)
