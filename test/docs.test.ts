@@ -6,8 +6,9 @@ import { expect, test } from 'vitest';
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
-const folder = join(root, 'docs/losses');
-const pages = existsSync(folder) ? readdirSync(folder).map((name) => `docs/losses/${name}`) : [];
+const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name.replaceAll('\\', '/')}`);
 
 test.each(['README.md', ...pages])(
   'the first program of %s prints what the page says',

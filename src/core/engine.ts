@@ -182,11 +182,20 @@ export class Engine {
   async tune(list: readonly (() => unknown)[], options?: TuneOptions): Promise<TuneReport> {
     this.assertAlive('tune');
     this.checkList('tune', list);
-    const { budget, margin } = check.options('tune', options, { budget: 30, margin: 0.05 });
+    const { budget, margin, clock } = check.options('tune', options, {
+      budget: 30,
+      margin: 0.05,
+      clock: () => performance.now(),
+    });
     check.positive('tune', 'budget', budget);
     check.nonNegative('tune', 'margin', margin);
     await this.sync(); // earlier trouble is not the tuner's
-    const report = await tune(this, this.gpu, this.table, list, { budget, margin, fresh: this.tuning === 'full' });
+    const report = await tune(this, this.gpu, this.table, list, {
+      budget,
+      margin,
+      clock,
+      fresh: this.tuning === 'full',
+    });
     const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
     return { ...report, place };
   }
