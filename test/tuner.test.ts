@@ -119,6 +119,13 @@ describe('the cost model', () => {
   });
 });
 
+test('an engine that is made to believe in a GPU chooses as one', async () => {
+  const engine = await open('off');
+  (engine.info as { software: boolean }).software = false;
+  const { TM, TV, WX, WY } = tileOf(engine, 'gram', 64, 64, 64).tuning;
+  expect([TM, TV, WX, WY]).toEqual([8, 1, 16, 4]);
+});
+
 describe('explain', () => {
   test('says what would run and why, and runs nothing', async () => {
     const engine = await open('off');

@@ -59,14 +59,17 @@ export class ChoiceTable {
   trial: ReadonlyMap<string, string> | null = null;
   /** What was asked since this was set. */
   listener: Map<string, Asked> | null = null;
-  private readonly info: DeviceInfo;
+  /** What is chosen for: the engine's own, so that both always speak of the same adapter. */
+  info: DeviceInfo;
   private readonly remembered = new Map<string, { option: string; from: ChoiceSource; reason: string }>();
   private readonly answers = new Map<string, Answer>();
+  private kind: AdapterKind;
 
   constructor(info: DeviceInfo) {
     this.info = info;
-    const shipped = SHIPPED[kindOf(info).name] ?? {};
-    this.remember(shipped, 'shipped', `fastest when ${kindOf(info).name} was measured`);
+    this.kind = kindOf(info);
+    const { name } = this.kind;
+    this.remember(SHIPPED[name] ?? {}, 'shipped', `fastest when ${name} was measured`);
   }
 
   /**
@@ -79,6 +82,9 @@ export class ChoiceTable {
     sizes: readonly number[],
     among: readonly Option[] = Object.keys(choice.options) as Option[],
   ): Answer<Option> {
+    const kind = kindOf(this.info);
+    if (kind !== this.kind) this.answers.clear(); // tests make one adapter another
+    this.kind = kind;
     const rounded = sizes.map(classOf);
     const question = `${choice.name} [${rounded.join(', ')}]`;
     this.listener?.set(question, { choice, among });
@@ -90,7 +96,7 @@ export class ChoiceTable {
     const answer =
       kept && among.includes(kept.option as Option)
         ? { question, ...kept, option: kept.option as Option }
-        : { question, from: 'model' as const, ...predicted(choice, rounded, among, kindOf(this.info)) };
+        : { question, from: 'model' as const, ...predicted(choice, rounded, among, kind) };
     this.answers.set(question, answer);
     return answer;
   }

@@ -78,6 +78,7 @@ export class Engine {
     this.tuning = tuning;
     this.check = checking;
     this.info = { ...gpu.info, families: ['f32'] };
+    table.info = this.info;
     this.inspector = new Inspector(this);
   }
 

@@ -9,7 +9,7 @@ export interface Explained {
   readonly kernel: string;
   /** `'f32'` runs everywhere. */
   readonly family: string;
-  /** The kernel's constants that differ from what its file states. */
+  /** The kernel's constants that were set; the others are as its file states. */
   readonly tuning: Tuning;
   readonly groups: number;
   /** Multiply-adds, or their like. */
