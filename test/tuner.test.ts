@@ -11,6 +11,7 @@ import {
   createEngine,
   type Engine,
   type EngineOptions,
+  type Explained,
   matmul,
   mul,
   ntXent,
@@ -121,9 +122,15 @@ describe('the cost model', () => {
 
 test('an engine that is made to believe in a GPU chooses as one', async () => {
   const engine = await open('off');
-  (engine.info as { software: boolean }).software = false;
-  const { TM, TV, WX, WY } = tileOf(engine, 'gram', 64, 64, 64).tuning;
-  expect([TM, TV, WX, WY]).toEqual([8, 1, 16, 4]);
+  const a = engine.tensor(normals(64 * 64, 1), [64, 64]);
+  const kernelOf = (software: boolean) => {
+    (engine.info as { software: boolean }).software = software;
+    const { kernel, tuning } = engine.explain(() => matmul(a, a)).at(-1) as Explained;
+    return [kernel, tuning.TM, tuning.TV, tuning.WX, tuning.WY];
+  };
+  expect(kernelOf(true)).toEqual(['matmul', 16, 2, 8, 1]);
+  expect(kernelOf(false)).toEqual(['matmul_rows', 8, 1, 16, 4]);
+  expect(kernelOf(true)).toEqual(['matmul', 16, 2, 8, 1]);
 });
 
 describe('explain', () => {
