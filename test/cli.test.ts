@@ -1,10 +1,12 @@
 // The command as a user runs it: dist/cli.js in processes of its own.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Choices } from '../src/core/choices.ts';
+import { choicesFile } from '../src/core/remembered.ts';
 import { readSafetensors } from '../src/core/safetensors.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
@@ -26,6 +28,17 @@ const TINY = [
   '8',
 ];
 
+/** Remembers other choices than the run was begun with: a resumed run must keep to its own. */
+function pretendTuned(checkpoint: string): void {
+  const { choices } = JSON.parse(readSafetensors(readFileSync(checkpoint)).metadata.gramian) as { choices: Choices };
+  const options = Object.keys(choices.options).filter((question) => question.startsWith('pair sweep '));
+  expect(options).toEqual(['pair sweep [64, 8]']);
+  expect(choices.options[options[0]]).toBe('cached triangle');
+  mkdirSync(join(folder, 'cache', 'gramian'), { recursive: true });
+  const tuned = { ...choices, options: { [options[0]]: 'panels' } };
+  writeFileSync(join(folder, 'cache', 'gramian', choicesFile(choices.adapter)), JSON.stringify(tuned));
+}
+
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Result {
@@ -36,7 +49,9 @@ interface Result {
 
 function start(args: string[], onStderr?: (text: string, child: ChildProcess) => void): Promise<Result> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd: folder });
+    // A cache of its own: what was tuned on this machine must not decide what is tested.
+    const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') };
+    const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, env });
     let out = '';
     let err = '';
     child.stdout.on('data', (text) => {
@@ -90,6 +105,7 @@ describe('train', () => {
     });
     expect(broken.code).toBe(0);
     expect(broken.err).toMatch(/stopped at step \d+; saved .*checkpoint\.safetensors/);
+    pretendTuned(join(folder, 'parts', 'checkpoint.safetensors'));
     const resumed = await start(['train', '--resume', join('parts', 'checkpoint.safetensors'), '--out', 'parts']);
     expect(resumed.code).toBe(0);
     expect(resumed.out).toBe(whole.out);

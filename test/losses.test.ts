@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createRandom } from '../src/core/random.ts';
 import type { Tensor } from '../src/index.ts';
 import { type Values, values } from './cases.ts';
+import { choosing, otherWays } from './choices.ts';
 import { expectClose, largest } from './compare.ts';
 import type { Golden, GoldenInputs, Invariance, LossRow } from './losses/row.ts';
 import { LOSSES } from './losses.table.ts';
@@ -160,6 +161,28 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
         loss.reference(inputs, temperature),
         temperature,
       );
+    }
+  });
+
+  test('the same numbers however the tuner would do it', async () => {
+    for (const [i, [n, d]] of [
+      [70, 44],
+      [150, 128],
+    ].entries()) {
+      // prettier-ignore
+      const temperature = loss.temperatures[0];
+      const inputs = loss.inputs(n, d, 'normal', 7);
+      const wanted = loss.reference(inputs, temperature);
+      const again = (): void => {
+        const tensors = inputs.map((m) =>
+          engine().tensor(Float32Array.from(m.data), [m.rows, m.columns], { requiresGrad: true }),
+        );
+        loss.run(tensors, temperature).backward();
+      };
+      for (const way of otherWays(engine(), again, LOSSES.indexOf(loss) + i)) {
+        const outcome = await choosing(engine(), way, () => evaluate(loss, inputs, temperature));
+        expectRight(loss, `${loss.name} [${n}, ${d}], ${JSON.stringify(way)}:`, outcome, wanted, temperature);
+      }
     }
   });
 

@@ -1,5 +1,6 @@
 // Writes src/gpu/kernels.generated.ts: one constant per kernels/NAME.wgsl with its text, the text of the pieces it uses,
 // its bindings by name and the layout of its Params. Reflection happens here, so that no parser travels to the browser.
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import type { KernelPart, KernelSource, ParamsMember } from '../src/gpu/kernel.ts';
@@ -100,6 +101,11 @@ function generate(): string {
     const fields = JSON.stringify(rest).slice(1, -1);
     lines.push(`export const ${rest.name}: KernelSource = { "parts": [${list.join(', ')}], ${fields} };`);
   }
+  // What was measured with other kernels, or chosen by another version, says nothing about these.
+  const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
+  const texts = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);
+  lines.push(`/** The version of the package, and of its kernels' text. */`);
+  lines.push(`export const edition = '${version} ${texts}';`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -82,7 +82,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     totalSteps,
     epochSteps,
     trainSet,
-    progress: () => ({ config, ...state }),
+    progress: () => ({ ...state, config, choices: engine.choices() }),
     tensors,
     embed,
     knn: () => measure(embed),

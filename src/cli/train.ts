@@ -28,8 +28,11 @@ export async function train({ out, resume, size, adapter = 'auto', ...given }: O
   if (adapter !== 'auto' && adapter !== 'hardware' && adapter !== 'software')
     throw new GramianError(`train: --adapter ${adapter}, expected auto, hardware or software.`);
   const saved = resume ? await loadCheckpoint(resume) : null;
-  const engine = await createEngine({ adapter });
+  const choices = saved?.progress.choices; // older checkpoints have none
+  const engine = await createEngine({ adapter, tune: choices ?? 'cached' });
   say(`adapter: ${engine.info.note}`);
+  if (choices && choices.adapter !== engine.choices().adapter)
+    say(`the checkpoint was made on ${choices.adapter}: its numbers go on, but not to the same bits`);
   const dataName = saved ? saved.progress.config.data : given.data;
   const splits = await openData(dataName, { size });
   const small = /swiftshader/i.test(engine.info.description);

@@ -1,17 +1,22 @@
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
-import { type Device, type DeviceInfo, openDevice } from '../gpu/device.ts';
+import { type Device, type DeviceInfo, type LaunchOptions, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import type { Capture, Repeat } from './capture.ts';
 import * as check from './check.ts';
+import { type Answer, type Choice, type Choices, type ChoiceTable, isChoices } from './choices.ts';
+import { type Explained, explained } from './explain.ts';
 import { Inspector, type Watch } from './inspect.ts';
 import { type FromBufferOptions, foreignRange, type Numbers, numbers, type TensorData } from './intake.ts';
 import { Plan, type PlanInputs } from './plan.ts';
 import { part, ranges } from './ranges.ts';
 import { type Recorded, recorded } from './recorded.ts';
+import { Rehearsal, type Result } from './rehearsal.ts';
+import { openChoices, rememberChoices } from './remembered.ts';
 import { type Backward, TapeNode } from './tape.ts';
 import { type DataType, Tensor } from './tensor.ts';
+import { type TuneOptions, type TuneReport, tune } from './tuner.ts';
 
 const UNKNOWN = 'the function is being recorded, so there are no numbers yet; do it outside.';
 
@@ -24,6 +29,13 @@ export interface EngineOptions {
   powerPreference?: GPUPowerPreference;
   /** Looks for non-finite values and rows without a direction in every op's input; found ones reject the next read. */
   check?: boolean;
+  /**
+   * How tile shapes and schedules are chosen. `'cached'` (default): what `tune()` measured on this adapter and driver, in
+   * this process or an earlier one, and else what is predicted. `'off'`: nothing from earlier processes, and nothing is
+   * kept for later ones. `'full'`: as `'cached'`, but `tune()` measures again what is remembered. Or the `choices()` of
+   * another engine: those and no others, so that the same work gives the same bits.
+   */
+  tune?: 'off' | 'cached' | 'full' | Choices;
 }
 
 export interface EngineInfo extends DeviceInfo {
@@ -56,17 +68,23 @@ export class Engine {
   readonly check: boolean;
   private readonly gpu: Device;
   private readonly inspector: Inspector;
+  private readonly table: ChoiceTable;
+  private readonly tuning: 'off' | 'cached' | 'full';
   private readonly constants = new Map<number, Storage>();
   private scopes: Set<Tensor>[] = [];
   private recording = true;
   /** @internal What `recorded()` is recording, if anything. */
   capture: Capture | null = null;
+  private rehearsal: Rehearsal | null = null;
 
   /** @internal Use `createEngine()`. */
-  constructor(gpu: Device, checking: boolean) {
+  constructor(gpu: Device, checking: boolean, table: ChoiceTable, tuning: 'off' | 'cached' | 'full') {
     this.gpu = gpu;
+    this.table = table;
+    this.tuning = tuning;
     this.check = checking;
     this.info = { ...gpu.info, families: ['f32'] };
+    table.info = this.info;
     this.inspector = new Inspector(this);
   }
 
@@ -160,14 +178,54 @@ export class Engine {
    */
   prepare(list: readonly (() => unknown)[]): void {
     this.assertAlive('prepare');
-    if (!Array.isArray(list) || list.some((item) => typeof item !== 'function'))
-      this.fail('prepare', `list is ${check.say(list)}, expected an array of functions that call ops.`);
-    this.gpu.withoutLaunching(
-      (kernel, { tuning }) => this.gpu.pipeline(kernel, tuning),
-      () => {
-        for (const item of list) this.unscoped(() => this.scope(() => void item()));
-      },
-    );
+    this.checkList('prepare', list);
+    for (const item of list) this.rehearse((kernel, { tuning }) => this.gpu.pipeline(kernel, tuning), item);
+  }
+
+  /**
+   * Measures how the ops that these functions call are best done on this adapter: tile shapes, schedules. What is clearly
+   * faster, and agrees with what was done before, is taken from now on, and remembered for later processes. The functions
+   * run without effect, and their kernels many times on memory of the tuner's: `await engine.tune([() => ntXent(z0,
+   * z1).backward()])`. Nothing is ever measured outside of this call.
+   */
+  async tune(list: readonly (() => unknown)[], options?: TuneOptions): Promise<TuneReport> {
+    this.assertAlive('tune');
+    this.checkList('tune', list);
+    const { budget, margin, clock } = check.options('tune', options, {
+      budget: 30,
+      margin: 0.05,
+      clock: () => performance.now(),
+    });
+    check.positive('tune', 'budget', budget);
+    check.nonNegative('tune', 'margin', margin);
+    await this.sync(); // earlier trouble is not the tuner's
+    const report = await tune(this, this.gpu, this.table, list, {
+      budget,
+      margin,
+      clock,
+      fresh: this.tuning === 'full',
+    });
+    const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
+    return { ...report, place };
+  }
+
+  /**
+   * What `fn` would launch, and why: nothing runs. `engine.explain(() => ntXent(z0, z1).backward())`
+   */
+  explain(fn: () => unknown): Explained[] {
+    this.assertAlive('explain');
+    this.checkList('explain', [fn]);
+    const launches: Explained[] = [];
+    this.rehearse((kernel, options) => launches.push(explained(kernel, options)), fn);
+    return launches;
+  }
+
+  /**
+   * All that was chosen so far, and what is remembered: plain JSON, to be kept with a checkpoint. An engine made with
+   * `createEngine({ tune: choices })` on the same adapter gives the same bits, whatever was measured since.
+   */
+  choices(): Choices {
+    return this.table.export();
   }
 
   /** Resolves when the GPU has done all that was recorded; rejects with what went wrong. */
@@ -211,6 +269,11 @@ export class Engine {
     this.gpu.destroy();
   }
 
+  private checkList(op: string, list: readonly (() => unknown)[]): void {
+    if (!Array.isArray(list) || list.some((item) => typeof item !== 'function'))
+      this.fail(op, `list is ${check.say(list)}, expected an array of functions that call ops.`);
+  }
+
   // What ops are made of -------------------------------------------------------------------------------------------
 
   /** @internal */
@@ -248,14 +311,50 @@ export class Engine {
     if (this.gpu.foreign) this.flush();
   }
 
+  /** @internal How to do what can be done in several ways: remembered, or predicted; see `ChoiceTable.ask`. */
+  choose<Option extends string>(
+    choice: Choice<Option>,
+    sizes: readonly number[],
+    among?: readonly Option[],
+  ): Answer<Option> {
+    return this.table.ask(choice, sizes, among);
+  }
+
+  /**
+   * @internal Runs `fn` with its launches handed to `instead`, and leaves everything as it was: tensors that it makes are
+   * freed, and gradients of leaves are what they were. Returns where its results would be.
+   */
+  rehearse(instead: (kernel: KernelSource, options: LaunchOptions) => void, fn: () => unknown): readonly Result[] {
+    const rehearsal = new Rehearsal();
+    const before = this.rehearsal;
+    this.rehearsal = rehearsal;
+    try {
+      const whole = (): void => {
+        fn();
+        rehearsal.finish();
+      };
+      this.gpu.withoutLaunching(instead, () => this.unscoped(() => this.scope(whole)));
+    } finally {
+      this.rehearsal = before;
+      rehearsal.end();
+    }
+    return rehearsal.results;
+  }
+
+  /** @internal Before a leaf's gradient changes. */
+  holdGradient(leaf: Tensor): void {
+    this.rehearsal?.hold(leaf);
+  }
+
   /** @internal */
   inspect(op: string, tensors: Readonly<Record<string, Tensor>>): void {
+    if (this.rehearsal) return; // nothing would answer
     this.inspector.finite(op, tensors);
   }
 
   /** @internal With `check` on: remembers to reject the next read if a row of `norms` is zero. */
   inspectDirections(op: string, nameOf: (row: number) => string, inverseNorms: Storage, rows: number): void {
-    if (this.check) this.inspector.directions(op, nameOf, inverseNorms, rows);
+    if (this.check && !this.rehearsal) this.inspector.directions(op, nameOf, inverseNorms, rows);
   }
 
   /** @internal As `Inspector.watchingApart`. */
@@ -440,6 +539,7 @@ export class Engine {
    */
   record(op: string, inputs: readonly Tensor[], output: Tensor, rule: OpRule): Tensor {
     this.opEnded();
+    this.rehearsal?.outputs.push(output);
     if (!this.needsGrad(...inputs)) {
       rule.release?.();
       return output;
@@ -468,17 +568,25 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     adapter,
     powerPreference,
     check: checking,
+    tune: tuning,
   } = check.options('createEngine', options, {
     device: undefined as GPUDevice | undefined,
     adapter: 'auto' as NonNullable<EngineOptions['adapter']>,
     powerPreference: 'high-performance' as GPUPowerPreference,
     check: false as boolean,
+    tune: 'cached' as NonNullable<EngineOptions['tune']>,
   });
   check.oneOf('createEngine', 'adapter', adapter, ['auto', 'hardware', 'software']);
   check.oneOf('createEngine', 'powerPreference', powerPreference, ['high-performance', 'low-power']);
   if (device !== undefined && typeof device?.createBuffer !== 'function')
     throw new GramianError(`createEngine: device is ${check.say(device)}, expected a GPUDevice.`);
-  return new Engine(await openDevice({ device, adapter, powerPreference }), checking === true);
+  if (!isChoices(tuning) && !['off', 'cached', 'full'].includes(tuning))
+    throw new GramianError(
+      `createEngine: tune = ${check.say(tuning)}, expected "off" or "cached" or "full", or the choices() of an engine.`,
+    );
+  const gpu = await openDevice({ device, adapter, powerPreference });
+  const table = await openChoices(gpu.info, tuning);
+  return new Engine(gpu, checking === true, table, isChoices(tuning) ? 'off' : tuning);
 }
 
 function* tensorsIn(value: unknown): Generator<Tensor> {

@@ -95,6 +95,7 @@ export class Tensor implements Disposable {
 
   zeroGrad(): void {
     this.engine.capture?.touch(this, true);
+    this.engine.holdGradient(this);
     this.grad?.dispose();
     this.grad = null;
   }

@@ -47,6 +47,8 @@ export class Storage {
   readonly slot: Slot | null;
   /** What this is a range of; it lives and dies with that. */
   readonly whole: Storage | null;
+  /** The op that it was acquired for. */
+  readonly what: string;
   private readonly pool: BufferPool;
 
   constructor(
@@ -55,8 +57,10 @@ export class Storage {
     buffer: GPUBuffer,
     offset: number,
     bytes: number,
+    what: string,
     whole: Storage | null = null,
   ) {
+    this.what = what;
     this.pool = pool;
     this.slot = slot;
     this.buffer = buffer;
@@ -71,7 +75,7 @@ export class Storage {
 
   /** The part of it to bind: `offset` bytes from its start, a multiple of 256. */
   range(offset: number, bytes: number): Storage {
-    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.whole ?? this);
+    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.what, this.whole ?? this);
   }
 
   retain(): this {
@@ -150,13 +154,14 @@ export class BufferPool {
         buffer,
         0,
         rounded,
+        what,
       );
     }
     const slot = (uploaded ? null : this.reserved(size)) ?? this.idleSlot(size) ?? this.newSlot(size, bytes, what);
     slot.uploaded = uploaded && source !== null;
     slot.reserve = source;
     source?.slots.add(slot);
-    const storage = new Storage(this, slot, slot.buffer, 0, rounded);
+    const storage = new Storage(this, slot, slot.buffer, 0, rounded, what);
     this.live.add(storage);
     this.liveBytes += size;
     this.peak = Math.max(this.peak, this.heldBytes);
@@ -196,7 +201,7 @@ export class BufferPool {
 
   /** A view of a buffer that is not ours: never pooled, never destroyed. */
   wrap(buffer: GPUBuffer, offset: number, bytes: number): Storage {
-    return new Storage(this, null, buffer, offset, bytes);
+    return new Storage(this, null, buffer, offset, bytes, '');
   }
 
   giveBack(storage: Storage): void {
@@ -225,6 +230,11 @@ export class BufferPool {
     let bytes = this.liveBytes;
     for (const reserve of this.reserves) bytes += reserve.idleBytes;
     return bytes;
+  }
+
+  /** What somebody holds now. */
+  held(): ReadonlySet<Storage> {
+    return new Set(this.live);
   }
 
   report(): MemoryReport {

@@ -1,4 +1,5 @@
 import * as check from '../core/check.ts';
+import { because } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -112,7 +113,11 @@ export function pull(
   if (points.metric !== 'sqeuclidean')
     return launchProduct(engine, size, weights, rhs, out, { scale, accumulating: more });
   const own = rowsOf(points, rows.first);
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const {
+    tuning,
+    rows: tileRows,
+    columns: tileColumns,
+  } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
   const strips = Math.ceil(size.columns / tileColumns);
   engine.run(weights.along === 'rows' ? differences_rows : differences, {
     params: {
@@ -132,9 +137,11 @@ export function pull(
     buffers: { lhs: weights.of, rhs: rhs.of, own: own.of, out: out.of },
     groups: Math.ceil(size.rows / tileRows) * strips,
     work: 2 * size.rows * size.columns * size.depth,
-    tuning,
+    tuning: weights.chosen ? because(tuning, weights.chosen) : tuning,
   });
 }
+
+const PANEL_STEP = 16; // whatever the tile: what a panel adds up is part of the result's bits
 
 /** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
 export function panelWidth(
@@ -142,10 +149,9 @@ export function panelWidth(
   { paddedRows, columns }: Pick<Points, 'paddedRows' | 'columns'>,
   count: number,
 ): number {
-  const tile = tileOf(engine).rows;
   const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
-  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
+  return Math.max(PANEL_STEP, Math.floor(Math.min(wanted, bindable) / PANEL_STEP) * PANEL_STEP);
 }
 
 /** The gradient for the raw rows. */

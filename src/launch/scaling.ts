@@ -74,9 +74,9 @@ export function updateScaling(
   scores: Scores,
   { step = 1, kappa = 0, state, excess, maybe }: Update,
 ): void {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const [a, b] = [rows.points, columns.points];
   const { depth, distance, scale } = scores;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.rows, b.rows, depth);
   const strips = Math.ceil(a.rows / tileRows);
   // Slices enough that a few rows fill the machine too; eight at most, as each costs 2 WX floats a row.
   const wanted = Math.min(8, Math.ceil((engine.info.software ? 16 : 1024) / strips));
@@ -138,8 +138,8 @@ export function launchScalingWeights(
   dy: Tensor,
   weights: Storage,
 ): void {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const { first, count, width, share } = panel;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'pairs', columns.points.rows, width, depth);
   const strips = Math.ceil(width / tileColumns);
   engine.run(distance ? scaling_weights_distance : scaling_weights, {
     params: {

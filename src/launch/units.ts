@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
-import { roundUp, rowTuning, tileOf } from './tile.ts';
+import { roundUp, rowTuning, WIDEST } from './tile.ts';
 
 /** Unit rows of one or more views, in both layouts that tile products read, padded with zeros to whole tiles. */
 export interface Units {
@@ -31,8 +31,8 @@ export function makeUnits(
   const count = list.reduce((total, [, view]) => total + view.shape[0], 0);
   const paddedRows = roundUp(count, multiple);
   const rowStride = roundUp(columns, 4);
-  const slack = tileOf(engine).columns; // the last row's tiles may read, and then drop, a tile's width past it
-  const rows = engine.scratch(paddedRows * rowStride + slack, op);
+  // The last row's tiles may read, and then drop, a tile's width past it.
+  const rows = engine.scratch(paddedRows * rowStride + WIDEST, op);
   const transposed = engine.scratch(columns * paddedRows, op);
   const inverseNorms = engine.scratch(count, op);
   let first = 0;

@@ -112,8 +112,8 @@ function sweep(
   scale: Tensor,
   kept: Storage | null,
 ): { tops: Storage; sums: Storage } {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const { count: n, columns: depth } = a;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', n, n, depth);
   const side = b.paddedRows;
   const panel = kept ? n : panelWidth(engine, b, n);
   const groups = engine.info.software ? 16 : 1024;

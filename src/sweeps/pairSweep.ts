@@ -1,3 +1,4 @@
+import { because, type Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -20,11 +21,28 @@ import {
   triangle_product,
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchProduct, tileOf } from '../launch/tile.ts';
+import { launchProduct, type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 
 // exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
 const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
+
+/**
+ * How a sweep with a gradient goes on: from the kept triangle of e_ij, or with the weights computed again, a panel of
+ * columns at a time. Sizes are n and d.
+ */
+const SCHEDULE: Choice<'cached triangle' | 'panels'> = {
+  name: 'pair sweep',
+  options: {
+    'cached triangle': ([n, d]) => ({ flops: 3 * n * n * d, bytes: 8 * n * n, exps: n ** 2 / 2, dispatches: 3 }),
+    panels: ([n, d]) => ({
+      flops: 4 * n * n * d,
+      bytes: 6 * n * n,
+      exps: 1.5 * n * n,
+      dispatches: 1 + 3 * Math.ceil(n / widthOfPanels(n, d)),
+    }),
+  },
+};
 
 interface SumKernels {
   readonly sums: KernelSource;
@@ -88,6 +106,8 @@ export interface Sweep {
   /** e_ij over the triangle, where it is kept. */
   readonly cache: Storage | null;
   readonly edge: number;
+  /** Of the kernels that evaluate pairs. */
+  readonly tile: Tile;
   readonly partial: PartialSums | null;
 }
 
@@ -106,11 +126,18 @@ export function canShift(temperature: number): boolean {
 
 /** The unit rows alone, for sweeps that keep a maximum for each row. */
 export function unitsOf(engine: Engine, op: string, views: Views): Sweep {
-  const edge = tileOf(engine).columns;
-  return { units: makeUnits(engine, op, views, edge), cache: null, edge, partial: null };
+  const { n, d } = sizesOf(views);
+  const tile = tileOf(engine, 'pairs', n, n, d);
+  const edge = tile.columns;
+  return { units: makeUnits(engine, op, views, edge), cache: null, edge, tile, partial: null };
 }
 
-/** Every unordered pair once. With a gradient to come, the triangle is kept while it fits in 4 n d floats (n <= 8 d). */
+function sizesOf(views: Views): { n: number; d: number } {
+  const list = Object.values(views);
+  return { n: list.reduce((total, view) => total + view.shape[0], 0), d: list[0].shape[1] };
+}
+
+/** Every unordered pair once. With a gradient to come, the triangle may be kept if it fits in 4 n d floats (n <= 8 d). */
 export function sweepTriangle(
   engine: Engine,
   op: string,
@@ -119,11 +146,12 @@ export function sweepTriangle(
   { kernels, tuning: own, buffers }: Pairs,
   wanted: boolean,
 ): Sweep {
-  const list = Object.values(views);
-  const n = list.reduce((total, view) => total + view.shape[0], 0);
-  const d = list[0].shape[1];
-  const { tuning, columns: tileEdge } = tileOf(engine);
-  const cached = wanted && n <= 8 * d;
+  const { n, d } = sizesOf(views);
+  const schedule = wanted && n <= 8 * d ? engine.choose(SCHEDULE, [n, d]) : null;
+  const cached = schedule?.option === 'cached triangle';
+  const plain = tileOf(engine, 'pairs', n, n, d);
+  const tile = schedule ? { ...plain, tuning: because(plain.tuning, schedule) } : plain;
+  const { tuning, columns: tileEdge } = tile;
   const family = tuning.WY === 1 ? kernels.lanes : kernels.workgroup;
   const slots = family === kernels.lanes ? tuning.WX : 1;
   // Blocks grow with n, so that the partial sums stay within 2 n d floats.
@@ -150,7 +178,7 @@ export function sweepTriangle(
     tuning: { ...tuning, ...own, ...(family === kernels.lanes ? { MAX_EDGE: laneRoom(edge) } : {}) },
   });
   const layout = { blocks, edge, slots, partial_stride: units.paddedRows };
-  return { units, cache, edge, partial: { of: partial, behind, layout } };
+  return { units, cache, edge, tile, partial: { of: partial, behind, layout } };
 }
 
 /** Row sums that a lane has room for. No more than it needs: lavapipe compiles 2,048 in 13 s, 64 in 1. */
@@ -231,10 +259,9 @@ function temperatureGradient(
 
 /** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */
 function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep, rows }: Pull): Storage {
-  const { units, cache, edge } = sweep;
+  const { units, cache, edge, tile } = sweep;
   const { kernels } = pairs;
   const { paddedRows, rowStride, count: n, columns } = units;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const gradient = engine.scratch(paddedRows * rowStride, op);
   if (cache) {
     const blocks = paddedRows / edge;
@@ -246,28 +273,30 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       work: 8 * triangle * edge * edge,
       tuning: pairs.tuning,
     });
-    const strips = Math.ceil(columns / tileColumns);
+    const { tuning, ...product } = tileOf(engine, 'triangle product', n, columns, n);
+    const strips = Math.ceil(columns / product.columns);
     engine.run(triangle_product, {
       params: { edge, blocks, row_stride4: rowStride / 4, columns, strips },
       buffers: { lhs: cache, rhs: units.rows, g: gradient },
-      groups: (paddedRows / tileRows) * strips,
+      groups: (paddedRows / product.rows) * strips,
       work: paddedRows * paddedRows * columns,
       tuning,
     });
     return gradient;
   }
-  const panel = panelWidth(engine, n, columns, paddedRows);
+  const panel = panelWidth(engine, n, columns, paddedRows, tile.columns);
+  const product = tileOf(engine, 'product', n, columns, panel);
   const weights = engine.scratch(panel * paddedRows, op);
   for (let first = 0; first < paddedRows; first += panel) {
     const here = Math.min(panel, paddedRows - first);
     const width = paddedRows - first;
-    const strips = Math.ceil(width / tileColumns);
+    const strips = Math.ceil(width / tile.columns);
     engine.run(kernels.panel, {
       params: { n, columns, stride4: paddedRows / 4, first, width4: width / 4, strips },
       buffers: { lhs: units.transposed, rhs: units.transposed, ...rows, temperature, weights },
-      groups: Math.ceil(here / tileRows) * strips,
+      groups: Math.ceil(here / tile.rows) * strips,
       work: here * width * (columns + 32),
-      tuning: { ...tuning, ...pairs.tuning },
+      tuning: { ...tile.tuning, ...pairs.tuning },
     });
     // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
     launchProduct(
@@ -276,7 +305,7 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       { of: weights, at: 0, stride: width, along: 'columns' },
       { of: units.rows, at: first * rowStride, stride: rowStride },
       { of: gradient, at: first * rowStride, stride: rowStride },
-      { accumulating: first > 0 },
+      { accumulating: first > 0, tile: product },
     );
     if (width > here)
       launchProduct(
@@ -285,7 +314,7 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
         { of: weights, at: here, stride: width, along: 'rows' },
         { of: units.rows, at: (first + here) * rowStride, stride: rowStride },
         { of: gradient, at: first * rowStride, stride: rowStride },
-        { accumulating: true },
+        { accumulating: true, tile: product },
       );
   }
   weights.release();
@@ -293,9 +322,11 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
 }
 
 /** Columns a panel: wide enough to keep launches few, at most 4 d so that its n x width weights stay within 4 n d. */
-function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number): number {
-  const wanted = Math.min(Math.max(n / 8, 128), 1024, 4 * columns);
+function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number, step: number): number {
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
-  const tile = tileOf(engine).columns;
-  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
+  return Math.max(step, Math.floor(Math.min(widthOfPanels(n, columns), bindable) / step) * step);
+}
+
+function widthOfPanels(n: number, columns: number): number {
+  return Math.min(Math.max(n / 8, 128), 1024, 4 * columns);
 }

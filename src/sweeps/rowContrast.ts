@@ -15,7 +15,7 @@ import {
   temperature_grad,
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchProduct, roundUp, rowTuning, tileOf } from '../launch/tile.ts';
+import { launchProduct, roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
 import { launchUnits, makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 import { canShift } from './pairSweep.ts';
 
@@ -163,7 +163,7 @@ function shiftedSweep(
   wanted: boolean,
 ): Sweep {
   const { count: n, columns: d, paddedRows: width } = units;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'pairs', count, n, d);
   const [tops, sums, weighteds] = [0, 1, 2].map(() => engine.scratch(width, op));
   engine.fill(tops, n, Math.LOG2E / known);
   engine.fill(weighteds, n, 0); // of use to a live temperature alone
@@ -279,9 +279,8 @@ function panelOf(engine: Engine, op: string, units: Units, count: number) {
   const bindable = engine.info.limits.maxStorageBufferBindingSize / 4 / Math.max(paddedRows, rowStride + 1);
   const wanted = Math.min(Math.max(count / 16, 128), 4096, fitting, bindable);
   const width = Math.min(roundUp(count, 4), Math.max(LEAST_PANEL, Math.floor(wanted / LEAST_PANEL) * LEAST_PANEL));
-  const slack = tileOf(engine).columns; // see makeUnits
   const keys = {
-    rows: engine.scratch(width * rowStride + slack, op),
+    rows: engine.scratch(width * rowStride + WIDEST, op), // see makeUnits
     transposed: engine.scratch(columns * width, op),
     inverseNorms: engine.scratch(width, op),
     count: width,
