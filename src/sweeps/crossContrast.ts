@@ -27,7 +27,8 @@ import { reshape } from '../ops/reshape.ts';
 export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): Tensor {
   const { engine } = a;
   const [n, d] = a.shape;
-  const [left, right] = [makePoints(engine, op, 'a', a, 'cosine'), makePoints(engine, op, 'b', b, 'cosine')];
+  const left = makePoints(engine, op, 'a', a, 'cosine', 'own');
+  const right = makePoints(engine, op, 'b', b, 'cosine', left);
   const side = right.paddedRows;
   const fits = 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
   const kept = engine.needsGrad(a, b, scale) && n <= 4 * d && fits ? engine.scratch(n * side, op) : null;

@@ -18,7 +18,8 @@ import { scaleGradient } from './crossContrast.ts';
 export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bias: Tensor): Tensor {
   const { engine } = a;
   const [n] = a.shape;
-  const [left, right] = [makePoints(engine, op, 'a', a, 'cosine'), makePoints(engine, op, 'b', b, 'cosine')];
+  const left = makePoints(engine, op, 'a', a, 'cosine', 'own');
+  const right = makePoints(engine, op, 'b', b, 'cosine', left);
   const wanted = engine.needsGrad(a, b, scale, bias);
   const toA = wanted && (a.requiresGrad || scale.requiresGrad) ? startPull(engine, op, left) : null;
   const toB = wanted && b.requiresGrad ? startPull(engine, op, right) : null;
