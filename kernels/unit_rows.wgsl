@@ -7,6 +7,7 @@
 // @use grid rows row_norm high
 const CENTRED: u32 = 0; // @tune 0 1
 const TRANSPOSED: u32 = 1; // @tune 0 1
+const BLOCK: u32 = 16; // partial sums: their rounding would stand between rows that are near each other
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -35,9 +36,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var k = lane % LANES; k < p.columns; k += LANES) { along = fma(z[start + k] * shrink, turn[r + k], along); }
   let a = high(row_sum(lane, along) * turn[p.columns + 2u]) * unit;
   var products = vec4f(); // y.v, y.r, y.y
-  for (var k = lane % LANES; k < p.columns; k += LANES) {
-    let y = (z[start + k] - a * turn[r + k]) * shrink;
-    products = fma(vec4f(y), vec4f(turn[k], turn[r + k], y, 0.0), products);
+  for (var head = lane % LANES; head < p.columns; head += BLOCK * LANES) {
+    var part = vec4f();
+    for (var k = head; k < min(head + BLOCK * LANES, p.columns); k += LANES) {
+      let y = (z[start + k] - a * turn[r + k]) * shrink;
+      part = fma(vec4f(y), vec4f(turn[k], turn[r + k], y, 0.0), part);
+    }
+    products += part;
   }
   let across = row_sum(lane, products.x) * unit;
   let flip = 1.0 - turn[p.columns];
