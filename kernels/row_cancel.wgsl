@@ -1,12 +1,12 @@
-// cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, reach_i) / 32, else 0
+// cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 32, else 0
 // reach is what pulls one way at the least: g itself may be what is left of it.
 // Of such a gradient rounding has taken five bits and more: see near_rows.
 // @use grid rows
-struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32 }
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32, at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> units: array<f32>; // [rows, stride]
 @group(0) @binding(2) var<storage, read> g: array<f32>; // [rows, stride]
-@group(0) @binding(3) var<storage, read> reaches: array<f32>;
+@group(0) @binding(3) var<storage, read> reaches: array<f32>; // from `at` on
 @group(0) @binding(4) var<storage, read_write> cancels: array<u32>;
 
 @compute @workgroup_size(WG)
@@ -27,5 +27,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let length = row_sum(lane, sums.z);
   if (row >= p.rows || lane % LANES != 0u) { return; }
   let across = square - along * along / max(length, 1e-30);
-  cancels[row] = select(0u, 1u, across < max(square, reaches[row] * reaches[row]) * (1.0 / 1024.0));
+  let reach = p.scale * reaches[p.at + row];
+  cancels[row] = select(0u, 1u, across < max(square, reach * reach) * (1.0 / 1024.0));
 }

@@ -12,7 +12,6 @@ import {
   nt_xent_sums_lanes,
   nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
-  row_cancel,
   sup_con_near,
   sup_con_panel,
   sup_con_sums,
@@ -23,8 +22,9 @@ import {
   temperature_grad,
   triangle_product,
 } from '../gpu/kernels.generated.ts';
+import { findCancelling, launchNear } from '../launch/near.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchProduct, rowTuning, tileOf } from '../launch/tile.ts';
+import { launchProduct, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 
 // exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
@@ -314,29 +314,29 @@ function pullNear(
   { pairs, sweep, rows, reaches, misses }: Pull,
   g: Storage,
 ): void {
-  const { units } = sweep;
-  const { count: n, columns, rowStride } = units;
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const cancels = engine.scratch(n, op);
-  engine.run(row_cancel, {
-    params: { rows: n, columns, stride: rowStride },
-    buffers: { units: units.rows, g, reaches, cancels },
-    groups: Math.ceil(n / rowsPerGroup),
-    work: 4 * n * columns,
-    tuning,
-  });
-  const shared = { units: units.rows, cancels, temperature };
-  const size = { params: { n, columns, row_stride: rowStride }, groups: n, maybe: true };
+  const { count: n, columns, rowStride } = sweep.units;
+  const gathered = { ...sweep.units, g };
+  const cancels = findCancelling(engine, op, gathered, { of: reaches });
   const lifts = misses ? engine.scratch(2 * n, op) : null;
-  if (misses && lifts) {
-    const { classes, pulls } = rows;
-    const buffers = { ...shared, classes, pulls, misses, lifts };
-    engine.run(class_lifts, { ...size, buffers, work: 2 * n * n * columns });
-  }
-  engine.run(pairs.kernels.near, {
-    ...size,
-    buffers: { ...shared, g, ...rows, ...(lifts ? { lifts } : {}) },
-    work: 4 * n * n * columns,
+  if (misses && lifts)
+    engine.run(class_lifts, {
+      params: { n, columns, row_stride: rowStride },
+      buffers: {
+        units: sweep.units.rows,
+        cancels,
+        temperature,
+        classes: rows.classes,
+        pulls: rows.pulls,
+        misses,
+        lifts,
+      },
+      groups: n,
+      work: 2 * n * n * columns,
+      maybe: true,
+    });
+  launchNear(engine, pairs.kernels.near, gathered, cancels, {
+    others: n,
+    buffers: { temperature, ...rows, ...(lifts ? { lifts } : {}) },
     tuning: pairs.tuning,
   });
   cancels.release();
