@@ -7,7 +7,7 @@ import { differences, differences_rows } from '../gpu/kernels.generated.ts';
 import { copyRows, packedTranspose } from './pack.ts';
 import type { Columns } from './rowPass.ts';
 import { launchProduct, type Operand, roundUp, tileOf } from './tile.ts';
-import { makeUnits, type Units, unitsBackward } from './units.ts';
+import { makeUnits, noTurn, type Units, unitsBackward } from './units.ts';
 
 /** What s_ij is: the cosine, the product, or the squared distance of rows a_i and b_j. */
 export type Metric = 'cosine' | 'dot' | 'sqeuclidean';
@@ -29,12 +29,25 @@ export interface Points {
   release(): void;
 }
 
-export function makePoints(engine: Engine, op: string, name: string, x: Tensor, metric: Metric): Points {
+/**
+ * @param turning which reflection unit rows are in: that of `x` itself (see `makeTurn`), of the points that they meet, or
+ * none, where they meet rows that are in none
+ */
+export function makePoints(
+  engine: Engine,
+  op: string,
+  name: string,
+  x: Tensor,
+  metric: Metric,
+  turning: 'own' | 'none' | Points = 'none',
+): Points {
   const [count, columns] = check.matrix(op, name, x);
   check.bindableInput(op, engine, name, x);
   const paddedRows = roundUp(count, 4);
   if (metric === 'cosine') {
-    const units = makeUnits(engine, op, { [name]: x }, 4);
+    const none = turning === 'none' ? noTurn(engine, op, columns) : undefined;
+    const units = makeUnits(engine, op, { [name]: x }, 4, none ?? (turning as Points).units?.turn);
+    none?.release();
     const { rows, transposed, rowStride } = units;
     const release = (): void => units.release();
     return { metric, count, columns, rows, rowStride, paddedRows, transposed, units, release };

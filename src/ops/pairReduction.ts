@@ -69,8 +69,8 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
 
   const numbers = engine.unscoped(() => packNumbers(engine, Object.values(given.parameters)));
   const labels = engine.unscoped(() => engine.tensor(ofRows ?? new Int32Array(1)));
-  const left = makePoints(engine, op, 'a', a, given.metric);
-  const right = alone ? left : makePoints(engine, op, 'b', b, given.metric);
+  const left = makePoints(engine, op, 'a', a, given.metric, 'own');
+  const right = alone ? left : makePoints(engine, op, 'b', b, given.metric, left);
   const part = expressionPart(names, value, derivative);
   const using = (kernel: KernelSource) => ({
     kernel: withExpression(kernel, part, `${names}; ${value}; ${derivative}`),

@@ -4,13 +4,16 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import {
+  class_lifts,
   loss_scale,
+  nt_xent_near,
   nt_xent_panel,
   nt_xent_sums,
   nt_xent_sums_cached,
   nt_xent_sums_lanes,
   nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
+  sup_con_near,
   sup_con_panel,
   sup_con_sums,
   sup_con_sums_cached,
@@ -20,6 +23,7 @@ import {
   temperature_grad,
   triangle_product,
 } from '../gpu/kernels.generated.ts';
+import { findCancelling, launchNear } from '../launch/near.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchProduct, type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
@@ -59,6 +63,7 @@ interface PairKernels {
   readonly workgroup: SumKernels;
   readonly weights: KernelSource;
   readonly panel: KernelSource;
+  readonly near: KernelSource;
   /** Sums a row: of its negatives, and of its positives where they are summed too. */
   readonly sums: 1 | 2;
 }
@@ -68,6 +73,7 @@ const PARTNER_KERNELS: PairKernels = {
   workgroup: { sums: nt_xent_sums, cached: nt_xent_sums_cached, maxEdge: 512 },
   weights: nt_xent_weights_cached,
   panel: nt_xent_panel,
+  near: nt_xent_near,
   sums: 1,
 };
 
@@ -76,6 +82,7 @@ const CLASS_KERNELS: PairKernels = {
   workgroup: { sums: sup_con_sums, cached: sup_con_sums_cached, maxEdge: 256 },
   weights: sup_con_weights_cached,
   panel: sup_con_panel,
+  near: sup_con_near,
   sums: 2,
 };
 
@@ -192,6 +199,10 @@ export interface Pull {
   readonly sweep: Sweep;
   /** Per-row numbers that the weights are made of, by WGSL name: released with the tape. */
   readonly rows: Readonly<Record<string, Storage>>;
+  /** Per row: what pulls one way at the least, see kernels/row_cancel.wgsl. */
+  readonly reaches: Storage;
+  /** Per row: R / Z, where rows may have several positives. */
+  readonly misses?: Storage;
   /** d loss_i / d log(1 / temperature), n floats from `at` on, where the temperature may be live. */
   readonly slopes: { of: Storage; at: number } | null;
   /** What the sum over the rows is multiplied by. */
@@ -201,11 +212,13 @@ export interface Pull {
 /** Records a loss over all pairs whose gradient w.r.t. the unit rows is factor / temperature * sum_j w_ij u_j. */
 export function recordPull(op: string, views: Views, temperature: Tensor, loss: Tensor, pull: Pull): Tensor {
   const { engine } = loss;
-  const { sweep, rows, slopes, factor } = pull;
+  const { sweep, rows, reaches, misses, slopes, factor } = pull;
   const release = (): void => {
     sweep.units.release();
     sweep.cache?.release();
     slopes?.of.release();
+    reaches.release();
+    misses?.release();
     for (const storage of Object.values(rows)) storage.release();
   };
   const list = Object.values(views);
@@ -218,6 +231,7 @@ export function recordPull(op: string, views: Views, temperature: Tensor, loss: 
     release,
     backward: (dy, [tau]) => {
       const gradient = pulled(engine, op, tau, pull);
+      pullNear(engine, op, tau, pull, gradient);
       const scale = engine.scratch(1, op);
       engine.run(loss_scale, {
         params: { factor },
@@ -319,6 +333,43 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
   }
   weights.release();
   return gradient;
+}
+
+/** Once more, by differences, for the rows whose pulls all but cancel: the rounding of the products is as large there. */
+function pullNear(
+  engine: Engine,
+  op: string,
+  temperature: Tensor,
+  { pairs, sweep, rows, reaches, misses }: Pull,
+  g: Storage,
+): void {
+  const { count: n, columns, rowStride } = sweep.units;
+  const gathered = { ...sweep.units, g };
+  const cancels = findCancelling(engine, op, gathered, { of: reaches });
+  const lifts = misses ? engine.scratch(2 * n, op) : null;
+  if (misses && lifts)
+    engine.run(class_lifts, {
+      params: { n, columns, row_stride: rowStride },
+      buffers: {
+        units: sweep.units.rows,
+        cancels,
+        temperature,
+        classes: rows.classes,
+        pulls: rows.pulls,
+        misses,
+        lifts,
+      },
+      groups: n,
+      work: 2 * n * n * columns,
+      maybe: true,
+    });
+  launchNear(engine, pairs.kernels.near, gathered, cancels, {
+    others: n,
+    buffers: { temperature, ...rows, ...(lifts ? { lifts } : {}) },
+    tuning: pairs.tuning,
+  });
+  cancels.release();
+  lifts?.release();
 }
 
 /** Columns a panel: wide enough to keep launches few, at most 4 d so that its n x width weights stay within 4 n d. */

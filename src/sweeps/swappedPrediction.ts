@@ -14,7 +14,7 @@ import {
   updateScaling,
 } from '../launch/scaling.ts';
 import { launchProduct, roundUp } from '../launch/tile.ts';
-import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
+import { makeUnits, noTurn, type Units, unitsBackward } from '../launch/units.ts';
 import { mul } from '../ops/arithmetic.ts';
 
 export interface SwappedPrediction {
@@ -54,9 +54,12 @@ export function swappedPrediction(
   const { engine } = prototypes;
   const [rows, columns] = views[0].shape;
   const wanted = engine.needsGrad(...views, prototypes);
-  const units = views.map((view, v) =>
-    makeUnits(engine, op, { [`views[${v}]`]: view, ...(v < queues.length ? { [`queue[${v}]`]: queues[v] } : {}) }, 4),
-  );
+  const still = noTurn(engine, op, columns); // as the prototypes
+  const units = views.map((view, v) => {
+    const queue = v < queues.length ? { [`queue[${v}]`]: queues[v] } : {};
+    return makeUnits(engine, op, { [`views[${v}]`]: view, ...queue }, 4, still);
+  });
+  still.release();
   const stride = roundUp(columns, 4);
   const batch: Batch = {
     engine,
