@@ -312,6 +312,7 @@ const CASES: Record<string, Case[]> = {
       buffers: {
         scores: floats(140).fill(3),
         w: Float32Array.from({ length: 140 }, (_, i) => i % 2),
+        state: Uint32Array.of(1),
         u: Float32Array.of(0, 1, 0, 1),
         codes: floats(140),
       },
@@ -319,6 +320,35 @@ const CASES: Record<string, Case[]> = {
       tuning: { ...LANES, LAST: last },
     }),
   ),
+  sinkhorn_sweep: [
+    [1, 0],
+    [0, 0],
+    [0, 1],
+  ].map(
+    ([FIRST, LAST]): Case => ({
+      params: { rows: 3, columns: 50, rows_each: 2, out_row: 0, scale: 1, rest: 0 },
+      buffers: {
+        scores: floats(150).fill(3),
+        w: Float32Array.from({ length: 100 }, (_, i) => i % 2),
+        u: Float32Array.of(0, 1, 0, 1, 0, 1),
+        out: floats(150),
+      },
+      groups: 2,
+      tuning: { SIDE: 4, QUADS: 1, FIRST, LAST },
+    }),
+  ),
+  sinkhorn_update: [
+    {
+      params: { rows: 6, columns: 18, parts: 24 },
+      buffers: {
+        partial: floats(24 * 18).fill(0.5), // the mean is 2
+        w: Float32Array.from({ length: 36 }, (_, i) => i % 2),
+      },
+      groups: 2,
+      tuning: {},
+      expected: { w: Float32Array.from({ length: 36 }, (_, i) => (i % 2 === 0 ? -1 : 1)) }, // 1 / 2 = 1 x 2^-1
+    },
+  ],
   transport_control: [
     {
       params: { rows: 100, most: 9, relaxing: 1, tolerance: 3 },
