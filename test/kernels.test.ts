@@ -231,6 +231,34 @@ const CASES: Record<string, Case[]> = {
       expected: { out: floats(70).fill(70) },
     },
   ],
+  kept_columns: [
+    {
+      params: { rows: 40, columns: 18, stride: 20, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
+      buffers: {
+        scores: floats(40 * 20).fill(3), // every marginal is 8 times what is wanted
+        w: Float32Array.from({ length: 80 }, (_, i) => i % 2),
+        state: floats(16),
+        u: Float32Array.from({ length: 36 }, (_, i) => i % 2),
+        excess: floats(18),
+      },
+      groups: 2,
+      tuning: { PARTS: 16 },
+    },
+  ],
+  kept_rows: [
+    {
+      params: { rows: 2, columns: 70, stride: 72, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
+      buffers: {
+        scores: floats(2 * 72).fill(3),
+        w: Float32Array.from({ length: 140 }, (_, i) => i % 2),
+        state: floats(16),
+        u: Float32Array.of(0, 1, 0, 1),
+        excess: floats(2),
+      },
+      groups: 2,
+      tuning: LANES,
+    },
+  ],
   log_sum_exp: [
     {
       params: { outer: 2, reduced: 100, inner: 1 },
@@ -355,7 +383,7 @@ const CASES: Record<string, Case[]> = {
       buffers: { excess: floats(100).fill(-2), state: floats(16) },
       groups: 1,
       tuning: LANES,
-      expected: { state: [0, 0, 1, 4, 1, 0, 0, 2] },
+      expected: { state: [0, 0, 1, 6, 1, 0, 0, 2] },
     },
   ],
   transport_report: [

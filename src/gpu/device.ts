@@ -3,7 +3,7 @@ import { BufferPool, type Storage, USAGE } from './buffers.ts';
 import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
 import type { KernelSource, Params, Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
-import { bindByName, Queue } from './queue.ts';
+import { bindByName, type Launch, Queue } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
@@ -107,16 +107,38 @@ export class Device {
   /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
     if (this.instead) return this.instead(kernel, options);
-    const { params, buffers, groups, work, maybe, tuning } = options;
-    const limit = this.info.limits.maxStorageBufferBindingSize;
-    const bindings = bindByName(kernel, buffers, limit);
+    this.queue.launch(this.launchOf(kernel, options));
+    this.usedNow(options);
+  }
+
+  /** Records what `fn` launches `times` times in turn, for less than `times` calls of it would take. */
+  repeat(times: number, fn: () => void): void {
+    if (this.instead) {
+      for (let turn = 0; turn < times; turn++) fn();
+      return;
+    }
+    const launches: Launch[] = [];
+    const all: LaunchOptions[] = [];
+    this.withoutLaunching((kernel, options) => {
+      launches.push(this.launchOf(kernel, options));
+      all.push(options);
+    }, fn);
+    this.queue.repeat(launches, times);
+    for (const options of all) this.usedNow(options);
+  }
+
+  private launchOf(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning }: LaunchOptions): Launch {
+    const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
     for (const name in buffers) {
       const storage = buffers[name];
       if (!storage.alive) throw new GramianError(`${kernel.name}: ${name} was released, expected a live buffer.`);
       // A split launch is submitted in parts: the last one names the buffer longest.
       if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
     }
-    this.queue.launch({ pipeline: this.pipeline(kernel, tuning), params, bindings, groups, work, maybe });
+    return { pipeline: this.pipeline(kernel, tuning), params, bindings, groups, work, maybe };
+  }
+
+  private usedNow({ buffers }: LaunchOptions): void {
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;

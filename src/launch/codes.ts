@@ -12,7 +12,7 @@ import {
   sinkhorn_sweep,
   sinkhorn_update,
 } from '../gpu/kernels.generated.ts';
-import { launchScalingUpdate, type Scaling, startScaling, startState } from './scaling.ts';
+import { launchScalingUpdate, type Scaling, splitScale, startScaling, startState } from './scaling.ts';
 import { rowTuning } from './tile.ts';
 
 /** Scores [rows, columns] in memory, whose codes are wanted. */
@@ -41,11 +41,9 @@ interface Batch extends Scored {
  * so the powers of two are kept in `codes`; and, where neither can be, two reads an iteration.
  */
 export function launchCodes(engine: Engine, op: string, scored: Scored, codes: Tensor): void {
-  const exact = Math.LOG2E / scored.epsilon;
-  const scale = upperBits(exact);
   const { rows, columns } = scored;
   const cut = ranges(engine, rows, columns);
-  const batch = { ...scored, engine, op, codes, cut, split: { scale, rest: exact - scale } };
+  const batch = { ...scored, engine, op, codes, cut, split: splitScale(1 / scored.epsilon) };
   const { software } = engine.info;
   const narrow = software && columns % 4 === 0 && cut.length === 1;
   const state = engine.scratch(1, op);
@@ -195,10 +193,4 @@ function sumColumns(
   }
   launchScalingUpdate(engine, partial, w, { rows: columns, columns: rows, parts }, { state: running, excess, maybe });
   for (const storage of [partial, running, excess]) storage.release();
-}
-
-/** Its first 12 bits: products of two such numbers are exact in f32. */
-function upperBits(value: number): number {
-  const unit = 2 ** (Math.floor(Math.log2(value)) - 11);
-  return Math.floor(value / unit) * unit;
 }
