@@ -5,10 +5,10 @@ const WG: u32 = 64;
 
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, columns: u32, first: u32, width4: u32, scale: f32, rest: f32, share: f32,
+  rows: u32, columns: u32, first: u32, stride4: u32, width4: u32, scale: f32, rest: f32, share: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> scores: array<vec4f>; // t, [all j, width4]
+@group(0) @binding(1) var<storage, read> scores: array<vec4f>; // t, [all j, stride4]
 @group(0) @binding(2) var<storage, read> own: array<vec2f>; // (e, v) of the j
 @group(0) @binding(3) var<storage, read> other: array<vec4f>; // those of two rows i each
 @group(0) @binding(4) var<storage, read> dy: array<f32>; // one number
@@ -21,10 +21,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let at = group * WG + lane;
   if (group >= p.end_group || at >= p.rows * p.width4) { return; }
   let i4 = at % p.width4;
-  let mine = own[p.first + at / p.width4];
+  let j = p.first + at / p.width4;
+  let mine = own[j];
   let one = other[2u * i4];
   let two = other[2u * i4 + 1u];
-  let l = logits(scores[p.first * p.width4 + at], vec4f(mine.x) + vec4f(one.x, one.z, two.x, two.z));
+  let l = logits(scores[j * p.stride4 + i4], vec4f(mine.x) + vec4f(one.x, one.z, two.x, two.z));
   let factor = p.share * dy[0] * mine.y * vec4f(one.y, one.w, two.y, two.w);
   let outside = vec4u(4u * i4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
   weights[at] = select(factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);

@@ -57,11 +57,11 @@ export interface Scores {
   readonly kept?: Kept;
 }
 
-/** The s_ij in memory: [columns j of the plan, rows i rounded up to 4]. */
+/** The s_ij in memory: [columns j of the plan, stride], rows i next to each other. */
 export interface Kept {
   readonly of: Storage;
-  /** Those whose scores lie next to each other. */
   readonly rows: Columns;
+  readonly stride: number;
 }
 
 /** Computes all s_ij once, for updates and weights that read them; release `kept.of` when they are done. */
@@ -76,7 +76,7 @@ export function keepScores(engine: Engine, op: string, rows: Columns, columns: C
     { of, at: 0, stride },
     { pairs: scores.distance ? 'distances' : 'products' },
   );
-  return { ...scores, kept: { of, rows } };
+  return { ...scores, kept: { of, rows, stride } };
 }
 
 /** A scale in powers of two: its first 12 bits, so that products with such numbers are exact in f32, and the rest. */
@@ -157,7 +157,7 @@ function updateFromKept(
     params: {
       rows: down ? others : own,
       columns: down ? own : others,
-      stride: roundUp(kept.rows.rows, 4),
+      stride: kept.stride,
       ...splitScale(scale),
       step,
       kappa,
@@ -201,7 +201,15 @@ export function launchScalingWeights(
   if (kept) {
     const { first, count, width, share } = panel;
     engine.run(kept_weights, {
-      params: { rows: count, columns: rows.points.rows, first, width4: width / 4, ...splitScale(scale), share },
+      params: {
+        rows: count,
+        columns: rows.points.rows,
+        first,
+        stride4: kept.stride / 4,
+        width4: width / 4,
+        ...splitScale(scale),
+        share,
+      },
       buffers: { scores: kept.of, own: columns.u, other: rows.u, dy, weights },
       groups: Math.ceil((count * width) / 256),
       work: 12 * count * width,
