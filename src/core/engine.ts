@@ -426,6 +426,11 @@ export class Engine {
     this.gpu.run(kernel, { params, buffers: storages, groups, work, maybe, tuning });
   }
 
+  /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
+  repeat(times: number, fn: () => void): void {
+    this.gpu.repeat(times, fn);
+  }
+
   /** @internal Uninitialised memory for `count` floats; release it when the op is done. */
   scratch(count: number, what: string): Storage {
     return this.gpu.pool.acquire(4 * count, what);

@@ -3,7 +3,7 @@ import { BufferPool, type Storage, USAGE } from './buffers.ts';
 import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
-import { bindByName, Queue, SLOT_BYTES } from './queue.ts';
+import { bindByName, type Launch, Queue, SLOT_BYTES } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
@@ -110,9 +110,30 @@ export class Device {
   /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
     if (this.instead) return this.instead(kernel, options);
-    const { params, buffers, groups, work, maybe, tuning } = options;
-    const limit = this.info.limits.maxStorageBufferBindingSize;
-    const bindings = bindByName(kernel, buffers, limit);
+    this.queue.launch(this.launchOf(kernel, options));
+    this.usedNow(options);
+  }
+
+  /** Records what `fn` launches `times` times in turn, for less than `times` calls of it would take. */
+  repeat(times: number, fn: () => void): void {
+    if (this.instead) {
+      for (let turn = 0; turn < times; turn++) fn();
+      return;
+    }
+    const launches: Launch[] = [];
+    const all: LaunchOptions[] = [];
+    this.withoutLaunching((kernel, options) => {
+      const launch = this.launchOf(kernel, options);
+      launches.push({ ...launch, params: launch.params.slice() });
+      all.push(options);
+    }, fn);
+    for (let turn = 0; turn < times; turn++) for (const launch of launches) this.queue.launch(launch);
+    for (const options of all) this.usedNow(options);
+  }
+
+  /** Its parameters stand in memory that the next launch will overwrite. */
+  private launchOf(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning }: LaunchOptions): Launch {
+    const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
     for (const name in buffers) {
       const storage = buffers[name];
       if (!storage.alive) throw new GramianError(`${kernel.name}: ${name} was released, expected a live buffer.`);
@@ -121,14 +142,17 @@ export class Device {
     }
     const pipeline = this.pipeline(kernel, tuning);
     packParams(kernel, typeof params === 'function' ? params() : params, this.packed, 0);
-    this.queue.launch({
+    return {
       pipeline: pipeline.pipeline,
       group: this.queue.bind(pipeline, bindings),
       params: this.packedWords,
       groups,
       work,
       maybe,
-    });
+    };
+  }
+
+  private usedNow({ buffers }: LaunchOptions): void {
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;
