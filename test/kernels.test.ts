@@ -451,7 +451,8 @@ interface Found {
 
 function detect(kernel: KernelSource, one: Case, code = textOf(kernel, one)): Found {
   const uniform = new ArrayBuffer(kernel.params.bytes);
-  packParams(kernel, { ...one.params, first_group: 0, end_group: one.groups }, new DataView(uniform), 0);
+  packParams(kernel, one.params, new DataView(uniform), 0);
+  new Uint32Array(uniform).set([0, one.groups]);
   const bindings: Record<number, unknown> = { [kernel.params.binding]: { uniform } };
   const buffers = Object.fromEntries(Object.entries(one.buffers).map(([name, data]) => [name, data.slice()]));
   for (const { name, binding } of kernel.buffers) bindings[binding] = buffers[name];

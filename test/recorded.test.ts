@@ -19,7 +19,7 @@ import { adamW } from '../src/optim/adamW.ts';
 import { cosineSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
 import { normals } from './engine.ts';
-import { oneGroupASubmit, watchedEngine } from './watch.ts';
+import { oneGroupASubmit, watchedEngine, withBindingLimit } from './watch.ts';
 
 const engine = watchedEngine();
 
@@ -150,6 +150,26 @@ describe('loss and gradient', () => {
     free(x, ...views);
     buffer.destroy();
     same.dispose();
+  });
+
+  test('inputs too large to bind at once', async () => {
+    const xs = [1, 2, 3].map((seed) => random([3000], seed));
+    await withBindingLimit(engine(), 4096, async () => {
+      const fn = (a: Tensor, b: Tensor) => engine().scope(() => [add(mul(a, 2), b), sum(a)]);
+      const step = engine().recorded(fn);
+      for (const [a, b] of [
+        [0, 1],
+        [1, 0],
+        [2, 2],
+      ]) {
+        const launches = engine().launches;
+        const got = await read(...step(xs[a], xs[b]));
+        expect(engine().launches - launches).toBeGreaterThan(6); // in parts
+        expect(got).toEqual(await read(...fn(xs[a], xs[b])));
+      }
+      step.dispose();
+    });
+    free(...xs);
   });
 
   test('results: in arrays and objects, an input, a tensor from outside, nothing', async () => {
@@ -482,7 +502,7 @@ describe('is refused', () => {
     step.dispose();
   });
 
-  test('an input that the step overwrites', () => {
+  test('an input that the step overwrites', async () => {
     const w = engine().tensor([1], [1], { requiresGrad: true });
     const optimizer = sgd({ w }, { learningRate: 1 });
     const step = engine().recorded((x: Tensor) => {
@@ -498,7 +518,11 @@ describe('is refused', () => {
     expect(() => step(same)).toThrow(
       'recorded: inputs[0] shares its memory with a tensor that fn writes; copy it first.',
     );
-    expect(optimizer.steps).toBe(1);
+    expect([optimizer.steps, w.grad]).toEqual([1, null]);
+    const z = engine().tensor([4]);
+    expect(await read(step(z))).toEqual([Float32Array.of(8)]);
+    expect(await w.grad!.item()).toBe(4);
+    free(z);
     optimizer.dispose();
     free(w, x, y, same);
     step.dispose();

@@ -24,9 +24,10 @@ export interface Captured {
 export function capturing<T>(device: Device, to: Captured[], fn: () => T): T {
   const limit = device.info.limits.maxStorageBufferBindingSize;
   return device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning }) => {
-    bindByName(kernel, buffers, limit);
-    for (const [name, storage] of Object.entries(buffers))
-      if (!storage.alive) throw new GramianError(`${kernel.name}: ${name} was released, expected a live buffer.`);
+    const storages = bindByName(kernel, buffers, limit);
+    for (const [i, { alive }] of storages.entries())
+      if (!alive)
+        throw new GramianError(`${kernel.name}: ${kernel.buffers[i].name} was released, expected a live buffer.`);
     const view = new DataView(new ArrayBuffer(SLOT_BYTES));
     const packed = new Uint32Array(view.buffer);
     const pack = () => packParams(kernel, typeof params === 'function' ? params() : params, view, 0);
@@ -34,7 +35,7 @@ export function capturing<T>(device: Device, to: Captured[], fn: () => T): T {
     packed[1] = groups;
     to.push({
       pipeline: device.pipeline(kernel, tuning),
-      storages: kernel.buffers.map(({ name }) => buffers[name]),
+      storages,
       params: packed,
       repack: typeof params === 'function' ? pack : null,
       groups,

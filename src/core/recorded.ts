@@ -250,6 +250,7 @@ class Recording {
       takeBack(again.capture, IMAGINED);
       throw error;
     }
+    this.leaveGrads(); // those of the second run have no memory
     this.confirmed = true;
   }
 

@@ -13,6 +13,8 @@ export class Tensor implements Disposable {
   readonly engine: Engine;
   /** Extents, outermost first; `[]` is one number. */
   readonly shape: readonly number[];
+  /** Number of elements. */
+  readonly size: number;
   readonly dtype: DataType;
   readonly requiresGrad: boolean;
   /** Gradient of the last `backward()` calls, summed until `zeroGrad()`; only leaves (tensors that no op made) get one. */
@@ -31,13 +33,11 @@ export class Tensor implements Disposable {
     this.engine = engine;
     this.storage = storage;
     this.shape = shape;
+    let size = 1;
+    for (const extent of shape) size *= extent;
+    this.size = size;
     this.dtype = dtype;
     this.requiresGrad = requiresGrad;
-  }
-
-  /** Number of elements. */
-  get size(): number {
-    return this.shape.reduce((a, b) => a * b, 1);
   }
 
   get disposed(): boolean {

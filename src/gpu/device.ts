@@ -134,9 +134,9 @@ export class Device {
   /** Its parameters stand in memory that the next launch will overwrite. */
   private launchOf(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning }: LaunchOptions): Launch {
     const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
-    for (const name in buffers) {
-      const storage = buffers[name];
-      if (!storage.alive) throw new GramianError(`${kernel.name}: ${name} was released, expected a live buffer.`);
+    for (const [i, storage] of bindings.entries()) {
+      if (!storage.alive)
+        throw new GramianError(`${kernel.name}: ${kernel.buffers[i].name} was released, expected a live buffer.`);
       // A split launch is submitted in parts: the last one names the buffer longest.
       if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
     }

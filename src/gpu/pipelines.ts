@@ -10,13 +10,19 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
+interface Form {
+  readonly tuning: Tuning;
+  readonly pipeline: Pipeline;
+}
+
 const COMPUTE_STAGE = 4; // GPUShaderStage.COMPUTE
 
 /** Compiles each kernel once for each tuning that is asked for. */
 export class PipelineCache {
   private readonly device: GPUDevice;
   private readonly onError: (error: Error) => void;
-  private readonly pipelines = new Map<string, Pipeline>();
+  /** By kernel: a few tunings each, found faster than a key that spells them out. */
+  private readonly forms = new Map<string, Form[]>();
   private readonly unroll: boolean;
   private made = 0;
   private reports: Promise<void> = Promise.resolve();
@@ -28,16 +34,14 @@ export class PipelineCache {
   }
 
   get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
-    let key = kernel.name;
-    for (const name in tuning) key += `,${name},${tuning[name]}`;
-    const known = this.pipelines.get(key);
-    if (known) return known;
-    const made = this.compile(key, kernel, link(kernel, tuning, this.unroll));
-    this.pipelines.set(key, made);
-    return made;
+    const forms = listed(this.forms, kernel.name, () => [] as Form[]);
+    for (const form of forms) if (equal(form.tuning, tuning)) return form.pipeline;
+    const form = { tuning: { ...tuning }, pipeline: this.compile(kernel, link(kernel, tuning, this.unroll), forms) };
+    forms.push(form);
+    return form.pipeline;
   }
 
-  private compile(key: string, kernel: KernelSource, linked: Linked): Pipeline {
+  private compile(kernel: KernelSource, linked: Linked, forms: Form[]): Pipeline {
     const { device } = this;
     const label = `gramian ${kernel.name}`;
     // One synchronous block between push and pop: a scope held over an await swaps errors with other tasks.
@@ -64,8 +68,15 @@ export class PipelineCache {
       compute: { module, entryPoint: 'main' },
     });
     const failed = device.popErrorScope();
-    this.reports = Promise.all([this.reports, this.report(key, kernel, linked, module, failed)]).then(() => {});
-    return { id: this.made++, kernel, pipeline, layout };
+    const made = { id: this.made++, kernel, pipeline, layout };
+    // The next call is told again.
+    const forget = () =>
+      void forms.splice(
+        forms.findIndex((form) => form.pipeline === made),
+        1,
+      );
+    this.reports = Promise.all([this.reports, this.report(kernel, linked, module, failed, forget)]).then(() => {});
+    return made;
   }
 
   /** Resolves when every compilation so far has said what it had to say. */
@@ -74,16 +85,16 @@ export class PipelineCache {
   }
 
   private async report(
-    key: string,
     kernel: KernelSource,
     linked: Linked,
     module: GPUShaderModule,
     failed: Promise<GPUError | null>,
+    forget: () => void,
   ): Promise<void> {
     try {
       const error = await failed;
       if (!error) return;
-      this.pipelines.delete(key); // the next call is told again
+      forget();
       const { messages } = await module.getCompilationInfo();
       const first = messages.find((message) => message.type === 'error');
       this.onError(
@@ -188,8 +199,14 @@ function same(a: readonly Binding[], b: readonly Binding[]): boolean {
   return true;
 }
 
+function equal(a: Tuning, b: Tuning): boolean {
+  const names = Object.keys(b);
+  for (const name of names) if (a[name] !== b[name]) return false;
+  return names.length === Object.keys(a).length;
+}
+
 /** The value of a key, made where there is none. */
-function listed<V>(map: Map<number, V>, key: number, make: () => V): V {
+function listed<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const known = map.get(key);
   if (known) return known;
   const made = make();
