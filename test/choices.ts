@@ -29,7 +29,7 @@ export async function choosing<T>(engine: Engine, options: Record<string, string
   }
 }
 
-// Every option compiles kernels of its own, for seconds on a software adapter: a sample, another for each of many tests.
+// Every option compiles kernels of its own, for seconds on a software adapter: one for each test, and they differ.
 const ALL = process.env.GRAMIAN_TEST_CHOICES === 'all';
 
 /** Ways to do what `fn` does other than the chosen ones: all of them, or one, which depends on `turn`. */
