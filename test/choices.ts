@@ -29,17 +29,13 @@ export async function choosing<T>(engine: Engine, options: Record<string, string
   }
 }
 
-// Every option compiles kernels of its own, for seconds on a software adapter: a sample, another for each of many tests.
+// Every option compiles kernels of its own, for seconds on a software adapter: one for each test, and they differ.
 const ALL = process.env.GRAMIAN_TEST_CHOICES === 'all';
 
 /** Ways to do what `fn` does other than the chosen ones: all of them, or one, which depends on `turn`. */
 export function otherWays(engine: Engine, fn: () => unknown, turn: number): Record<string, string>[] {
   const ways: Record<string, string>[] = [];
-  const table = tableOf(engine);
-  for (const [question, { choice, among }] of questionsOf(engine, fn)) {
-    const [, sizes] = /\[(.*)\]$/.exec(question) as RegExpExecArray;
-    const { option: usual } = table.ask(choice, sizes.split(', ').map(Number), among);
+  for (const [question, { among, option: usual }] of questionsOf(engine, fn))
     for (const option of among) if (option !== usual) ways.push({ [question]: option });
-  }
   return ALL || ways.length === 0 ? ways : [ways[turn % ways.length]];
 }

@@ -122,7 +122,7 @@ describe('the cost model', () => {
 
 test('an engine that is made to believe in a GPU chooses as one', async () => {
   const engine = await open('off');
-  const a = engine.tensor(normals(64 * 64, 1), [64, 64]);
+  const a = engine.tensor(normals(256 * 256, 1), [256, 256]);
   const kernelOf = (software: boolean) => {
     (engine.info as { software: boolean }).software = software;
     const { kernel, tuning } = engine.explain(() => matmul(a, a)).at(-1) as Explained;

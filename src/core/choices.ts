@@ -39,8 +39,9 @@ export interface Choices {
 
 /** A question that was asked, with the options that it has here. */
 export interface Asked {
-  readonly choice: Choice;
   readonly among: readonly string[];
+  /** What is taken. */
+  readonly option: string;
 }
 
 /** Adapter and driver, as far as WebGPU tells them. */
@@ -82,12 +83,21 @@ export class ChoiceTable {
     sizes: readonly number[],
     among: readonly Option[] = Object.keys(choice.options) as Option[],
   ): Answer<Option> {
+    const answer = this.answerTo(choice, sizes, among);
+    this.listener?.set(answer.question, { among, option: answer.option });
+    return answer;
+  }
+
+  private answerTo<Option extends string>(
+    choice: Choice<Option>,
+    sizes: readonly number[],
+    among: readonly Option[],
+  ): Answer<Option> {
     const kind = kindOf(this.info);
     if (kind !== this.kind) this.answers.clear(); // tests make one adapter another
     this.kind = kind;
     const rounded = sizes.map(classOf);
     const question = `${choice.name} [${rounded.join(', ')}]`;
-    this.listener?.set(question, { choice, among });
     const tried = this.trial?.get(question) as Option | undefined;
     if (tried !== undefined) return { question, option: tried, from: 'tuned', reason: 'on trial' };
     const known = this.answers.get(question) as Answer<Option> | undefined;

@@ -42,7 +42,7 @@ export interface TuneReport {
 const ROUNDS = 5; // of runs that take turns: the fastest of each tells
 const WINS = 4; // rounds that the faster one must have won: a burst of other work does not hit it alone
 const LEAST_MS = 5; // a sample is as many runs as last this long
-const HOPELESS = 1.5; // times slower in the first round: not worth the others
+const HOPELESS = 1.5; // times slower: not worth more rounds
 // Two right results may differ by twice what one is allowed, relative to the largest entry.
 const TOLERANCE = 2e-5;
 
@@ -245,7 +245,7 @@ async function decide(
   device: Device,
   table: ChoiceTable,
   fn: () => unknown,
-  [question, { among }]: [string, Asked],
+  [question, { among, option: instead }]: [string, Asked],
   { margin, clock, late }: { margin: number; clock: () => number; late: () => boolean },
 ): Promise<Measured | null> {
   const takeWith = (option: string): Take => {
@@ -256,7 +256,6 @@ async function decide(
       table.trial = null;
     }
   };
-  const instead = table.export().options[question] ?? among[0];
   const ms: Record<string, number | null> = {};
   let best = { option: instead, take: takeWith(instead) };
   try {

@@ -71,12 +71,14 @@ const USES = {
   convolution: tileChoice('convolution'),
 };
 
-const shapesOf = (software: boolean): Shape[] => Object.keys(software ? SOFTWARE : HARDWARE) as Shape[];
+const SOFTWARE_SHAPES = Object.keys(SOFTWARE) as Shape[];
+const HARDWARE_SHAPES = Object.keys(HARDWARE) as Shape[];
 const made = new WeakMap<Answer, Tile>();
 
 /** The tile for a matrix of rows x columns entries, each a sum of `depth` terms. */
 export function tileOf(engine: Engine, use: keyof typeof USES, rows: number, columns: number, depth: number): Tile {
-  const answer = engine.choose(USES[use], [rows, columns, depth], shapesOf(engine.info.software));
+  const shapes = engine.info.software ? SOFTWARE_SHAPES : HARDWARE_SHAPES;
+  const answer = engine.choose(USES[use], [rows, columns, depth], shapes);
   let chosen = made.get(answer);
   if (!chosen) {
     const shape = SHAPES[answer.option];
