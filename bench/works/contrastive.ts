@@ -45,6 +45,7 @@ const SYMMETRIC: readonly Case[] = [
   {
     name: 'ntXent',
     axes: ['n', 'd'],
+    multiples: { n: 2 },
     sizes: grid([256, 512, 1024, 2048, 4096, 8192], 128),
     quick: { n: 512, d: 128 },
     flops: triangle,
@@ -78,6 +79,7 @@ const SYMMETRIC: readonly Case[] = [
   {
     name: 'supCon',
     axes: ['n', 'd'],
+    multiples: { n: 2 },
     sizes: grid([512, 2048], 128),
     quick: { n: 512, d: 128 },
     flops: triangle,
@@ -113,6 +115,7 @@ const SYMMETRIC: readonly Case[] = [
     (name): Case => ({
       name,
       axes: ['n', 'd'],
+      multiples: { n: 2 },
       sizes: grid([512, 1024], 128),
       quick: { n: 256, d: 128 },
       flops: triangle,

@@ -15,7 +15,7 @@ const f64 = ({ shape, data }: Matrix): reference.Numbers => reference.numbers(sh
 /** An op without gradient: its output against a reference of the tests. */
 function forward(
   name: string,
-  row: Pick<Case, 'axes' | 'sizes' | 'quick' | 'flops' | 'bytes' | 'schedule'> & {
+  row: Omit<Case, 'name' | 'make' | 'exps'> & {
     exps?: Case['exps'];
     inputs: (size: Size) => Record<string, Matrix>;
     options?: Record<string, number>;
@@ -133,6 +133,7 @@ const ROWS: readonly Case[] = [
   ),
   forward('slice', {
     ...matrices,
+    multiples: { n: 2 },
     flops: () => 0,
     bytes: ({ n, d }) => 4 * n * d,
     schedule: 'half of the rows, read and written once',
@@ -301,6 +302,7 @@ const IMAGES: readonly Case[] = [
   ...(['averagePool2d', 'maxPool2d'] as const).map((name) =>
     forward(name, {
       ...planes,
+      multiples: { s: 2 },
       flops: ({ n, c, s }) => n * c * s * s,
       bytes: ({ n, c, s }) => 5 * n * c * s * s,
       schedule: 'windows of 2 x 2: x read once, y written once',
@@ -312,6 +314,7 @@ const IMAGES: readonly Case[] = [
   {
     name: 'batchAttention',
     ...planes,
+    multiples: { c: 4 },
     quick: { n: 8, c: 8, s: 4 },
     sizes: [{ n: 32, c: 16, s: 8 }],
     flops: ({ n, c, s }) => 2 * n * s * s * (c * c + 2 * c * (c / 4) + (9 * c * c) / 16 + (s * s * 5 * c) / 4),

@@ -12,6 +12,8 @@ export interface Case {
   /** Sizes without `--sizes`, and the one of `--quick`. */
   readonly sizes: readonly Size[];
   readonly quick: Size;
+  /** Extents that must be multiples: two views of n / 2 rows need an even n. */
+  readonly multiples?: Readonly<Record<string, number>>;
   /** Floating-point operations, bytes and exponentials of the leanest known schedule, loss and gradient. */
   readonly flops: (size: Size) => number;
   readonly bytes: (size: Size) => number;

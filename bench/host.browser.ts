@@ -1,0 +1,35 @@
+// The benchmark inside a page: the browser's adapter, and its WebGPU as the profile.
+import { openAdapter } from '../src/gpu/platform.browser.ts';
+import { type Interfaces, type Observer, observe } from './observe.ts';
+import type { Environment } from './results.ts';
+import { measureRoofline, type Roofline } from './roofline.ts';
+
+export interface BrowserHost {
+  readonly environment: Environment;
+  readonly observer: Observer;
+  readonly note: string;
+  roofline(): Promise<Roofline>;
+}
+
+let observer: Observer | null = null;
+
+export async function openHost(): Promise<BrowserHost> {
+  const { adapter, note } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
+  observer ??= observe(globalThis as unknown as Interfaces); // a second one would count twice
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+  const environment: Environment = {
+    date: new Date().toISOString().slice(0, 19),
+    commit: '',
+    adapter: device || [vendor, architecture].filter(Boolean).join(' '),
+    driver: description,
+    runtime: browserName(navigator.userAgent),
+    profile: 'default',
+  };
+  return { environment, observer, note, roofline: () => measureRoofline(adapter, isFallbackAdapter) };
+}
+
+/** `Chrome 143`: the engine's own name stands before those that it also claims to be. */
+export function browserName(agent: string): string {
+  const [, name, version] = /(Edg|OPR|Firefox|HeadlessChrome|Chrome|Version)\/(\d+)/.exec(agent) ?? [];
+  return name ? `${name === 'Version' ? 'Safari' : name} ${version}` : agent;
+}
