@@ -28,8 +28,14 @@ export async function openHost(): Promise<BrowserHost> {
   return { environment, observer, note, roofline: () => measureRoofline(adapter, isFallbackAdapter) };
 }
 
-/** `Chrome 143`: the engine's own name stands before those that it also claims to be. */
+// Each also claims to be those behind it.
+const BROWSERS = ['Edg', 'OPR', 'Firefox', 'HeadlessChrome', 'Chrome', 'Version'];
+
+/** `Chrome 143` of a user agent. */
 export function browserName(agent: string): string {
-  const [, name, version] = /(Edg|OPR|Firefox|HeadlessChrome|Chrome|Version)\/(\d+)/.exec(agent) ?? [];
-  return name ? `${name === 'Version' ? 'Safari' : name} ${version}` : agent;
+  for (const name of BROWSERS) {
+    const [, version] = new RegExp(`${name}/(\\d+)`).exec(agent) ?? [];
+    if (version) return `${name === 'Version' ? 'Safari' : name} ${version}`;
+  }
+  return agent;
 }

@@ -102,7 +102,7 @@ function normState(engine: Engine, channels: number, weight: Tensor, bias: Tenso
 }
 
 /** What the package is asked to do for a work of that name. */
-export function callOf(name: string): Call {
+function callOf(name: string): Call {
   const call = CALLS[name];
   if (!call) throw new RangeError(`bench: no call is named ${name}; it has ${Object.keys(CALLS).join(', ')}.`);
   return call;
@@ -112,14 +112,15 @@ export function callOf(name: string): Call {
 async function open(work: Work): Promise<Contender> {
   const engine = await gramian.createEngine();
   try {
-    return set(engine, work);
+    return { ...setUp(engine, work), dispose: () => engine.destroy() };
   } catch (error) {
     engine.destroy();
     throw error;
   }
 }
 
-function set(engine: Engine, work: Work): Contender {
+/** The same on an engine that is there. */
+export function setUp(engine: Engine, work: Work): Contender {
   const call = callOf(work.name);
   const named = Object.fromEntries(
     Object.entries(work.inputs).map(([name, { data, shape }]) => [
@@ -152,7 +153,9 @@ function set(engine: Engine, work: Work): Contender {
       }
       return outputs;
     },
-    dispose: () => engine.destroy(),
+    dispose: () => {
+      for (const tensor of [value, ...Object.values(named)]) tensor?.dispose();
+    },
   };
 }
 

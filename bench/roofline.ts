@@ -27,8 +27,8 @@ export interface Roofline {
   readonly matrix: (MatrixShape & { readonly flops: number }) | null;
 }
 
-const REPEATS = 5;
-const LONG = 40; // milliseconds: a measurement is at least as long, so that its submit does not count
+const REPEATS = 4;
+const LONG = 30; // milliseconds: a measurement is at least as long, so that its submit does not count
 const USAGE = { storage: 0x80 | 0x4 | 0x8, uniform: 0x40 | 0x8 };
 
 /** FLOP/s and the like of a kernel that runs `iterations` times `work`. */
@@ -144,6 +144,8 @@ async function fastest(device: GPUDevice, forms: readonly Loop[]): Promise<numbe
     const ready = await prepare(device, code, input ? [input, output] : [output]);
     let iterations = 4;
     let ms = 0;
+    setIterations(device, ready, iterations);
+    await once(device, ready, [groups]); // software adapters compile at the first dispatch
     for (;;) {
       setIterations(device, ready, iterations);
       ms = await once(device, ready, [groups]);

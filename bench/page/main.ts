@@ -31,7 +31,9 @@ function fromAddress(): boolean {
 }
 
 async function run(): Promise<void> {
-  const say = (text: string): void => void (status.textContent = text);
+  const say = (text: string): void => {
+    status.textContent = text;
+  };
   stopped = false;
   runButton.disabled = true;
   stopButton.disabled = false;
