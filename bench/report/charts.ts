@@ -22,7 +22,8 @@ export function axisOf(rows: readonly Row[]): string {
   return axes.reduce((best, axis) => (distinct(axis) > distinct(best) ? axis : best), axes[0] ?? 'n');
 }
 
-function points(rows: readonly Row[], axis: string, value: (row: Row) => number | null, unit: string): Point[] {
+/** What was measured, against the extent on an axis. */
+export function points(rows: readonly Row[], axis: string, value: (row: Row) => number | null, unit: string): Point[] {
   return rows.flatMap((row) => {
     const size = sizeOf(row.size);
     const measured = value(row);
@@ -42,7 +43,7 @@ function points(rows: readonly Row[], axis: string, value: (row: Row) => number 
 }
 
 /** The same colour for a contender in every chart; ours is the accent. */
-function colours(rows: readonly Row[]): { domain: string[]; range: string[] } {
+export function colours(rows: readonly Row[]): { domain: string[]; range: string[] } {
   const ours = [...new Set(rows.filter(isOurs).map(contenderName))];
   const others = [...new Set(rows.filter((row) => !isOurs(row)).map(contenderName))];
   const wheel = others.map((_, i) => `oklch(62% 0.14 ${(35 + (i * 360) / Math.max(others.length, 1)) % 360})`);

@@ -172,6 +172,7 @@ function progress(): View {
   return {
     say: (text) => {
       if (isTTY) process.stderr.write(`\r\x1b[K${text}`.slice(0, process.stderr.columns + 4));
+      else if (!/ round \d+/.test(text)) process.stderr.write(`${text}\n`);
     },
     line: (text) => {
       clear();
