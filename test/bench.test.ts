@@ -17,6 +17,7 @@ import { quantile, summarise } from '../bench/statistics.ts';
 import { CASES, type Case, type Size, workOf } from '../bench/works/index.ts';
 import type { Engine } from '../src/index.ts';
 import * as gramian from '../src/index.ts';
+import { newest, readmeText } from '../tools/figure.ts';
 import { sharedEngine } from './engine.ts';
 
 const caseOf = (name: string): Case => CASES.find((each) => each.name === name) as Case;
@@ -417,6 +418,23 @@ describe('results', () => {
       expect(html).toContain(text);
     const json = /id="report-data">(.*?)<\/script>/s.exec(html)?.[1] ?? '';
     expect(JSON.parse(json)).toEqual({ sessions });
+  });
+
+  test('README gets the newest rows of the adapter that was measured last', () => {
+    const later = { ...row, date: '2026-11-26T03:00:00' };
+    const other = { ...row, date: '2026-11-24T03:00:00', adapter: 'another' };
+    const large = { ...later, size: 'n=2048 d=128', median: 1234 };
+    const chosen = newest([other, row, peer, { ...later, median: 5 }, large, { ...row, case: 'clip' }], 'ntXent');
+    expect(chosen.map(({ size, median, adapter }) => [size, median, adapter])).toEqual([
+      ['n=512 d=128', 5, 'an adapter'],
+      ['n=512 d=128', 65, 'an adapter'],
+      ['n=2048 d=128', 1234, 'an adapter'],
+    ]);
+    expect(() => newest([row], 'swav')).toThrow('figure: bench/results.csv has no row of swav');
+    const text = readmeText([...chosen, lost], 'ntXent');
+    expect(text).toContain('| | gramian 0.1.0 | other, autodiff 0.1.0 |');
+    expect(text).toContain('| n=512 d=128 | 5.00 ms | 65.0 ms (13.0 x) |');
+    expect(text).toContain('| n=2048 d=128 | 1,234 ms |  |');
   });
 
   test('browsers are called by their own names', () => {

@@ -152,8 +152,7 @@ async function hand(sessions: readonly Session[], { json, csv, report }: BenchOp
     const script = readFileSync(new URL('./bench-report-page.js', import.meta.url), 'utf8');
     writeFileSync(report, renderBenchReport(sessions, script));
   }
-  for (const file of [typeof json === 'string' ? json : undefined, csv, report])
-    if (file) process.stderr.write(`wrote ${file}\n`);
+  for (const file of [csv, report]) if (file) process.stderr.write(`wrote ${file}\n`);
   if (json === true) process.stdout.write(text);
   if (rows.some(({ status }) => status === 'wrong')) process.exitCode = 1;
 }

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
-import { bench } from './bench.ts';
 import { METHODS, numberOption, type RunConfig } from './config.ts';
 import { train } from './train.ts';
 
@@ -92,7 +91,10 @@ program
   .option('--csv <file>', 'appends the rows')
   .option('--report <file>', 'one HTML page with charts')
   .option('--quick', 'one small size of each case')
-  .action(({ adapters = ['auto'], peers = ['none'], ...options }) => bench({ adapters, peers, ...options }));
+  .action(async ({ adapters = ['auto'], peers = ['none'], ...options }) => {
+    const { bench } = await import('./bench.ts'); // its tables are of no use to the other commands
+    await bench({ adapters, peers, ...options });
+  });
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);

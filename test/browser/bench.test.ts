@@ -119,3 +119,20 @@ test.skipIf(!here).each([390, 1200])('a report of the benchmark draws all its ch
   expect(seen.wide).toBe(width);
   expect({ loads: seen.loads, lines }).toEqual({ loads: 0, lines: [] });
 });
+
+test.skipIf(!here)("README's figure is one SVG that stands alone", async () => {
+  const { outputFiles } = await build({
+    entryPoints: ['bench/report/figure.ts'],
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['source'],
+    write: false,
+  });
+  const rows = [row, { ...row, size: 'n=2048 d=128', median: 120, peakBytes: 9e6 }];
+  const svg = await chromium.run<string>({ files: { '/figure.js': outputFiles[0].text }, path: '/figure.js' }, rows);
+  expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" viewBox="0 0 \d+ 300"/);
+  expect(svg.match(/<circle/g)).toHaveLength(4);
+  expect(svg).toContain('>gramian<');
+  expect(svg).not.toMatch(/href=|NaN/);
+});
