@@ -101,6 +101,12 @@ export function boundOf(work: Pick<Work, 'flops' | 'bytes' | 'exps'>, roofline: 
   return 1000 * Math.max(work.flops / flops, work.bytes / bandwidth, (work.exps ?? 0) / exps);
 }
 
+/** Some digits, for a reader: `0.0123`, `12.3`, `12,345`; nothing for what was not measured. */
+export function digits(value: number | null, count = 3): string {
+  if (value === null) return '';
+  return Math.abs(value) >= 10 ** count ? Math.round(value).toLocaleString('en-US') : value.toPrecision(count);
+}
+
 /** Six digits: more than any of these numbers has. */
 const figure = (value: number | null): string => (value === null ? '' : String(Number(value.toPrecision(6))));
 
@@ -168,12 +174,12 @@ function lineOf(row: Row, block: readonly Row[]): string {
   const ours = block.find(isOurs)?.median;
   const ratio = ours && !isOurs(row) ? `${(row.median / ours).toFixed(2)} x` : '';
   const figures = [
-    `${row.median.toPrecision(4)} ms`.padStart(11),
-    `(min ${row.min?.toPrecision(4)}, first ${row.first?.toPrecision(3)})`.padEnd(29),
+    `${digits(row.median, 4)} ms`.padStart(11),
+    `(min ${digits(row.min, 4)}, first ${digits(row.first)})`.padEnd(29),
     ratio.padStart(8),
-    row.gflops === null ? '' : `${row.gflops.toPrecision(3)} GFLOP/s`.padStart(14),
+    `${digits(row.gflops)} GFLOP/s`.padStart(16),
     row.share === null ? '' : `${(100 * row.share).toFixed(0)} % of roofline`.padStart(18),
-    row.peakBytes === null ? '' : `${(row.peakBytes / 1e6).toPrecision(3)} MB`.padStart(10),
+    row.peakBytes === null ? '' : `${digits(row.peakBytes / 1e6)} MB`.padStart(10),
     `${row.dispatches} dispatches`.padStart(16),
     `error ${row.error?.toExponential(1)}`,
   ];

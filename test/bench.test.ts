@@ -515,7 +515,7 @@ describe('gramian bench', () => {
     const cases = ['--cases', 'ntXent', 'matmul'];
     const { code, out, err } = await start([...cases, ...size, ...files]);
     expect(err).toContain('adapter: ');
-    expect(err).toMatch(/roofline: [\d.e+]+ GFLOP\/s, /);
+    expect(err).toMatch(/roofline: [\d.,]+ GFLOP\/s, /);
     expect(code).toBe(0);
     expect(out).toMatch(/ntXent n=32 d=8\n {2}gramian .* ms/);
     const { sessions } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as { sessions: Session[] };

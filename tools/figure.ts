@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { contenderName, fromCsv, isOurs, type Row, sizeOf } from '../bench/results.ts';
+import { contenderName, digits, fromCsv, isOurs, type Row, sizeOf } from '../bench/results.ts';
 import { launchChromium } from '../test/browser/chromium.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -34,7 +34,7 @@ export function readmeText(rows: readonly Row[], name: string): string {
     if (row?.status !== 'ok' || row.median === null) return row?.status ?? '';
     const ours = rows.find((each) => each.size === size && isOurs(each))?.median;
     const ratio = ours && !isOurs(row) ? ` (${(row.median / ours).toFixed(1)} x)` : '';
-    return `${milliseconds(row.median)}${ratio}`;
+    return `${digits(row.median)} ms${ratio}`;
   };
   return `\`${name}\`, loss and gradient: ${adapter} (${driver}), medians of ${runs} runs or more, all libraries in turns on one device:
 
@@ -46,9 +46,6 @@ ${sizes.map((size) => `| ${size} | ${names.map((each) => cell(size, each)).join(
 
 \`npm run bench -- --peers all --csv bench/results.csv\` measures, \`npm run bench:figure\` draws; [every row](bench/results.csv).`;
 }
-
-const milliseconds = (ms: number): string =>
-  `${ms < 100 ? ms.toPrecision(3) : Math.round(ms).toLocaleString('en-US')} ms`;
 
 async function draw(rows: readonly Row[]): Promise<string> {
   const { outputFiles } = await build({

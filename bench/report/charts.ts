@@ -14,6 +14,10 @@ interface Point {
   readonly says: string;
 }
 
+/** `0.1`, `20`, `5k`: a log axis reaches from a thousandth to millions. */
+export const tick = (value: number): string =>
+  value >= 1000 ? `${value / 1000}k` : String(Number(value.toPrecision(3)));
+
 /** The axis along which the rows differ most; the first where they do not. */
 export function axisOf(rows: readonly Row[]): string {
   const sizes = rows.map(({ size }) => sizeOf(size));
@@ -65,7 +69,7 @@ function logLog(
     marginLeft: 58,
     marginBottom: 38,
     x: { type: 'log', base: 2, label: axis, ticks: extents, tickFormat: 'd', inset: 10 },
-    y: { type: 'log', label: unit, grid: true, nice: true, tickFormat: '~s' },
+    y: { type: 'log', label: unit, grid: true, nice: true, ticks: 6, tickFormat: tick },
     color: { ...colours(rows), legend: true },
     marks: [
       ...more,
@@ -125,8 +129,8 @@ export function drawRoofline(rows: readonly Row[], roofline: Roofline, width: nu
     height: 340,
     marginLeft: 58,
     marginBottom: 38,
-    x: { type: 'log', label: 'operations per byte', tickFormat: '~s' },
-    y: { type: 'log', label: 'GFLOP/s', grid: true, nice: true, tickFormat: '~s' },
+    x: { type: 'log', label: 'operations per byte', ticks: 6, tickFormat: tick },
+    y: { type: 'log', label: 'GFLOP/s', grid: true, nice: true, ticks: 6, tickFormat: tick },
     marks: [
       Plot.line(roof, { x: 'intensity', y: 'gflops', stroke: 'var(--soft)', strokeWidth: 2 }),
       Plot.dot(list, { x: 'intensity', y: 'gflops', fill: 'var(--accent)', r: 4 }),

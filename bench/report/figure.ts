@@ -2,7 +2,7 @@
 // README's figure: runs in a browser, and hands back one SVG that stands alone.
 import * as Plot from '@observablehq/plot';
 import type { Row } from '../results.ts';
-import { axisOf, colours, points } from './charts.ts';
+import { axisOf, colours, points, tick } from './charts.ts';
 
 const [WIDTH, HEIGHT, GAP, NAMES] = [360, 300, 20, 190];
 const SVG = 'http://www.w3.org/2000/svg';
@@ -33,8 +33,8 @@ function panel(rows: readonly Row[], { title, value, last }: Panel): Element {
     marginRight: last ? NAMES : 10,
     marginBottom: 36,
     style: { background: 'none' },
-    x: { type: 'log', base: 2, label: axis, ticks: extents, tickFormat: 'd', inset: 8 },
-    y: { type: 'log', label: title, grid: true, nice: true, ticks: 5, tickFormat: '~s' },
+    x: { type: 'log', base: 2, label: axis, labelAnchor: 'center', ticks: extents, tickFormat: 'd', inset: 8 },
+    y: { type: 'log', label: title, grid: true, nice: true, ticks: 5, tickFormat: tick },
     color: colours(rows),
     marks: [
       last ? Plot.line(matrix, { ...line, stroke: 'var(--soft)', strokeDasharray: '2 4' }) : null,

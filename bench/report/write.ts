@@ -1,5 +1,5 @@
 import { card, escapeHtml, htmlPage } from '../../src/cli/report/document.ts';
-import { contenderName, isOurs, type Row, type Session } from '../results.ts';
+import { contenderName, digits, isOurs, type Row, type Session } from '../results.ts';
 import type { Roofline } from '../roofline.ts';
 import { CASES } from '../works/index.ts';
 
@@ -17,8 +17,11 @@ function sessionHtml({ environment, roofline, rows }: Session, s: number): strin
   const charts = names.map((name, c) => {
     const schedule = CASES.find((each) => each.name === name)?.schedule ?? '';
     return (
-      card(`time-${s}-${c}`, `${name}: time`, `Median of steady runs. Dashed: the adapter's rates allow ${schedule}.`) +
-      card(`memory-${s}-${c}`, `${name}: GPU memory`, 'What one run uses. Dotted: one n x n matrix of floats.')
+      card(
+        `time-${s}-${c}`,
+        `${name}: time`,
+        `Median of steady runs. Dashed: what the adapter's rates allow, ${schedule}.`,
+      ) + card(`memory-${s}-${c}`, `${name}: GPU memory`, 'What one run uses. Dotted: one n x n matrix of floats.')
     );
   });
   return `<h2>${escapeHtml(`${adapter}, ${driver}`)}</h2>
@@ -33,19 +36,16 @@ ${charts.join('\n')}
 
 function tiles({ flops, bandwidth, exps, dispatch, submit, flopsF16, matrix }: Roofline): string {
   const list: [string, string][] = [
-    [(flops / 1e9).toPrecision(3), 'GFLOP/s, f32 multiply-adds'],
-    [(bandwidth / 1e9).toPrecision(3), 'GB/s of a copy'],
-    [(exps / 1e9).toPrecision(3), 'G exp2/s'],
-    [(dispatch * 1000).toPrecision(2), 'us a dispatch'],
-    [(submit * 1000).toPrecision(2), 'us a submit'],
+    [digits(flops / 1e9), 'GFLOP/s, f32 multiply-adds'],
+    [digits(bandwidth / 1e9), 'GB/s of a copy'],
+    [digits(exps / 1e9), 'G exp2/s'],
+    [digits(dispatch * 1000, 2), 'us a dispatch'],
+    [digits(submit * 1000, 2), 'us a submit'],
   ];
-  if (flopsF16) list.push([(flopsF16 / 1e9).toPrecision(3), 'GFLOP/s, f16']);
+  if (flopsF16) list.push([digits(flopsF16 / 1e9), 'GFLOP/s, f16']);
   if (matrix) {
     const { component, result, m, n, k } = matrix;
-    list.push([
-      (matrix.flops / 1e9).toPrecision(3),
-      `GFLOP/s, fragments ${m} x ${n} x ${k} of ${component} into ${result}`,
-    ]);
+    list.push([digits(matrix.flops / 1e9), `GFLOP/s, fragments ${m} x ${n} x ${k} of ${component} into ${result}`]);
   }
   const tile = ([value, name]: [string, string]): string =>
     `<div class="tile"><b>${escapeHtml(value)}</b><span>${escapeHtml(name)}</span></div>`;
@@ -73,7 +73,6 @@ const HEADINGS = [
 /** Times of all contenders and their ratio to the package's own. */
 export function table(rows: readonly Row[]): string {
   const ours = new Map(rows.filter(isOurs).map((row) => [`${row.case} ${row.size}`, row.median]));
-  const digits = (value: number | null, count = 3): string => (value === null ? '' : value.toPrecision(count));
   const line = (row: Row): string => {
     const base = ours.get(`${row.case} ${row.size}`);
     const named = [row.case, row.size, `${contenderName(row)} ${row.version}`];
@@ -99,5 +98,5 @@ export function table(rows: readonly Row[]): string {
     return `<tr>${named.map((text) => `<th>${escapeHtml(text)}</th>`).join('')}${cells.join('')}</tr>`;
   };
   const head = `<tr>${HEADINGS.map((text) => `<th>${text}</th>`).join('')}</tr>`;
-  return `<div style="overflow-x:auto"><table class="numbers">${head}${rows.map(line).join('\n')}</table></div>`;
+  return `<div class="scroll"><table class="numbers">${head}${rows.map(line).join('\n')}</table></div>`;
 }

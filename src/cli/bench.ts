@@ -6,7 +6,7 @@ import type { Entry } from '../../bench/contender.ts';
 import { loadPeer, openHost, PEERS, PINS, type PinName } from '../../bench/host.node.ts';
 import { contenders as ours } from '../../bench/ours.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
-import { CSV_HEADER, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
+import { CSV_HEADER, digits, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
 import { checkAxes, chooseCases, parseSizes, runCases, sizesOf } from '../../bench/run.ts';
 import { GramianError } from '../gpu/errors.ts';
 
@@ -89,9 +89,9 @@ async function session(
   view.say('roofline');
   const roofline = await host.roofline();
   view.line(
-    `roofline: ${(roofline.flops / 1e9).toPrecision(3)} GFLOP/s, ${(roofline.bandwidth / 1e9).toPrecision(3)} GB/s, ` +
-      `${(roofline.exps / 1e9).toPrecision(3)} G exp2/s; a dispatch ${(1000 * roofline.dispatch).toPrecision(2)} us, ` +
-      `a submit ${(1000 * roofline.submit).toPrecision(2)} us`,
+    `roofline: ${digits(roofline.flops / 1e9)} GFLOP/s, ${digits(roofline.bandwidth / 1e9)} GB/s, ` +
+      `${digits(roofline.exps / 1e9)} G exp2/s; a dispatch ${digits(1000 * roofline.dispatch, 2)} us, ` +
+      `a submit ${digits(1000 * roofline.submit, 2)} us`,
   );
   const rows: Row[] = [];
   const { environment, observer } = host;
