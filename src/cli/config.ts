@@ -60,7 +60,13 @@ export function completeConfig(
 }
 
 /** A number from the command line; the message names the option. */
-export function numberOption(name: string, low: number, high: number, whole: boolean): (text: string) => number {
+export function numberOption(
+  command: string,
+  name: string,
+  low: number,
+  high: number,
+  whole: boolean,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (
@@ -71,7 +77,7 @@ export function numberOption(name: string, low: number, high: number, whole: boo
       (whole && !Number.isInteger(value))
     )
       throw new GramianError(
-        `train: --${name} ${text}, expected ${whole ? 'an integer' : 'a number'} in [${low}, ${high}].`,
+        `${command}: --${name} ${text}, expected ${whole ? 'an integer' : 'a number'} in [${low}, ${high}].`,
       );
     return value;
   };

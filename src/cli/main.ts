@@ -4,8 +4,8 @@ import { METHODS, numberOption, type RunConfig } from './config.ts';
 import { train } from './train.ts';
 
 /** Commander prints an argument's own sentence after naming the option. */
-function number(name: string, low: number, high: number, whole = false): (text: string) => number {
-  const parse = numberOption(name, low, high, whole);
+function number(name: string, low: number, high: number, whole = false, command = 'train'): (text: string) => number {
+  const parse = numberOption(command, name, low, high, whole);
   return (text) => {
     try {
       return parse(text);
@@ -62,6 +62,39 @@ program
   .option('--resume <file>', 'go on from a checkpoint.safetensors, to the same bits as without the break')
   .option('--adapter <kind>', 'auto, hardware or software', 'auto')
   .action(train);
+
+const list = (text: string, before: string[] = []): string[] => [...before, ...text.split(',').filter(Boolean)];
+
+program
+  .command('bench')
+  .description('Measure losses and ops on this adapter, against its own roofline and against other libraries.')
+  .option('--cases <names...>', 'losses and ops by name, or all; default: one of each family', list)
+  .option('--sizes <extents...>', 'in place of the default ones: n=512,2048 d=128', (text, all: string[] = []) => [
+    ...all,
+    text,
+  ])
+  .option('--adapters <kinds...>', 'auto, hardware, system, lavapipe, swiftshader; several run one after another', list)
+  .option('--peers <names...>', 'naive, tfjs, jax-js, ort, all or none (from bench/peers of a clone)', list)
+  .option('--profile <name>', "default, or native: Dawn's checks off, for all libraries alike", 'default')
+  .option(
+    '--repeats <n>',
+    'steady runs of each; default 20, with --quick 5',
+    number('repeats', 1, 10_000, true, 'bench'),
+  )
+  .option(
+    '--seconds <n>',
+    'of steady runs, after which slow ones get three only',
+    number('seconds', 0, 1e6, false, 'bench'),
+    60,
+  )
+  .option('--json [file]', 'results as JSON, on stdout or into a file')
+  .option('--csv <file>', 'appends the rows')
+  .option('--report <file>', 'one HTML page with charts')
+  .option('--quick', 'one small size of each case')
+  .action(async ({ adapters = ['auto'], peers = ['none'], ...options }) => {
+    const { bench } = await import('./bench.ts'); // its tables are of no use to the other commands
+    await bench({ adapters, peers, ...options });
+  });
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);

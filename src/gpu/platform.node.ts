@@ -86,8 +86,7 @@ async function start(): Promise<Opened> {
   const present = shared.navigator?.gpu;
   if (present) return { gpu: present, embedded: false, pin };
   const { create } = await loadWebGPU();
-  const toggles = process.env.GRAMIAN_DAWN_TOGGLES;
-  const flags = toggles ? [`enable-dawn-features=${toggles}`] : [];
+  const flags = dawnFlags(process.env.GRAMIAN_DAWN_TOGGLES);
   if (process.platform !== 'linux') return { gpu: create(flags), embedded: false, pin };
 
   let files: Embedded | null = null;
@@ -109,6 +108,16 @@ async function start(): Promise<Opened> {
   } finally {
     restore(); // programs started from here, a browser say, must not inherit it
   }
+}
+
+/** Names of Dawn's toggles, separated by commas; one behind a minus is turned off. */
+function dawnFlags(toggles = ''): string[] {
+  const names = toggles.split(',').filter(Boolean);
+  const [on, off] = [names.filter((name) => !name.startsWith('-')), names.filter((name) => name.startsWith('-'))];
+  return [
+    ...(on.length > 0 ? [`enable-dawn-features=${on}`] : []),
+    ...(off.length > 0 ? [`disable-dawn-features=${off.map((name) => name.slice(1))}`] : []),
+  ];
 }
 
 async function loadWebGPU(): Promise<typeof import('webgpu')> {

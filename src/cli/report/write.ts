@@ -1,9 +1,6 @@
 import { formatBytes } from '../../gpu/errors.ts';
 import type { ReportData } from './data.ts';
-import { STYLE } from './style.ts';
-
-// The page may draw and nothing else: no address is allowed, so that a report can be mailed and opened anywhere.
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+import { card, escapeHtml, htmlPage } from './document.ts';
 
 /**
  * One HTML file that shows a training run, with its numbers, style and script inside; it never uses the network.
@@ -15,21 +12,10 @@ export function renderReport(data: ReportData, pageScript: string): string {
   const sizes = `${whole(dataset.train)} images to learn from, ${whole(dataset.test)} to test on`;
   const origin = `${data.startedAt.slice(0, 16).replace('T', ' ')}, ${data.adapter}.`;
   const parameters = Object.entries(data.parameters);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>${escapeHtml(data.title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
+  const lead = `${data.method} on ${dataset.name}: ${sizes}, ${dataset.classes} classes. ${origin}`;
+  const main = `<header>
 <h1>${escapeHtml(data.title)}</h1>
-<p>${escapeHtml(`${data.method} on ${dataset.name}: ${sizes}, ${dataset.classes} classes. ${origin}`)}</p>
+<p>${escapeHtml(lead)}</p>
 <pre>${escapeHtml(data.command)}</pre>
 </header>
 ${tiles(data)}
@@ -42,14 +28,8 @@ ${card('embeddings', 'Test embeddings', `${whole(embeddings.points.length)} imag
 <section class="card wide"><h2>Parameters</h2><table>
 ${parameters.map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(String(value))}</td></tr>`).join('\n')}
 </table></section>
-</div>
-<footer>Made by gramian. This file holds all it shows and loads nothing.</footer>
-</main>
-<script type="application/json" id="report-data">${escapeJson(JSON.stringify(data))}</script>
-<script>${escapeScript(pageScript)}</script>
-</body>
-</html>
-`;
+</div>`;
+  return htmlPage({ title: data.title, main, data, script: pageScript });
 }
 
 function tiles({ accuracy, loss, speed }: ReportData): string {
@@ -70,10 +50,6 @@ function tiles({ accuracy, loss, speed }: ReportData): string {
   return `<div class="tiles">${list.map(tile).join('')}</div>`;
 }
 
-const card = (id: string, title: string, note: string, wide = false) =>
-  `<section class="card${wide ? ' wide' : ''}"><h2>${escapeHtml(title)}</h2><p>${escapeHtml(note)}</p>` +
-  `<div class="chart" id="${id}"></div></section>`;
-
 const percent = (share: number) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)}%` : 'none');
 
 const whole = (count: number) => Math.round(count).toLocaleString('en-US');
@@ -82,13 +58,3 @@ function duration(seconds: number): string {
   if (seconds < 120) return `${seconds.toFixed(1)} s`;
   return seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
-
-const escapeHtml = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-
-/** JSON for a script element: without `<` no text of a user can end the element or open a comment in it. */
-const escapeJson = (json: string) =>
-  json.replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
-
-/** Inside strings, templates and patterns, the only places where code holds these, the backslash changes nothing. */
-const escapeScript = (script: string) => script.replace(/<(\/script|!--)/gi, '<\\$1');
