@@ -40,3 +40,10 @@ export interface Contender {
 
 /** Null where the library has no way to do this work; throws what the library throws (out of memory is a result). */
 export type Open = (work: Work) => Promise<Contender | null>;
+
+/** What a module of contenders exports: `export const contenders: readonly Entry[]`. A bare `Open` is taken as well. */
+export interface Entry {
+  readonly library: string;
+  readonly form: Contender['form'];
+  readonly open: Open;
+}

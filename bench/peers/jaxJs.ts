@@ -1,13 +1,16 @@
 import type { Array as JaxArray } from '@jax-js/jax';
-import type { Contender, Open, Work } from '../contender.ts';
+import type { Contender, Entry, Open, Work } from '../contender.ts';
 import type { Algebra } from './algebra.ts';
 import { DERIVATIVES } from './derivatives.ts';
 import { shareAdapter, throwTrouble } from './environment.ts';
 import { FORMULAS } from './formulas.ts';
 
 type Jax = typeof import('@jax-js/jax');
-/** One run on inputs in the order of `Work.inputs`, which it consumes. */
-type Step = (...inputs: JaxArray[]) => JaxArray[];
+interface Step {
+  /** One run on inputs in the order of `Work.inputs`, which it consumes. */
+  readonly run: (...inputs: JaxArray[]) => JaxArray[];
+  readonly dispose: () => void;
+}
 
 const LIBRARY = 'jax-js';
 const VERSION = '0.1.25'; // the package does not say it
@@ -15,7 +18,7 @@ const VERSION = '0.1.25'; // the package does not say it
 let loaded: Promise<Jax> | null = null;
 
 /** `jit(valueAndGrad(loss))` */
-export const autodiff: Open = async (work) => {
+const autodiff: Open = async (work) => {
   const formula = FORMULAS[work.name];
   if (!formula) return null;
   return open(work, 'autodiff', (jax) => {
@@ -23,29 +26,42 @@ export const autodiff: Open = async (work) => {
     const names = Object.keys(work.inputs);
     const loss = (...list: JaxArray[]): JaxArray => formula(a, named(names, list), work);
     const argnums = work.differentiated.map((name) => names.indexOf(name));
-    if (argnums.length === 0) return jax.jit((...list: JaxArray[]) => [loss(...list)]);
+    if (argnums.length === 0) return stepOf(jax.jit((...list: JaxArray[]) => [loss(...list)]));
     const step = jax.jit(jax.valueAndGrad(loss, { argnums }));
-    return (...list) => {
-      const [value, gradients] = step(...list) as unknown as [JaxArray, JaxArray[]];
-      return [value, ...gradients];
+    return {
+      run: (...list) => {
+        const [value, gradients] = step(...list) as unknown as [JaxArray, JaxArray[]];
+        return [value, ...gradients];
+      },
+      dispose: () => step.dispose(),
     };
   });
 };
 
 /** Loss and gradient in closed form under `jit`. */
-export const handDerived: Open = async (work) => {
+const handDerived: Open = async (work) => {
   const derivative = DERIVATIVES[work.name];
   // A product has no gradient here: it is the same call in both forms.
   if (!derivative || work.name === 'matmul') return null;
   return open(work, 'hand-derived', (jax) => {
     const a = algebra(jax);
     const names = Object.keys(work.inputs);
-    return jax.jit((...list: JaxArray[]) => {
+    const step = jax.jit((...list: JaxArray[]) => {
       const outputs = derivative(a, named(names, list), work);
       return outputsOf(work).map((name) => outputs[name]);
     });
+    return stepOf(step);
   });
 };
+
+export const contenders: readonly Entry[] = [
+  { library: LIBRARY, form: 'autodiff', open: autodiff },
+  { library: LIBRARY, form: 'hand-derived', open: handDerived },
+];
+
+function stepOf(jitted: Step['run'] & { dispose(): void }): Step {
+  return { run: jitted, dispose: () => jitted.dispose() };
+}
 
 const outputsOf = ({ differentiated }: Work): string[] => ['value', ...differentiated.map((name) => `d_${name}`)];
 
@@ -76,7 +92,7 @@ async function open(work: Work, form: Contender['form'], prepare: (jax: Jax) => 
     form,
     run: async () => {
       release();
-      outputs = step(...inputs.map((input) => input.ref));
+      outputs = step.run(...inputs.map((input) => input.ref));
       await jax.blockUntilReady(outputs);
       await device.queue.onSubmittedWorkDone();
       await throwTrouble(LIBRARY, device);
@@ -91,7 +107,7 @@ async function open(work: Work, form: Contender['form'], prepare: (jax: Jax) => 
     dispose: () => {
       release();
       for (const input of inputs) input.dispose();
-      (step as { dispose?: () => void }).dispose?.();
+      step.dispose();
     },
   };
 }

@@ -1,6 +1,6 @@
 // The floor: the closed forms in plain WGSL as one writes it first. One invocation per element of the result, every matrix
 // in memory, no tiles, nothing shared between invocations.
-import type { Open } from '../contender.ts';
+import type { Entry, Open } from '../contender.ts';
 import type { Algebra } from './algebra.ts';
 import { allocate, download, upload } from './buffers.ts';
 import { DERIVATIVES } from './derivatives.ts';
@@ -35,7 +35,7 @@ const ROW_OF_GROUPS = 32_768;
 
 let opened: Promise<GPUDevice> | null = null;
 
-export const naive: Open = async (work) => {
+const naive: Open = async (work) => {
   const derivative = DERIVATIVES[work.name];
   if (!derivative) return null;
   opened ??= openDevice();
@@ -83,6 +83,8 @@ export const naive: Open = async (work) => {
     throw error;
   }
 };
+
+export const contenders: readonly Entry[] = [{ library: LIBRARY, form: 'naive', open: naive }];
 
 async function openDevice(): Promise<GPUDevice> {
   await shareAdapter();

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
-import type { Open } from '../contender.ts';
+import type { Entry, Open } from '../contender.ts';
 import { allocate, download, upload } from './buffers.ts';
 import { DERIVATIVES } from './derivatives.ts';
 import { shareAdapter, throwTrouble } from './environment.ts';
@@ -15,7 +15,7 @@ let loaded: Promise<ORT> | null = null;
  * One graph that returns loss and gradient in closed form. There is no other form: the package has no autodiff, and ONNX
  * Runtime's training graphs are not made for the web.
  */
-export const handDerived: Open = async (work) => {
+const handDerived: Open = async (work) => {
   const derivative = DERIVATIVES[work.name];
   if (!derivative) return null;
   loaded ??= (async () => {
@@ -67,6 +67,8 @@ export const handDerived: Open = async (work) => {
     },
   };
 };
+
+export const contenders: readonly Entry[] = [{ library: LIBRARY, form: 'hand-derived', open: handDerived }];
 
 /** A captured graph replays its commands without ORT's own work; not every graph can be captured. */
 async function createSession(ort: ORT, model: Uint8Array): Promise<InferenceSession> {

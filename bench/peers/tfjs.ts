@@ -1,6 +1,6 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import type { Contender, Open, Work } from '../contender.ts';
+import type { Contender, Entry, Open, Work } from '../contender.ts';
 import type { Algebra } from './algebra.ts';
 import { DERIVATIVES } from './derivatives.ts';
 import { shareAdapter, throwTrouble } from './environment.ts';
@@ -21,7 +21,7 @@ interface Session {
 let current: Promise<Session> | null = null;
 
 /** Loss by TensorFlow.js's operations, gradient by `tf.valueAndGrads`. */
-export const autodiff: Open = async (work) => {
+const autodiff: Open = async (work) => {
   const formula = FORMULAS[work.name];
   if (!formula) return null;
   return open(work, 'autodiff', ({ tf }, keep) => {
@@ -39,7 +39,7 @@ export const autodiff: Open = async (work) => {
 };
 
 /** Loss and gradient in closed form by TensorFlow.js's operations. */
-export const handDerived: Open = async (work) => {
+const handDerived: Open = async (work) => {
   const derivative = DERIVATIVES[work.name];
   // A product has no gradient here: it is the same call in both forms.
   if (!derivative || work.name === 'matmul') return null;
@@ -48,6 +48,11 @@ export const handDerived: Open = async (work) => {
     return (inputs) => tf.tidy(() => derivative(a, inputs, work));
   });
 };
+
+export const contenders: readonly Entry[] = [
+  { library: LIBRARY, form: 'autodiff', open: autodiff },
+  { library: LIBRARY, form: 'hand-derived', open: handDerived },
+];
 
 async function open(
   work: Work,
