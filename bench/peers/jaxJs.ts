@@ -118,7 +118,11 @@ function algebra({ numpy: np, nn, lax }: Jax): Algebra<JaxArray> {
   const turn = (x: JaxArray): JaxArray => np.transpose(x.ref);
   return {
     constant: (_, rows, columns, make) => np.array(make(), { shape: [rows, columns] }),
-    diagonal: (n, on, off = 0) => np.eye(n).mul(on - off).add(off), // never stored: jit puts it into what uses it
+    diagonal: (n, on, off = 0) =>
+      np
+        .eye(n)
+        .mul(on - off)
+        .add(off), // never stored: jit puts it into what uses it
     matmul: (x, y, turned) => np.matmul(turned === 'left' ? turn(x) : x.ref, turned === 'right' ? turn(y) : y.ref),
     transpose: turn,
     add: (x, y) => x.ref.add(y.ref),
@@ -138,8 +142,16 @@ function algebra({ numpy: np, nn, lax }: Jax): Algebra<JaxArray> {
     logSumExp: (x, axis) => nn.logsumexp(x.ref, axis, keepdims),
     total: (x) => np.sum(x.ndim === 2 ? np.sum(x.ref, 1) : x.ref), // in one step a single workgroup would add up all of it
     max: (x) => np.max(x.ndim === 2 ? np.max(x.ref, 1) : x.ref),
-    stack: (parts) => np.concatenate(parts.map((part) => part.ref), 0),
-    beside: (parts) => np.concatenate(parts.map((part) => part.ref), 1),
+    stack: (parts) =>
+      np.concatenate(
+        parts.map((part) => part.ref),
+        0,
+      ),
+    beside: (parts) =>
+      np.concatenate(
+        parts.map((part) => part.ref),
+        1,
+      ),
     rows: (x, first, end) => x.ref.slice([first, end]),
     detach: (make) => lax.stopGradient(make()),
   };

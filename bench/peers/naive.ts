@@ -109,7 +109,8 @@ function createProgram(device: GPUDevice): Program {
 
   const keep = (buffer: GPUBuffer, rows: number, columns: number): Stored => {
     const name = `m${buffers.push(buffer)}`;
-    const index = (i: string, j: string): string => (columns === 1 ? i : rows === 1 ? j : `(${i}) * ${columns}u + ${j}`);
+    const index = (i: string, j: string): string =>
+      columns === 1 ? i : rows === 1 ? j : `(${i}) * ${columns}u + ${j}`;
     const stored: Stored = {
       rows,
       columns,

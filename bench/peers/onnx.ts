@@ -114,7 +114,9 @@ export function createGraph(): Graph {
 
   const stretched = (x: Value, y: Value): readonly number[] => {
     const [long, short] = x.shape.length >= y.shape.length ? [x, y] : [y, x];
-    return long.shape.map((extent, i) => Math.max(extent, short.shape[i - long.shape.length + short.shape.length] ?? 1));
+    return long.shape.map((extent, i) =>
+      Math.max(extent, short.shape[i - long.shape.length + short.shape.length] ?? 1),
+    );
   };
   const both = (opType: string) => (x: Value, y: Value) => node(opType, [x, y], stretched(x, y));
   const each = (opType: string) => (x: Value) => node(opType, [x], x.shape);
@@ -175,8 +177,7 @@ export function createGraph(): Graph {
     max: whole('ReduceMax'),
     stack: join(0),
     beside: join(1),
-    rows: (x, first, end) =>
-      node('Slice', [x, integers(first), integers(end), integers(0)], [end - first, x.shape[1]]),
+    rows: (x, first, end) => node('Slice', [x, integers(first), integers(end), integers(0)], [end - first, x.shape[1]]),
     detach: (make) => make(),
   };
 

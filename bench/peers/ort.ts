@@ -78,11 +78,11 @@ async function createSession(ort: ORT, model: Uint8Array): Promise<InferenceSess
     graphOptimizationLevel: 'all',
   } as const;
   if (process.env.CAPTURE !== '0')
-  try {
-    return await ort.InferenceSession.create(model, { ...options, enableGraphCapture: true });
-  } catch (e) {
-    console.log('no capture', e);
-    return await ort.InferenceSession.create(model, options);
-  }
-    return await ort.InferenceSession.create(model, options);
+    try {
+      return await ort.InferenceSession.create(model, { ...options, enableGraphCapture: true });
+    } catch (e) {
+      console.log('no capture', e);
+      return await ort.InferenceSession.create(model, options);
+    }
+  return await ort.InferenceSession.create(model, options);
 }

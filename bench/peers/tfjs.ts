@@ -166,7 +166,13 @@ function algebra(tf: TF, keep: <T extends Tensor>(made: T) => T): Algebra<Tensor
   const scalar = (value: number): Tensor => once(value, () => tf.scalar(value));
   const a: Algebra<Tensor> = {
     constant: (name, rows, columns, make) => once(name, () => tf.tensor2d(make(), [rows, columns])),
-    diagonal: (n, on, off = 0) => once(`${n} ${on} ${off}`, () => tf.eye(n).mul(on - off).add(off)),
+    diagonal: (n, on, off = 0) =>
+      once(`${n} ${on} ${off}`, () =>
+        tf
+          .eye(n)
+          .mul(on - off)
+          .add(off),
+      ),
     matmul: (x, y, turned) => tf.matMul(x, y, turned === 'left', turned === 'right'),
     transpose: (x) => (x.shape.includes(1) ? x.reshape([x.shape[1] as number, x.shape[0]]) : tf.transpose(x)),
     add: tf.add,
@@ -189,8 +195,7 @@ function algebra(tf: TF, keep: <T extends Tensor>(made: T) => T): Algebra<Tensor
     stack: (parts) => tf.concat([...parts], 0),
     beside: (parts) => tf.concat([...parts], 1),
     rows: (x, first, end) => tf.slice(x as Tensor2D, [first, 0], [end - first, x.shape[1] as number]),
-    detach: (make) =>
-      tf.customGrad(() => ({ value: make(), gradFunc: () => scalar(0) }))(scalar(0)), // what it closes over is not on the tape
+    detach: (make) => tf.customGrad(() => ({ value: make(), gradFunc: () => scalar(0) }))(scalar(0)), // what it closes over is not on the tape
   };
   return a;
 }
