@@ -1,4 +1,4 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-web/webgpu';
+import type { Tensor } from 'onnxruntime-web/webgpu';
 import type { Entry, Open } from '../contender.ts';
 import { allocate, download, upload } from './buffers.ts';
 import { DERIVATIVES } from './derivatives.ts';
@@ -31,7 +31,15 @@ const handDerived: Open = async (work) => {
     Object.entries(work.inputs).map(([name, { shape }]) => [name, graph.input(name, shape)]),
   );
   const outputs = derivative(graph.algebra, given, work);
-  const session = await createSession(ort, graph.encode(Object.values(outputs)));
+  // A captured graph would replay its commands without ORT's own work, but its second run fails on dawn.node: ORT binds a
+  // buffer there that it has let go.
+  const session = await awake(
+    ort.InferenceSession.create(graph.encode(Object.values(outputs)), {
+      executionProviders: ['webgpu'],
+      preferredOutputLocation: 'gpu-buffer',
+      graphOptimizationLevel: 'all',
+    }),
+  );
   const device = await ort.env.webgpu.device;
   const buffers: GPUBuffer[] = [];
   const bind = (buffer: GPUBuffer, dims: readonly number[]): Tensor => {
@@ -50,7 +58,7 @@ const handDerived: Open = async (work) => {
     version: ort.env.versions.web ?? ort.env.versions.common,
     form: 'hand-derived',
     run: async () => {
-      await session.run(feeds, results);
+      await awake(session.run(feeds, results));
       await device.queue.onSubmittedWorkDone();
       await throwTrouble(LIBRARY, device);
     },
@@ -70,19 +78,28 @@ const handDerived: Open = async (work) => {
 
 export const contenders: readonly Entry[] = [{ library: LIBRARY, form: 'hand-derived', open: handDerived }];
 
-/** A captured graph replays its commands without ORT's own work; not every graph can be captured. */
-async function createSession(ort: ORT, model: Uint8Array): Promise<InferenceSession> {
-  const options = {
-    executionProviders: ['webgpu'],
-    preferredOutputLocation: 'gpu-buffer',
-    graphOptimizationLevel: 'all',
-  } as const;
-  if (process.env.CAPTURE !== '0')
-    try {
-      return await ort.InferenceSession.create(model, { ...options, enableGraphCapture: true });
-    } catch (e) {
-      console.log('no capture', e);
-      return await ort.InferenceSession.create(model, options);
-    }
-  return await ort.InferenceSession.create(model, options);
+/**
+ * Waits for ORT. Its WebAssembly waits for promises of dawn.node without keeping the event loop turning: where nothing else
+ * goes on the process would sleep for ever. And what fails in there is thrown outside of every promise: here it becomes
+ * the call's own failure, or the process would end.
+ */
+async function awake<T>(promise: Promise<T>): Promise<T> {
+  let waiting = true;
+  const turn = (): void => {
+    if (waiting) setImmediate(turn);
+  };
+  turn();
+  let fail: (error: unknown) => void = () => {};
+  const thrown = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  try {
+    return await Promise.race([promise, thrown]);
+  } finally {
+    waiting = false;
+    process.off('uncaughtException', fail);
+    process.off('unhandledRejection', fail);
+  }
 }
