@@ -52,7 +52,16 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   // Standardised as the training images are: the encoder must meet the same scale.
   const { mean, deviation } = train;
   const test = testSet ? uploadImages(engine, testSet, { mean, deviation }) : null;
-  const method = simCLR(engine, { ...config, channels: trainSet.channels, size: trainSet.height });
+  const method = simCLR(engine, {
+    channels: trainSet.channels,
+    size: trainSet.height,
+    seed: config.seed,
+    width: config.width,
+    features: config.features,
+    hidden: config.hidden,
+    projection: config.projection,
+    temperature: config.temperature,
+  });
   const optimizer = adamW(method.parameters, { learningRate: config.learningRate, weightDecay: config.weightDecay });
   const epochSteps = Math.floor(trainSet.count / config.batch);
   const totalSteps = config.epochs * epochSteps;
@@ -142,7 +151,7 @@ function trainStep(
 ): Tensor {
   return engine.scope(() => {
     const views = images.views(indices, { seed, step, views: 2, augmentation: augmentations[augmentation] });
-    const loss = method.loss(views);
+    const loss = method.loss({ views, indices }, { step, epochSteps: 1, totalSteps: 1 });
     loss.backward();
     optimizer.step(learningRate);
     optimizer.zeroGrad();

@@ -2,6 +2,7 @@
 import type { Engine } from '../../src/core/engine.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
+import { trainStep } from '../../src/methods/method.ts';
 import { simCLR } from '../../src/methods/simclr.ts';
 import { sgd } from '../../src/optim/index.ts';
 
@@ -28,13 +29,8 @@ export async function train(engine: Engine): Promise<number[]> {
   const losses: number[] = [];
   for (let step = 0; step < 4; step++) {
     const views = engine.tensor(normals(2 * n * size * size, 10 + step), [2 * n, 1, size, size]);
-    const loss = engine.scope(() => {
-      const loss = method.loss(views);
-      loss.backward();
-      optimizer.step();
-      return loss;
-    });
-    optimizer.zeroGrad();
+    const place = { step, epochSteps: 4, totalSteps: 4 };
+    const loss = trainStep(engine, method, optimizer, [() => ({ views, indices: new Int32Array(n) })], place);
     losses.push(await loss.item());
     for (const tensor of [loss, views]) tensor.dispose();
   }
