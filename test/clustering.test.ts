@@ -108,7 +108,8 @@ describe('spreadOf', () => {
       [rows, 200],
     );
     const flat = await spreadOf(line);
-    expect(flat.warnings).toEqual(['the embeddings span few directions: their effective rank is 1.0 of 200']);
+    expect(flat.warnings).toHaveLength(1);
+    expect(flat.warnings[0]).toMatch(/^the embeddings span few directions: their effective rank is 1\.\d of 200$/);
   });
 });
 

@@ -14,6 +14,8 @@ export interface Progress {
   readonly raw: number;
   readonly untrained: number;
   readonly history: { epoch: number; knn: number }[];
+  /** Signs of collapse on the way. */
+  readonly warnings: string[];
   /** Seconds of training so far. */
   readonly seconds: number;
 }

@@ -51,6 +51,7 @@ export function ba2m(engine: Engine, options: BA2MOptions): Method {
       return crossEntropy(classifier.forward(encoder.forward(views, true), true), labels);
     },
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    scoresOf: 'classes',
     scores: (images) => engine.noGrad(() => classifier.forward(encoder.forward(images, false), false)),
   };
 }

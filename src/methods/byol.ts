@@ -2,15 +2,18 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import { byol as byolLoss } from '../losses/byol.ts';
+import { varianceTerm } from '../losses/vicReg.ts';
 import { sequential } from '../nn/layer.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
-import { add } from '../ops/arithmetic.ts';
+import { add, mul } from '../ops/arithmetic.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
 
 export interface BYOLOptions extends NetworkOptions {
   /** Of the target at the first step; it rises to 1 along a cosine. Default 0.97, that of the paper's shortest run. */
   readonly momentum?: number;
+  /** Weight of VICReg's variance term on the online projections, which BYOL itself does not have. Default 0. */
+  readonly variance?: number;
 }
 
 /**
@@ -19,8 +22,15 @@ export interface BYOLOptions extends NetworkOptions {
  * of its own, as in the official code.
  */
 export function byol(engine: Engine, options: BYOLOptions): Method {
-  const given = check.options('byol', options, { ...NETWORK, hidden: 512, projection: 128, momentum: 0.97 });
-  const { seed, features, hidden, projection, momentum } = given;
+  const given = check.options('byol', options, {
+    ...NETWORK,
+    hidden: 512,
+    projection: 128,
+    momentum: 0.97,
+    variance: 0,
+  });
+  check.nonNegative('byol', 'variance', given.variance);
+  const { seed, features, hidden, projection, momentum, variance } = given;
   const networkOf = (random: Random) => {
     const encoder = convEncoder(engine, random, given);
     const projector = perceptron(engine, random, [features, hidden, projection]);
@@ -40,9 +50,12 @@ export function byol(engine: Engine, options: BYOLOptions): Method {
     ...tensorsOf({ online, predictor, target }),
     loss: (batch) => {
       const views = viewsOf(batch, 2);
-      const [p0, p1] = views.map((view) => predictor.forward(online.forward(view, true), true));
+      const [z0, z1] = views.map((view) => online.forward(view, true));
+      const [p0, p1] = [z0, z1].map((z) => predictor.forward(z, true));
       const [t0, t1] = views.map((view) => target.forward(view));
-      return add(byolLoss(p0, t1), byolLoss(p1, t0));
+      const loss = add(byolLoss(p0, t1), byolLoss(p1, t0));
+      if (variance === 0) return loss;
+      return add(loss, mul(add(varianceTerm(z0), varianceTerm(z1)), variance / 2));
     },
     afterStep: (place) => target.update(place),
     embed: (images) => engine.noGrad(() => online.encoder.forward(images, false)),

@@ -50,6 +50,7 @@ export function contrastiveClustering(engine: Engine, options: ContrastiveCluste
       );
     },
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    scoresOf: 'clusters',
     scores: (images) => engine.noGrad(() => clusterHead.forward(encoder.forward(images, false), false)),
   };
 }

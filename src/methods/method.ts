@@ -63,8 +63,9 @@ export interface Method {
   afterStep?(place: Place): void;
   /** [N, C, H, W] -> [N, features], with the running moments: what evaluation and users of the encoder see. */
   embed(images: Tensor): Tensor;
-  /** [N, C, H, W] -> [N, K]: scores of what the method sorts images into (clusters, prototypes, classes), if it does. */
+  /** [N, C, H, W] -> [N, K]: scores of what the method sorts images into, if it does. */
   scores?(images: Tensor): Tensor;
+  readonly scoresOf?: 'clusters' | 'prototypes' | 'classes';
 }
 
 /** The encoder and projection head that a method is built with. */

@@ -75,6 +75,7 @@ export function swav(engine: Engine, options: SwAVMethodOptions): Method {
       return loss;
     },
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    scoresOf: 'prototypes',
     scores: (images) =>
       engine.noGrad(() =>
         matmul(normalize(head.forward(encoder.forward(images, false), false)), prototypes.weight, { transposeB: true }),
