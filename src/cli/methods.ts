@@ -39,6 +39,11 @@ const ADAM_W = { optimizer: 'adamW', learningRate: 3e-3, weightDecay: 1e-4 } as 
 const FEWER_NEGATIVES = 'each row is contrasted with the rows of its own part only';
 const FEWER_ROWS = 'the statistics over the batch are taken over a part at a time';
 
+/** Without what a comparison may say about projection heads: a classifier has none. */
+function headless({ hidden: _, projection: __, temperature: ___, ...options }: MethodOptions): MethodOptions {
+  return options;
+}
+
 /**
  * The systems by their name on the command line. Learning rates are for the small encoders here, of which AdamW suits all
  * alike; the papers' own (SGD, LARS) are for large batches and ResNets, and `--optimizer` has them.
@@ -119,13 +124,13 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   },
   ba2m: {
     title: 'BA2M',
-    make: (engine, options, { classes }) => ba2m(engine, { classes, ...options } as Options),
+    make: (engine, options, { classes }) => ba2m(engine, { classes, ...headless(options) } as Options),
     ...ADAM_W,
     accumulation: 'samples are weighted within their part',
   },
   classifier: {
     title: 'Cross-entropy',
-    make: (engine, options, { classes }) => ba2m(engine, { classes, ...options, module: false } as Options),
+    make: (engine, options, { classes }) => ba2m(engine, { classes, ...headless(options), module: false } as Options),
     ...ADAM_W,
     accumulation: null,
   },
