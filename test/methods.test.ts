@@ -1,8 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../src/core/engine.ts';
 import { infoNCE } from '../src/losses/infoNCE.ts';
-import { type Method, viewsOf } from '../src/methods/method.ts';
+import type { Tensor } from '../src/core/tensor.ts';
+import { type Method, type TwoStep, trainStep, viewsOf } from '../src/methods/method.ts';
+import { concat } from '../src/ops/concat.ts';
+import { slice } from '../src/ops/slice.ts';
 import { adamW } from '../src/optim/adamW.ts';
+import { expectClose } from './compare.ts';
 import { sharedEngine } from './engine.ts';
 import { DATA, methods } from './methods.table.ts';
 import { allImages, batchOf, free, numbersOf, placeOf, tensorsOfRun, walk } from './training.ts';
@@ -85,4 +89,76 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
     for (const tensor of [images, embedding, one, found, loss]) tensor?.dispose();
     free(method);
   }, 240_000);
+});
+
+describe('a batch in parts', () => {
+  /** The parts of a batch: rows 0 to 7 of each view, then rows 8 to 15. */
+  const partsOf = (method: Method, step: number, count: number) =>
+    Array.from({ length: count }, (_, part) => () => {
+      const { views, labels, indices } = batchOf(engine, method, step);
+      const size = DATA.batch / count;
+      const cut = (list: Int32Array) => list.subarray(part * size, (part + 1) * size);
+      const own = viewsOf({ views, indices }, method.wants.views).map((view) =>
+        slice(view, part * size, (part + 1) * size),
+      );
+      return { views: concat(own), labels: labels && cut(labels), indices: cut(indices) };
+    });
+  const still = { step: () => {}, zeroGrad: () => {} };
+  const gradientsOf = (method: Method) =>
+    numbersOf(Object.fromEntries(Object.entries(method.parameters).map(([name, { grad }]) => [name, grad as Tensor])));
+
+  test.each(['simclr', 'supcon', 'cc', 'barlow', 'vicreg'])(
+    '%s: cached gradients are those of the loss of all parts at once',
+    async (name) => {
+      const method = methods[name].make(engine, 1);
+      const parts = partsOf(method, 0, 2);
+      const loss = trainStep(engine, method, still, parts, placeOf(0), { cached: true });
+      const got = await gradientsOf(method);
+      for (const parameter of Object.values(method.parameters)) parameter.zeroGrad();
+      // The same with one tape for everything.
+      const { project, contrast } = method.twoStep as TwoStep;
+      const whole = engine.scope(() => {
+        const batches = parts.map((batchIn) => batchIn());
+        const outputs = batches.map(project);
+        const labels = Int32Array.from(batches.flatMap((one) => [...(one.labels ?? [])]));
+        const all = contrast(
+          outputs[0].map((_, o) => concat(outputs.map((own) => own[o]))),
+          labels,
+        );
+        all.backward();
+        return all.detach();
+      });
+      expect(await loss.item()).toBe(await whole.item());
+      const wanted = await gradientsOf(method);
+      for (const [key, list] of Object.entries(wanted)) {
+        const top = Math.max(...list.map(Math.abs));
+        expectClose(key, got[key], list, 1e-4 * top + 1e-6);
+      }
+      loss.dispose();
+      whole.dispose();
+      free(method);
+    },
+    120_000,
+  );
+
+  test('accumulated gradients are the mean of the parts; a queue takes in every part, and keys move once', async () => {
+    const method = methods['moco v2'].make(engine, 1);
+    const [name, key] = ['query.encoder.conv1.weight', method.buffers['key.encoder.conv1.weight']];
+    engine.write(key, new Float32Array(key.size));
+    const loss = trainStep(engine, method, still, partsOf(method, 0, 4), placeOf(0));
+    expect(await method.buffers['queue.pointer'].item()).toBe(DATA.batch);
+    expect(Number.isFinite(await loss.item())).toBe(true);
+    const query = await method.parameters[name].data();
+    expectClose(name, await key.data(), query.map((value) => 0.01 * value), 1e-6);
+    loss.dispose();
+    free(method);
+  }, 120_000);
+
+  test('a method without two steps refuses to cache', () => {
+    const method = methods.byol.make(engine, 1);
+    expect(() => trainStep(engine, method, still, [], placeOf(0), { cached: true })).toThrow(
+      'trainStep: cached = true, expected a method whose loss has two steps; byol has none.',
+    );
+    free(method);
+  });
 });

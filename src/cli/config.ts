@@ -13,6 +13,8 @@ export interface RunConfig {
   readonly batch: number;
   /** Parts that a batch's gradients are accumulated over. */
   readonly accumulate: number;
+  /** Cached gradients: the loss sees all parts at once, for one forward more. */
+  readonly cached: boolean;
   readonly seed: number;
   readonly optimizer: OptimizerName;
   readonly learningRate: number;
@@ -36,6 +38,7 @@ const DEFAULTS = {
   method: 'simclr',
   batch: 256,
   accumulate: 1,
+  cached: false,
   seed: 0,
   width: 16,
   features: 256,
@@ -67,7 +70,7 @@ export function completeConfig(
 }
 
 const KEYS: readonly string[] = [
-  ...['method', 'data', 'epochs', 'batch', 'accumulate', 'seed', 'optimizer', 'learningRate', 'weightDecay'],
+  ...['method', 'data', 'epochs', 'batch', 'accumulate', 'cached', 'seed', 'optimizer', 'learningRate', 'weightDecay'],
   ...['width', 'features', 'augmentation', 'limit', 'cropSize', 'options'],
 ];
 

@@ -66,6 +66,7 @@ program
   )
   .option('--batch <n>', 'images a step', number('batch', 2, 65_536, true))
   .option('--accumulate <n>', 'add up the gradients of so many parts of a batch', number('accumulate', 1, 4096, true))
+  .option('--cached', 'with --accumulate: cached gradients, so that the loss sees the whole batch')
   .option('--seed <n>', 'chooses weights, batches and augmentation', number('seed', 0, Number.MAX_SAFE_INTEGER, true))
   .option('--optimizer <name>', optimizers.join(', '), oneOf('optimizer', optimizers, optimizers.join(', ')))
   .option('--learning-rate <x>', 'peak of the cosine schedule', number('learning-rate', 1e-9, 100))

@@ -66,6 +66,10 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     },
     { images: trainSet.count, classes },
   );
+  if (config.cached && !method.twoStep)
+    throw new GramianError(
+      `train: --cached goes with a loss of the batch's embeddings alone, and that of ${config.method} is more than that.`,
+    );
   if (method.wants.labels && !trainSet.labels)
     throw new GramianError(`train: --method ${config.method} learns from labels, and ${config.data} has none.`);
   const train = { set: trainSet, images: uploadImages(engine, trainSet) };
@@ -133,7 +137,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
         const indices = Int32Array.from(order.images.subarray(at, at + config.batch));
         const now = rate(place.step);
         const parts = batchParts(method, train, indices, config, place);
-        const loss = trainStep(engine, method, optimizer, parts, place, now);
+        const loss = trainStep(engine, method, optimizer, parts, place, { learningRate: now, cached: config.cached });
         const value = await loss.item();
         loss.dispose();
         if (!Number.isFinite(value))

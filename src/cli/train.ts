@@ -94,7 +94,7 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function describeData({ train, test }: ImageSplits, { method, batch, accumulate }: RunConfig): void {
+function describeData({ train, test }: ImageSplits, { method, batch, accumulate, cached }: RunConfig): void {
   say(
     `data: ${train.name}, ${train.count} training and ${test?.count ?? 0} test images of ` +
       `${train.channels} x ${train.height} x ${train.width}`,
@@ -103,7 +103,7 @@ function describeData({ train, test }: ImageSplits, { method, batch, accumulate 
   const { accumulation } = METHODS[method];
   say(
     `gradients of ${accumulate} parts of ${batch / accumulate} images are added up: batch norm sees a part at a time, and ` +
-      `${accumulation ? `the loss is another one, as ${accumulation}` : 'the loss stays the same'}`,
+      `${accumulation && !cached ? `the loss is another one, as ${accumulation}` : 'the loss stays the same'}`,
   );
 }
 
@@ -267,8 +267,8 @@ export function commandOf({ method, data, epochs, batch, seed }: RunConfig): str
 }
 
 /** A configuration as a table shows it. */
-export function flat({ options, ...config }: RunConfig): Record<string, string | number> {
-  const own = Object.entries(options).map(([name, value]) => [name, String(value)]);
+export function flat({ options, cached, ...config }: RunConfig): Record<string, string | number> {
+  const own = Object.entries({ cached, ...options }).map(([name, value]) => [name, String(value)]);
   return { ...config, ...Object.fromEntries(own) };
 }
 

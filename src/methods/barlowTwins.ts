@@ -3,7 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep, viewsOf } from './method.ts';
 
 export interface BarlowTwinsMethodOptions extends NetworkOptions {
   /** Weight of what lies off the diagonal. Default 0.0051. */
@@ -20,14 +20,16 @@ export function barlowTwins(engine: Engine, options: BarlowTwinsMethodOptions): 
   const random = createRandom(given.seed, STREAM.online);
   const encoder = convEncoder(engine, random, given);
   const projector = perceptron(engine, random, [features, hidden, hidden, projection]);
+  const twoStep: TwoStep = {
+    project: (batch) => viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true)),
+    contrast: ([z0, z1]) => barlowTwinsLoss(z0, z1, { lambda }),
+  };
   return {
     name: 'barlow',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, projector }),
-    loss: (batch) => {
-      const [z0, z1] = viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true));
-      return barlowTwinsLoss(z0, z1, { lambda });
-    },
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch)),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
   };
 }

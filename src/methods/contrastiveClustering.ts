@@ -4,7 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { contrastiveClustering as loss } from '../losses/contrastiveClustering.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep } from './method.ts';
 
 export interface ContrastiveClusteringMethodOptions extends NetworkOptions {
   /** Clusters to find. Default 10. */
@@ -33,22 +33,22 @@ export function contrastiveClustering(engine: Engine, options: ContrastiveCluste
   const encoder = convEncoder(engine, random, given);
   const instanceHead = perceptron(engine, random, [features, hidden, projection], { norm: false });
   const clusterHead = perceptron(engine, random, [features, hidden, given.clusters], { norm: false });
+  const twoStep: TwoStep = {
+    project: ({ views }) => {
+      const h = encoder.forward(views, true);
+      const n = views.shape[0] / 2;
+      const heads = [instanceHead.forward(h, true), clusterHead.forward(h, true)];
+      return heads.flatMap((z) => [slice(z, 0, n), slice(z, n, 2 * n)]);
+    },
+    contrast: ([z0, z1, c0, c1]) =>
+      loss({ instances: [z0, z1], clusters: [c0, c1] }, { instanceTemperature, clusterTemperature }),
+  };
   return {
     name: 'cc',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, instanceHead, clusterHead }),
-    loss: ({ views }) => {
-      const h = encoder.forward(views, true);
-      const n = views.shape[0] / 2;
-      const [z, c] = [instanceHead.forward(h, true), clusterHead.forward(h, true)];
-      return loss(
-        {
-          instances: [slice(z, 0, n), slice(z, n, 2 * n)],
-          clusters: [slice(c, 0, n), slice(c, n, 2 * n)],
-        },
-        { instanceTemperature, clusterTemperature },
-      );
-    },
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch)),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
     scoresOf: 'clusters',
     scores: (images) => engine.noGrad(() => clusterHead.forward(encoder.forward(images, false), false)),

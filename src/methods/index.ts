@@ -10,6 +10,8 @@ export {
   type NetworkOptions,
   type OverAll,
   type Place,
+  type StepOptions,
+  type TwoStep,
   trainStep,
   type Wants,
 } from './method.ts';

@@ -2,8 +2,10 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Layer, NamedTensors } from '../nn/layer.ts';
 import type { EncoderOptions } from '../nn/networks.ts';
-import { mul } from '../ops/arithmetic.ts';
+import { add, mul } from '../ops/arithmetic.ts';
+import { concat } from '../ops/concat.ts';
 import { slice } from '../ops/slice.ts';
+import { sum } from '../ops/sum.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 
 /** The images of one step. */
@@ -38,6 +40,14 @@ export interface Wants {
   readonly labels: boolean;
 }
 
+/** A loss of outputs that can be made a part of the batch at a time. */
+export interface TwoStep {
+  /** One or more [N, D], a view or a head each. */
+  project(batch: Batch): Tensor[];
+  /** @param labels N class numbers, where the method learns from them */
+  contrast(outputs: readonly Tensor[], labels?: Int32Array): Tensor;
+}
+
 /** Runs `of` over all training images, plain and in their order: [N, C, H, W] a piece -> [all, features]. */
 export type OverAll = (of: (images: Tensor) => Tensor) => Tensor;
 
@@ -59,6 +69,8 @@ export interface Method {
   prepare?(place: Place, overAll: OverAll): Promise<void>;
   /** The loss of one batch. */
   loss(batch: Batch, place: Place): Tensor;
+  /** The loss in two steps, `contrast` of `project`, where nothing else happens in between: what cached gradients need. */
+  readonly twoStep?: TwoStep;
   /** After the optimiser has moved the parameters. */
   afterStep?(place: Place): void;
   /** [N, C, H, W] -> [N, features], with the running moments: what evaluation and users of the encoder see. */
@@ -118,12 +130,22 @@ export function progressOf({ step, totalSteps }: Place): number {
   return Math.min(1, step / totalSteps);
 }
 
+export interface StepOptions {
+  /** Of this step; default: the optimiser's own. */
+  readonly learningRate?: number;
+  /** Cached gradients, where there are several parts: the loss sees all of them at once. Default false. */
+  readonly cached?: boolean;
+}
+
 /**
  * One step: gradients of every part of the batch (their mean, where there are several), the optimiser, and what follows.
  *
  * Several parts are gradient accumulation: less memory for the same batch. Batch norm then sees a part at a time, and so
  * does every loss that compares the samples of a batch with each other: only losses that are means over samples (`byol`,
- * `simSiam`, MoCo's with a queue, cross-entropy) keep their value.
+ * `simSiam`, MoCo's with a queue, cross-entropy) keep their value. With `cached`, a method that has `twoStep` keeps its own
+ * too: GradCache (Gao et al. 2021, arXiv 2101.06983) embeds all parts without a tape, takes the loss's gradient for the
+ * embeddings, and embeds each part again to pass it on: one forward more.
+ * @param parts make a part of the batch, the same each time
  * @returns the loss, without a tape
  */
 export function trainStep(
@@ -132,21 +154,66 @@ export function trainStep(
   optimizer: Pick<Optimizer, 'step' | 'zeroGrad'>,
   parts: readonly (() => Batch)[],
   place: Place,
-  learningRate?: number,
+  { learningRate, cached = false }: StepOptions = {},
 ): Tensor {
   return engine.scope(() => {
-    const total = engine.full([], 0);
-    parts.forEach((batchOf, part) => {
-      engine.scope(() => {
-        const loss = method.loss(batchOf(), { ...place, part });
-        const share = parts.length > 1 ? mul(loss, 1 / parts.length) : loss;
-        share.backward();
-        engine.accumulate(total, share);
-      });
-    });
+    const { twoStep } = method;
+    if (cached && !twoStep)
+      engine.fail('trainStep', `cached = true, expected a method whose loss has two steps; ${method.name} has none.`);
+    const loss =
+      cached && twoStep && parts.length > 1
+        ? cachedGradients(engine, twoStep, parts)
+        : addedGradients(engine, method, parts, place);
     optimizer.step(learningRate);
     optimizer.zeroGrad();
     method.afterStep?.(place);
-    return total;
+    return loss;
   });
+}
+
+function addedGradients(
+  engine: Engine,
+  method: Method,
+  parts: readonly (() => Batch)[],
+  place: Place,
+): Tensor {
+  const total = engine.full([], 0);
+  parts.forEach((batchOf, part) => {
+    engine.scope(() => {
+      const loss = method.loss(batchOf(), { ...place, part });
+      const share = parts.length > 1 ? mul(loss, 1 / parts.length) : loss;
+      share.backward();
+      engine.accumulate(total, share);
+    });
+  });
+  return total;
+}
+
+function cachedGradients(engine: Engine, { project, contrast }: TwoStep, parts: readonly (() => Batch)[]): Tensor {
+  let labels: Int32Array | undefined;
+  const made = parts.map((batchOf) =>
+    engine.scope(() => {
+      const batch = batchOf();
+      if (batch.labels) labels = Int32Array.from([...(labels ?? []), ...batch.labels]);
+      return engine.noGrad(() => project(batch));
+    }),
+  );
+  const outputs = made[0].map((_, o) => {
+    const all = concat(made.map((own) => own[o]));
+    return engine.alias(all, all.shape, true);
+  });
+  const loss = contrast(outputs, labels);
+  loss.backward();
+  let first = 0;
+  for (const batchOf of parts)
+    engine.scope(() => {
+      const again = project(batchOf());
+      const rows = again[0].shape[0];
+      const pulled = again.map((output, o) =>
+        sum(mul(output, slice(outputs[o].grad as Tensor, first, first + rows))),
+      );
+      pulled.reduce((total, one) => add(total, one)).backward();
+      first += rows;
+    });
+  return loss.detach();
 }

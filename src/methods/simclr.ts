@@ -4,7 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { ntXent } from '../losses/ntXent.ts';
 import { convEncoder, projectionHead } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep } from './method.ts';
 
 export interface SimCLROptions extends NetworkOptions {
   /** Default 0.15. */
@@ -23,16 +23,21 @@ export function simCLR(engine: Engine, options: SimCLROptions): Method {
   const random = createRandom(given.seed, STREAM.online);
   const encoder = convEncoder(engine, random, given);
   const head = given.head ? projectionHead(engine, random, features, hidden, projection) : null;
+  const twoStep: TwoStep = {
+    project: ({ views }) => {
+      const h = encoder.forward(views, true);
+      const z = head ? head.forward(h, true) : h;
+      const n = views.shape[0] / 2;
+      return [slice(z, 0, n), slice(z, n, 2 * n)];
+    },
+    contrast: ([z0, z1]) => ntXent(z0, z1, { temperature }),
+  };
   return {
     name: 'simclr',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, ...(head ? { head } : {}) }),
-    loss: ({ views }) => {
-      const h = encoder.forward(views, true);
-      const z = head ? head.forward(h, true) : h;
-      const n = views.shape[0] / 2;
-      return ntXent(slice(z, 0, n), slice(z, n, 2 * n), { temperature });
-    },
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch)),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
   };
 }

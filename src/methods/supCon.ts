@@ -4,7 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { supCon as supConLoss } from '../losses/supCon.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep } from './method.ts';
 
 export interface SupConMethodOptions extends NetworkOptions {
   /** Default 0.1. */
@@ -23,16 +23,23 @@ export function supCon(engine: Engine, options: SupConMethodOptions): Method {
   const random = createRandom(given.seed, STREAM.online);
   const encoder = convEncoder(engine, random, given);
   const head = perceptron(engine, random, [features, hidden, projection], { norm: false });
+  const twoStep: TwoStep = {
+    project: ({ views }) => {
+      const z = head.forward(encoder.forward(views, true), true);
+      const n = views.shape[0] / 2;
+      return [slice(z, 0, n), slice(z, n, 2 * n)];
+    },
+    contrast: (views, labels) => {
+      if (!labels) check.fail('supCon', 'labels are missing, expected a class number for each image.');
+      return supConLoss([...views], labels, { temperature, form });
+    },
+  };
   return {
     name: 'supcon',
     wants: { views: 2, crops: 0, labels: true },
     ...tensorsOf({ encoder, head }),
-    loss: ({ views, labels }) => {
-      if (!labels) check.fail('supCon', 'labels are missing, expected a class number for each image.');
-      const z = head.forward(encoder.forward(views, true), true);
-      const n = views.shape[0] / 2;
-      return supConLoss([slice(z, 0, n), slice(z, n, 2 * n)], labels, { temperature, form });
-    },
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch), batch.labels),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
   };
 }

@@ -3,7 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import { vicReg as vicRegLoss } from '../losses/vicReg.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep, viewsOf } from './method.ts';
 
 export interface VICRegMethodOptions extends NetworkOptions {
   /** Default 25. */
@@ -31,14 +31,16 @@ export function vicReg(engine: Engine, options: VICRegMethodOptions): Method {
   const random = createRandom(given.seed, STREAM.online);
   const encoder = convEncoder(engine, random, given);
   const expander = perceptron(engine, random, [features, hidden, hidden, projection]);
+  const twoStep: TwoStep = {
+    project: (batch) => viewsOf(batch, 2).map((view) => expander.forward(encoder.forward(view, true), true)),
+    contrast: ([z0, z1]) => vicRegLoss(z0, z1, { invariance, variance, covariance }),
+  };
   return {
     name: 'vicreg',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, expander }),
-    loss: (batch) => {
-      const [z0, z1] = viewsOf(batch, 2).map((view) => expander.forward(encoder.forward(view, true), true));
-      return vicRegLoss(z0, z1, { invariance, variance, covariance });
-    },
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch)),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
   };
 }

@@ -5,6 +5,8 @@ import { ntXent } from '../../src/losses/ntXent.ts';
 import { trainStep } from '../../src/methods/method.ts';
 import { simCLR } from '../../src/methods/simclr.ts';
 import { sgd } from '../../src/optim/index.ts';
+import { methods } from '../methods.table.ts';
+import { free, walk } from '../training.ts';
 
 function normals(count: number, seed: number): Float32Array<ArrayBuffer> {
   const random = createRandom(seed);
@@ -35,5 +37,17 @@ export async function train(engine: Engine): Promise<number[]> {
     for (const tensor of [loss, views]) tensor.dispose();
   }
   for (const tensor of [...Object.values(method.parameters), ...Object.values(method.buffers)]) tensor.dispose();
+  return losses;
+}
+
+/** Two steps of every system on seeded images: their losses by name. */
+export async function trainAll(engine: Engine): Promise<Record<string, number[]>> {
+  const losses: Record<string, number[]> = {};
+  for (const [name, { make }] of Object.entries(methods)) {
+    const method = make(engine, 1);
+    const optimizer = sgd(method.parameters, { learningRate: 0.01 });
+    losses[name] = await walk(engine, method, optimizer, 2, 4); // PCL's E-step and SwAV's queue are in these
+    free(method, optimizer);
+  }
   return losses;
 }
