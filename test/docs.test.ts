@@ -60,7 +60,12 @@ test('README names every sub-path of the package', () => {
 test('every system of the command has its page, and every option there is one of the method', () => {
   const index = readFileSync(join(root, 'docs/methods/README.md'), 'utf8');
   for (const name of Object.keys(METHODS)) expect(index).toContain(`\`${name}\``);
-  const sources: Record<string, string> = { barlow: 'barlowTwins', vicreg: 'vicReg', simsiam: 'simSiam', supcon: 'supCon' };
+  const sources: Record<string, string> = {
+    barlow: 'barlowTwins',
+    vicreg: 'vicReg',
+    simsiam: 'simSiam',
+    supcon: 'supCon',
+  };
   for (const page of systems) {
     const name = /methods\/(\w+)\.md/.exec(page)?.[1] as string;
     if (name === 'README') continue;
@@ -69,6 +74,7 @@ test('every system of the command has its page, and every option there is one of
     const rows = [...readFileSync(join(root, page), 'utf8').matchAll(/^\| (`[\w`, ]+`) \|/gm)];
     expect(rows.length, page).toBeGreaterThan(0);
     for (const [, cell] of rows)
-      for (const [, option] of cell.matchAll(/`(\w+)`/g)) expect(source, page).toMatch(new RegExp(`readonly ${option}\\?:`));
+      for (const [, option] of cell.matchAll(/`(\w+)`/g))
+        expect(source, page).toMatch(new RegExp(`readonly ${option}\\?:`));
   }
 });

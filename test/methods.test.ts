@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../src/core/engine.ts';
-import { infoNCE } from '../src/losses/infoNCE.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { infoNCE } from '../src/losses/infoNCE.ts';
 import { type Method, type TwoStep, trainStep, viewsOf } from '../src/methods/method.ts';
 import { concat } from '../src/ops/concat.ts';
 import { slice } from '../src/ops/slice.ts';
@@ -149,7 +149,12 @@ describe('a batch in parts', () => {
     expect(await method.buffers['queue.pointer'].item()).toBe(DATA.batch);
     expect(Number.isFinite(await loss.item())).toBe(true);
     const query = await method.parameters[name].data();
-    expectClose(name, await key.data(), query.map((value) => 0.01 * value), 1e-6);
+    expectClose(
+      name,
+      await key.data(),
+      query.map((value) => 0.01 * value),
+      1e-6,
+    );
     loss.dispose();
     free(method);
   }, 120_000);

@@ -3,7 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep, viewsOf } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
 
 export interface BarlowTwinsMethodOptions extends NetworkOptions {
   /** Weight of what lies off the diagonal. Default 0.0051. */

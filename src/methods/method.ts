@@ -171,12 +171,7 @@ export function trainStep(
   });
 }
 
-function addedGradients(
-  engine: Engine,
-  method: Method,
-  parts: readonly (() => Batch)[],
-  place: Place,
-): Tensor {
+function addedGradients(engine: Engine, method: Method, parts: readonly (() => Batch)[], place: Place): Tensor {
   const total = engine.full([], 0);
   parts.forEach((batchOf, part) => {
     engine.scope(() => {
@@ -209,9 +204,7 @@ function cachedGradients(engine: Engine, { project, contrast }: TwoStep, parts: 
     engine.scope(() => {
       const again = project(batchOf());
       const rows = again[0].shape[0];
-      const pulled = again.map((output, o) =>
-        sum(mul(output, slice(outputs[o].grad as Tensor, first, first + rows))),
-      );
+      const pulled = again.map((output, o) => sum(mul(output, slice(outputs[o].grad as Tensor, first, first + rows))));
       pulled.reduce((total, one) => add(total, one)).backward();
       first += rows;
     });

@@ -4,7 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { ntXent } from '../losses/ntXent.ts';
 import { convEncoder, projectionHead } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
 
 export interface SimCLROptions extends NetworkOptions {
   /** Default 0.15. */

@@ -4,7 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { supCon as supConLoss } from '../losses/supCon.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
 
 export interface SupConMethodOptions extends NetworkOptions {
   /** Default 0.1. */

@@ -3,7 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import { vicReg as vicRegLoss } from '../losses/vicReg.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, type TwoStep, viewsOf } from './method.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
 
 export interface VICRegMethodOptions extends NetworkOptions {
   /** Default 25. */

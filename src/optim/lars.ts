@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { lars_squares, lars as larsKernel } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { fraction, notNegative, type Optimizer, optimizer } from './optimizer.ts';
+import { fraction, type Optimizer, optimizer } from './optimizer.ts';
 
 export interface LARSOptions {
   learningRate: number;
@@ -38,7 +38,7 @@ export function lars(parameters: Readonly<Record<string, Tensor>>, options: LARS
     rate: 'outside' as 'inside' | 'outside',
   });
   fraction(op, 'momentum', momentum);
-  notNegative(op, 'trust', trust);
+  check.nonNegative(op, 'trust', trust);
   check.oneOf(op, 'rate', rate, ['inside', 'outside']);
   return optimizer(parameters, {
     op,
@@ -61,9 +61,12 @@ export function lars(parameters: Readonly<Record<string, Tensor>>, options: LARS
         launchSum(engine, partial, squares, { outer: 2, reduced: slices, inner: 1 });
         partial.release();
       }
-      const [inside, outside] = rate === 'inside' ? [now, 1] : [1, now];
       engine.run(larsKernel, {
-        params: { count, inside, outside, decay, momentum, trust: adapts ? trust : 0 },
+        params: () => {
+          const { learningRate: present } = now();
+          const [inside, outside] = rate === 'inside' ? [present, 1] : [1, present];
+          return { count, inside, outside, decay, momentum, trust: adapts ? trust : 0 };
+        },
         buffers: { gradient, squares, velocity: moments.velocity, weights },
         groups: Math.ceil(count / GROUP),
         work: 6 * count,

@@ -45,7 +45,8 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => chromium?.close());
 
-const inPage = <T = number[]>(argument: object, timeout = 60_000): Promise<Answer<T>> => chromium.run<Answer<T>>({ files, path: '/page.js', timeout }, argument);
+const inPage = <T = number[]>(argument: object, timeout = 60_000): Promise<Answer<T>> =>
+  chromium.run<Answer<T>>({ files, path: '/page.js', timeout }, argument);
 
 /** Largest difference in relation to the largest number. */
 function distance(a: readonly number[], b: readonly number[]): number {
