@@ -46,8 +46,9 @@ function training(engine: Engine, size: number, batch: number, width: number): S
   const method = simCLR(engine, { channels: 1, size, seed: 1, width, features: 32, hidden: 32, projection: 16 });
   const optimizer = adamW(method.parameters);
   const views = waves(engine, [2 * batch, 1, size, size], 0);
+  const indices = Int32Array.from({ length: batch }, (_, i) => i);
   const fn = (x: Tensor) => {
-    const loss = method.loss(x);
+    const loss = method.loss({ views: x, indices }, { step: 0, epochSteps: 1, totalSteps: 1 });
     loss.backward();
     optimizer.step();
     optimizer.zeroGrad();

@@ -16,6 +16,7 @@ import {
 } from '../src/index.ts';
 import { simCLR } from '../src/methods/simclr.ts';
 import { adamW } from '../src/optim/adamW.ts';
+import { lars } from '../src/optim/lars.ts';
 import { cosineSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
 import { normals } from './engine.ts';
@@ -218,17 +219,24 @@ describe('training', () => {
   const N = 6;
 
   /** Five steps with a rate that changes at each; what is learnt, and the losses. */
-  async function train(how: 'eager' | 'recorded', make: 'adamW' | 'sgd', order: 'before' | 'after', steps = 5) {
+  async function train(
+    how: 'eager' | 'recorded',
+    make: 'adamW' | 'sgd' | 'lars',
+    order: 'before' | 'after',
+    steps = 5,
+  ) {
     const on = engine();
     const method = simCLR(on, { channels: 1, size: 8, seed: 3, width: 4, features: 8, hidden: 8, projection: 4 });
     const optimizer =
       make === 'adamW'
         ? adamW(method.parameters, { weightDecay: 0.1 })
-        : sgd(method.parameters, { learningRate: 1, momentum: 0.9, weightDecay: 0.1 });
+        : make === 'lars'
+          ? lars(method.parameters, { learningRate: 1, weightDecay: 0.1 })
+          : sgd(method.parameters, { learningRate: 1, momentum: 0.9, weightDecay: 0.1 });
     const rate = cosineSchedule({ peak: 0.05, warmupSteps: 2, totalSteps: steps });
     const body = (views: Tensor): Tensor => {
       if (order === 'before') optimizer.zeroGrad();
-      const loss = method.loss(views);
+      const loss = method.loss({ views, indices: new Int32Array(N) }, { step: 0, epochSteps: 1, totalSteps: 1 });
       loss.backward();
       optimizer.step();
       if (order === 'after') optimizer.zeroGrad();
@@ -258,6 +266,7 @@ describe('training', () => {
     ['adamW', 'after'],
     ['adamW', 'before'],
     ['sgd', 'after'],
+    ['lars', 'after'],
   ] as const)('with %s, zeroGrad() %s the step: the eager bits', async (make, order) => {
     const eager = await train('eager', make, order);
     expect(new Set(eager.losses).size).toBe(5); // it moves

@@ -15,6 +15,8 @@ export interface Progress {
   readonly raw: number;
   readonly untrained: number;
   readonly history: { epoch: number; knn: number }[];
+  /** Signs of collapse on the way. */
+  readonly warnings: string[];
   /** Seconds of training so far. */
   readonly seconds: number;
   /** How the kernels were chosen: a resumed run takes the same, for the same bits. */

@@ -33,3 +33,17 @@ export function cosineSchedule(options: CosineOptions): (step: number) => number
     return final + ((peak - final) * (1 + Math.cos(Math.PI * past))) / 2;
   };
 }
+
+/**
+ * Momentum of a moving average that rises from `start` to 1 along half a cosine (BYOL, MoCo v3, DINO):
+ * 1 - (1 - start) (1 + cos(pi step / totalSteps)) / 2.
+ * @returns the momentum of a step; steps count from 0
+ */
+export function momentumSchedule(options: { start: number; totalSteps: number }): (step: number) => number {
+  const op = 'momentumSchedule';
+  const { start, totalSteps } = check.options(op, options, { start: Number.NaN, totalSteps: Number.NaN });
+  if (!(check.finite(op, 'start', start) >= 0 && start <= 1))
+    check.fail(op, `start = ${start}, expected a number in [0, 1].`);
+  check.positive(op, 'totalSteps', totalSteps);
+  return (step) => 1 - ((1 - start) * (1 + Math.cos((Math.PI * Math.min(step, totalSteps)) / totalSteps))) / 2;
+}

@@ -45,6 +45,7 @@ th { color: var(--soft); padding-right: 1rem; }
 td { text-align: right; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; }
 .numbers th, .numbers td { padding-right: 0.9rem; overflow-wrap: normal; white-space: nowrap; }
+.warning { margin: 1.2rem 0; border-color: var(--ink); }
 footer { margin-top: 1.5rem; color: var(--soft); font-size: 0.8rem; }
 @media (max-width: 44rem) { .cards { grid-template-columns: minmax(0, 1fr); } main { padding-top: 1.2rem; } }
 `;
