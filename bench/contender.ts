@@ -4,6 +4,15 @@ export interface Matrix {
   readonly shape: readonly number[];
 }
 
+/** Numbers of one output in f64, and how far from them a right answer may be. */
+export interface Expected {
+  /** Flat positions in the output; absent: all of them, in order. */
+  readonly at?: ArrayLike<number>;
+  readonly values: ArrayLike<number>;
+  /** What errors are relative to: the largest entry, or what its terms add up to before they cancel. */
+  readonly scale: number;
+}
+
 /** One piece of work that every library is asked for: inputs that all of them get, and the answer in f64. */
 export interface Work {
   /** The op or loss by its name here: `'ntXent'`, `'matmul'`, ... */
@@ -20,8 +29,14 @@ export interface Work {
   /** Floating-point operations and bytes of memory traffic of the leanest known schedule: what a roofline asks for. */
   readonly flops: number;
   readonly bytes: number;
+  /** Exponentials of that schedule: on software adapters they cost as much as the products. */
+  readonly exps?: number;
+  /** Largest allowed error, relative to `Expected.scale`. */
+  readonly tolerance?: number;
   /** `value` (a scalar loss, or the op's output) and `d_NAME` for every differentiated input, in f64. */
   reference(): Readonly<Record<string, ArrayLike<number>>>;
+  /** The same, or some of its entries where all would take too long: what a contender is held to before it is timed. */
+  expected?(): Readonly<Record<string, Expected>>;
 }
 
 /** A library set up on one piece of work. */
@@ -40,3 +55,10 @@ export interface Contender {
 
 /** Null where the library has no way to do this work; throws what the library throws (out of memory is a result). */
 export type Open = (work: Work) => Promise<Contender | null>;
+
+/** What a module of contenders exports: `export const contenders: readonly Entry[]`. A bare `Open` is taken as well. */
+export interface Entry {
+  readonly library: string;
+  readonly form: Contender['form'];
+  readonly open: Open;
+}

@@ -73,7 +73,7 @@ async function withEngine<T>(
   },
   question: (engine: Engine) => Promise<T>,
 ): Promise<T | { error: string }> {
-  return attempt(async () => question(await createEngine({ device, ...options })));
+  return attempt(async () => question(await createEngine({ device, tune: 'off', ...options })));
 }
 
 // Raw kernels --------------------------------------------------------------------------------------------------------

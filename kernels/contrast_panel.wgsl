@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     for (var m = 0u; m < TM; m++) {
       let blank = j0 + m >= p.columns;
       let skip = (positive == vec4u(p.first + j0 + m)) | vec4<bool>(blank);
-      let e = select(exp2(fma(c[m * TV + v], vec4f(k), vec4f(-k))), vec4f(), skip);
+      let e = select(exp2((c[m * TV + v] - 1.0) * k), vec4f(), skip);
       sums += e;
       c[m * TV + v] = e * inverse;
     }

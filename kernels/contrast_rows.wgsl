@@ -1,7 +1,10 @@
 // loss[i] = log(1 + sum_{j != positive} exp(l_ij - l_positive)), and share[i] = 2^top / Z, pull[i] = (1 - p_positive) / t_positive
 // slope[i] = d loss[i] / d log(1 / temperature) = sum_j p_ij (l_ij - l_positive), where the positive's own term is 0.
 // top, sum and weighted are those of all columns but the positive, whose logit is a dot product of its own.
+// With CENTRED `own` is less the last axis, see unit_rows.
 // @use grid rows contrast
+const CENTRED: u32 = 0; // @tune 0 1
+
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, stride: u32, temperatures: u32,
@@ -34,7 +37,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (k + 2u * LANES < p.columns) { products.z = fma(units[u + 2u * LANES], own[v + 2u * LANES], products.z); }
     if (k + 3u * LANES < p.columns) { products.w = fma(units[u + 3u * LANES], own[v + 3u * LANES], products.w); }
   }
-  let cosine = row_sum(lane, (products.x + products.y) + (products.z + products.w));
+  var cosine = row_sum(lane, (products.x + products.y) + (products.z + products.w));
+  if (CENTRED == 1u) { cosine += units[i * p.stride + p.columns - 1u]; }
   if (row >= p.rows || lane % LANES != 0u) { return; }
   let inverse = 1.0 / temperature[min(positives[i], p.temperatures - 1u)];
   let positive = cosine * (LOG2E * inverse);
@@ -44,7 +48,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let share = exp2(min(top - outcome.log2_z, 126.0));
   results[i] = outcome.loss;
   results[p.rows + i] = share;
-  results[2u * p.rows + i] = outcome.miss * inverse;
+  results[2u * p.rows + i] = (share * rest) * inverse; // is outcome.miss, with the roundings of what it is weighed against
   var slope = 0.0;
   if (rest > 0.0) { slope = share * fma(rest, top - positive, weighteds[i]) * LN2; }
   results[3u * p.rows + i] = slope;

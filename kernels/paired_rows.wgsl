@@ -1,7 +1,7 @@
 // loss[i] = |u_i - v_i|^alpha, u = x / |x|, v = y / |y|, and dx[i] = scale d loss[i] / d x[i]
 // With the cosine c: |u - v|^2 = |u|^2 + |v|^2 - 2c, or, with distance = 0, 2 - 2c also for rows that are zero.
 // 1 - c comes from y's part across x, not as a difference: rows that nearly agree keep the digits of both.
-// @use grid rows
+// @use grid rows high
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, distance: u32, alpha: f32, scale: f32,
@@ -15,10 +15,6 @@ struct Params {
 
 const FLOOR: f32 = 1e-12; // of the norms that rows are divided by
 const BLOCK: u32 = 64; // partial sums: a long chain of additions would lose digits
-
-fn high(a: f32) -> f32 {
-  return bitcast<f32>(bitcast<u32>(a) & 0xfffff000u);
-}
 
 // c - a b with the digits of the difference, where fma may round a b first: products of halves are exact.
 fn less_product(c: f32, a: f32, b: f32) -> f32 {

@@ -15,6 +15,8 @@ struct Params { first_group: u32, end_group: u32, n: u32 }
 @group(0) @binding(4) var<storage, read_write> results: array<f32>; // losses [n], slopes [n]
 @group(0) @binding(5) var<storage, read_write> pulls: array<vec4f>; // top and factor: of negatives, of positives
 @group(0) @binding(6) var<storage, read_write> holds: array<f32>; // what a positive weighs less
+@group(0) @binding(7) var<storage, read_write> misses: array<f32>; // R / Z
+@group(0) @binding(8) var<storage, read_write> reaches: array<f32>; // see row_cancel
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -28,6 +30,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var slope = 0.0;
   var pull = vec4f();
   var hold = 0.0;
+  var miss = 0.0;
+  var reach = 0.0;
   if (count > 0.0) {
     let k = LOG2E / temperature[0];
     let far = statistics[i];
@@ -39,6 +43,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     loss = row.loss;
     pull = vec4f(top, 1.0 / z, top, 0.0);
     hold = row.miss;
+    miss = row.miss;
+    reach = row.miss;
     let near_mean = near.y + near.z / near.x; // of the logits, as the softmax weighs them
     if (far.x > 0.0) { slope = row.miss * (far.y + far.z / far.x - near_mean); }
     if (count > 1.0 && INSIDE == 0u) {
@@ -46,6 +52,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       slope += near_mean - k * mean;
       pull.w = 1.0 / z;
       hold = 1.0 / count;
+      // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what they pull on, a distance apart, must not count.
+      let apart = sqrt(max(2.0 - 2.0 * mean, 1e-6));
+      if (apart < 0.25) { reach = max(reach, apart * inverseSqrt(count) / temperature[0]); }
     }
     if (count > 1.0 && INSIDE == 1u) {
       loss += log(count);
@@ -58,4 +67,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   results[p.n + i] = slope * LN2;
   pulls[i] = pull;
   holds[i] = hold;
+  misses[i] = miss;
+  reaches[i] = reach;
 }

@@ -2,11 +2,16 @@
 // The error falls by a factor rate an iteration. Over-relaxation by w = 2 / (1 + sqrt(1 - rate)) brings that down to w - 1
 // (Young). It starts when successive errors agree on the rate, and corrects itself by what the peaks of two windows tell:
 // below the best w they still tell the rate, above it they do not, so w is lowered. A rising error ends it.
-// Once the error is within tolerance half as many iterations again follow, since the error of the potentials is larger than
-// that of the marginals by 1 / (1 - rate). The last two are plain.
+// Once the error is within tolerance half as many iterations again follow (60 at most), since the error of the potentials
+// is larger than that of the marginals by 1 / (1 - rate). The last are plain: over-relaxation enlarges the roundings, too.
+// An error that roundings alone make, and that no longer falls, is the end at any tolerance.
 // @use grid rows solver_state
 const AGREE: u32 = 6; // errors needed to trust a rate
 const WINDOW: u32 = 12;
+const MORE: f32 = 60.0;
+const ROUNDINGS: f32 = 5e-7; // eight of them, relative
+const PATIENCE: f32 = 24.0;
+const PLAIN: f32 = 4.0;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, most: u32, relaxing: u32, tolerance: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -23,11 +28,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (lane > 0u || state[STOPPED] != 0.0) { return; }
   let now = state[ITERATIONS] + 1.0;
   state[ITERATIONS] = now;
-  if (state[END] == 0.0 && error <= p.tolerance) { state[END] = now + ceil(0.5 * now) + 2.0; }
+  if (now == 1.0 || error < 0.7 * state[BEST]) {
+    state[BEST] = error;
+    state[BEST_AT] = now;
+  }
+  if (state[END] == 0.0 && error <= p.tolerance) { state[END] = now + min(ceil(0.5 * now), MORE) + PLAIN; }
+  if (error <= ROUNDINGS && now >= state[BEST_AT] + PATIENCE && (state[END] == 0.0 || state[END] > now + PLAIN)) {
+    state[END] = now + PLAIN;
+  }
   let end = select(f32(p.most), min(state[END], f32(p.most)), state[END] > 0.0);
   if (now >= end) { state[STOPPED] = 1.0; }
   if (p.relaxing == 0u) { return; }
-  if (now + 2.0 >= end) {
+  if (now + PLAIN >= end) {
     state[EXTRA] = 0.0;
     return;
   }

@@ -1,5 +1,6 @@
-// dz[i] = (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = z / |z|
-// Where the floor of the norm acts, dz = g / floor; a zero row gets 0, and so does a row of one number, whose direction
+// dz[i] = M (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = M z / |z|, M the reflection `turn`
+// What is left along u[i] of the rounding of u.g is taken off once more: it may be larger than what is across.
+// Where the floor of the norm acts, dz = M g / floor; a zero row gets 0, and so does a row of one number, whose direction
 // cannot change. g and u have row_stride floats a row.
 // @use grid rows
 struct Params {
@@ -9,9 +10,10 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> units: array<f32>;
 @group(0) @binding(2) var<storage, read> inverse_norms: array<f32>;
-@group(0) @binding(3) var<storage, read> g: array<f32>;
-@group(0) @binding(4) var<storage, read> scale: array<f32>; // one number
-@group(0) @binding(5) var<storage, read_write> dz: array<f32>;
+@group(0) @binding(3) var<storage, read> turn: array<f32>; // see turn.wgsl
+@group(0) @binding(4) var<storage, read> g: array<f32>;
+@group(0) @binding(5) var<storage, read> scale: array<f32>; // one number
+@group(0) @binding(6) var<storage, read_write> dz: array<f32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -21,19 +23,38 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row = group * (WG / LANES) + lane / LANES;
   let start = (p.first_row + min(row, p.rows - 1u)) * p.row_stride;
   let inverse = inverse_norms[p.first_row + min(row, p.rows - 1u)];
-  var along = vec4f();
-  for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {
-    along.x = fma(units[start + k], g[start + k], along.x);
-    if (k + LANES < p.columns) { along.y = fma(units[start + k + LANES], g[start + k + LANES], along.y); }
-    if (k + 2u * LANES < p.columns) { along.z = fma(units[start + k + 2u * LANES], g[start + k + 2u * LANES], along.z); }
-    if (k + 3u * LANES < p.columns) { along.w = fma(units[start + k + 3u * LANES], g[start + k + 3u * LANES], along.w); }
+  let free = inverse < 0.0; // the norm's floor acts
+  var sums = vec4f(); // u.g, u.u, v.u
+  var more = vec4f();
+  for (var k = lane % LANES; k < p.columns; k += 2u * LANES) {
+    let u = units[start + k];
+    sums = fma(vec4f(u), vec4f(g[start + k], u, turn[k], 0.0), sums);
+    if (k + LANES < p.columns) {
+      let next = units[start + k + LANES];
+      more = fma(vec4f(next), vec4f(g[start + k + LANES], next, turn[k + LANES], 0.0), more);
+    }
   }
-  var radial = row_sum(lane, (along.x + along.y) + (along.z + along.w));
-  if (inverse < 0.0) { radial = 0.0; }
+  sums += more;
+  let square = max(row_sum(lane, sums.y), 1e-30);
+  let radial = select(row_sum(lane, sums.x) / square, 0.0, free);
+  let level = row_sum(lane, sums.z);
+  var rest = vec2f(); // of what the first projection leaves: u.t, v.t
+  var rest_more = vec2f();
+  for (var k = lane % LANES; k < p.columns; k += 2u * LANES) {
+    rest = fma(vec2f(fma(-radial, units[start + k], g[start + k])), vec2f(units[start + k], turn[k]), rest);
+    if (k + LANES < p.columns) {
+      let next = fma(-radial, units[start + k + LANES], g[start + k + LANES]);
+      rest_more = fma(vec2f(next), vec2f(units[start + k + LANES], turn[k + LANES]), rest_more);
+    }
+  }
+  rest += rest_more;
+  let again = select(row_sum(lane, rest.x) / square, 0.0, free);
+  let across = fma(-again, level, row_sum(lane, rest.y));
   if (row >= p.rows) { return; }
   let stuck = p.columns == 1u && inverse > 0.0;
+  let factor = (1.0 - turn[p.columns]) * (abs(inverse) * scale[0]);
   for (var k = lane % LANES; k < p.columns; k += LANES) {
-    let across = fma(-radial, units[start + k], g[start + k]) * (abs(inverse) * scale[0]);
-    dz[row * p.columns + k] = select(across, 0.0, stuck);
+    let t = fma(-again, units[start + k], fma(-radial, units[start + k], g[start + k]));
+    dz[row * p.columns + k] = select(fma(-across, turn[k], t) * factor, 0.0, stuck);
   }
 }

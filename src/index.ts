@@ -1,9 +1,14 @@
 // The public names.
-export type { Engine, EngineInfo, EngineOptions, NestedNumbers } from './core/engine.ts';
+export type { Answer, ChoiceSource, Choices } from './core/choices.ts';
+export type { Engine, EngineInfo, EngineOptions } from './core/engine.ts';
 export { createEngine } from './core/engine.ts';
+export type { Explained } from './core/explain.ts';
+export type { NestedNumbers } from './core/intake.ts';
 export type { BufferRange, Plan, PlanInputs } from './core/plan.ts';
+export type { Recorded } from './core/recorded.ts';
 export type { DataType } from './core/tensor.ts';
 export { Tensor } from './core/tensor.ts';
+export type { Measured, TuneOptions, TuneReport } from './core/tuner.ts';
 export type { MemoryReport } from './gpu/buffers.ts';
 export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from './gpu/errors.ts';
 export { NoAdapterError } from './gpu/no-adapter.ts';
@@ -54,3 +59,4 @@ export { slice } from './ops/slice.ts';
 export { mean, sum } from './ops/sum.ts';
 export { transpose } from './ops/transpose.ts';
 export { exp, log, neg, relu, sqrt, square } from './ops/unary.ts';
+export { type StandardWorkOptions, standardWork } from './standardWork.ts';

@@ -12,12 +12,18 @@ export interface Shape {
   readonly others: number;
 }
 
-/** Every number of rows and of columns at least once, in combinations that have nothing to do with each other. */
-export const SHAPES: readonly Shape[] = COLUMNS.map((columns, i) => ({
-  rows: ROWS[(5 * i + 4) % ROWS.length],
-  columns,
-  others: ROWS[(3 * i + 7) % ROWS.length],
-}));
+/**
+ * Every number of rows and of columns at least once, in combinations that have nothing to do with each other; and a few
+ * rows against many, which are cut into slices.
+ */
+export const SHAPES: readonly Shape[] = [
+  ...COLUMNS.map((columns, i) => ({
+    rows: ROWS[(5 * i + 4) % ROWS.length],
+    columns,
+    others: ROWS[(3 * i + 7) % ROWS.length],
+  })),
+  { rows: 3, columns: 40, others: 515 },
+];
 
 /** Small, odd in all extents: for what is repeated with other settings. */
 export const ODD: readonly Shape[] = [

@@ -1,10 +1,12 @@
 // The command as a user runs it: dist/cli.js in processes of its own.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Choices } from '../src/core/choices.ts';
+import { choicesFile } from '../src/core/remembered.ts';
 import { readSafetensors } from '../src/core/safetensors.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
@@ -26,6 +28,17 @@ const TINY = [
   '8',
 ];
 
+/** Remembers other choices than the run was begun with: a resumed run must keep to its own. */
+function pretendTuned(checkpoint: string): void {
+  const { choices } = JSON.parse(readSafetensors(readFileSync(checkpoint)).metadata.gramian) as { choices: Choices };
+  const options = Object.keys(choices.options).filter((question) => question.startsWith('pair sweep '));
+  expect(options).toEqual(['pair sweep [64, 8]']);
+  expect(choices.options[options[0]]).toBe('cached triangle');
+  mkdirSync(join(folder, 'cache', 'gramian'), { recursive: true });
+  const tuned = { ...choices, options: { [options[0]]: 'panels' } };
+  writeFileSync(join(folder, 'cache', 'gramian', choicesFile(choices.adapter)), JSON.stringify(tuned));
+}
+
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Result {
@@ -36,7 +49,9 @@ interface Result {
 
 function start(args: string[], onStderr?: (text: string, child: ChildProcess) => void): Promise<Result> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [CLI, ...args], { cwd: folder });
+    // A cache of its own: what was tuned on this machine must not decide what is tested.
+    const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') };
+    const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, env });
     let out = '';
     let err = '';
     child.stdout.on('data', (text) => {
@@ -51,7 +66,27 @@ function start(args: string[], onStderr?: (text: string, child: ChildProcess) =>
 }
 
 const BAD: [args: string[], sentence: string][] = [
-  [['train', '--method', 'moko'], 'train: --method moko, expected simclr.'],
+  [
+    ['train', '--method', 'moko'],
+    'train: --method moko, expected simclr, moco, moco-v1, moco-v3, supcon, swav, cc, pcl,',
+  ],
+  [['train', '--compare', 'simclr,moko'], 'train: --compare moko, expected simclr, moco,'],
+  [['train', '--compare', 'byol,byol'], 'train: --compare byol,byol names a method twice.'],
+  [
+    ['train', '--study', 'colours'],
+    'train: --study colours, expected batch-size, multi-crop, head, variance, attention.',
+  ],
+  [['train', '--optimizer', 'adam'], 'train: --optimizer adam, expected adamW, sgd, lars, lars-inside.'],
+  [['train', '--option', 'queue'], 'train: --option queue, expected NAME=VALUE.'],
+  [['train', '--option', 'queue=9'], 'simCLR: unknown option "queue"; it takes channels,'],
+  [['train', '--method', 'moco', '--option', 'momentum=high'], 'momentum = "high", expected a finite number.'],
+  [['train', '--config', 'nothing.json'], 'train: --config nothing.json cannot be read, expected a JSON file;'],
+  [['train', '--config', 'odd.json'], 'train: --config odd.json has "metod", expected method, data, epochs,'],
+  [
+    ['train', '--batch', '64', '--accumulate', '5'],
+    'train: --accumulate 5 does not divide --batch 64, expected a divisor.',
+  ],
+  [['embed', 'nothing.safetensors'], 'nothing.safetensors cannot be read'],
   [['train', '--epochs', '0'], 'train: --epochs 0, expected an integer in [1, 100000].'],
   [['train', '--epochs', '1.5'], 'train: --epochs 1.5, expected an integer in [1, 100000].'],
   [['train', '--temperature', 'warm'], 'train: --temperature warm, expected a number in [0.0001, 100].'],
@@ -62,6 +97,8 @@ const BAD: [args: string[], sentence: string][] = [
   [['train', '--batch', '60000'], 'training images, expected at least 120000; give a smaller --batch.'],
   [['trian'], "unknown command 'trian'"],
 ];
+
+writeFileSync(join(folder, 'odd.json'), '{"metod": "moco"}');
 
 describe('bad arguments are named', () => {
   it.each(BAD)('%j', async (args, sentence) => {
@@ -90,6 +127,7 @@ describe('train', () => {
     });
     expect(broken.code).toBe(0);
     expect(broken.err).toMatch(/stopped at step \d+; saved .*checkpoint\.safetensors/);
+    pretendTuned(join(folder, 'parts', 'checkpoint.safetensors'));
     const resumed = await start(['train', '--resume', join('parts', 'checkpoint.safetensors'), '--out', 'parts']);
     expect(resumed.code).toBe(0);
     expect(resumed.out).toBe(whole.out);
@@ -102,4 +140,69 @@ describe('train', () => {
     const losses = (name: string) => JSON.parse(readFileSync(join(folder, name, 'metrics.json'), 'utf8')).losses;
     expect(losses('parts')).toEqual(losses('whole'));
   });
+});
+
+const metrics = (...path: string[]) => JSON.parse(readFileSync(join(folder, ...path, 'metrics.json'), 'utf8'));
+
+describe('every system', () => {
+  it('a configuration file says what to train, the command line counts more; embed and eval read the checkpoint', async () => {
+    const config = { method: 'cc', batch: 64, epochs: 9, options: { clusters: 7, hidden: 16 } };
+    writeFileSync(join(folder, 'cc.json'), JSON.stringify(config));
+    const trained = await start(['train', '--config', 'cc.json', ...TINY.slice(0, 4), '--width', '4', '--out', 'cc']);
+    expect(trained.err).toContain('cc, seed 0: 8 steps of 64;');
+    expect(trained.code).toBe(0);
+    expect(trained.out).toMatch(/clusters: ACC [\d.]+ % \(k-means on pixels [\d.]+ %\), NMI 0\.\d+, ARI -?0\.\d+\n$/);
+    const { config: used, ...scores } = metrics('cc');
+    expect(used).toMatchObject({ method: 'cc', batch: 64, epochs: 2, options: { clusters: 7, hidden: 16 } });
+
+    const file = join('cc', 'checkpoint.safetensors');
+    const again = await start(['eval', file, '--json']);
+    expect(again.code).toBe(0);
+    const { knn, probe, clusters, effectiveRank } = JSON.parse(again.out);
+    expect({ knn, probe, clusters, effectiveRank }).toEqual({
+      knn: scores.knn,
+      probe: scores.probe,
+      clusters: scores.clusters,
+      effectiveRank: scores.effectiveRank,
+    });
+    const embedded = await start(['embed', file, '--out', 'cc.npy']);
+    expect(embedded.err).toContain('cc.npy: [1794, 256]');
+    expect(readFileSync(join(folder, 'cc.npy')).subarray(10, 70).toString()).toContain("'shape': (1794, 256)");
+    expect(statSync(join(folder, 'cc.npy')).size).toBe(128 + 4 * 1794 * 256);
+  }, 300_000);
+
+  it('a comparison trains each with each seed, writes one report, and goes on where it stopped', async () => {
+    const args = ['train', '--compare', 'byol,moco', '--seeds', '2', ...TINY, '--epochs', '1', '--out', 'both'];
+    let asked = false;
+    const broken = await start(args, (err, child) => {
+      if (asked || !/moco, seed 0: 8 steps/.test(err)) return;
+      asked = true;
+      child.kill('SIGINT');
+    });
+    expect(broken.code).toBe(0);
+    expect(broken.out).toMatch(/^BYOL: k-NN [\d.]+ % ± [\d.]+, linear probe [\d.]+ % ± [\d.]+\n$/);
+    const whole = await start(args);
+    expect(whole.code).toBe(0);
+    expect(whole.err).toContain('byol, seed 0: taken from both/byol-0');
+    expect(whole.out).toContain(broken.out);
+    expect(whole.out).toMatch(/\nMoCo v2: k-NN [\d.]+ % ± /);
+    const { runs, seeds } = JSON.parse(readFileSync(join(folder, 'both', 'results.json'), 'utf8'));
+    expect(seeds).toBe(2);
+    const knn = [0, 1].map((seed) => metrics('both', `byol-${seed}`).knn);
+    expect(runs[0].knn.values).toEqual(knn);
+    expect(runs[0].knn.mean).toBeCloseTo((knn[0] + knn[1]) / 2, 12);
+    const html = readFileSync(join(folder, 'both', 'report.html'), 'utf8');
+    for (const text of ['BYOL: loss', 'MoCo v2: test embeddings', '95 % confidence intervals'])
+      expect(html).toContain(text);
+  }, 300_000);
+
+  it('accumulated gradients: the same loss where samples do not meet, and a sentence where they do', async () => {
+    const args = ['train', ...TINY.slice(2), '--epochs', '1', '--accumulate', '4', '--out', 'parts4'];
+    const { err, code } = await start(args);
+    expect(err).toContain(
+      'gradients of 4 parts of 8 images are added up: batch norm sees a part at a time, and the loss is another one, as ' +
+        'each row is contrasted with the rows of its own part only',
+    );
+    expect(code).toBe(0);
+  }, 300_000);
 });

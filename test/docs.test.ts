@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { METHODS } from '../src/cli/methods.ts';
 
 const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
-const folder = join(root, 'docs/losses');
-const pages = existsSync(folder) ? readdirSync(folder).map((name) => `docs/losses/${name}`) : [];
+const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name.replaceAll('\\', '/')}`);
 
 test.each(['README.md', ...pages])(
   'the first program of %s prints what the page says',
@@ -23,7 +25,9 @@ test.each(['README.md', ...pages])(
   70_000,
 );
 
-test.each(['README.md', 'CONTRIBUTING.md', ...pages])('%s names files that are there', (page) => {
+const systems = readdirSync(join(root, 'docs/methods')).map((name) => `docs/methods/${name}`);
+
+test.each(['README.md', 'CONTRIBUTING.md', ...pages, ...systems])('%s names files that are there', (page) => {
   const links = [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
   for (const [, path] of links) expect(existsSync(join(root, dirname(page), path)), path).toBe(true);
 });
@@ -49,4 +53,26 @@ test('README names every sub-path of the package', () => {
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const paths = Object.keys(exports).filter((path) => path !== '.' && path !== './package.json');
   for (const path of paths) expect(readme).toContain(`\`gramian${path.slice(1)}\``);
+});
+
+test('every system of the command has its page, and every option there is one of the method', () => {
+  const index = readFileSync(join(root, 'docs/methods/README.md'), 'utf8');
+  for (const name of Object.keys(METHODS)) expect(index).toContain(`\`${name}\``);
+  const sources: Record<string, string> = {
+    barlow: 'barlowTwins',
+    vicreg: 'vicReg',
+    simsiam: 'simSiam',
+    supcon: 'supCon',
+  };
+  for (const page of systems) {
+    const name = /methods\/(\w+)\.md/.exec(page)?.[1] as string;
+    if (name === 'README') continue;
+    const file = join(root, 'src/methods', `${name === 'cc' ? 'contrastiveClustering' : (sources[name] ?? name)}.ts`);
+    const source = `${readFileSync(file, 'utf8')}${readFileSync(join(root, 'src/methods/method.ts'), 'utf8')}${readFileSync(join(root, 'src/nn/networks.ts'), 'utf8')}`;
+    const rows = [...readFileSync(join(root, page), 'utf8').matchAll(/^\| (`[\w`, ]+`) \|/gm)];
+    expect(rows.length, page).toBeGreaterThan(0);
+    for (const [, cell] of rows)
+      for (const [, option] of cell.matchAll(/`(\w+)`/g))
+        expect(source, page).toMatch(new RegExp(`readonly ${option}\\?:`));
+  }
 });

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../src/core/engine.ts';
 import { createRandom } from '../src/core/random.ts';
+import { standardFeatures } from '../src/eval/features.ts';
 import { knn } from '../src/eval/knn.ts';
 import { linearProbe } from '../src/eval/probe.ts';
 import { crossEntropy } from '../src/ops/crossEntropy.ts';
@@ -117,6 +118,20 @@ describe('knn', () => {
     expect(await ask([3, 1, 1, 0], 2)).toBe(1);
   });
 
+  test("only a row's own neighbours count", async () => {
+    // The second row has the nearer neighbour, and stands behind the first in the list of neighbours.
+    using train = engine.tensor([1, 1, 0, 1], [2, 2]);
+    using test = engine.tensor([1, 0, 0, 1], [2, 2]);
+    const { predictions } = await knn({
+      train,
+      trainLabels: Int32Array.of(0, 1),
+      test,
+      testLabels: Int32Array.of(0, 1),
+      k: 1,
+    });
+    expect([...predictions]).toEqual([0, 1]);
+  });
+
   test('goes through more rows than one block of similarities holds', async () => {
     const others = 60_000; // 64 test rows a block of 16 MB
     const known = clusters(others, 4, 3, 1, 0.1);
@@ -181,6 +196,38 @@ describe('linearProbe', () => {
     const want = descend(known.data, known.labels, asked.data, columns, classes);
     const same = predictions.filter((label, i) => label === want[i]).length;
     expect(same).toBeGreaterThanOrEqual(396);
+  });
+});
+
+describe('standardised features', () => {
+  test('moments of the training rows, and a 1 behind; a column that never changes is only centred', async () => {
+    const [rows, columns, stride] = [70, 4, 8];
+    const noise = normals(rows * columns, 5);
+    // A large mean, a small spread, one value all along (whose mean rounds), and one near 0.
+    const column = [(v: number) => 300 + v, (v: number) => 1e-4 * v, () => 1234.567, (v: number) => v];
+    const data = noise.map((value, i) => column[i % columns](value));
+    const order = Uint32Array.from({ length: rows }, (_, i) => (i + 13) % rows);
+    using train = engine.tensor(data, [rows, columns]);
+    const asked = data.slice(0, 3 * columns).map((value, i) => (i % columns === 2 ? value + 2 : value));
+    using test = engine.tensor(asked, [3, columns]);
+    const found = engine.scope(() => standardFeatures(engine, 'probe', train, test, order, stride));
+    const moments = column.map((_, j) => {
+      const values = Array.from({ length: rows }, (_, i) => data[i * columns + j]);
+      const mean = values.reduce((a, b) => a + b) / rows;
+      return { mean, deviation: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / rows) };
+    });
+    for (const [k, { rows: storage, count }] of found.entries()) {
+      const out = new Float32Array(await engine.readStorage('probe', storage, 4 * count * stride));
+      for (let i = 0; i < count; i++) {
+        const row = k === 0 ? data.subarray(order[i] * columns) : asked.subarray(i * columns);
+        moments.forEach(({ mean, deviation }, j) => {
+          const off = row[j] - mean;
+          expect(out[i * stride + j]).toBeCloseTo(j === 2 ? off : off / deviation, 3);
+        });
+        expect([...out.subarray(i * stride + columns, (i + 1) * stride)]).toEqual([1, 0, 0, 0]);
+      }
+      storage.release();
+    }
   });
 });
 

@@ -19,22 +19,31 @@ describe('what an adapter offers', () => {
     ({ componentType, resultComponentType, M, N, K }) as const;
   const info = (least: number, most: number, subgroupMatrixConfigs: ReturnType<typeof config>[] = []) =>
     ({ subgroupMinSize: least, subgroupMaxSize: most, subgroupMatrixConfigs }) as unknown as GPUAdapterInfo;
-  const all = new Set([
-    'subgroups',
-    'subgroup-size-control',
-    'shader-f16',
-    'chromium-experimental-subgroup-matrix',
-  ]);
+  const all = new Set(['subgroups', 'subgroup-size-control', 'shader-f16', 'chromium-experimental-subgroup-matrix']);
 
   test.each<[string, Set<string>, GPUAdapterInfo | null, ReturnType<typeof extrasOf>]>([
     ['nothing', new Set(), null, { subgroup: null, f16: false, matrices: [] }],
-    ['one size', new Set(['subgroups']), info(32, 32), { subgroup: { size: 32, pinned: false }, f16: false, matrices: [] }],
-    ['sizes that cannot be asked for', new Set(['subgroups']), info(8, 32), { subgroup: null, f16: false, matrices: [] }],
+    [
+      'one size',
+      new Set(['subgroups']),
+      info(32, 32),
+      { subgroup: { size: 32, pinned: false }, f16: false, matrices: [] },
+    ],
+    [
+      'sizes that cannot be asked for',
+      new Set(['subgroups']),
+      info(8, 32),
+      { subgroup: null, f16: false, matrices: [] },
+    ],
     ['sizes that can', all, info(8, 32), { subgroup: { size: 32, pinned: true }, f16: true, matrices: [] }],
     [
       'matrices with f32 sums',
       all,
-      info(32, 32, [config('f16', 'f16', 16, 16, 16), config('f16', 'f32', 16, 16, 16), config('u8', 'u32', 16, 16, 32)]),
+      info(32, 32, [
+        config('f16', 'f16', 16, 16, 16),
+        config('f16', 'f32', 16, 16, 16),
+        config('u8', 'u32', 16, 16, 32),
+      ]),
       { subgroup: { size: 32, pinned: false }, f16: true, matrices: [HALF] },
     ],
   ])('%s', (_, features, given, extras) => {
@@ -45,7 +54,11 @@ describe('what an adapter offers', () => {
     const both = [{ ...HALF, n: 8 }, HALF, SMALL, { m: 16, n: 16, k: 64, of: 'f16' as const }];
     expect(matrixFor([HALF], 'highest')).toBeNull();
     expect(matrixFor([HALF], 'high')).toEqual(HALF);
-    expect([matrixFor(both, 'highest'), matrixFor(both, 'high'), matrixFor(both, 'medium')]).toEqual([SMALL, SMALL, HALF]);
+    expect([matrixFor(both, 'highest'), matrixFor(both, 'high'), matrixFor(both, 'medium')]).toEqual([
+      SMALL,
+      SMALL,
+      HALF,
+    ]);
   });
 
   test('reduced precision comes on request only', () => {
@@ -57,7 +70,9 @@ describe('what an adapter offers', () => {
     expect(() => chooseFamilies(extras, 'highest', ['f16'])).toThrow(
       /^createEngine: families has "f16", which this adapter does not offer at matmulPrecision "highest", expected some of f32, subgroups\.$/,
     );
-    expect(() => chooseFamilies(extras, 'highest', ['tf32' as 'f32'])).toThrow(/^createEngine: families = \["tf32"\], expected/);
+    expect(() => chooseFamilies(extras, 'highest', ['tf32' as 'f32'])).toThrow(
+      /^createEngine: families = \["tf32"\], expected/,
+    );
   });
 });
 
@@ -101,7 +116,10 @@ test.each([128, 1024, 4096])('sums of %d products of split halves are nearly as 
   const errors = { f32: 0, split: 0, half: 0 };
   const all = normals(2 * 40 * depth, 7);
   for (let row = 0; row < 40; row++) {
-    const [a, b] = [all.subarray(2 * row * depth, (2 * row + 1) * depth), all.subarray((2 * row + 1) * depth, (2 * row + 2) * depth)];
+    const [a, b] = [
+      all.subarray(2 * row * depth, (2 * row + 1) * depth),
+      all.subarray((2 * row + 1) * depth, (2 * row + 2) * depth),
+    ];
     let exact = 0;
     let [single, split, coarse] = [0, 0, 0];
     for (let k = 0; k < depth; k++) {
@@ -126,14 +144,14 @@ test.each([128, 1024, 4096])('sums of %d products of split halves are nearly as 
 let plain: Engine;
 const others: Engine[] = [];
 beforeAll(async () => {
-  plain = await createEngine({ families: ['f32'] });
+  plain = await createEngine({ tune: 'off', families: ['f32'] });
 });
 afterAll(() => {
   for (const engine of [plain, ...others]) engine?.destroy();
 });
 
 async function engineOf(options: EngineOptions): Promise<Engine> {
-  const engine = await createEngine(options);
+  const engine = await createEngine({ tune: 'off', ...options });
   others.push(engine);
   return engine;
 }
@@ -206,7 +224,9 @@ test.skipIf((offered.subgroup?.size ?? 0) < 8)(
     const results: Float32Array[][] = [];
     for (const on of [plain, engine]) {
       const [a, b] = [on.tensor(A, [M, K]), on.tensor(B, [K, N])];
-      results.push(await Promise.all([matmul(a, b), matmul(b, a, { transposeA: true, transposeB: true })].map((t) => t.data())));
+      results.push(
+        await Promise.all([matmul(a, b), matmul(b, a, { transposeA: true, transposeB: true })].map((t) => t.data())),
+      );
     }
     expect(results[1]).toEqual(results[0]);
     const wide = normals(30 * 300, 9);

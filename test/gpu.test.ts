@@ -11,7 +11,7 @@ import { normals } from './engine.ts';
 // An engine of its own: these tests count its buffers and submits.
 let engine: Engine;
 beforeAll(async () => {
-  engine = await createEngine();
+  engine = await createEngine({ tune: 'off' });
 });
 afterAll(() => engine.destroy());
 

@@ -128,6 +128,16 @@ describe('batchNorm', () => {
     expect(worst(await running[1].data(), twin.runningVariance)).toBeLessThan(2e-6);
     for (const tensor of running) tensor.dispose();
   });
+
+  it('passes nothing back where the ReLU stands at exactly 0', async () => {
+    const inputs = [leaf(normals(40, 3), [8, 5]), leaf(new Float32Array(5), [5]), leaf(new Float32Array(5), [5])];
+    const [x, weight, bias] = inputs;
+    const running = [new Float32Array(5), new Float32Array(5).fill(1)].map((values) => engine.tensor(values, [5]));
+    const state = { weight, bias, runningMean: running[0], runningVariance: running[1] };
+    engine.scope(() => sum(batchNorm(x, state, { training: true, relu: true })).backward());
+    for (const { grad } of inputs) expect((await grad?.data())?.every((value) => value === 0)).toBe(true);
+    for (const tensor of [...inputs, ...running]) tensor.dispose();
+  });
 });
 
 describe.each([

@@ -238,6 +238,34 @@ const CASES: Record<string, Case[]> = {
       expected: { out: floats(70).fill(70) },
     },
   ],
+  kept_columns: [
+    {
+      params: { rows: 40, columns: 18, stride: 20, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
+      buffers: {
+        scores: floats(40 * 20).fill(3), // every marginal is 8 times what is wanted
+        w: Float32Array.from({ length: 80 }, (_, i) => i % 2),
+        state: floats(16),
+        u: Float32Array.from({ length: 36 }, (_, i) => i % 2),
+        excess: floats(18),
+      },
+      groups: 2,
+      tuning: { PARTS: 16 },
+    },
+  ],
+  kept_rows: [
+    {
+      params: { rows: 2, columns: 70, stride: 72, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
+      buffers: {
+        scores: floats(2 * 72).fill(3),
+        w: Float32Array.from({ length: 140 }, (_, i) => i % 2),
+        state: floats(16),
+        u: Float32Array.of(0, 1, 0, 1),
+        excess: floats(2),
+      },
+      groups: 2,
+      tuning: LANES,
+    },
+  ],
   log_sum_exp: [
     {
       params: { outer: 2, reduced: 100, inner: 1 },
@@ -379,6 +407,7 @@ const CASES: Record<string, Case[]> = {
       buffers: {
         scores: floats(140).fill(3),
         w: Float32Array.from({ length: 140 }, (_, i) => i % 2),
+        state: Uint32Array.of(1),
         u: Float32Array.of(0, 1, 0, 1),
         codes: floats(140),
       },
@@ -386,13 +415,42 @@ const CASES: Record<string, Case[]> = {
       tuning: { ...LANES, LAST: last },
     }),
   ),
+  sinkhorn_sweep: [
+    [1, 0],
+    [0, 0],
+    [0, 1],
+  ].map(
+    ([FIRST, LAST]): Case => ({
+      params: { rows: 3, columns: 50, rows_each: 2, out_row: 0, scale: 1, rest: 0 },
+      buffers: {
+        scores: floats(150).fill(3),
+        w: Float32Array.from({ length: 100 }, (_, i) => i % 2),
+        u: Float32Array.of(0, 1, 0, 1, 0, 1),
+        out: floats(150),
+      },
+      groups: 2,
+      tuning: { SIDE: 4, QUADS: 1, FIRST, LAST },
+    }),
+  ),
+  sinkhorn_update: [
+    {
+      params: { rows: 6, columns: 18, parts: 24 },
+      buffers: {
+        partial: floats(24 * 18).fill(0.5), // the mean is 2
+        w: Float32Array.from({ length: 36 }, (_, i) => i % 2),
+      },
+      groups: 2,
+      tuning: {},
+      expected: { w: Float32Array.from({ length: 36 }, (_, i) => (i % 2 === 0 ? -1 : 1)) }, // 1 / 2 = 1 x 2^-1
+    },
+  ],
   transport_control: [
     {
       params: { rows: 100, most: 9, relaxing: 1, tolerance: 3 },
       buffers: { excess: floats(100).fill(-2), state: floats(16) },
       groups: 1,
       tuning: LANES,
-      expected: { state: [0, 0, 1, 4, 1, 0, 0, 2] },
+      expected: { state: [0, 0, 1, 6, 1, 0, 0, 2] },
     },
   ],
   transport_report: [
@@ -460,7 +518,8 @@ interface Found {
 
 function detect(kernel: KernelSource, one: Case, code = textOf(kernel, one)): Found {
   const uniform = new ArrayBuffer(kernel.params.bytes);
-  packParams(kernel, { ...one.params, first_group: 0, end_group: one.groups }, new DataView(uniform), 0);
+  packParams(kernel, one.params, new DataView(uniform), 0);
+  new Uint32Array(uniform).set([0, one.groups]);
   const bindings: Record<number, unknown> = { [kernel.params.binding]: { uniform } };
   const buffers = Object.fromEntries(Object.entries(one.buffers).map(([name, data]) => [name, data.slice()]));
   for (const { name, binding } of kernel.buffers) bindings[binding] = buffers[name];

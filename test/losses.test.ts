@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createRandom } from '../src/core/random.ts';
 import type { Tensor } from '../src/index.ts';
 import { type Values, values } from './cases.ts';
+import { choosing, otherWays } from './choices.ts';
 import { expectClose, largest } from './compare.ts';
 import type { Golden, GoldenInputs, Invariance, LossRow } from './losses/row.ts';
 import { LOSSES } from './losses.table.ts';
@@ -163,6 +164,23 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
+  test('the same numbers however the tuner would do it', async () => {
+    const [n, d] = [70, 44];
+    const [temperature] = loss.temperatures;
+    const inputs = loss.inputs(n, d, 'normal', 7);
+    const wanted = loss.reference(inputs, temperature);
+    const again = (): void => {
+      const tensors = inputs.map(({ rows, columns, data }) =>
+        engine().tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
+      );
+      loss.run(tensors, temperature).backward();
+    };
+    for (const way of otherWays(engine(), again, LOSSES.indexOf(loss))) {
+      const outcome = await choosing(engine(), way, () => evaluate(loss, inputs, temperature));
+      expectRight(loss, `${loss.name} [${n}, ${d}], ${JSON.stringify(way)}:`, outcome, wanted, temperature);
+    }
+  }, 300_000);
+
   test.runIf(loss.peaked ?? true)('views that agree: a loss near zero keeps its digits', async () => {
     for (const [n, d] of [
       [7, 64],
@@ -218,6 +236,13 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
         expect(await withPoison(engine(), run)).toEqual(first);
       }
     }
+  });
+
+  test('the same bits, twenty times', async () => {
+    const inputs = loss.inputs(65, 40, 'normal', 4);
+    const first = await evaluate(loss, inputs, loss.temperatures[0]);
+    for (let repeat = 1; repeat < 20; repeat++)
+      expect(await evaluate(loss, inputs, loss.temperatures[0])).toEqual(first);
   });
 
   test.runIf(loss.allEqual)('all rows equal: a closed form, and nothing pulls', async () => {

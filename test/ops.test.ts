@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { mul, sum, type Tensor } from '../src/index.ts';
 import { ODD, SHAPES, type Shape, VALUES, type Values, values } from './cases.ts';
+import { choosing, otherWays } from './choices.ts';
 import { distance, expectClose, largest } from './compare.ts';
 import { OPS, type OpRow } from './ops.table.ts';
 import type { Evaluated, Numbers } from './reference/ops.ts';
@@ -126,6 +127,22 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
       expect(poisoned, `${what} poisoned`).toEqual(first);
     }
   });
+
+  test('the same numbers however the tuner would do it', async () => {
+    for (const { kind, seed, shape, what } of cases(op, ODD.slice(1))) {
+      const prepared = prepare(op, shape, kind, seed);
+      const again = (): void => {
+        const tensors = prepared.inputs.map(({ shape: extents, data }) =>
+          engine().tensor(Float32Array.from(data), extents, { requiresGrad: true }),
+        );
+        sum(op.run(...tensors)).backward();
+      };
+      for (const way of otherWays(engine(), again, OPS.indexOf(op))) {
+        const outcome = await choosing(engine(), way, () => evaluate(op, prepared));
+        expectRight(op, `${what} ${JSON.stringify(way)}`, prepared, outcome);
+      }
+    }
+  }, 300_000);
 
   test.runIf(op.chunks)('in pieces that can be bound', async () => {
     const shape = { rows: 259, columns: 33, others: 5 };

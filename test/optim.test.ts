@@ -4,11 +4,12 @@ import type { Tensor } from '../src/core/tensor.ts';
 import { mul } from '../src/ops/arithmetic.ts';
 import { sum } from '../src/ops/sum.ts';
 import { adamW } from '../src/optim/adamW.ts';
+import { lars } from '../src/optim/lars.ts';
 import type { Optimizer } from '../src/optim/optimizer.ts';
-import { cosineSchedule } from '../src/optim/schedule.ts';
+import { cosineSchedule, momentumSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
 import { normals, sharedEngine } from './engine.ts';
-import { adamWStep, sgdStep } from './reference/training.ts';
+import { adamWStep, larsStep, sgdStep } from './reference/training.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -41,6 +42,19 @@ const table: Record<string, { make: Make; twin: Twin }> = Object.fromEntries([
     return [
       `adamW ${JSON.stringify(options)}`,
       { make: (parameters: Record<string, Tensor>) => adamW(parameters, options), twin },
+    ];
+  }),
+  ...[
+    { learningRate: 2 },
+    { learningRate: 2, rate: 'inside' as const },
+    { learningRate: 0.5, momentum: 0.5, weightDecay: 0.3, trust: 0.02 },
+    { learningRate: 0.01, trust: 0 },
+  ].map((options) => {
+    const twin: Twin = (w, g, state, adapts, learningRate = options.learningRate) =>
+      larsStep(w, g, state, { ...options, learningRate, adapts });
+    return [
+      `lars ${JSON.stringify(options)}`,
+      { make: (parameters: Record<string, Tensor>) => lars(parameters, options), twin },
     ];
   }),
 ]);
@@ -130,6 +144,46 @@ test('a step with a rate of its own uses that; a parameter without grad stays', 
   free(parameters);
 });
 
+test('lars: where the learning rate stands tells once it changes', async () => {
+  const [inside, outside] = await Promise.all(
+    (['inside', 'outside'] as const).map(async (rate) => {
+      const parameters = parametersOf();
+      const optimizer = lars(parameters, { learningRate: 1, rate });
+      const state = {};
+      const w = Float64Array.from(normals(133, 0));
+      for (const [step, learningRate] of [2, 0.1, 0.3].entries()) {
+        parameters.weight.grad = engine.tensor(gradientAt('weight', step), [7, 19]);
+        optimizer.step(learningRate);
+        optimizer.zeroGrad();
+        larsStep(w, gradientAt('weight', step), state, { learningRate, rate });
+      }
+      const got = await parameters.weight.data();
+      w.forEach((value, i) => expect(Math.abs(got[i] - value)).toBeLessThan(1e-6));
+      optimizer.dispose();
+      free(parameters);
+      return got;
+    }),
+  );
+  expect(Math.max(...inside.map((value, i) => Math.abs(value - outside[i])))).toBeGreaterThan(1e-4);
+});
+
+test('lars: parameters of zeros move by the plain gradient', async () => {
+  const w = engine.tensor(new Float32Array(6), [2, 3], { requiresGrad: true });
+  w.grad = engine.tensor([1, 2, 3, 4, 5, 6], [2, 3]);
+  const optimizer = lars({ w }, { learningRate: 0.5 });
+  optimizer.step();
+  expect([...(await w.data())]).toEqual([-0.5, -1, -1.5, -2, -2.5, -3]);
+  optimizer.dispose();
+  w.dispose();
+});
+
+test('momentumSchedule rises to 1 in half a cosine', () => {
+  const momentum = momentumSchedule({ start: 0.9, totalSteps: 10 });
+  expect(momentum(0)).toBeCloseTo(0.9, 12);
+  expect(momentum(5)).toBeCloseTo(0.95, 12);
+  expect([10, 11].map(momentum)).toEqual([1, 1]);
+});
+
 test("adamW's first step is the learning rate, in the sign of the gradient", async () => {
   const w = engine.tensor([1, -2, 3], [3], { requiresGrad: true });
   w.grad = engine.tensor([1e-3, -50, 2e4]);
@@ -155,8 +209,8 @@ test('what is wrong is said in a sentence', () => {
   const made = mul(w, 2);
   const optimizer = adamW({ w });
   const cases: [() => unknown, string][] = [
-    [() => sgd({ w }, {} as never), 'sgd: learningRate = NaN, expected a finite number.'],
-    [() => sgd({ w }, { learningRate: -1 }), 'sgd: learningRate = -1, expected a finite number from 0.'],
+    [() => sgd({ w }, {} as never), 'sgd: learningRate = NaN, expected a finite number, 0 or above.'],
+    [() => sgd({ w }, { learningRate: -1 }), 'sgd: learningRate = -1, expected a finite number, 0 or above.'],
     [() => sgd({ w }, { learningRate: 1, momentum: 1 }), 'sgd: momentum = 1, expected a number in [0, 1).'],
     [() => sgd({ w }, { learningRate: 1, nesterov: true }), 'sgd: momentum = 0, expected it above 0 with nesterov.'],
     [() => sgd({ still }, { learningRate: 1 }), 'sgd: parameters.still has requiresGrad = false, expected true.'],
@@ -166,6 +220,9 @@ test('what is wrong is said in a sentence', () => {
       () => adamW({ w }, { learningrate: 1 } as never),
       'adamW: unknown option "learningrate"; did you mean "learningRate"?',
     ],
+    [() => lars({ w }, {} as never), 'lars: learningRate = NaN, expected a finite number.'],
+    [() => lars({ w }, { learningRate: 1, rate: 'in' as never }), 'lars: rate = "in", expected "inside" or "outside".'],
+    [() => momentumSchedule({ start: 2, totalSteps: 1 }), 'momentumSchedule: start = 2, expected a number in [0, 1].'],
     [() => optimizer.load({}, 1), 'adamW: state lacks "w.first", expected that of the same parameters.'],
     [
       () => cosineSchedule({ peak: 1, warmupSteps: 5, totalSteps: 5 }),

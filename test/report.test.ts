@@ -1,9 +1,12 @@
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
+import { writeNpy } from '../src/cli/npy.ts';
+import type { ComparisonData } from '../src/cli/report/comparison.ts';
 import type { ReportData } from '../src/cli/report/data.ts';
 import { projectEmbeddings } from '../src/cli/report/project.ts';
 import { makeThumbnails } from '../src/cli/report/thumbnails.ts';
-import { renderReport } from '../src/cli/report/write.ts';
+import { renderComparison, renderReport } from '../src/cli/report/write.ts';
+import { interval } from '../src/cli/several.ts';
 import { createRandom } from '../src/core/random.ts';
 
 const data: ReportData = {
@@ -37,6 +40,67 @@ test('a report holds its numbers, its data and its script', () => {
   expect(html).toContain('<script>start()</script>');
   expect(embedded(html)).toEqual(JSON.parse(JSON.stringify(data)));
   expect(renderReport({ ...data, accuracy: { ...data.accuracy, probe: 0.9 } }, '')).toContain('90.0%');
+});
+
+const comparison: ComparisonData = {
+  title: '2 methods on letters',
+  command: 'gramian train --compare byol,cc',
+  adapter: 'lavapipe',
+  startedAt: data.startedAt,
+  dataset: data.dataset,
+  seeds: 3,
+  raw: 0.4,
+  runs: [
+    {
+      label: 'BYOL',
+      method: 'byol',
+      knn: interval([0.5, 0.6, 0.7]),
+      imagesPerSecond: interval([900, 1000, 1100]),
+      peakBytes: 12e6,
+      warnings: ['the embeddings span few directions'],
+      loss: [{ step: 0, epoch: 1, loss: 3 }],
+      embeddings: data.embeddings,
+    },
+    {
+      label: 'CC',
+      method: 'cc',
+      nmi: interval([0.25]),
+      peakBytes: 1e6,
+      warnings: [],
+      loss: [],
+      embeddings: data.embeddings,
+    },
+  ],
+};
+
+test('a comparison holds its numbers, its warnings and a place for each chart', () => {
+  const html = renderComparison(comparison, 'start()');
+  for (const text of ['60.0% ± 24.8', '1,000', '12 MB', '0.250', 'BYOL: the embeddings span few directions'])
+    expect(html).toContain(text);
+  for (const id of ['compared', 'loss-0', 'loss-1', 'embeddings-0', 'embeddings-1'])
+    expect(html).toContain(`id="${id}"`);
+  expect(html).not.toContain('linear probe'); // no run has one
+  expect(embedded(html)).toEqual(JSON.parse(JSON.stringify(comparison)));
+});
+
+test('interval: mean and 95 % of the mean by Student', () => {
+  expect(interval([2])).toEqual({ mean: 2, half: null, values: [2] });
+  const { mean, half } = interval([1, 2, 3, 4, 5]);
+  expect(mean).toBe(3);
+  expect(half).toBeCloseTo(2.776 * Math.sqrt(2.5 / 5), 10);
+});
+
+test('a NumPy file says its shape, and its numbers begin at a multiple of 64', () => {
+  const bytes = writeNpy(Float32Array.of(1.5, -2, 3, 4, 5, 6), [2, 3]);
+  const view = new DataView(bytes.buffer);
+  expect([...bytes.subarray(0, 8)]).toEqual([0x93, 78, 85, 77, 80, 89, 1, 0]);
+  const end = 10 + view.getUint16(8, true);
+  expect(end % 64).toBe(0);
+  const head = new TextDecoder().decode(bytes.subarray(10, end));
+  expect(head.trim()).toBe("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }");
+  expect(head.endsWith('\n')).toBe(true);
+  expect([0, 1, 5].map((i) => view.getFloat32(end + 4 * i, true))).toEqual([1.5, -2, 6]);
+  expect(new TextDecoder().decode(writeNpy(new Float32Array(3), [3]))).toContain('(3,)');
 });
 
 const hostile = [

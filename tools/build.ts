@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
+import { renderBenchPage } from '../bench/page/write.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const quick = process.argv.includes('--quick');
@@ -30,7 +31,7 @@ const shared = {
   logLevel: 'warning',
 } as const;
 
-const BUNDLES: readonly BuildOptions[] = [
+const BUNDLES: BuildOptions[] = [
   {
     // One call for all entries, so that they share chunks: an error class must not exist twice.
     entryPoints: {
@@ -67,8 +68,8 @@ const BUNDLES: readonly BuildOptions[] = [
     minify: true,
   },
   {
-    // A classic script: the report that carries it opens from a file.
-    entryPoints: { 'report-page': 'src/cli/report/page.ts' },
+    // Classic scripts: the reports that carry them open from a file.
+    entryPoints: { 'report-page': 'src/cli/report/page.ts', 'bench-report-page': 'bench/report/page.ts' },
     outdir: 'dist',
     platform: 'browser',
     target: 'es2022',
@@ -76,6 +77,40 @@ const BUNDLES: readonly BuildOptions[] = [
     minify: true,
   },
 ];
+
+/** The benchmark as a page, whose script stands inside. */
+const BENCH_PAGE: BuildOptions = {
+  entryPoints: ['bench/page/main.ts'],
+  platform: 'browser',
+  target: 'es2022',
+  format: 'iife',
+  conditions: ['source'],
+  minify: true,
+  write: false,
+};
+
+/** The libraries that the benchmark compares with, where a clone has them: never in dist/, found by their own packages. */
+const PEERS = ['naive', 'tfjs', 'jaxJs', 'ort']
+  .map((name) => `bench/peers/${name}.ts`)
+  .filter((file) => existsSync(join(root, file)));
+
+if (PEERS.length > 0)
+  BUNDLES.push({
+    entryPoints: PEERS,
+    outdir: 'bench/peers/dist',
+    platform: 'node',
+    target: 'node20',
+    conditions: ['source'],
+    external: [
+      ...OPTIONAL_PEERS,
+      '@tensorflow/*',
+      '@jax-js/*',
+      'onnxruntime-web',
+      'onnxruntime-web/*',
+      'protobufjs',
+      'protobufjs/*',
+    ],
+  });
 
 function run(what: string, args: readonly string[]): void {
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
@@ -120,6 +155,8 @@ function updateExports(): void {
 run('tools/generate.ts', ['--import', 'tsx', 'tools/generate.ts']);
 if (!quick) rmSync(join(root, 'dist'), { recursive: true, force: true });
 await Promise.all(BUNDLES.map((options) => build({ ...shared, ...options })));
+const { outputFiles: [page] = [] } = await build({ ...shared, ...BENCH_PAGE });
+writeFileSync(join(root, 'dist/bench.html'), renderBenchPage(page.text));
 chmodSync(join(root, 'dist/cli.js'), 0o755);
 if (!quick) {
   run('tsc', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);

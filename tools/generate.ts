@@ -1,5 +1,6 @@
 // Writes src/gpu/kernels.generated.ts: one constant per kernels/NAME.wgsl with its text, the text of the pieces it uses,
 // its bindings by name and the layout of its Params. Reflection happens here, so that no parser travels to the browser.
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import type { KernelPart, KernelSource, KernelSwap, ParamsMember } from '../src/gpu/kernel.ts';
@@ -73,9 +74,9 @@ export function readKernel(name: string): KernelSource {
   });
   if (members.length > 64)
     throw new Error(`kernels/${name}.wgsl: Params has ${members.length} members, expected at most 64.`);
-  for (const needed of ['first_group', 'end_group'])
-    if (!members.some((member) => member.name === needed))
-      throw new Error(`kernels/${name}.wgsl: Params lacks ${needed}, which every launch fills in.`);
+  for (const [i, needed] of ['first_group', 'end_group'].entries())
+    if (members[i]?.name !== needed || members[i].type !== 'u32')
+      throw new Error(`kernels/${name}.wgsl: Params does not start with first_group: u32, end_group: u32.`);
   return {
     name,
     parts,
@@ -135,6 +136,11 @@ function generate(): string {
     const swapping = swaps.length > 0 ? `, "swaps": [${swaps.map(swapName).join(', ')}]` : '';
     lines.push(`export const ${rest.name}: KernelSource = { "parts": [${list.join(', ')}], ${fields}${swapping} };`);
   }
+  // What was measured with other kernels, or chosen by another version, says nothing about these.
+  const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
+  const texts = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);
+  lines.push(`/** The version of the package, and of its kernels' text. */`);
+  lines.push(`export const edition = '${version} ${texts}';`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -7,7 +7,18 @@ import { join } from 'node:path';
 import { prepare, root, run } from './prepare.mjs';
 
 // The second run is about another adapter: these do not look at the one that is pinned.
-const ONCE = ['browser/**', 'cli', 'data', 'folder', 'package', 'platform', 'portability', 'report', 'safetensors'];
+const ONCE = [
+  'browser/**',
+  'bench',
+  'cli',
+  'data',
+  'folder',
+  'package',
+  'platform',
+  'portability',
+  'report',
+  'safetensors',
+];
 
 const PROBE = `import { openAdapter } from './dist/platform.node.js';
 const { source, note } = await openAdapter({ adapter: 'auto' });

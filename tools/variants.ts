@@ -1,7 +1,6 @@
 // Every kernel in every form that an op asks for.
-import type { Engine } from '../src/core/engine.ts';
 import type { KernelSource, Tuning } from '../src/gpu/kernel.ts';
-import { tileFor, tileOf } from '../src/launch/tile.ts';
+import { shrunk, TILES } from '../src/launch/tile.ts';
 import { kernelNames, readKernel } from './generate.ts';
 
 export interface Variant {
@@ -11,24 +10,31 @@ export interface Variant {
   readonly name: string;
 }
 
-const MOST_ROWS = 64; // the tallest tile serves these and all above
-
 /** Register tiles go together: the ops choose whole shapes, not one constant at a time. */
-function tiles(): Tuning[] {
-  const found = new Map<string, Tuning>();
-  for (const software of [true, false]) {
-    const engine = { info: { software }, choice: { families: [] as readonly string[] } } as Engine; // all that a tile depends on
-    const list = [tileOf(engine)];
-    for (let rows = 1; rows <= MOST_ROWS; rows++) list.push(tileFor(engine, rows));
-    for (const { tuning } of list) found.set(JSON.stringify(tuning), tuning);
-  }
-  return [...found.values()];
-}
-
 // Fragments, too: what an adapter's matrix unit is decides all of these.
 export const FRAGMENT_CONSTANTS = ['FM', 'FN', 'FK', 'SM', 'SN', 'SUBGROUP', 'PINNED'];
 
-function tuningsOf(kernel: KernelSource, shapes: readonly Tuning[]): Tuning[] {
+const WHOLE: readonly Tuning[] = TILES.map(({ tuning }) => tuning);
+
+/** Where a product may have few rows or columns, or compile for ever, tiles are cut down to them. */
+const SHRUNK = distinct(
+  TILES.flatMap((tile) =>
+    [4, 8, 16].flatMap((rows) => [32, Number.POSITIVE_INFINITY].map((columns) => shrunk(tile, rows, columns).tuning)),
+  ),
+);
+
+const SHRINKING: Readonly<Record<string, readonly Tuning[]>> = {
+  conv2d: distinct([...WHOLE, ...SHRUNK]),
+  conv2d_weight_grad: distinct([...WHOLE, ...SHRUNK]),
+  pair_weights: distinct(TILES.map((tile) => shrunk(tile, 8, 32).tuning)),
+};
+
+function distinct(list: readonly Tuning[]): Tuning[] {
+  return [...new Map(list.map((tuning) => [JSON.stringify(tuning), tuning])).values()];
+}
+
+function tuningsOf(kernel: KernelSource): Tuning[] {
+  const shapes = SHRINKING[kernel.name] ?? WHOLE;
   const { TM, TV, WX, WY, ...others } = kernel.tunables;
   let tunings: Tuning[] = TM && TV && WX && WY ? [...shapes] : [{}];
   const fixed = 'FM' in others ? FRAGMENT_CONSTANTS : [];
@@ -44,10 +50,9 @@ function named(kernel: KernelSource, tuning: Tuning): Variant {
 
 /** In plain WGSL, which every adapter takes. */
 export function variants(): Variant[] {
-  const shapes = tiles();
   return kernelNames().flatMap((name) => {
     const kernel = readKernel(name);
-    return tuningsOf(kernel, shapes).map((tuning) => named(kernel, tuning));
+    return tuningsOf(kernel).map((tuning) => named(kernel, tuning));
   });
 }
 
@@ -61,12 +66,11 @@ const MATRIX_UNITS: readonly Tuning[] = [
 
 /** In the families that need more than every adapter has. */
 export function familyVariants(): Variant[] {
-  const shapes = tiles();
   const list: Variant[] = [];
   for (const name of kernelNames()) {
     const kernel = readKernel(name);
     const swaps = new Set(kernel.swaps?.map(({ by }) => by));
-    const all = tuningsOf(kernel, shapes);
+    const all = tuningsOf(kernel);
     const halves: Tuning[] = swaps.has('F16') ? all.map((tuning) => ({ ...tuning, F16: 1 })) : [];
     if (swaps.has('MATRIX')) {
       for (const tuning of all)

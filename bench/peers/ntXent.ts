@@ -1,140 +1,90 @@
-// NT-Xent loss + gradient with respect to raw embeddings: this engine, TensorFlow.js and jax-js on one Dawn, one adapter,
-// one process, runs interleaved. Every one is checked against f64 before it is timed.
+// NT-Xent loss + gradient with respect to raw embeddings: this engine and its peers on one Dawn, one adapter, one process,
+// runs interleaved. Every one is checked against f64 before it is timed; one that fails says why and is left out.
 //
-//   npm ci --prefix bench/peers && npm run bench:peers            (512 and 2,048 rows, D = 128)
+//   npm ci --prefix bench/peers --ignore-scripts && npm run bench:peers            (512 and 2,048 rows, D = 128)
 import { parseArgs } from 'node:util';
 import { createEngine } from '../../src/core/engine.ts';
 import { createRandom } from '../../src/core/random.ts';
-import { openAdapter } from '../../src/gpu/platform.node.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
 import { ntXent as reference } from '../../test/reference/losses/symmetric.ts';
 import { matrix } from '../../test/reference/matrix.ts';
+import type { Contender, Entry, Work } from '../contender.ts';
+import { shareAdapter } from './environment.ts';
 
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '512,2048' },
     columns: { type: 'string', default: '128' },
     repeats: { type: 'string', default: '20' },
-    peers: { type: 'string', default: 'tfjs,jax-js' },
+    peers: { type: 'string', default: 'naive,tfjs,jax-js,ort' },
   },
 });
+const PEERS: Record<string, () => Promise<{ contenders: readonly Entry[] }>> = {
+  naive: () => import('./naive.ts'),
+  tfjs: () => import('./tfjs.ts'),
+  'jax-js': () => import('./jaxJs.ts'),
+  ort: () => import('./ort.ts'),
+};
 const TEMPERATURE = 0.5;
 const D = Number(values.columns);
+const ALLOWED = 1e-4; // of the largest entry
 
-/**
- * One library's loss and gradient of z ([2 N, D], both views stacked). Both are read back: a library that had only the
- * loss awaited would leave its gradient's work to run into the next one's time.
- */
-interface Contender {
-  readonly name: string;
-  readonly step: () => Promise<number>;
+function makeWork(rows: number): Work {
+  const random = createRandom(1);
+  const shape = [rows / 2, D] as const;
+  const make = () => ({ shape, data: Float32Array.from({ length: (rows / 2) * D }, () => random.gaussian()) });
+  const inputs = { z0: make(), z1: make() };
+  return {
+    name: 'ntXent',
+    size: { n: rows, d: D },
+    inputs,
+    differentiated: ['z0', 'z1'],
+    options: { temperature: TEMPERATURE },
+    flops: 4 * rows ** 2 * D,
+    bytes: 8 * rows * D,
+    reference: () => {
+      const [z0, z1] = [inputs.z0, inputs.z1].map(({ data }) => matrix(rows / 2, D, data));
+      const { value, gradients } = reference(z0, z1, TEMPERATURE);
+      return { value: [value], d_z0: gradients[0].data, d_z1: gradients[1].data };
+    },
+  };
 }
 
-async function ours(z: Float32Array<ArrayBuffer>, rows: number): Promise<Contender> {
+async function ours({ inputs }: Work): Promise<Contender> {
   const engine = await createEngine();
-  const half = (rows / 2) * D;
-  const views = [z.slice(0, half), z.slice(half)].map((part) =>
-    engine.tensor(part, [rows / 2, D], { requiresGrad: true }),
-  );
+  const views = [inputs.z0, inputs.z1].map(({ data, shape }) => engine.tensor(data, shape, { requiresGrad: true }));
+  let loss = ntXent(views[0], views[1], { temperature: TEMPERATURE });
   return {
-    name: 'gramian',
-    step: async () => {
-      for (const view of views) view.zeroGrad();
-      const loss = ntXent(views[0], views[1], { temperature: TEMPERATURE });
-      loss.backward();
-      const value = await loss.item();
-      for (const view of views) await view.grad?.data();
+    library: 'gramian',
+    version: '',
+    form: 'fused',
+    run: async () => {
       loss.dispose();
-      return value;
+      for (const view of views) view.zeroGrad();
+      loss = ntXent(views[0], views[1], { temperature: TEMPERATURE });
+      loss.backward();
+      await engine.sync();
     },
+    read: async () => {
+      const data = [loss, ...views.map(({ grad }) => grad)].map((tensor) => tensor?.data() ?? new Float32Array());
+      const [value, d_z0, d_z1] = await Promise.all(data);
+      return { value, d_z0, d_z1 };
+    },
+    dispose: () => engine.destroy(),
   };
 }
 
-async function tfjs(z: Float32Array, rows: number): Promise<Contender> {
-  const tf = await import('@tensorflow/tfjs');
-  await import('@tensorflow/tfjs-backend-webgpu');
-  await tf.setBackend('webgpu');
-  await tf.ready();
-  const x = tf.tensor2d(z, [rows, D]);
-  const mask = tf.tidy(() => tf.eye(rows).mul(-1e9));
-  const half = rows / 2;
-  const valueAndGrad = tf.valueAndGrad((input: typeof x) => {
-    const u = input.div(tf.norm(input, 2, 1, true)) as typeof x;
-    const s = tf.matMul(u, u, false, true).div(TEMPERATURE).add(mask);
-    const positive = u
-      .slice([0, 0], [half, D])
-      .mul(u.slice([half, 0], [half, D]))
-      .sum(1)
-      .div(TEMPERATURE) as never;
-    return tf
-      .logSumExp(s, 1)
-      .sub(tf.concat([positive, positive]))
-      .mean();
-  });
-  return {
-    name: 'TensorFlow.js 4.22.0',
-    step: async () => {
-      const { value, grad } = valueAndGrad(x);
-      const number = (await value.data())[0];
-      await grad.data();
-      tf.dispose([value, grad]);
-      return number;
-    },
-  };
-}
-
-async function jaxJs(z: Float32Array<ArrayBuffer>, rows: number): Promise<Contender> {
-  const { numpy: np, nn, init, defaultDevice, jit, valueAndGrad } = await import('@jax-js/jax');
-  await init('webgpu');
-  defaultDevice('webgpu');
-  const half = rows / 2;
-  type Value = ReturnType<typeof np.zeros>;
-  const loss = (x: Value): Value => {
-    const u = x.div(np.sqrt(x.ref.mul(x.ref).sum(1, { keepdims: true })));
-    const s = np
-      .matmul(u.ref, np.transpose(u.ref))
-      .mul(1 / TEMPERATURE)
-      .add(np.eye(rows).mul(-1e9));
-    const other = np.concatenate([u.ref.slice([half, rows]), u.ref.slice([0, half])], 0);
-    return nn
-      .logsumexp(s, 1)
-      .sub(
-        u
-          .mul(other)
-          .sum(1)
-          .mul(1 / TEMPERATURE),
-      )
-      .mean();
-  };
-  const step = jit(valueAndGrad(loss));
-  const x = np.array(z).reshape([rows, D]);
-  return {
-    name: '@jax-js/jax 0.1.25',
-    step: async () => {
-      const [value, gradient] = step(x.ref) as [Value, Value];
-      const number = (await value.jsAsync()) as number;
-      await gradient.data();
-      return number;
-    },
-  };
-}
-
-const CONTENDERS: Record<string, (z: Float32Array<ArrayBuffer>, rows: number) => Promise<Contender>> = {
-  tfjs,
-  'jax-js': jaxJs,
-};
-
-/** Makes Node look enough like a browser for the peers; they open devices of their own on the same adapter. */
-async function shareAdapter(): Promise<string> {
-  const { note } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
-  const { globals } = await import('webgpu');
-  Object.assign(globalThis, globals);
-  const shared = globalThis as unknown as Record<symbol, Promise<{ gpu: GPU }>>;
-  const { gpu: instance } = await shared[Symbol.for('gramian.webgpu')];
-  const navigator = { gpu: instance, userAgent: 'node', hardwareConcurrency: 2 };
-  if (globalThis.navigator) Object.defineProperty(globalThis.navigator, 'gpu', { value: instance, configurable: true });
-  else Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true, writable: true });
-  return note;
+/** Largest error of all outputs, each relative to its largest entry. */
+function errorOf(given: Readonly<Record<string, Float32Array>>, wanted: ReturnType<Work['reference']>): number {
+  let error = 0;
+  for (const [name, values] of Object.entries(wanted)) {
+    const top = Array.from(values).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    for (let i = 0; i < values.length; i++) {
+      const off = Math.abs((given[name]?.[i] ?? Number.NaN) - values[i]) / top;
+      error = Number.isNaN(off) ? Number.POSITIVE_INFINITY : Math.max(error, off);
+    }
+  }
+  return error;
 }
 
 function median(times: number[]): number {
@@ -142,36 +92,42 @@ function median(times: number[]): number {
 }
 
 console.log(`adapter: ${await shareAdapter()}`);
+const entries: Entry[] = [{ library: 'gramian', form: 'fused', open: ours }];
+for (const peer of values.peers.split(',').filter(Boolean)) entries.push(...(await PEERS[peer]()).contenders);
 for (const rows of values.rows.split(',').map(Number)) {
-  const random = createRandom(1);
-  const z = Float32Array.from({ length: rows * D }, () => random.gaussian());
-  const half = (rows / 2) * D;
-  const wanted = reference(
-    matrix(rows / 2, D, z.slice(0, half)),
-    matrix(rows / 2, D, z.slice(half)),
-    TEMPERATURE,
-  ).value;
-  const contenders = [await ours(z, rows)];
-  for (const peer of values.peers.split(',').filter(Boolean)) contenders.push(await CONTENDERS[peer](z, rows));
-  for (const { name, step } of contenders) {
-    for (let i = 0; i < 3; i++) {
-      const value = await step();
-      if (!(Math.abs(value - wanted) < 1e-4 * wanted)) throw new Error(`${name}: loss ${value}, expected ${wanted}`);
-    }
-  }
-  const times = contenders.map((): number[] => []);
-  for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
-    for (const [i, { step }] of contenders.entries()) {
+  const work = makeWork(rows);
+  const wanted = work.reference();
+  const running: { contender: Contender; name: string; first: number; error: number; times: number[] }[] = [];
+  for (const { library, form, open } of entries) {
+    const name = `${library} ${form}`;
+    try {
       const start = performance.now();
-      await step();
-      times[i].push(performance.now() - start);
+      const contender = await open(work);
+      if (!contender) continue;
+      await contender.run();
+      const first = performance.now() - start;
+      await contender.run();
+      const error = errorOf(await contender.read(), wanted);
+      if (!(error < ALLOWED)) throw new Error(`its error against f64 is ${error}, expected less than ${ALLOWED}`);
+      running.push({ contender, name, first, error, times: [] });
+    } catch (error) {
+      console.log(`${rows} x ${D}  ${name.padEnd(30)} ${(error as Error).message.split('\n')[0]}`);
     }
   }
-  const medians = times.map(median);
-  contenders.forEach(({ name }, i) => {
+  for (let repeat = 0; repeat < Number(values.repeats); repeat++)
+    for (const { contender, times } of running) {
+      const start = performance.now();
+      await contender.run();
+      times.push(performance.now() - start);
+    }
+  const best = median(running[0].times);
+  for (const { contender, name, first, error, times } of running) {
+    const middle = median(times);
     console.log(
-      `${rows} x ${D}  ${name.padEnd(22)} ${medians[i].toFixed(1)} ms  ${(medians[i] / medians[0]).toFixed(1)} x ours`,
+      `${rows} x ${D}  ${name.padEnd(30)} ${middle.toFixed(1)} ms (least ${times[0].toFixed(1)}, first ${first.toFixed(0)})` +
+        `  ${(middle / best).toFixed(1)} x ours, error ${error.toExponential(1)}`,
     );
-  });
+    contender.dispose();
+  }
 }
 process.exit(0); // the peers hold the process open

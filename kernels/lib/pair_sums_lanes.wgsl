@@ -58,7 +58,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
           let near = column_mark(j) == mark;
           let skip = (j == vec4u(i)) | (j >= vec4u(p.n));
-          let power = exp2(fma(c[m * TV + v], vec4f(k), vec4f(-k)));
+          let power = exp2((c[m * TV + v] - 1.0) * k);
           let e = select(power, vec4f(), skip | near);
           c[m * TV + v] = e;
           across += (e.x + e.y) + (e.z + e.w);

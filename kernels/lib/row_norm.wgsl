@@ -1,5 +1,5 @@
 // row_norm: |z| of one row of p.columns numbers, and its largest entry (0 for a zero row); all lanes call it together
-// @use rows
+// @use rows high
 const FLOOR: f32 = 1e-12; // of the norm that a row is divided by
 
 struct RowNorm { norm: f32, top: f32 }
@@ -9,7 +9,7 @@ fn row_norm(lane: u32, start: u32) -> RowNorm {
   var top = 0.0;
   for (var k = lane % LANES; k < p.columns; k += LANES) { top = max(top, abs(z[start + k])); }
   top = row_max(lane, top);
-  let unit = bitcast<f32>(bitcast<u32>(top) & 0x7f800000u);
+  let unit = power_of_two(top);
   let shrink = select(1.0 / unit, 0.0, top < 1e-37);
   var squares = vec4f();
   for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {

@@ -1,12 +1,5 @@
 // (top, total) with four more entries v 2^l, l = scale s + e: total 2^top is their sum, top an integer
-// A logit of any size keeps its digits: `scale` has 12 bits, as has the upper part of s, so that their product is exact,
-// fused or not, and so is its sum with the integer e below the top; `rest` is what is missing of the scale.
-// @use scaling
-fn logits(s: vec4f, e: vec4f) -> vec4f {
-  let upper = bitcast<vec4f>(bitcast<vec4u>(s) & vec4u(0xfffff000u));
-  return (upper * p.scale + e) + (upper * p.rest + (s - upper) * (p.scale + p.rest));
-}
-
+// @use scaling scaling_logits
 fn added(sum: vec2f, s: vec4f, e: vec4f, v: vec4f, outside: vec4<bool>) -> vec2f {
   let l = select(logits(s, e), vec4f(FLOOR), outside);
   let higher = max(sum.x, ceil(max(max(l.x, l.y), max(l.z, l.w))));

@@ -8,3 +8,5 @@ const PEAK: u32 = 5; // highest error of the current window of iterations
 const PEAK_BEFORE: u32 = 6; // that of the window before, 0 without one
 const HISTORY: u32 = 7; // the last six errors, newest first
 const REMEMBERED: u32 = 6;
+const BEST: u32 = 13; // an error that none since fell well below
+const BEST_AT: u32 = 14; // its iteration

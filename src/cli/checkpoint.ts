@@ -1,4 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
+import type { Choices } from '../core/choices.ts';
 import { readSafetensors, type SafeTensor, writeSafetensors } from '../core/safetensors.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { GramianError } from '../gpu/errors.ts';
@@ -14,8 +15,12 @@ export interface Progress {
   readonly raw: number;
   readonly untrained: number;
   readonly history: { epoch: number; knn: number }[];
+  /** Signs of collapse on the way. */
+  readonly warnings: string[];
   /** Seconds of training so far. */
   readonly seconds: number;
+  /** How the kernels were chosen: a resumed run takes the same, for the same bits. */
+  readonly choices: Choices;
 }
 
 /** Writes to a temporary name first: a crash while saving must not cost the last good checkpoint. */

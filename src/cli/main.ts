@@ -1,11 +1,14 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError } from 'commander';
-import { METHODS, numberOption, type RunConfig } from './config.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { embed, evaluateCheckpoint } from './apply.ts';
+import { methodName, methodOption, numberOption } from './config.ts';
+import { METHODS } from './methods.ts';
+import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
+import { STUDIES } from './studies.ts';
 import { train } from './train.ts';
 
 /** Commander prints an argument's own sentence after naming the option. */
-function number(name: string, low: number, high: number, whole = false): (text: string) => number {
-  const parse = numberOption(name, low, high, whole);
+function checked<T>(parse: (text: string) => T): (text: string) => T {
   return (text) => {
     try {
       return parse(text);
@@ -15,17 +18,28 @@ function number(name: string, low: number, high: number, whole = false): (text: 
   };
 }
 
-function method(text: string): RunConfig['method'] {
-  if (!(METHODS as readonly string[]).includes(text))
-    throw new InvalidArgumentError(`train: --method ${text}, expected ${METHODS.join(', ')}.`);
-  return text as RunConfig['method'];
+const number = (
+  name: string,
+  low: number,
+  high: number,
+  whole = false,
+  command = 'train',
+): ((text: string) => number) => checked(numberOption(command, name, low, high, whole));
+
+function oneOf<T extends string>(option: string, allowed: readonly T[], words: string): (text: string) => T {
+  return (text) => {
+    if (!(allowed as readonly string[]).includes(text))
+      throw new InvalidArgumentError(`train: --${option} ${text}, expected ${words}.`);
+    return text as T;
+  };
 }
 
-function augmentation(text: string): RunConfig['augmentation'] {
-  if (text !== 'letters' && text !== 'digits' && text !== 'photos')
-    throw new InvalidArgumentError(`train: --augmentation ${text}, expected letters, digits or photos.`);
-  return text;
-}
+const optimizers = Object.keys(OPTIMIZERS) as OptimizerName[];
+const adapterOption = () => new Option('--adapter <kind>', 'auto, hardware or software').default('auto');
+const sizeOption = () =>
+  new Option('--size <n>', 'edge of the images read from a folder of PNG/JPEG').argParser(
+    number('size', 8, 1024, true),
+  );
 
 const program = new Command('gramian')
   .description('Batch-level representation learning in fused WebGPU kernels.')
@@ -34,12 +48,21 @@ const program = new Command('gramian')
 
 program
   .command('train')
-  .description('Train an encoder without labels, and measure it by k-NN against raw pixels and its untrained self.')
-  .option('--method <name>', `training system: ${METHODS.join(', ')}`, method, 'simclr')
+  .description('Train an encoder, and measure it by k-NN against raw pixels and its untrained self.')
+  .option(
+    '--method <name>',
+    `training system: ${Object.keys(METHODS).join(', ')}`,
+    checked((text) => methodName(text)),
+  )
+  .option('--compare <names>', 'train several under one budget, and write one report: simclr,moco,...', (text) =>
+    text.split(',').map(checked((name) => methodName(name, 'compare'))),
+  )
+  .option('--study <name>', `one question to the same budget: ${Object.keys(STUDIES).join(', ')}`)
+  .option('--seeds <n>', 'runs with as many seeds, for confidence intervals', number('seeds', 1, 1000, true))
+  .option('--config <file>', 'JSON with any of these settings by name; the command line counts more')
   .option(
     '--data <name>',
-    'letters (comes with the package), or a directory: IDX, CIFAR-10 binary, or PNG/JPEG folders',
-    'letters',
+    'letters (comes with the package), or a directory: IDX, CIFAR-10 binary, or PNG/JPEG folders; default: letters',
   )
   .option(
     '--epochs <n>',
@@ -47,21 +70,90 @@ program
     number('epochs', 1, 100_000, true),
   )
   .option('--batch <n>', 'images a step', number('batch', 2, 65_536, true))
+  .option('--accumulate <n>', 'add up the gradients of so many parts of a batch', number('accumulate', 1, 4096, true))
+  .option('--cached', 'with --accumulate: cached gradients, so that the loss sees the whole batch')
   .option('--seed <n>', 'chooses weights, batches and augmentation', number('seed', 0, Number.MAX_SAFE_INTEGER, true))
-  .option('--learning-rate <x>', 'peak of the cosine schedule (AdamW)', number('learning-rate', 1e-9, 10))
-  .option('--weight-decay <x>', 'decoupled, on weights only', number('weight-decay', 0, 10))
-  .option('--temperature <x>', 'of NT-Xent', number('temperature', 1e-4, 100))
+  .option('--optimizer <name>', optimizers.join(', '), oneOf('optimizer', optimizers, optimizers.join(', ')))
+  .option('--learning-rate <x>', 'peak of the cosine schedule', number('learning-rate', 1e-9, 100))
+  .option('--weight-decay <x>', 'on weights only', number('weight-decay', 0, 10))
+  .option('--temperature <x>', 'of the loss, where it has one', number('temperature', 1e-4, 100))
   .option('--width <n>', "channels of the encoder's first convolution", number('width', 1, 1024, true))
   .option('--features <n>', 'length of the embedding', number('features', 1, 16_384, true))
-  .option('--hidden <n>', 'width of the projection head', number('hidden', 1, 16_384, true))
+  .option('--hidden <n>', "width of the heads' hidden layers", number('hidden', 1, 16_384, true))
   .option('--projection <n>', 'length of the projection that the loss sees', number('projection', 1, 16_384, true))
-  .option('--augmentation <name>', 'letters, digits or photos; default: what fits the data', augmentation)
+  .option(
+    '--option <name=value>',
+    'an option of the method itself, such as queue=1024; again for more',
+    (text: string, before: [string, unknown][] = []) => [...before, checked(methodOption)(text)],
+  )
+  .option(
+    '--augmentation <name>',
+    'letters, digits or photos; default: what fits the data',
+    oneOf('augmentation', ['letters', 'digits', 'photos'], 'letters, digits or photos'),
+  )
+  .option(
+    '--crop-size <n>',
+    "edge of multi-crop's small views; wants --option pool=mean",
+    number('crop-size', 4, 1024, true),
+  )
   .option('--limit <n>', 'train on this many images only; 0: all', number('limit', 0, 1e9, true))
-  .option('--size <n>', 'edge of the images read from a folder of PNG/JPEG', number('size', 8, 1024, true))
+  .addOption(sizeOption())
   .option('--out <directory>', 'where checkpoint, report and metrics go; default: runs/METHOD-DATA')
   .option('--resume <file>', 'go on from a checkpoint.safetensors, to the same bits as without the break')
-  .option('--adapter <kind>', 'auto, hardware or software', 'auto')
+  .addOption(adapterOption())
   .action(train);
+
+const list = (text: string, before: string[] = []): string[] => [...before, ...text.split(',').filter(Boolean)];
+
+program
+  .command('bench')
+  .description('Measure losses and ops on this adapter, against its own roofline and against other libraries.')
+  .option('--cases <names...>', 'losses and ops by name, or all; default: one of each family', list)
+  .option('--sizes <extents...>', 'in place of the default ones: n=512,2048 d=128', (text, all: string[] = []) => [
+    ...all,
+    text,
+  ])
+  .option('--adapters <kinds...>', 'auto, hardware, system, lavapipe, swiftshader; several run one after another', list)
+  .option('--peers <names...>', 'naive, tfjs, jax-js, ort, all or none (from bench/peers of a clone)', list)
+  .option('--profile <name>', "default, or native: Dawn's checks off, for all libraries alike", 'default')
+  .option(
+    '--repeats <n>',
+    'steady runs of each; default 20, with --quick 5',
+    number('repeats', 1, 10_000, true, 'bench'),
+  )
+  .option(
+    '--seconds <n>',
+    'of steady runs, after which slow ones get three only',
+    number('seconds', 0, 1e6, false, 'bench'),
+    60,
+  )
+  .option('--json [file]', 'results as JSON, on stdout or into a file')
+  .option('--csv <file>', 'appends the rows')
+  .option('--report <file>', 'one HTML page with charts')
+  .option('--quick', 'one small size of each case')
+  .action(async ({ adapters = ['auto'], peers = ['none'], ...options }) => {
+    const { bench } = await import('./bench.ts'); // its tables are of no use to the other commands
+    await bench({ adapters, peers, ...options });
+  });
+
+program
+  .command('embed <checkpoint>')
+  .description('Write the embeddings of images as a NumPy file, [images, features].')
+  .option('--data <name>', 'default: what it was trained on')
+  .option('--part <name>', 'train or test', 'test')
+  .option('--out <file>', 'default: CHECKPOINT-PART.npy')
+  .addOption(sizeOption())
+  .addOption(adapterOption())
+  .action(embed);
+
+program
+  .command('eval <checkpoint>')
+  .description('Score a checkpoint: k-NN, linear probe, clusters where it has any, signs of collapse.')
+  .option('--data <name>', 'default: what it was trained on')
+  .option('--json', 'for programs')
+  .addOption(sizeOption())
+  .addOption(adapterOption())
+  .action(evaluateCheckpoint);
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);

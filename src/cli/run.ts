@@ -1,18 +1,17 @@
 import type { Engine } from '../core/engine.ts';
 import type { SafeTensor } from '../core/safetensors.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { augmentations, type ResidentImages, uploadImages } from '../data/augment.ts';
+import { type Augmentation, augmentations, type ResidentImages, uploadImages } from '../data/augment.ts';
 import { type ImageSet, type ImageSplits, permutation, subset } from '../data/dataset.ts';
-import { knn } from '../eval/knn.ts';
 import { GramianError } from '../gpu/errors.ts';
-import type { Method } from '../methods/method.ts';
-import { simCLR } from '../methods/simclr.ts';
-import { adamW, type Optimizer } from '../optim/adamW.ts';
+import { type Batch, type Method, type Place, trainStep } from '../methods/method.ts';
+import { concat } from '../ops/concat.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { type Progress, restore } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
-
-const EVALUATION_BATCH = 512;
+import { type Evaluation, evaluate, knnOf, monitor, overAll, pixels, type Split } from './evaluate.ts';
+import { METHODS } from './methods.ts';
+import { OPTIMIZERS } from './optimizers.ts';
 
 /** What a run tells while it goes on. */
 export interface RunEvents {
@@ -30,30 +29,55 @@ export interface Run {
   /** Tensors of a checkpoint, by name. */
   tensors(): Record<string, Tensor>;
   load(tensors: ReadonlyMap<string, SafeTensor>, progress: Progress): void;
-  /** k-NN of raw pixels and of the encoder as it is; once, before training. */
-  measureStart(): Promise<void>;
+  /** k-NN of raw pixels (unless it is known) and of the encoder as it is; once, before training. */
+  measureStart(raw?: number): Promise<void>;
   train(events: RunEvents): Promise<void>;
   /** [images, features] of a data split. */
   embed(part: 'train' | 'test'): Tensor;
   /** The images trained on: all of them, or the `limit` that were drawn. */
   readonly trainSet: ImageSet;
-  knn(): Promise<number>;
+  evaluate(): Promise<Evaluation>;
+  /** Gives all GPU memory back. */
+  dispose(): void;
 }
 
 export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig): Run {
   const all = splits.train;
   const trainSet = config.limit > 0 && config.limit < all.count ? firstOf(all, config.limit, config.seed) : all;
-  const { test: testSet } = splits;
   if (trainSet.count < 2 * config.batch)
     throw new GramianError(
       `train: ${config.data} has ${trainSet.count} training images, expected at least ${2 * config.batch}; give a smaller --batch.`,
     );
-  const train = uploadImages(engine, trainSet);
+  if (config.batch % config.accumulate !== 0)
+    throw new GramianError(
+      `train: --accumulate ${config.accumulate} does not divide --batch ${config.batch}, expected a divisor.`,
+    );
+  const classes = classNames(splits).length;
+  const row = METHODS[config.method];
+  const method = row.make(
+    engine,
+    {
+      channels: trainSet.channels,
+      size: trainSet.height,
+      seed: config.seed,
+      width: config.width,
+      features: config.features,
+      ...config.options,
+    },
+    { images: trainSet.count, classes },
+  );
+  if (config.cached && !method.twoStep)
+    throw new GramianError(
+      `train: --cached goes with a loss of the batch's embeddings alone, and that of ${config.method} is more than that.`,
+    );
+  if (method.wants.labels && !trainSet.labels)
+    throw new GramianError(`train: --method ${config.method} learns from labels, and ${config.data} has none.`);
+  const train = { set: trainSet, images: uploadImages(engine, trainSet) };
   // Standardised as the training images are: the encoder must meet the same scale.
-  const { mean, deviation } = train;
-  const test = testSet ? uploadImages(engine, testSet, { mean, deviation }) : null;
-  const method = simCLR(engine, { ...config, channels: trainSet.channels, size: trainSet.height });
-  const optimizer = adamW(method.parameters, { learningRate: config.learningRate, weightDecay: config.weightDecay });
+  const { mean, deviation } = train.images;
+  const test = splits.test && { set: splits.test, images: uploadImages(engine, splits.test, { mean, deviation }) };
+  const { learningRate, weightDecay } = config;
+  const optimizer = OPTIMIZERS[config.optimizer](method.parameters, { learningRate, weightDecay });
   const epochSteps = Math.floor(trainSet.count / config.batch);
   const totalSteps = config.epochs * epochSteps;
   const rate = cosineSchedule({
@@ -67,6 +91,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     raw: Number.NaN,
     untrained: Number.NaN,
     history: [] as Progress['history'],
+    warnings: [] as Progress['warnings'],
     seconds: 0,
   };
 
@@ -75,53 +100,70 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     ...method.buffers,
     ...Object.fromEntries(Object.entries(optimizer.state()).map(([name, tensor]) => [`optimizer.${name}`, tensor])),
   });
-  const embed = (part: 'train' | 'test') => embedAll(engine, method, part === 'train' ? train : (test ?? train));
-  const measure = (features: (part: 'train' | 'test') => Tensor) => measureKnn(features, trainSet, testSet);
+  const embed = ({ images }: Split): Tensor => overAll(engine, images, (batch) => method.embed(batch));
+  let loaded = true; // the first step of a run has to be prepared, whether it was resumed or not
 
   return {
     totalSteps,
     epochSteps,
     trainSet,
-    progress: () => ({ config, ...state }),
+    progress: () => ({ ...state, config, choices: engine.choices() }),
     tensors,
-    embed,
-    knn: () => measure(embed),
+    embed: (part) => embed(part === 'train' ? train : (test ?? train)),
+    evaluate: () => evaluate(engine, method, train, test, { classes, seed: config.seed }),
     load: (saved, progress) => {
       restore(tensors(), saved);
-      Object.assign(state, progress);
+      const { config: _, ...rest } = progress;
+      Object.assign(state, rest);
       optimizer.steps = progress.step;
+      loaded = true;
     },
-    measureStart: async () => {
-      state.raw = await measure((part) => pixels(engine, part === 'train' ? train : (test ?? train)));
-      state.untrained = await measure(embed);
+    measureStart: async (raw) => {
+      state.raw = raw ?? (await knnOf(train, test, ({ images }) => pixels(engine, images)));
+      state.untrained = await knnOf(train, test, embed);
     },
     train: async (events) => {
       const evaluateEvery = Math.max(1, Math.ceil(config.epochs / 4));
       let order: { epoch: number; images: Uint32Array } = { epoch: -1, images: new Uint32Array() }; // a shuffle serves a whole epoch
       while (state.step < totalSteps && !events.stop()) {
         const begun = performance.now();
-        const { step } = state;
-        const epoch = Math.floor(step / epochSteps);
-        const at = (step % epochSteps) * config.batch;
+        const place = { step: state.step, epochSteps, totalSteps };
+        const epoch = Math.floor(place.step / epochSteps);
+        if (loaded || place.step % epochSteps === 0)
+          await method.prepare?.(place, (of) => overAll(engine, train.images, of));
+        loaded = false;
+        const at = (place.step % epochSteps) * config.batch;
         if (order.epoch !== epoch) order = { epoch, images: permutation(trainSet.count, config.seed, epoch) };
         const indices = Int32Array.from(order.images.subarray(at, at + config.batch));
-        const learningRate = rate(step);
-        const loss = trainStep(engine, method, optimizer, train, indices, config, step, learningRate);
+        const now = rate(place.step);
+        const parts = batchParts(method, train, indices, config, place);
+        const loss = trainStep(engine, method, optimizer, parts, place, { learningRate: now, cached: config.cached });
         const value = await loss.item();
         loss.dispose();
         if (!Number.isFinite(value))
-          throw new GramianError(`train: the loss is ${value} at step ${step}; lower --learning-rate.`);
+          throw new GramianError(`train: the loss is ${value} at step ${place.step}; lower --learning-rate.`);
         state.step++;
-        state.loss.push({ step, epoch: state.step / epochSteps, loss: value, learningRate });
+        state.loss.push({ step: place.step, epoch: state.step / epochSteps, loss: value, learningRate: now });
         state.seconds += (performance.now() - begun) / 1000;
         events.step(state.step, totalSteps, value);
         const done = state.step / epochSteps;
         if (Number.isInteger(done) && done % evaluateEvery === 0 && state.step < totalSteps) {
-          const accuracy = await measure(embed);
+          const accuracy = await knnOf(train, test, embed);
+          const { effectiveRank, warnings } = await monitor(engine, method, test ?? train);
           state.history.push({ epoch: done, knn: accuracy });
-          events.say(`epoch ${done}: k-NN ${percent(accuracy)}`);
+          events.say(`epoch ${done}: k-NN ${percent(accuracy)}, effective rank ${effectiveRank.toFixed(1)}`);
+          for (const warning of warnings) {
+            state.warnings.push(`epoch ${done}: ${warning}`);
+            events.say(`warning: ${warning}`);
+          }
         }
       }
+    },
+    dispose: () => {
+      optimizer.dispose();
+      for (const tensor of Object.values({ ...method.parameters, ...method.buffers })) tensor.dispose();
+      train.images.dispose();
+      test?.images.dispose();
     },
   };
 }
@@ -130,77 +172,57 @@ export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-function trainStep(
-  engine: Engine,
+/** The name of each class. */
+export function classNames({ train, test }: ImageSplits): string[] {
+  if (train.classes) return train.classes;
+  let count = 0;
+  for (const labels of [train.labels, test?.labels])
+    for (const label of labels ?? []) count = Math.max(count, label + 1);
+  return Array.from({ length: count }, (_, i) => String(i));
+}
+
+/** The parts of a batch, each made when its turn comes, so that one is in memory at a time. */
+function batchParts(
   method: Method,
-  optimizer: Optimizer,
+  { set, images }: Split,
+  indices: Int32Array,
+  { seed, augmentation, accumulate, cropSize }: RunConfig,
+  { step }: Place,
+): (() => Batch)[] {
+  const { views, crops, labels } = method.wants;
+  const large: Augmentation = augmentations[augmentation];
+  const size = indices.length / accumulate;
+  return Array.from({ length: accumulate }, (_, part) => () => {
+    const own = indices.subarray(part * size, (part + 1) * size);
+    const at = { seed, step: step * accumulate + part };
+    return {
+      views: images.views(own, { ...at, views, augmentation: large }),
+      ...(crops > 0 ? { crops: smallViews(images, own, { ...at, first: views, count: crops }, large, cropSize) } : {}),
+      ...(labels ? { labels: Int32Array.from(own, (i) => (set.labels as Int32Array)[i]) } : {}),
+      indices: own,
+    };
+  });
+}
+
+/** Multi-crop's small views: half to all of what the large ones keep at least. */
+function smallViews(
   images: ResidentImages,
   indices: Int32Array,
-  { seed, augmentation }: RunConfig,
-  step: number,
-  learningRate: number,
+  { seed, step, first, count }: { seed: number; step: number; first: number; count: number },
+  large: Augmentation,
+  cropSize: number,
 ): Tensor {
-  return engine.scope(() => {
-    const views = images.views(indices, { seed, step, views: 2, augmentation: augmentations[augmentation] });
-    const loss = method.loss(views);
-    loss.backward();
-    optimizer.step(learningRate);
-    optimizer.zeroGrad();
-    return loss.detach();
-  });
+  const [least] = large.area ?? [1];
+  const augmentation: Augmentation = {
+    ...large,
+    area: [least / 2, least],
+    ...(cropSize > 0 ? { size: cropSize } : {}),
+  };
+  return concat(
+    Array.from({ length: count }, (_, v) => images.batch(indices, { seed, step, view: first + v, augmentation })),
+  );
 }
 
 function firstOf(set: ImageSet, count: number, seed: number): ImageSet {
   return subset(set, permutation(set.count, seed, 2 ** 31).subarray(0, count));
-}
-
-/** Embeddings of all images, in batches that fit. */
-function embedAll(engine: Engine, method: Method, images: ResidentImages): Tensor {
-  return gather(engine, images, (batch) => method.embed(batch));
-}
-
-function pixels(engine: Engine, images: ResidentImages): Tensor {
-  return gather(
-    engine,
-    images,
-    (batch) => engine.alias(batch, [batch.shape[0], batch.size / batch.shape[0]], false),
-    true,
-  );
-}
-
-function gather(engine: Engine, images: ResidentImages, of: (batch: Tensor) => Tensor, raw = false): Tensor {
-  return engine.noGrad(() =>
-    engine.scope(() => {
-      let all: Tensor | null = null;
-      for (let first = 0; first < images.count; first += EVALUATION_BATCH) {
-        const count = Math.min(EVALUATION_BATCH, images.count - first);
-        const indices = Int32Array.from({ length: count }, (_, i) => first + i);
-        engine.scope(() => {
-          const part = of(raw ? images.raw(indices) : images.plain(indices));
-          const made: Tensor = all ?? engine.empty([images.count, part.size / count], 'embed');
-          all = made;
-          engine.copyInto(made, part, first * (part.size / count));
-          return made;
-        });
-      }
-      return all as unknown as Tensor;
-    }),
-  );
-}
-
-async function measureKnn(
-  features: (part: 'train' | 'test') => Tensor,
-  trainSet: ImageSet,
-  testSet: ImageSet | null,
-): Promise<number> {
-  if (!trainSet.labels || !testSet?.labels) return Number.NaN;
-  const train = features('train');
-  const test = features('test');
-  try {
-    const result = await knn({ train, trainLabels: trainSet.labels, test, testLabels: testSet.labels });
-    return result.accuracy;
-  } finally {
-    train.dispose();
-    test.dispose();
-  }
 }

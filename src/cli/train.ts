@@ -1,21 +1,31 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Choices } from '../core/choices.ts';
 import { createEngine, type Engine } from '../core/engine.ts';
 import type { ImageSplits } from '../data/dataset.ts';
 import { openData } from '../data/open.ts';
-import { linearProbe } from '../eval/probe.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
-import { completeConfig, type RunConfig } from './config.ts';
+import { completeConfig, type PartialConfig, type RunConfig, readConfig } from './config.ts';
+import type { Evaluation } from './evaluate.ts';
+import { METHODS } from './methods.ts';
 import { showProgress } from './progress.ts';
 import type { ReportData } from './report/data.ts';
 import { projectEmbeddings } from './report/project.ts';
 import { makeThumbnails } from './report/thumbnails.ts';
 import { renderReport } from './report/write.ts';
-import { percent, type Run, startRun } from './run.ts';
+import { classNames, percent, type Run, startRun } from './run.ts';
+import { planRuns, trainSeveral } from './several.ts';
 
-type Options = Partial<RunConfig> & {
-  data: string;
+export type TrainOptions = Partial<RunConfig> & {
+  config?: string;
+  compare?: string[];
+  study?: string;
+  seeds?: number;
+  hidden?: number;
+  projection?: number;
+  temperature?: number;
+  option?: [name: string, value: unknown][];
   out?: string;
   resume?: string;
   size?: number;
@@ -23,51 +33,209 @@ type Options = Partial<RunConfig> & {
 };
 
 /** `gramian train`: prints what it does on stderr and its result on stdout. */
-export async function train({ out, resume, size, adapter = 'auto', ...given }: Options): Promise<void> {
+export async function train(given: TrainOptions): Promise<void> {
   const began = performance.now();
-  if (adapter !== 'auto' && adapter !== 'hardware' && adapter !== 'software')
-    throw new GramianError(`train: --adapter ${adapter}, expected auto, hardware or software.`);
+  const { out, resume, size, compare, study, seeds = 1, adapter = 'auto' } = given;
+  if (resume && (compare || study || seeds > 1))
+    throw new GramianError('train: --resume goes with one run; give --out alone to go on with several.');
   const saved = resume ? await loadCheckpoint(resume) : null;
-  const engine = await createEngine({ adapter });
-  say(`adapter: ${engine.info.note}`);
-  const dataName = saved ? saved.progress.config.data : given.data;
-  const splits = await openData(dataName, { size });
+  const asked = saved ? saved.progress.config : await askedFor(given);
+  const engine = await openEngine(adapter, saved?.progress.choices);
+  const splits = await openData(asked.data, { size });
   const small = /swiftshader/i.test(engine.info.description);
-  const config = saved ? saved.progress.config : completeConfig({ ...given, data: dataName }, small, splits.train);
+  const config = saved ? saved.progress.config : completeConfig(asked, small, splits.train);
   if (small && !saved && given.epochs === undefined)
     say(
       'this adapter is slow: a smaller run (fewer images, a narrower encoder); --epochs, --width, --limit choose another',
     );
-  const directory = out ?? join('runs', `${config.method}-${basename(config.data)}`);
-  await mkdir(directory, { recursive: true });
-
-  const run = startRun(engine, splits, config);
-  if (saved) run.load(saved.tensors, saved.progress);
-  say(
-    `data: ${splits.train.name}, ${splits.train.count} training and ${splits.test?.count ?? 0} test images of ` +
-      `${splits.train.channels} x ${splits.train.height} x ${splits.train.width}; ${run.totalSteps} steps of ${config.batch}`,
-  );
-  if (!saved) await run.measureStart();
-  const { raw, untrained } = run.progress();
-  say(`k-NN before training: raw pixels ${percent(raw)}, untrained encoder ${percent(untrained)}`);
-  engine.resetPeakMemory();
-  const interrupted = await trainWithProgress(run, config);
-  const { peakBytes } = engine.memory();
-
-  const checkpoint = join(directory, 'checkpoint.safetensors');
-  await saveCheckpoint(checkpoint, run.tensors(), run.progress());
-  if (interrupted) {
-    say(
-      `stopped at step ${run.progress().step}; saved ${checkpoint}. Go on with: gramian train --resume ${checkpoint}`,
-    );
+  describeData(splits, config);
+  const task = { engine, splits, began };
+  if (compare || study || seeds > 1) {
+    const plan = planRuns(asked, { compare, study, seeds }, (one) => completeConfig(one, small, splits.train));
+    await trainSeveral(task, plan, out);
   } else {
-    await finish(engine, run, splits, config, directory, { began, peakBytes });
+    const directory = out ?? join('runs', `${config.method}-${basename(config.data)}`);
+    await trainOne(task, config, directory, saved);
   }
   engine.destroy();
 }
 
-function say(text: string): void {
+/** The command line over the configuration file. */
+async function askedFor({
+  config,
+  compare: _,
+  study: __,
+  seeds: ___,
+  out: ____,
+  resume: _____,
+  size: ______,
+  adapter: _______,
+  hidden,
+  projection,
+  temperature,
+  option = [],
+  ...given
+}: TrainOptions): Promise<PartialConfig> {
+  const file = config ? await readConfig(config) : {};
+  const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const own = Object.entries({ hidden, projection, temperature }).filter(([, value]) => value !== undefined);
+  const options = { ...file.options, ...Object.fromEntries([...own, ...option]) };
+  return { data: 'letters', ...file, ...known, ...(Object.keys(options).length > 0 ? { options } : {}) };
+}
+
+/** @param choices those of a checkpoint; older ones have none */
+export async function openEngine(adapter: string, choices?: Choices): Promise<Engine> {
+  if (adapter !== 'auto' && adapter !== 'hardware' && adapter !== 'software')
+    throw new GramianError(`train: --adapter ${adapter}, expected auto, hardware or software.`);
+  const engine = await createEngine({ adapter, tune: choices ?? 'cached' });
+  say(`adapter: ${engine.info.note}`);
+  if (choices && choices.adapter !== engine.choices().adapter)
+    say(`the checkpoint was made on ${choices.adapter}: its numbers go on, but not to the same bits`);
+  return engine;
+}
+
+export function say(text: string): void {
   process.stderr.write(`${text}\n`);
+}
+
+function describeData({ train, test }: ImageSplits, { method, batch, accumulate, cached }: RunConfig): void {
+  say(
+    `data: ${train.name}, ${train.count} training and ${test?.count ?? 0} test images of ` +
+      `${train.channels} x ${train.height} x ${train.width}`,
+  );
+  if (accumulate === 1) return;
+  const { accumulation } = METHODS[method];
+  say(
+    `gradients of ${accumulate} parts of ${batch / accumulate} images are added up: batch norm sees a part at a time, and ` +
+      `${accumulation && !cached ? `the loss is another one, as ${accumulation}` : 'the loss stays the same'}`,
+  );
+}
+
+/** What all runs of a command share. */
+export interface Task {
+  readonly engine: Engine;
+  readonly splits: ImageSplits;
+  /** performance.now() at the start. */
+  readonly began: number;
+}
+
+type Saved = Awaited<ReturnType<typeof loadCheckpoint>> | null;
+
+async function trainOne(task: Task, config: RunConfig, directory: string, saved: Saved): Promise<void> {
+  const { splits, began } = task;
+  const run = await finishedRun(task, config, directory, saved);
+  if (!run) return;
+  const result = await measured(task, run, config, directory);
+  const { metrics, evaluation } = result;
+  const { raw, untrained, loss, history } = run.progress();
+  const report: ReportData = {
+    title: `${METHODS[config.method].title} on ${splits.train.name}`,
+    command: commandOf(config),
+    adapter: metrics.adapter,
+    startedAt: new Date(Date.now() - (performance.now() - began)).toISOString(),
+    method: config.method,
+    dataset: {
+      name: splits.train.name,
+      train: run.trainSet.count,
+      test: splits.test?.count ?? 0,
+      classes: classNames(splits).length,
+    },
+    parameters: { ...flat(config), ...scoresOf(evaluation) },
+    loss,
+    accuracy: {
+      raw,
+      untrained,
+      trained: evaluation.knn,
+      ...(Number.isFinite(evaluation.probe) ? { probe: evaluation.probe } : {}),
+      history: [{ epoch: 0, knn: untrained }, ...history, { epoch: config.epochs, knn: evaluation.knn }],
+    },
+    speed: {
+      imagesPerSecond: metrics.imagesPerSecond,
+      seconds: (performance.now() - began) / 1000,
+      peakBytes: metrics.peakBytes,
+    },
+    warnings: [...metrics.warnings],
+    embeddings: await picture(run, splits, config, { limit: 1000, thumbnails: true }),
+  };
+  const page = join(directory, 'report.html');
+  await writeFile(page, renderReport(report, await pageScript()));
+  say(
+    `${metrics.imagesPerSecond.toFixed(0)} images/s, peak GPU memory ${(metrics.peakBytes / 1e6).toFixed(0)} MB; report: ${page}`,
+  );
+  process.stdout.write(`${sentenceOf(raw, untrained, evaluation)}\n`);
+  run.dispose();
+}
+
+/** A run trained to its end; null where somebody stopped it, which saves it. */
+export async function finishedRun(
+  { engine, splits }: Task,
+  config: RunConfig,
+  directory: string,
+  saved: Saved,
+  raw?: number,
+): Promise<Run | null> {
+  await mkdir(directory, { recursive: true });
+  const run = startRun(engine, splits, config);
+  if (saved) run.load(saved.tensors, saved.progress);
+  else await run.measureStart(raw);
+  const start = run.progress();
+  say(
+    `${config.method}, seed ${config.seed}: ${run.totalSteps} steps of ${config.batch}; k-NN before training: ` +
+      `raw pixels ${percent(start.raw)}, untrained encoder ${percent(start.untrained)}`,
+  );
+  engine.resetPeakMemory();
+  const interrupted = await trainWithProgress(run, config);
+  const checkpoint = join(directory, 'checkpoint.safetensors');
+  await saveCheckpoint(checkpoint, run.tensors(), run.progress());
+  if (!interrupted) return run;
+  say(`stopped at step ${run.progress().step}; saved ${checkpoint}. Go on with: gramian train --resume ${checkpoint}`);
+  return null;
+}
+
+/** What metrics.json holds. */
+export interface Metrics extends Evaluation {
+  readonly raw: number;
+  readonly untrained: number;
+  /** k-NN, as `knn`. */
+  readonly trained: number;
+  readonly history: readonly { epoch: number; knn: number }[];
+  readonly finalLoss: number | undefined;
+  readonly losses: readonly number[];
+  readonly imagesPerSecond: number;
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly adapter: string;
+  readonly config: RunConfig;
+}
+
+/** Scores a finished run and writes its metrics.json. */
+export async function measured(
+  { engine }: Task,
+  run: Run,
+  config: RunConfig,
+  directory: string,
+): Promise<{ metrics: Metrics; evaluation: Evaluation }> {
+  const { peakBytes } = engine.memory();
+  const evaluation = await run.evaluate();
+  const { raw, untrained, loss, seconds, history, warnings } = run.progress();
+  const metrics: Metrics = {
+    ...evaluation,
+    raw,
+    untrained,
+    trained: evaluation.knn,
+    history,
+    warnings: [...warnings, ...evaluation.warnings],
+    finalLoss: loss.at(-1)?.loss,
+    losses: loss.map((point) => point.loss),
+    imagesPerSecond: (loss.length * config.batch) / seconds,
+    seconds,
+    peakBytes,
+    adapter: engine.info.description,
+    config,
+  };
+  for (const warning of evaluation.warnings) say(`warning: ${warning}`);
+  await writeFile(join(directory, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
+  return { metrics, evaluation };
 }
 
 /** Trains until done or until Ctrl-C, which lets the step end; a second Ctrl-C leaves at once. */
@@ -94,105 +262,64 @@ async function trainWithProgress(run: Run, config: RunConfig): Promise<boolean> 
   return stop && run.progress().step < run.totalSteps;
 }
 
-async function finish(
-  engine: Engine,
-  run: Run,
-  splits: ImageSplits,
-  config: RunConfig,
-  directory: string,
-  { began, peakBytes }: { began: number; peakBytes: number },
-): Promise<void> {
-  const trained = await run.knn();
-  const probe = await probeOf(run, splits, config);
-  const { raw, untrained, loss, seconds, history } = run.progress();
-  const imagesPerSecond = (loss.length * config.batch) / seconds;
-  const accuracy = {
-    raw,
-    untrained,
-    trained,
-    ...(Number.isFinite(probe) ? { probe } : {}),
-    history: [{ epoch: 0, knn: untrained }, ...history, { epoch: config.epochs, knn: trained }],
+export function pageScript(): Promise<string> {
+  return readFile(new URL('./report-page.js', import.meta.url), 'utf8');
+}
+
+export function commandOf({ method, data, epochs, batch, seed }: RunConfig): string {
+  return `gramian train --method ${method} --data ${data} --epochs ${epochs} --batch ${batch} --seed ${seed}`;
+}
+
+/** A configuration as a table shows it. */
+export function flat({ options, cached, ...config }: RunConfig): Record<string, string | number> {
+  const own = Object.entries({ cached, ...options }).map(([name, value]) => [name, String(value)]);
+  return { ...config, ...Object.fromEntries(own) };
+}
+
+/** What a table says beside accuracies. */
+export function scoresOf({ effectiveRank, deviation, classifier, clusters, used, perplexity }: Evaluation) {
+  return {
+    'effective rank': effectiveRank.toFixed(1),
+    deviation: deviation.toFixed(3),
+    ...(classifier === undefined ? {} : { classifier: percent(classifier) }),
+    ...(used === undefined ? {} : { 'used clusters': `${used}, perplexity ${(perplexity ?? 0).toFixed(1)}` }),
+    ...(clusters
+      ? {
+          'cluster ACC': percent(clusters.accuracy),
+          NMI: clusters.nmi.toFixed(3),
+          ARI: clusters.ari.toFixed(3),
+          'k-means on pixels, ACC': percent(clusters.pixels),
+        }
+      : {}),
   };
-  const metrics = {
-    ...accuracy,
-    finalLoss: loss.at(-1)?.loss,
-    losses: loss.map((point) => point.loss),
-    imagesPerSecond,
-    seconds,
-    peakBytes,
-    adapter: engine.info.description,
-    config,
-  };
-  await writeFile(join(directory, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-  const report: ReportData = {
-    title: `SimCLR on ${splits.train.name}`,
-    command: `gramian train --method ${config.method} --data ${config.data} --epochs ${config.epochs} --batch ${config.batch} --seed ${config.seed}`,
-    adapter: engine.info.description,
-    startedAt: new Date(Date.now() - (performance.now() - began)).toISOString(),
-    method: config.method,
-    dataset: {
-      name: splits.train.name,
-      train: run.trainSet.count,
-      test: splits.test?.count ?? 0,
-      classes: classNames(splits).length,
-    },
-    parameters: { ...config },
-    loss,
-    accuracy,
-    speed: { imagesPerSecond, seconds: (performance.now() - began) / 1000, peakBytes },
-    embeddings: await picture(run, splits, config),
-  };
-  const page = join(directory, 'report.html');
-  await writeFile(page, renderReport(report, await readFile(new URL('./report-page.js', import.meta.url), 'utf8')));
-  say(`${imagesPerSecond.toFixed(0)} images/s, peak GPU memory ${(peakBytes / 1e6).toFixed(0)} MB; report: ${page}`);
-  process.stdout.write(
-    `k-NN accuracy: raw pixels ${percent(raw)}, untrained encoder ${percent(untrained)}, trained encoder ${percent(trained)}` +
-      `${Number.isFinite(probe) ? `; linear probe ${percent(probe)}` : ''}\n`,
+}
+
+export function sentenceOf(raw: number, untrained: number, evaluation: Evaluation): string {
+  const { knn, probe, classifier, clusters } = evaluation;
+  return (
+    `k-NN accuracy: raw pixels ${percent(raw)}, untrained encoder ${percent(untrained)}, trained encoder ${percent(knn)}` +
+    `${Number.isFinite(probe) ? `; linear probe ${percent(probe)}` : ''}` +
+    `${classifier === undefined ? '' : `; classifier ${percent(classifier)}`}` +
+    `${clusters ? `; clusters: ACC ${percent(clusters.accuracy)} (k-means on pixels ${percent(clusters.pixels)}), NMI ${clusters.nmi.toFixed(3)}, ARI ${clusters.ari.toFixed(3)}` : ''}`
   );
 }
 
-function classNames({ train, test }: ImageSplits): string[] {
-  if (train.classes) return train.classes;
-  const labels = [...(train.labels ?? []), ...(test?.labels ?? [])];
-  return Array.from({ length: labels.reduce((top, label) => Math.max(top, label + 1), 0) }, (_, i) => String(i));
-}
-
-async function probeOf(run: Run, splits: ImageSplits, config: RunConfig): Promise<number> {
-  const { trainSet } = run;
-  const { test: testSet } = splits;
-  if (!trainSet.labels || !testSet?.labels) return Number.NaN;
-  const train = run.embed('train');
-  const test = run.embed('test');
-  try {
-    const result = await linearProbe({
-      train,
-      trainLabels: trainSet.labels,
-      test,
-      testLabels: testSet.labels,
-      classes: classNames(splits).length,
-      seed: config.seed,
-    });
-    return result.accuracy;
-  } finally {
-    train.dispose();
-    test.dispose();
-  }
-}
-
-async function picture(run: Run, splits: ImageSplits, config: RunConfig): Promise<ReportData['embeddings']> {
+export async function picture(
+  run: Pick<Run, 'embed'>,
+  splits: ImageSplits,
+  { seed }: RunConfig,
+  { limit, thumbnails }: { limit: number; thumbnails: boolean },
+): Promise<ReportData['embeddings']> {
   const set = splits.test ?? splits.train;
   const embeddings = run.embed(splits.test ? 'test' : 'train');
   const rows = await embeddings.data();
-  const { indices, points } = projectEmbeddings(rows, embeddings.shape[0], embeddings.shape[1], {
-    seed: config.seed,
-    limit: 1000,
-  });
+  const { indices, points } = projectEmbeddings(rows, embeddings.shape[0], embeddings.shape[1], { seed, limit });
   embeddings.dispose();
   const { labels } = set;
   return {
     points,
     labels: labels ? [...indices].map((index) => labels[index]) : [],
     classes: classNames(splits),
-    thumbnails: makeThumbnails(set, indices),
+    ...(thumbnails ? { thumbnails: makeThumbnails(set, indices) } : {}),
   };
 }

@@ -1,15 +1,25 @@
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
-import { type Device, type DeviceInfo, openDevice } from '../gpu/device.ts';
+import { type Device, type DeviceInfo, type LaunchOptions, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
+import type { Capture, Repeat } from './capture.ts';
 import * as check from './check.ts';
+import { type Answer, type Choice, type Choices, type ChoiceTable, isChoices } from './choices.ts';
+import { type Explained, explained } from './explain.ts';
 import { chooseFamilies, type Family, type FamilyChoice, type MatmulPrecision, PRECISIONS } from './families.ts';
-import { Inspector } from './inspect.ts';
+import { Inspector, type Watch } from './inspect.ts';
+import { type FromBufferOptions, foreignRange, type Numbers, numbers, type TensorData } from './intake.ts';
 import { Plan, type PlanInputs } from './plan.ts';
 import { part, ranges } from './ranges.ts';
+import { type Recorded, recorded } from './recorded.ts';
+import { Rehearsal, type Result } from './rehearsal.ts';
+import { openChoices, rememberChoices } from './remembered.ts';
 import { type Backward, TapeNode } from './tape.ts';
 import { type DataType, Tensor } from './tensor.ts';
+import { type TuneOptions, type TuneReport, tune } from './tuner.ts';
+
+const UNKNOWN = 'the function is being recorded, so there are no numbers yet; do it outside.';
 
 export interface EngineOptions {
   /** A GPUDevice of yours: used as it is, never destroyed by the engine. */
@@ -27,6 +37,13 @@ export interface EngineOptions {
    * are known to be faster. `['f32']` is what runs everywhere.
    */
   families?: readonly Family[];
+  /**
+   * How tile shapes and schedules are chosen. `'cached'` (default): what `tune()` measured on this adapter and driver, in
+   * this process or an earlier one, and else what is predicted. `'off'`: nothing from earlier processes, and nothing is
+   * kept for later ones. `'full'`: as `'cached'`, but `tune()` measures again what is remembered. Or the `choices()` of
+   * another engine: those and no others, so that the same work gives the same bits.
+   */
+  tune?: 'off' | 'cached' | 'full' | Choices;
 }
 
 export interface EngineInfo extends DeviceInfo {
@@ -35,12 +52,9 @@ export interface EngineInfo extends DeviceInfo {
   readonly matmulPrecision: MatmulPrecision;
 }
 
-/** Numbers as nested arrays: `[[1, 2], [3, 4]]`. */
-export type NestedNumbers = readonly (number | NestedNumbers)[];
-
 /** A kernel launch by WGSL names: tensors or scratch storage for its buffers. */
 export interface Run {
-  readonly params: Params;
+  readonly params: Params | (() => Params);
   readonly buffers: Readonly<Record<string, Tensor | Storage>>;
   readonly groups: number;
   /** Multiply-adds, or their like, of the whole launch: long ones are cut into several submits. */
@@ -65,16 +79,30 @@ export class Engine {
   readonly choice: FamilyChoice;
   private readonly gpu: Device;
   private readonly inspector: Inspector;
+  private readonly table: ChoiceTable;
+  private readonly tuning: 'off' | 'cached' | 'full';
   private readonly constants = new Map<number, Storage>();
   private scopes: Set<Tensor>[] = [];
   private recording = true;
+  /** @internal What `recorded()` is recording, if anything. */
+  capture: Capture | null = null;
+  private rehearsal: Rehearsal | null = null;
 
   /** @internal Use `createEngine()`. */
-  constructor(gpu: Device, checking: boolean, choice: FamilyChoice) {
+  constructor(
+    gpu: Device,
+    checking: boolean,
+    choice: FamilyChoice,
+    table: ChoiceTable,
+    tuning: 'off' | 'cached' | 'full',
+  ) {
     this.gpu = gpu;
+    this.table = table;
+    this.tuning = tuning;
     this.check = checking;
     this.choice = choice;
     this.info = { ...gpu.info, families: choice.families, matmulPrecision: choice.precision };
+    table.info = this.info;
     this.inspector = new Inspector(this);
   }
 
@@ -86,62 +114,25 @@ export class Engine {
    * A tensor with these numbers.
    * @param data numbers, flat (then give `shape`, or get one dimension) or nested (then the nesting is the shape)
    */
-  tensor(
-    data: Float32Array | Int32Array | Uint32Array | NestedNumbers,
-    shape?: readonly number[],
-    options?: { requiresGrad?: boolean },
-  ): Tensor {
+  tensor(data: TensorData, shape?: readonly number[], options?: { requiresGrad?: boolean }): Tensor {
     this.assertAlive('tensor');
     const { requiresGrad } = check.options('tensor', options, { requiresGrad: false });
-    const { values, dtype, nested } = flatten(data);
-    const extents = check.shape('tensor', shape ?? nested);
-    const size = extents.reduce((a, b) => a * b, 1);
-    if (values.length !== size)
-      this.fail('tensor', `${values.length} numbers do not fill a [${extents.join(', ')}] (${size}).`);
-    const storage = this.gpu.pool.acquireForUpload(4 * size, 'tensor');
-    this.device.queue.writeBuffer(storage.buffer, 0, values.buffer, values.byteOffset, values.byteLength);
+    const { values, dtype, shape: extents } = numbers('tensor', data, shape);
+    const storage = this.gpu.pool.acquireForUpload(values.byteLength, 'tensor');
+    this.capture?.uploads.push(values.slice());
+    if (!this.capture?.imagined)
+      this.device.queue.writeBuffer(storage.buffer, 0, values.buffer, values.byteOffset, values.byteLength);
     return this.adopt(storage, extents, dtype, requiresGrad);
   }
 
   /**
    * A tensor on a range of a GPUBuffer of yours, without a copy; the engine never destroys it. The buffer needs usage
    * STORAGE, and COPY_SRC to be read by `data()`.
-   * @param options.offset bytes, a multiple of 256 (WebGPU binds no other); default 0
-   * @param options.size bytes from there; default: just what `shape` needs
    */
-  fromBuffer(
-    buffer: GPUBuffer,
-    shape: readonly number[],
-    options?: { offset?: number; size?: number; dtype?: DataType; requiresGrad?: boolean },
-  ): Tensor {
+  fromBuffer(buffer: GPUBuffer, shape: readonly number[], options?: FromBufferOptions): Tensor {
     this.assertAlive('fromBuffer');
-    if (typeof buffer?.size !== 'number')
-      this.fail('fromBuffer', `buffer is ${check.say(buffer)}, expected a GPUBuffer.`);
-    const extents = check.shape('fromBuffer', shape);
-    const needed = 4 * extents.reduce((a, b) => a * b, 1);
-    const { offset, size, dtype, requiresGrad } = check.options('fromBuffer', options, {
-      offset: 0,
-      size: needed,
-      dtype: 'f32' as DataType,
-      requiresGrad: false,
-    });
-    check.oneOf('fromBuffer', 'dtype', dtype, ['f32', 'i32', 'u32']);
-    check.integer('fromBuffer', 'offset', offset, 0, buffer.size);
-    if (offset % 256 !== 0)
-      this.fail(
-        'fromBuffer',
-        `offset = ${offset}, expected a multiple of 256; copy the range to such an offset first.`,
-      );
-    if (offset + needed > buffer.size)
-      this.fail(
-        'fromBuffer',
-        `buffer has ${buffer.size} bytes, expected ${offset + needed} for [${extents.join(', ')}] at ${offset}.`,
-      );
-    check.integer('fromBuffer', 'size', size, 0, buffer.size);
-    if (size < needed)
-      this.fail('fromBuffer', `size = ${size}, expected at least ${needed} for [${extents.join(', ')}].`);
-    if ((buffer.usage & 128) === 0) this.fail('fromBuffer', 'buffer lacks usage STORAGE, expected a storage buffer.');
-    return this.adopt(this.gpu.pool.wrap(buffer, offset, needed), extents, dtype, requiresGrad);
+    const { offset, bytes, shape: extents, dtype, requiresGrad } = foreignRange(buffer, shape, options);
+    return this.adopt(this.gpu.pool.wrap(buffer, offset, bytes), extents, dtype, requiresGrad);
   }
 
   /** Live GPU memory without idle pool buffers, and its peak since `resetPeakMemory()`. */
@@ -205,14 +196,54 @@ export class Engine {
    */
   prepare(list: readonly (() => unknown)[]): void {
     this.assertAlive('prepare');
-    if (!Array.isArray(list) || list.some((item) => typeof item !== 'function'))
-      this.fail('prepare', `list is ${check.say(list)}, expected an array of functions that call ops.`);
-    this.gpu.withoutLaunching(
-      (kernel, { tuning }) => this.gpu.pipeline(kernel, tuning),
-      () => {
-        for (const item of list) this.unscoped(() => this.scope(() => void item()));
-      },
-    );
+    this.checkList('prepare', list);
+    for (const item of list) this.rehearse((kernel, { tuning }) => this.gpu.pipeline(kernel, tuning), item);
+  }
+
+  /**
+   * Measures how the ops that these functions call are best done on this adapter: tile shapes, schedules. What is clearly
+   * faster, and agrees with what was done before, is taken from now on, and remembered for later processes. The functions
+   * run without effect, and their kernels many times on memory of the tuner's: `await engine.tune([() => ntXent(z0,
+   * z1).backward()])`. Nothing is ever measured outside of this call.
+   */
+  async tune(list: readonly (() => unknown)[], options?: TuneOptions): Promise<TuneReport> {
+    this.assertAlive('tune');
+    this.checkList('tune', list);
+    const { budget, margin, clock } = check.options('tune', options, {
+      budget: 30,
+      margin: 0.05,
+      clock: () => performance.now(),
+    });
+    check.positive('tune', 'budget', budget);
+    check.nonNegative('tune', 'margin', margin);
+    await this.sync(); // earlier trouble is not the tuner's
+    const report = await tune(this, this.gpu, this.table, list, {
+      budget,
+      margin,
+      clock,
+      fresh: this.tuning === 'full',
+    });
+    const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
+    return { ...report, place };
+  }
+
+  /**
+   * What `fn` would launch, and why: nothing runs. `engine.explain(() => ntXent(z0, z1).backward())`
+   */
+  explain(fn: () => unknown): Explained[] {
+    this.assertAlive('explain');
+    this.checkList('explain', [fn]);
+    const launches: Explained[] = [];
+    this.rehearse((kernel, options) => launches.push(explained(kernel, options)), fn);
+    return launches;
+  }
+
+  /**
+   * All that was chosen so far, and what is remembered: plain JSON, to be kept with a checkpoint. An engine made with
+   * `createEngine({ tune: choices })` on the same adapter gives the same bits, whatever was measured since.
+   */
+  choices(): Choices {
+    return this.table.export();
   }
 
   /** Resolves when the GPU has done all that was recorded; rejects with what went wrong. */
@@ -230,12 +261,35 @@ export class Engine {
     return new Plan(this, this.gpu, inputs, build);
   }
 
+  /**
+   * Records what `fn` does on the GPU at its first call, and replays it at later ones: the same bits, without JavaScript
+   * for each op. `fn` may call `backward()` and an optimiser's `step()`.
+   *
+   * Inputs of other shapes are recorded apart; the four used last are kept. What `fn` reads besides its inputs (weights,
+   * running moments) is read anew at every call, in the same memory. Numbers are not: a learning rate belongs into
+   * `optimizer.learningRate`, any other number that changes into a one-element tensor that you `write()`. The second call
+   * runs `fn` once more to compare, and refuses other numbers, other labels or other work; with `check` on, every call does.
+   *
+   * @param fn takes Tensors, and returns Tensors (alone, or in arrays and plain objects). It gets stand-ins for the inputs,
+   * without values: their gradients reach you as results. It cannot read, nor call another recorded function.
+   */
+  recorded<I extends readonly Tensor[], O>(fn: (...inputs: I) => O): Recorded<I, O> {
+    this.assertAlive('recorded');
+    if (typeof fn !== 'function') this.fail('recorded', `fn is ${check.say(fn)}, expected a function of Tensors.`);
+    return recorded(this, this.gpu, fn);
+  }
+
   /** Frees all GPU memory of the engine, and the device if it is the engine's own. */
   destroy(): void {
     this.flush();
     for (const { buffer } of this.constants.values()) buffer.destroy();
     this.constants.clear();
     this.gpu.destroy();
+  }
+
+  private checkList(op: string, list: readonly (() => unknown)[]): void {
+    if (!Array.isArray(list) || list.some((item) => typeof item !== 'function'))
+      this.fail(op, `list is ${check.say(list)}, expected an array of functions that call ops.`);
   }
 
   // What ops are made of -------------------------------------------------------------------------------------------
@@ -275,14 +329,76 @@ export class Engine {
     if (this.gpu.foreign) this.flush();
   }
 
+  /** @internal How to do what can be done in several ways: remembered, or predicted; see `ChoiceTable.ask`. */
+  choose<Option extends string>(
+    choice: Choice<Option>,
+    sizes: readonly number[],
+    among?: readonly Option[],
+  ): Answer<Option> {
+    return this.table.ask(choice, sizes, among);
+  }
+
+  /**
+   * @internal Runs `fn` with its launches handed to `instead`, and leaves everything as it was: tensors that it makes are
+   * freed, and gradients of leaves are what they were. Returns where its results would be.
+   */
+  rehearse(instead: (kernel: KernelSource, options: LaunchOptions) => void, fn: () => unknown): readonly Result[] {
+    const rehearsal = new Rehearsal();
+    const before = this.rehearsal;
+    this.rehearsal = rehearsal;
+    try {
+      const whole = (): void => {
+        fn();
+        rehearsal.finish();
+      };
+      this.gpu.withoutLaunching(instead, () => this.unscoped(() => this.scope(whole)));
+    } finally {
+      this.rehearsal = before;
+      rehearsal.end();
+    }
+    return rehearsal.results;
+  }
+
+  /** @internal Before a leaf's gradient changes. */
+  holdGradient(leaf: Tensor): void {
+    this.rehearsal?.hold(leaf);
+  }
+
   /** @internal */
   inspect(op: string, tensors: Readonly<Record<string, Tensor>>): void {
+    if (this.rehearsal) return; // nothing would answer
     this.inspector.finite(op, tensors);
   }
 
   /** @internal With `check` on: remembers to reject the next read if a row of `norms` is zero. */
   inspectDirections(op: string, nameOf: (row: number) => string, inverseNorms: Storage, rows: number): void {
-    if (this.check) this.inspector.directions(op, nameOf, inverseNorms, rows);
+    if (this.check && !this.rehearsal) this.inspector.directions(op, nameOf, inverseNorms, rows);
+  }
+
+  /** @internal As `Inspector.watchingApart`. */
+  watchingApart(fn: () => void): Watch | null {
+    return this.inspector.watchingApart(fn);
+  }
+
+  /** @internal As `Inspector.expect`. */
+  expect(watch: Watch): void {
+    this.inspector.expect(watch);
+  }
+
+  /** @internal Runs `fn` with what it does beside its launches noted down. */
+  recordingInto<T>(capture: Capture, fn: () => T): T {
+    this.capture = capture;
+    try {
+      return fn();
+    } finally {
+      this.capture = null;
+    }
+  }
+
+  /** @internal What happens once at every run of a function, recorded or not. */
+  repeated(repeat: Repeat): void {
+    repeat.advance();
+    this.capture?.repeats.push(repeat);
   }
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
@@ -299,6 +415,10 @@ export class Engine {
 
   /** @internal */
   async read(op: string, tensor: Tensor): Promise<ArrayBuffer> {
+    if (this.capture) {
+      this.capture.refused ??= new GramianError(`${op}: ${UNKNOWN}`);
+      return new Promise(() => {}); // the recording fails; this must not fail too, with nobody listening
+    }
     const storage = tensor.storage.retain(); // a dispose() during the await must not free what is being read
     try {
       const bytes = await this.gpu.read(op, storage, 4 * tensor.size);
@@ -322,6 +442,11 @@ export class Engine {
       storages[name] = buffer instanceof Tensor ? buffer.storage : buffer;
     }
     this.gpu.run(kernel, { params, buffers: storages, groups, work, maybe, tuning });
+  }
+
+  /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
+  repeat(times: number, fn: () => void): void {
+    this.gpu.repeat(times, fn);
   }
 
   /** @internal Uninitialised memory for `count` floats; release it when the op is done. */
@@ -381,21 +506,28 @@ export class Engine {
     });
   }
 
+  /** @internal Refuses what needs numbers while there are none. */
+  assertNumbers(op: string): void {
+    if (this.capture) this.fail(op, UNKNOWN);
+  }
+
   /** @internal Overwrites a tensor's numbers from the CPU. */
-  write(tensor: Tensor, values: Float32Array<ArrayBuffer>): void {
+  write(tensor: Tensor, values: Numbers['values']): void {
+    this.assertNumbers('write');
     this.flush(); // a write overtakes recorded work, which may still read the old numbers
-    this.device.queue.writeBuffer(tensor.storage.buffer, tensor.storage.offset, values);
+    const { buffer, offset } = tensor.storage;
+    this.device.queue.writeBuffer(buffer, offset, values.buffer, values.byteOffset, values.byteLength);
   }
 
   /** @internal Another tensor on the same numbers. */
-  alias(tensor: Tensor, shape: readonly number[], requiresGrad: boolean): Tensor {
+  alias(tensor: Pick<Tensor, 'storage' | 'dtype'>, shape: readonly number[], requiresGrad: boolean): Tensor {
     return this.adopt(tensor.storage.retain(), shape, tensor.dtype, requiresGrad);
   }
 
-  /** @internal Stands for a buffer that a plan's caller brings. */
-  placeholder(shape: readonly number[], requiresGrad: boolean): Tensor {
+  /** @internal Stands for a buffer that the caller of a plan or a recorded function brings. */
+  placeholder(shape: readonly number[], requiresGrad: boolean, dtype: DataType = 'f32'): Tensor {
     const bytes = 4 * shape.reduce((a, b) => a * b, 1);
-    return this.adopt(this.gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytes), shape, 'f32', requiresGrad);
+    return this.adopt(this.gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytes), shape, dtype, requiresGrad);
   }
 
   private adopt(storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean): Tensor {
@@ -430,6 +562,7 @@ export class Engine {
    */
   record(op: string, inputs: readonly Tensor[], output: Tensor, rule: OpRule): Tensor {
     this.opEnded();
+    this.rehearsal?.outputs.push(output);
     if (!this.needsGrad(...inputs)) {
       rule.release?.();
       return output;
@@ -438,6 +571,11 @@ export class Engine {
     (output as { requiresGrad: boolean }).requiresGrad = true;
     output.node = new TapeNode(op, inputs, saved, rule.backward, rule.release);
     return output;
+  }
+
+  /** @internal False inside of `noGrad`. */
+  get recordsGradients(): boolean {
+    return this.recording;
   }
 
   /** @internal Whether an op on these inputs will be asked for gradients. */
@@ -455,6 +593,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     check: checking,
     matmulPrecision,
     families,
+    tune: tuning,
   } = check.options('createEngine', options, {
     device: undefined as GPUDevice | undefined,
     adapter: 'auto' as NonNullable<EngineOptions['adapter']>,
@@ -462,17 +601,24 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     check: false as boolean,
     matmulPrecision: 'highest' as MatmulPrecision,
     families: undefined as readonly Family[] | undefined,
+    tune: 'cached' as NonNullable<EngineOptions['tune']>,
   });
   check.oneOf('createEngine', 'adapter', adapter, ['auto', 'hardware', 'software']);
   check.oneOf('createEngine', 'matmulPrecision', matmulPrecision, PRECISIONS);
   check.oneOf('createEngine', 'powerPreference', powerPreference, ['high-performance', 'low-power']);
   if (device !== undefined && typeof device?.createBuffer !== 'function')
     throw new GramianError(`createEngine: device is ${check.say(device)}, expected a GPUDevice.`);
-  const opened = await openDevice({ device, adapter, powerPreference });
+  if (!isChoices(tuning) && !['off', 'cached', 'full'].includes(tuning))
+    throw new GramianError(
+      `createEngine: tune = ${check.say(tuning)}, expected "off" or "cached" or "full", or the choices() of an engine.`,
+    );
+  const gpu = await openDevice({ device, adapter, powerPreference });
   try {
-    return new Engine(opened, checking === true, chooseFamilies(opened.info, matmulPrecision, families));
+    const choice = chooseFamilies(gpu.info, matmulPrecision, families);
+    const table = await openChoices(gpu.info, tuning);
+    return new Engine(gpu, checking === true, choice, table, isChoices(tuning) ? 'off' : tuning);
   } catch (error) {
-    opened.destroy();
+    gpu.destroy();
     throw error;
   }
 }
@@ -482,52 +628,4 @@ function* tensorsIn(value: unknown): Generator<Tensor> {
   else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item);
   else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
     for (const item of Object.values(value)) yield* tensorsIn(item);
-}
-
-type Values = Float32Array | Int32Array | Uint32Array;
-
-function flatten(data: unknown): { values: Values; dtype: DataType; nested: number[] } {
-  const fail = (sentence: string): never => {
-    throw new GramianError(`tensor: ${sentence}`);
-  };
-  const wanted = 'expected Float32Array, Int32Array, Uint32Array or nested arrays of numbers';
-  if (ArrayBuffer.isView(data)) {
-    const dtype =
-      data instanceof Float32Array
-        ? 'f32'
-        : data instanceof Int32Array
-          ? 'i32'
-          : data instanceof Uint32Array
-            ? 'u32'
-            : null;
-    if (!dtype) return fail(`data is ${check.say(data)}, ${wanted}.`);
-    const values = data as Values;
-    if (isDetached(values.buffer)) return fail('data is detached.');
-    // Shared memory may change under us, and some WebGPU implementations refuse it: copy.
-    const owned = values.buffer instanceof ArrayBuffer ? values : values.slice();
-    if (owned.length === 0) return fail(`data is empty, ${wanted}.`);
-    return { values: owned, dtype, nested: [owned.length] };
-  }
-  if (!Array.isArray(data)) return fail(`data is ${check.say(data)}, ${wanted}.`);
-  const nested: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) nested.push(level.length);
-  const flat = data.flat(Number.POSITIVE_INFINITY) as unknown[];
-  const ragged = (value: unknown, depth: number): boolean =>
-    depth === nested.length
-      ? Array.isArray(value)
-      : !Array.isArray(value) || value.length !== nested[depth] || value.some((item) => ragged(item, depth + 1));
-  if (ragged(data, 0)) return fail('data is ragged, expected nested arrays of equal lengths.');
-  const odd = flat.findIndex((value) => typeof value !== 'number');
-  if (odd >= 0) return fail(`data holds ${check.say(flat[odd])}, expected numbers.`);
-  return { values: Float32Array.from(flat as number[]), dtype: 'f32', nested };
-}
-
-/** `detached` is newer than Node 20; without it, only the failure of a new view tells. */
-function isDetached(buffer: ArrayBufferLike & { detached?: boolean }): boolean {
-  if (buffer.detached !== undefined || buffer.byteLength > 0) return buffer.detached === true;
-  try {
-    return new Uint8Array(buffer).length > 0;
-  } catch {
-    return true;
-  }
 }

@@ -11,6 +11,12 @@ interface Question {
   readonly sentence: (index: number) => string;
 }
 
+/** Questions of recorded work, and where their answers lie: asked again at every replay. */
+export interface Watch {
+  readonly found: Storage;
+  readonly questions: readonly Question[];
+}
+
 /**
  * Looks for bad values where only the GPU can see them (`check: true`). Each question gets a slot in which its kernel
  * leaves the first bad index; the slots are read with the next read of anything.
@@ -19,6 +25,9 @@ export class Inspector {
   private readonly engine: Engine;
   private found: Storage | null = null;
   private questions: Question[] = [];
+  private apart = false;
+  /** Those asked since the last report. */
+  private watches = new Set<Watch>();
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -50,19 +59,49 @@ export class Inspector {
 
   /** Throws the first answer that is bad. */
   async report(): Promise<void> {
-    if (this.questions.length === 0) return;
-    const { questions } = this;
-    const found = this.slots();
+    const asked = [...this.watches];
+    if (this.questions.length > 0) asked.push({ found: this.slots(), questions: this.questions });
+    this.watches.clear();
     this.questions = [];
     this.found = null;
+    // All reads are recorded before anything is awaited: a replay meanwhile starts with answers of its own.
+    const reads = asked.map(({ found, questions }) => this.engine.readStorage('check', found, 4 * questions.length));
     try {
-      const answers = new Uint32Array(await this.engine.readStorage('check', found, 4 * questions.length));
-      questions.forEach(({ sentence }, slot) => {
-        if (answers[slot] !== NOTHING) throw new GramianError(sentence(answers[slot]));
+      const answers = (await Promise.all(reads)).map((bytes) => new Uint32Array(bytes));
+      asked.forEach(({ questions }, i) => {
+        questions.forEach(({ sentence }, slot) => {
+          if (answers[i][slot] !== NOTHING) throw new GramianError(sentence(answers[i][slot]));
+        });
       });
     } finally {
-      found.release();
+      for (const { found } of asked) found.release();
     }
+  }
+
+  /** Runs `fn` with its questions apart from all others; null where it asks nothing. */
+  watchingApart(fn: () => void): Watch | null {
+    const before = [this.found, this.questions] as const;
+    this.found = null;
+    this.questions = [];
+    this.apart = true;
+    try {
+      fn();
+      return this.found && { found: this.found, questions: this.questions };
+    } catch (error) {
+      (this.found as Storage | null)?.release();
+      throw error;
+    } finally {
+      this.apart = false;
+      [this.found, this.questions] = before;
+    }
+  }
+
+  /** Before the launches of a replay: its answers wait for the next report. */
+  expect(watch: Watch): void {
+    if (this.watches.has(watch)) return;
+    this.watches.add(watch);
+    watch.found.retain();
+    this.engine.fillBits(watch.found, SLOTS, NOTHING);
   }
 
   private ask(question: Question): number {
@@ -74,7 +113,7 @@ export class Inspector {
   private slots(): Storage {
     if (!this.found) {
       this.found = this.engine.scratch(SLOTS, 'check');
-      this.engine.fillBits(this.found, SLOTS, NOTHING);
+      if (!this.apart) this.engine.fillBits(this.found, SLOTS, NOTHING);
     }
     return this.found;
   }

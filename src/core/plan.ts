@@ -1,9 +1,9 @@
-import { type Storage, USAGE } from '../gpu/buffers.ts';
+import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
-import { packParams } from '../gpu/kernel.ts';
-import type { Binding, Pipeline } from '../gpu/pipelines.ts';
-import { bindByName, fold } from '../gpu/queue.ts';
+import type { Binding } from '../gpu/pipelines.ts';
+import { fold, SLOT_BYTES } from '../gpu/queue.ts';
+import { type Captured, capturing } from './capture.ts';
 import * as check from './check.ts';
 import type { Engine } from './engine.ts';
 import { Tensor } from './tensor.ts';
@@ -19,15 +19,6 @@ export interface BufferRange {
   readonly offset?: number;
 }
 
-interface Step {
-  readonly pipeline: Pipeline;
-  readonly storages: readonly Storage[];
-  readonly groups: number;
-  readonly slot: number;
-}
-
-const SLOT_BYTES = 256;
-
 /**
  * Recorded work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
  * being a guest. Scratch memory and parameters belong to the plan, so encoding creates nothing but bind groups.
@@ -37,8 +28,9 @@ export class Plan {
   readonly sizes: Readonly<Record<string, number>>;
   private readonly engine: Engine;
   private readonly device: Device;
-  private readonly steps: Step[] = [];
-  private readonly scratch = new Set<Storage>();
+  private readonly steps: Captured[] = [];
+  private readonly reserve = new Reserve();
+  private readonly foreign = new Set<Storage>();
   private readonly named = new Map<Storage, string>();
   private readonly params: GPUBuffer;
   private groups = new Map<string, readonly GPUBindGroup[]>();
@@ -55,61 +47,57 @@ export class Plan {
   ) {
     this.engine = engine;
     this.device = device;
-    const staged: { values: Record<string, number>; pipeline: Pipeline }[] = [];
     const sizes: Record<string, number> = {};
-    const limit = device.info.limits.maxStorageBufferBindingSize;
-
+    const body = (): void => {
+      const tensors: Record<string, Tensor> = {};
+      for (const [name, input] of Object.entries(inputs)) {
+        const { shape, requiresGrad } = 'shape' in input ? input : { shape: input, requiresGrad: false };
+        const tensor = engine.placeholder(check.shape('plan', shape), requiresGrad === true);
+        tensors[name] = tensor;
+        sizes[name] = tensor.size;
+        this.named.set(tensor.storage, name);
+      }
+      for (const [name, output] of Object.entries(build(tensors))) {
+        if (!(output instanceof Tensor))
+          engine.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
+        if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
+        sizes[name] = output.size;
+        this.named.set(output.storage, name);
+      }
+      for (const tensor of Object.values(tensors)) tensor.zeroGrad();
+      this.keepForeign();
+    };
     try {
-      device.withoutLaunching(
-        (kernel, { params, buffers, groups, tuning }) => {
-          const pipeline = device.pipeline(kernel, tuning);
-          bindByName(kernel, buffers, limit);
-          const storages = kernel.buffers.map(({ name }) => buffers[name]);
-          // Held for as long as the plan lives: a released buffer would be handed to somebody else between two runs.
-          for (const storage of storages.map((part) => part.whole ?? part))
-            if (!this.scratch.has(storage)) this.scratch.add(storage.retain());
-          staged.push({ values: { ...params, first_group: 0, end_group: groups }, pipeline });
-          this.steps.push({ pipeline, storages, groups, slot: this.steps.length });
-        },
-        () =>
-          engine.unscoped(() =>
-            engine.scope(() => {
-              const tensors: Record<string, Tensor> = {};
-              for (const [name, input] of Object.entries(inputs)) {
-                const { shape, requiresGrad } = 'shape' in input ? input : { shape: input, requiresGrad: false };
-                const tensor = engine.placeholder(check.shape('plan', shape), requiresGrad === true);
-                tensors[name] = tensor;
-                sizes[name] = tensor.size;
-                this.named.set(tensor.storage, name);
-              }
-              for (const [name, output] of Object.entries(build(tensors))) {
-                if (!(output instanceof Tensor))
-                  engine.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
-                if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
-                sizes[name] = output.size;
-                this.named.set(output.storage, name);
-              }
-              for (const tensor of Object.values(tensors)) tensor.zeroGrad();
-              // Inputs and outputs live in the caller's buffers.
-              for (const storage of this.named.keys()) if (this.scratch.delete(storage)) storage.release();
-            }),
-          ),
+      device.pool.within(this.reserve, () =>
+        capturing(device, this.steps, () => engine.unscoped(() => engine.scope(body))),
       );
     } catch (error) {
-      for (const storage of this.scratch) storage.release();
+      this.free();
       throw error;
     }
     this.sizes = sizes;
 
-    const bytes = new ArrayBuffer(Math.max(1, staged.length) * SLOT_BYTES);
-    const view = new DataView(bytes);
-    staged.forEach(({ pipeline, values }, i) => packParams(pipeline.kernel, values, view, i * SLOT_BYTES));
+    const params = new Uint32Array((Math.max(1, this.steps.length) * SLOT_BYTES) / 4);
+    for (const [i, step] of this.steps.entries()) params.set(step.params, (i * SLOT_BYTES) / 4);
     this.params = device.gpu.createBuffer({
       label: 'gramian plan',
-      size: bytes.byteLength,
+      size: params.byteLength,
       usage: USAGE.UNIFORM | USAGE.COPY_DST,
     });
-    device.gpu.queue.writeBuffer(this.params, 0, bytes);
+    device.gpu.queue.writeBuffer(this.params, 0, params);
+  }
+
+  /** What the function uses and did not make lives as long as the plan, but for inputs and outputs: those are the caller's. */
+  private keepForeign(): void {
+    const all = this.steps.flatMap(({ storages }) => storages.map((storage) => storage.whole ?? storage));
+    for (const storage of all)
+      if (storage.slot?.reserve !== this.reserve && !this.named.has(storage) && !this.foreign.has(storage))
+        this.foreign.add(storage.retain());
+  }
+
+  private free(): void {
+    for (const storage of this.foreign) storage.release();
+    this.device.pool.close(this.reserve);
   }
 
   /**
@@ -127,9 +115,9 @@ export class Plan {
     const groups = this.bindGroups(ranges);
     const own = 'beginComputePass' in target ? target.beginComputePass({ label: 'gramian plan' }) : null;
     const pass = own ?? (target as GPUComputePassEncoder);
-    this.steps.forEach(({ pipeline, groups: count, slot }, i) => {
+    this.steps.forEach(({ pipeline, groups: count }, i) => {
       pass.setPipeline(pipeline.pipeline);
-      pass.setBindGroup(0, groups[i], [slot * SLOT_BYTES]);
+      pass.setBindGroup(0, groups[i], [i * SLOT_BYTES]);
       pass.dispatchWorkgroups(...fold(count));
     });
     own?.end();
@@ -139,7 +127,7 @@ export class Plan {
     if (this.disposed) return;
     this.disposed = true;
     this.groups.clear();
-    for (const storage of this.scratch) storage.release();
+    this.free();
     this.params.destroy();
   }
 

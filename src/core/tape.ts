@@ -158,6 +158,8 @@ function own(gradient: Tensor): Tensor {
 
 function keep(leaf: Tensor, gradient: Tensor): void {
   if (leaf.disposed) return gradient.dispose();
+  leaf.engine.capture?.touch(leaf, false);
+  leaf.engine.holdGradient(leaf);
   const total = leaf.grad ? sum(leaf.grad, gradient) : own(gradient);
   leaf.grad = total;
   // It lives as long as its leaf, whatever scope backward() was called in.

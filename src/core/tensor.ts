@@ -1,6 +1,7 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Engine } from './engine.ts';
+import { numbers, type TensorData } from './intake.ts';
 import { backward, type TapeNode } from './tape.ts';
 
 export type DataType = 'f32' | 'i32' | 'u32';
@@ -12,6 +13,8 @@ export class Tensor implements Disposable {
   readonly engine: Engine;
   /** Extents, outermost first; `[]` is one number. */
   readonly shape: readonly number[];
+  /** Number of elements. */
+  readonly size: number;
   readonly dtype: DataType;
   readonly requiresGrad: boolean;
   /** Gradient of the last `backward()` calls, summed until `zeroGrad()`; only leaves (tensors that no op made) get one. */
@@ -30,13 +33,11 @@ export class Tensor implements Disposable {
     this.engine = engine;
     this.storage = storage;
     this.shape = shape;
+    let size = 1;
+    for (const extent of shape) size *= extent;
+    this.size = size;
     this.dtype = dtype;
     this.requiresGrad = requiresGrad;
-  }
-
-  /** Number of elements. */
-  get size(): number {
-    return this.shape.reduce((a, b) => a * b, 1);
   }
 
   get disposed(): boolean {
@@ -49,6 +50,7 @@ export class Tensor implements Disposable {
    */
   get buffer(): GPUBuffer {
     this.assertUsable('buffer');
+    this.engine.assertNumbers('buffer');
     this.engine.flush();
     return this.storage.buffer;
   }
@@ -73,7 +75,27 @@ export class Tensor implements Disposable {
     backward(this);
   }
 
+  /**
+   * Overwrites the numbers: what is recorded already still sees the old ones.
+   * @param data as many numbers as the tensor has, of its type; nested or flat
+   */
+  write(data: TensorData): void {
+    this.assertUsable('write');
+    const { values, dtype, shape } = numbers('write', data);
+    if (values.length !== this.size)
+      this.engine.fail(
+        'write',
+        `data has ${values.length} numbers, expected ${this.size} for [${this.shape.join(', ')}].`,
+      );
+    if (shape.length > 1 && shape.join() !== this.shape.join())
+      this.engine.fail('write', `data is [${shape.join(', ')}], expected [${this.shape.join(', ')}].`);
+    if (dtype !== this.dtype) this.engine.fail('write', `data holds ${dtype}, expected ${this.dtype}.`);
+    this.engine.write(this, values);
+  }
+
   zeroGrad(): void {
+    this.engine.capture?.touch(this, true);
+    this.engine.holdGradient(this);
     this.grad?.dispose();
     this.grad = null;
   }

@@ -12,7 +12,27 @@ interface Slot {
   readonly bytes: number;
   /** The submit that last names the buffer: an upload must not overtake it. */
   usedAt: number;
+  /** The recorded work that has it to itself. */
+  reserve: Reserve | null;
+  /** Written from the CPU while work was recorded: a replay finds the numbers again, so nobody else may write there. */
+  uploaded: boolean;
 }
+
+/**
+ * Buffers of recorded work: what it releases is handed out again only within it, until it is closed. Otherwise somebody
+ * else would write into them between two replays.
+ */
+export class Reserve {
+  readonly slots = new Set<Slot>();
+  /** Released, and not uploaded to. */
+  readonly idle = new Map<number, Slot[]>();
+  /** Bytes and number of all that is released. */
+  idleBytes = 0;
+  idleCount = 0;
+}
+
+/** No memory at all: for work that is looked at and not run. */
+export const IMAGINED = 'imagined';
 
 /**
  * One stay of some data in GPU memory. Every `acquire` makes a new one, so a stale handle can be told from the buffer's
@@ -27,6 +47,8 @@ export class Storage {
   readonly slot: Slot | null;
   /** What this is a range of; it lives and dies with that. */
   readonly whole: Storage | null;
+  /** The op that it was acquired for. */
+  readonly what: string;
   private readonly pool: BufferPool;
 
   constructor(
@@ -35,8 +57,10 @@ export class Storage {
     buffer: GPUBuffer,
     offset: number,
     bytes: number,
+    what: string,
     whole: Storage | null = null,
   ) {
+    this.what = what;
     this.pool = pool;
     this.slot = slot;
     this.buffer = buffer;
@@ -51,7 +75,7 @@ export class Storage {
 
   /** The part of it to bind: `offset` bytes from its start, a multiple of 256. */
   range(offset: number, bytes: number): Storage {
-    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.whole ?? this);
+    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.what, this.whole ?? this);
   }
 
   retain(): this {
@@ -96,6 +120,9 @@ export class BufferPool {
   private liveBytes = 0;
   private peak = 0;
   private idleBytes = 0;
+  /** @internal For tests, too. */
+  readonly reserves = new Set<Reserve>();
+  private source: Reserve | typeof IMAGINED | null = null;
   private made = 0;
   private readonly capBytes: number;
   /** Buffers that the GPU had no room for: invalid, so never handed out again. */
@@ -115,56 +142,109 @@ export class BufferPool {
   }
 
   /** Uninitialised storage of at least `bytes`; `what` names it in an error. */
-  acquire(bytes: number, what: string): Storage {
+  acquire(bytes: number, what: string, uploaded = false): Storage {
     const size = this.sizeOf(bytes);
-    const slots = this.free.get(size);
-    let slot = slots?.pop();
-    if (slot) this.idleBytes -= size;
-    else slot = { id: this.made++, buffer: this.create(size, bytes, what), bytes: size, usedAt: -1 };
-    const storage = new Storage(this, slot, slot.buffer, 0, Math.ceil(bytes / 16) * 16);
+    const rounded = Math.ceil(bytes / 16) * 16;
+    const { source } = this;
+    if (source === IMAGINED) {
+      const buffer = null as unknown as GPUBuffer;
+      return new Storage(
+        this,
+        { id: -1, buffer, bytes: size, usedAt: -1, reserve: null, uploaded },
+        buffer,
+        0,
+        rounded,
+        what,
+      );
+    }
+    const slot = (uploaded ? null : this.reserved(size)) ?? this.idleSlot(size) ?? this.newSlot(size, bytes, what);
+    slot.uploaded = uploaded && source !== null;
+    slot.reserve = source;
+    source?.slots.add(slot);
+    const storage = new Storage(this, slot, slot.buffer, 0, rounded, what);
     this.live.add(storage);
     this.liveBytes += size;
-    this.peak = Math.max(this.peak, this.liveBytes);
+    this.peak = Math.max(this.peak, this.heldBytes);
     return storage;
   }
 
   /** As `acquire`, but safe to write from the CPU now. */
   acquireForUpload(bytes: number, what: string): Storage {
-    const storage = this.acquire(bytes, what);
+    const storage = this.acquire(bytes, what, true);
     if (storage.slot && storage.slot.usedAt >= this.submits.current()) this.submits.flush();
     return storage;
   }
 
+  /** Runs `fn` with its memory taken from a reserve of its own, or imagined. */
+  within<T>(source: Reserve | typeof IMAGINED, fn: () => T): T {
+    const before = this.source;
+    this.source = source;
+    if (source !== IMAGINED) this.reserves.add(source);
+    try {
+      return fn();
+    } finally {
+      this.source = before;
+    }
+  }
+
+  /** What a reserve holds is everybody's again, at once or as soon as it is released. */
+  close(reserve: Reserve): void {
+    if (!this.reserves.delete(reserve)) return;
+    const held = new Set([...this.live].map(({ slot }) => slot));
+    for (const slot of reserve.slots) {
+      slot.reserve = null;
+      if (!held.has(slot)) this.makeIdle(slot);
+    }
+    reserve.slots.clear();
+    reserve.idle.clear();
+  }
+
   /** A view of a buffer that is not ours: never pooled, never destroyed. */
   wrap(buffer: GPUBuffer, offset: number, bytes: number): Storage {
-    return new Storage(this, null, buffer, offset, bytes);
+    return new Storage(this, null, buffer, offset, bytes, '');
   }
 
   giveBack(storage: Storage): void {
     const { slot } = storage;
     if (!slot || !this.live.delete(storage)) return;
     this.liveBytes -= slot.bytes;
-    this.poison?.(storage);
+    if (this.source === null) this.poison?.(storage);
+    const { reserve } = slot;
+    if (!reserve) return this.makeIdle(slot);
+    reserve.idleBytes += slot.bytes;
+    reserve.idleCount++;
+    if (!slot.uploaded) putInOrder(reserve.idle, slot);
+  }
+
+  private makeIdle(slot: Slot): void {
     if (this.broken.has(slot.buffer) || this.idleBytes + slot.bytes > this.capBytes) {
       this.destroy(slot);
       return;
     }
     this.idleBytes += slot.bytes;
-    // The oldest goes out first, whatever the order of release: equal steps then get equal buffers, so that their bind
-    // groups are found in the cache. Last in, first out would permute the buffers from step to step.
-    const slots = this.free.get(slot.bytes) ?? [];
-    let at = slots.length;
-    while (at > 0 && slots[at - 1].id < slot.id) at--;
-    slots.splice(at, 0, slot);
-    this.free.set(slot.bytes, slots);
+    putInOrder(this.free, slot);
+  }
+
+  /** What is released within a reserve stays out of everybody else's reach, so it is held. */
+  private get heldBytes(): number {
+    let bytes = this.liveBytes;
+    for (const reserve of this.reserves) bytes += reserve.idleBytes;
+    return bytes;
+  }
+
+  /** What somebody holds now. */
+  held(): ReadonlySet<Storage> {
+    return new Set(this.live);
   }
 
   report(): MemoryReport {
-    return { bytes: this.liveBytes, peakBytes: this.peak, pooledBytes: this.idleBytes, buffers: this.live.size };
+    let buffers = this.live.size;
+    for (const reserve of this.reserves) buffers += reserve.idleCount;
+    return { bytes: this.heldBytes, peakBytes: this.peak, pooledBytes: this.idleBytes, buffers };
   }
 
   resetPeak(): void {
-    this.peak = this.liveBytes;
+    this.peak = this.heldBytes;
   }
 
   /** Destroys the idle buffers. */
@@ -177,8 +257,32 @@ export class BufferPool {
   destroyAll(): void {
     this.trim();
     for (const { slot } of this.live) slot?.buffer.destroy();
+    for (const { slots } of this.reserves) for (const { buffer } of slots) buffer.destroy();
     this.live.clear();
+    this.reserves.clear();
     this.liveBytes = 0;
+  }
+
+  private reserved(size: number): Slot | undefined {
+    const { source } = this;
+    if (source === null || source === IMAGINED) return undefined;
+    const slot = source.idle.get(size)?.pop();
+    if (slot) {
+      source.idleBytes -= size;
+      source.idleCount--;
+    }
+    return slot;
+  }
+
+  private idleSlot(size: number): Slot | undefined {
+    const slot = this.free.get(size)?.pop();
+    if (slot) this.idleBytes -= size;
+    return slot;
+  }
+
+  private newSlot(size: number, bytes: number, what: string): Slot {
+    const buffer = this.create(size, bytes, what);
+    return { id: this.made++, buffer, bytes: size, usedAt: -1, reserve: null, uploaded: false };
   }
 
   private destroy(slot: Slot): void {
@@ -213,6 +317,18 @@ export class BufferPool {
     );
     return buffer;
   }
+}
+
+/**
+ * The oldest goes out first, whatever the order of release: equal steps then get equal buffers, so that their bind groups
+ * are found in the cache. Last in, first out would permute the buffers from step to step.
+ */
+function putInOrder(idle: Map<number, Slot[]>, slot: Slot): void {
+  const slots = idle.get(slot.bytes) ?? [];
+  let at = slots.length;
+  while (at > 0 && slots[at - 1].id < slot.id) at--;
+  slots.splice(at, 0, slot);
+  idle.set(slot.bytes, slots);
 }
 
 /** Sizes are rounded up so that buffers can be shared: to 256 bytes, then to an eighth of a power of two. */

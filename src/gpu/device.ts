@@ -1,9 +1,9 @@
 import { destroyAtExit, openAdapter, pace } from '#platform';
 import { BufferPool, type Storage, USAGE } from './buffers.ts';
 import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
-import type { KernelSource, Params, Tuning } from './kernel.ts';
+import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
-import { bindByName, Queue } from './queue.ts';
+import { bindByName, type Launch, Queue, SLOT_BYTES } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
@@ -43,7 +43,8 @@ export interface DeviceInfo extends Extras {
 }
 
 export interface LaunchOptions {
-  readonly params: Params;
+  /** A function where the numbers change from one replay of recorded work to the next. */
+  readonly params: Params | (() => Params);
   readonly buffers: Readonly<Record<string, Storage>>;
   readonly groups: number;
   /** Multiply-adds, or their like, of the whole launch. */
@@ -64,6 +65,8 @@ export class Device {
   static substitute: (kernel: KernelSource) => KernelSource = (kernel) => kernel;
   private instead: ((kernel: KernelSource, options: LaunchOptions) => void) | null = null;
   private readonly pipelines: PipelineCache;
+  private readonly packed = new DataView(new ArrayBuffer(SLOT_BYTES));
+  private readonly packedWords = new Uint32Array(this.packed.buffer);
   private readonly errors: Error[] = [];
   private lost: string | null = null;
   private closed = false;
@@ -124,16 +127,49 @@ export class Device {
   /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
     if (this.instead) return this.instead(kernel, options);
-    const { params, buffers, groups, work, maybe, tuning } = options;
-    const limit = this.info.limits.maxStorageBufferBindingSize;
-    const bindings = bindByName(kernel, buffers, limit);
-    for (const name in buffers) {
-      const storage = buffers[name];
-      if (!storage.alive) throw new GramianError(`${kernel.name}: ${name} was released, expected a live buffer.`);
+    this.queue.launch(this.launchOf(kernel, options));
+    this.usedNow(options);
+  }
+
+  /** Records what `fn` launches `times` times in turn, for less than `times` calls of it would take. */
+  repeat(times: number, fn: () => void): void {
+    if (this.instead) {
+      for (let turn = 0; turn < times; turn++) fn();
+      return;
+    }
+    const launches: Launch[] = [];
+    const all: LaunchOptions[] = [];
+    this.withoutLaunching((kernel, options) => {
+      const launch = this.launchOf(kernel, options);
+      launches.push({ ...launch, params: launch.params.slice() });
+      all.push(options);
+    }, fn);
+    for (let turn = 0; turn < times; turn++) for (const launch of launches) this.queue.launch(launch);
+    for (const options of all) this.usedNow(options);
+  }
+
+  /** Its parameters stand in memory that the next launch will overwrite. */
+  private launchOf(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning }: LaunchOptions): Launch {
+    const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
+    for (const [i, storage] of bindings.entries()) {
+      if (!storage.alive)
+        throw new GramianError(`${kernel.name}: ${kernel.buffers[i].name} was released, expected a live buffer.`);
       // A split launch is submitted in parts: the last one names the buffer longest.
       if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
     }
-    this.queue.launch({ pipeline: this.pipeline(kernel, tuning), params, bindings, groups, work, maybe });
+    const pipeline = this.pipeline(kernel, tuning);
+    packParams(kernel, typeof params === 'function' ? params() : params, this.packed, 0);
+    return {
+      pipeline: pipeline.pipeline,
+      group: this.queue.bind(pipeline, bindings),
+      params: this.packedWords,
+      groups,
+      work,
+      maybe,
+    };
+  }
+
+  private usedNow({ buffers }: LaunchOptions): void {
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;
@@ -143,6 +179,11 @@ export class Device {
   /** For tests: behaves like an adapter that binds no more than this at a time. */
   limitBindings(bytes: number): void {
     (this.info.limits as { maxStorageBufferBindingSize: number }).maxStorageBufferBindingSize = bytes;
+  }
+
+  /** False while launches are handed to somebody else. */
+  get launching(): boolean {
+    return this.instead === null;
   }
 
   /** Runs `fn` with its launches handed to `instead` rather than to the GPU. */

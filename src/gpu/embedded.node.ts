@@ -44,6 +44,12 @@ export function cacheFolders(env: NodeJS.ProcessEnv = process.env): string[] {
   return [join(own, 'gramian'), join(tmpdir(), `gramian-${process.getuid?.() ?? 'user'}`)];
 }
 
+/** Makes a cache folder where there is none. In a shared temporary folder somebody else may have made it, and filled it. */
+export function ownFolder(cache: string): void {
+  mkdirSync(cache, { recursive: true, mode: 0o700 });
+  if (process.getuid && lstatSync(cache).uid !== process.getuid()) throw new Error(`${cache} belongs to another user`);
+}
+
 /**
  * Fills `name` in the cache once and returns its path. It is filled beside its place and renamed into it, so a process
  * that starts meanwhile sees all of it or nothing. `proof` is a file that must be in it.
@@ -59,10 +65,7 @@ export async function cached(
     const place = join(cache, name);
     const draft = join(cache, `.${name}-${randomUUID()}`);
     try {
-      mkdirSync(cache, { recursive: true, mode: 0o700 });
-      // In a shared temporary folder somebody else may have made this one and put his own libraries into it.
-      if (process.getuid && lstatSync(cache).uid !== process.getuid())
-        throw new Error(`${cache} belongs to another user`);
+      ownFolder(cache);
       if (existsSync(join(place, proof))) return place;
       mkdirSync(draft, { mode: 0o700 });
       await fill(draft);

@@ -52,12 +52,34 @@ export function tuned(kernel: KernelSource, name: string, tuning: Tuning = {}): 
   return value;
 }
 
-/** Writes `values` at the offsets that WGSL gives the members of `Params`; a missing or unknown name is an error. */
+const layouts = new WeakMap<KernelSource, Map<string, ParamsMember>>();
+
+/** Members of `Params` by name, without the range of groups, which each launch fills in. */
+function layoutOf(kernel: KernelSource): Map<string, ParamsMember> {
+  const known = layouts.get(kernel);
+  if (known) return known;
+  const named = kernel.params.members.map((member) => [member.name, member] as const);
+  const layout = new Map(named.filter(([name]) => name !== 'first_group' && name !== 'end_group'));
+  layouts.set(kernel, layout);
+  return layout;
+}
+
+/**
+ * Writes `values` at the offsets that WGSL gives the members of `Params`; a missing or unknown name is an error. What is
+ * not among them is the range of groups, which each launch fills in.
+ */
 export function packParams(kernel: KernelSource, values: Params, into: DataView, at: number): void {
-  const { members } = kernel.params;
-  for (const { name, type, offset } of members) {
+  const layout = layoutOf(kernel);
+  let known = 0;
+  // Over the values and not over the members: reading by a name that varies is slow.
+  for (const name in values) {
     const value = values[name];
-    if (value === undefined) throw new TypeError(`${kernel.name}: parameter "${name}" is missing.`);
+    const member = layout.get(name);
+    if (!member)
+      throw new TypeError(`${kernel.name}: no parameter is named "${name}"; it has ${[...layout.keys()].join(', ')}.`);
+    if (value === undefined) break;
+    known++;
+    const { type, offset } = member;
     if (type === 'f32') into.setFloat32(at + offset, value, true);
     else if (
       !Number.isInteger(value) ||
@@ -68,10 +90,7 @@ export function packParams(kernel: KernelSource, values: Params, into: DataView,
     else if (type === 'u32') into.setUint32(at + offset, value, true);
     else into.setInt32(at + offset, value, true);
   }
-  for (const name of Object.keys(values)) {
-    if (!members.some((member) => member.name === name))
-      throw new TypeError(
-        `${kernel.name}: no parameter is named "${name}"; it has ${members.map((m) => m.name).join(', ')}.`,
-      );
-  }
+  if (known === layout.size) return;
+  const missing = [...layout.keys()].find((name) => values[name] === undefined);
+  throw new TypeError(`${kernel.name}: parameter "${missing}" is missing.`);
 }

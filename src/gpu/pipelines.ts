@@ -10,13 +10,19 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
+interface Form {
+  readonly tuning: Tuning;
+  readonly pipeline: Pipeline;
+}
+
 const COMPUTE_STAGE = 4; // GPUShaderStage.COMPUTE
 
 /** Compiles each kernel once for each tuning that is asked for. */
 export class PipelineCache {
   private readonly device: GPUDevice;
   private readonly onError: (error: Error) => void;
-  private readonly pipelines = new Map<string, Pipeline>();
+  /** By kernel: a few tunings each, found faster than a key that spells them out. */
+  private readonly forms = new Map<string, Form[]>();
   private readonly unroll: boolean;
   private made = 0;
   private reports: Promise<void> = Promise.resolve();
@@ -28,15 +34,14 @@ export class PipelineCache {
   }
 
   get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
-    const key = `${kernel.name}${Object.entries(tuning)}`;
-    const known = this.pipelines.get(key);
-    if (known) return known;
-    const made = this.compile(key, kernel, link(kernel, tuning, this.unroll));
-    this.pipelines.set(key, made);
-    return made;
+    const forms = listed(this.forms, kernel.name, () => [] as Form[]);
+    for (const form of forms) if (equal(form.tuning, tuning)) return form.pipeline;
+    const form = { tuning: { ...tuning }, pipeline: this.compile(kernel, link(kernel, tuning, this.unroll), forms) };
+    forms.push(form);
+    return form.pipeline;
   }
 
-  private compile(key: string, kernel: KernelSource, linked: Linked): Pipeline {
+  private compile(kernel: KernelSource, linked: Linked, forms: Form[]): Pipeline {
     const { device } = this;
     const label = `gramian ${kernel.name}`;
     // One synchronous block between push and pop: a scope held over an await swaps errors with other tasks.
@@ -63,8 +68,15 @@ export class PipelineCache {
       compute: { module, entryPoint: 'main' },
     });
     const failed = device.popErrorScope();
-    this.reports = Promise.all([this.reports, this.report(key, kernel, linked, module, failed)]).then(() => {});
-    return { id: this.made++, kernel, pipeline, layout };
+    const made = { id: this.made++, kernel, pipeline, layout };
+    // The next call is told again.
+    const forget = () =>
+      void forms.splice(
+        forms.findIndex((form) => form.pipeline === made),
+        1,
+      );
+    this.reports = Promise.all([this.reports, this.report(kernel, linked, module, failed, forget)]).then(() => {});
+    return made;
   }
 
   /** Resolves when every compilation so far has said what it had to say. */
@@ -73,16 +85,16 @@ export class PipelineCache {
   }
 
   private async report(
-    key: string,
     kernel: KernelSource,
     linked: Linked,
     module: GPUShaderModule,
     failed: Promise<GPUError | null>,
+    forget: () => void,
   ): Promise<void> {
     try {
       const error = await failed;
       if (!error) return;
-      this.pipelines.delete(key); // the next call is told again
+      forget();
       const { messages } = await module.getCompilationInfo();
       const first = messages.find((message) => message.type === 'error');
       this.onError(
@@ -105,13 +117,21 @@ export interface Binding {
   readonly bytes: number;
 }
 
+interface Bound {
+  readonly pipeline: Pipeline;
+  readonly bindings: readonly Binding[];
+  readonly group: GPUBindGroup;
+}
+
 /** Bind groups by pipeline and buffer ranges; a training step asks for the same ones again and again. */
 export class BindGroupCache {
   private static readonly LIMIT = 8192; // foreign buffers come and go: start afresh rather than grow for ever
   private readonly device: GPUDevice;
   private readonly ids = new WeakMap<GPUBuffer, number>();
-  private readonly groups = new Map<string, GPUBindGroup>();
-  private readonly keysOf = new Map<number, string[]>();
+  /** By a hash of what is bound: a key spelt out costs more than all else of a launch. */
+  private readonly groups = new Map<number, Bound[]>();
+  private readonly hashesOf = new Map<number, Set<number>>();
+  private size = 0;
   private nextId = 0;
 
   constructor(device: GPUDevice) {
@@ -119,18 +139,17 @@ export class BindGroupCache {
   }
 
   get(pipeline: Pipeline, params: GPUBuffer, bindings: readonly Binding[]): GPUBindGroup {
-    let key = `${pipeline.id}`;
-    const ids: number[] = [];
+    let hash = pipeline.id;
     for (const { buffer, offset, bytes } of bindings) {
-      const id = this.idOf(buffer);
-      ids.push(id);
-      key += `,${id}:${offset}:${bytes}`;
+      hash = Math.imul(hash ^ this.idOf(buffer), 0x01000193);
+      hash = Math.imul(hash ^ (offset + 7 * bytes), 0x01000193);
     }
-    const known = this.groups.get(key);
-    if (known) return known;
-    if (this.groups.size >= BindGroupCache.LIMIT) {
+    const known = this.groups.get(hash)?.find((bound) => bound.pipeline === pipeline && same(bound.bindings, bindings));
+    if (known) return known.group;
+    if (this.size >= BindGroupCache.LIMIT) {
       this.groups.clear();
-      this.keysOf.clear();
+      this.hashesOf.clear();
+      this.size = 0;
     }
     const { kernel } = pipeline;
     const group = this.device.createBindGroup({
@@ -144,20 +163,24 @@ export class BindGroupCache {
         })),
       ],
     });
-    this.groups.set(key, group);
-    for (const id of ids) {
-      const keys = this.keysOf.get(id);
-      if (keys) keys.push(key);
-      else this.keysOf.set(id, [key]);
-    }
+    const own = bindings.map(({ buffer, offset, bytes }) => ({ buffer, offset, bytes }));
+    listed(this.groups, hash, () => []).push({ pipeline, bindings: own, group });
+    this.size++;
+    for (const { buffer } of own) listed(this.hashesOf, this.idOf(buffer), () => new Set<number>()).add(hash);
     return group;
   }
 
   /** Lets go of every group that names a buffer about to be destroyed. */
   forget(buffer: GPUBuffer): void {
     const id = this.idOf(buffer);
-    for (const key of this.keysOf.get(id) ?? []) this.groups.delete(key);
-    this.keysOf.delete(id);
+    for (const hash of this.hashesOf.get(id) ?? []) {
+      const bucket = this.groups.get(hash) ?? [];
+      const left = bucket.filter(({ bindings }) => !bindings.some((binding) => binding.buffer === buffer));
+      this.size -= bucket.length - left.length;
+      if (left.length > 0) this.groups.set(hash, left);
+      else this.groups.delete(hash);
+    }
+    this.hashesOf.delete(id);
   }
 
   private idOf(buffer: GPUBuffer): number {
@@ -168,4 +191,25 @@ export class BindGroupCache {
     }
     return id;
   }
+}
+
+function same(a: readonly Binding[], b: readonly Binding[]): boolean {
+  for (let i = 0; i < a.length; i++)
+    if (a[i].buffer !== b[i].buffer || a[i].offset !== b[i].offset || a[i].bytes !== b[i].bytes) return false;
+  return true;
+}
+
+function equal(a: Tuning, b: Tuning): boolean {
+  const names = Object.keys(b);
+  for (const name of names) if (a[name] !== b[name]) return false;
+  return names.length === Object.keys(a).length;
+}
+
+/** The value of a key, made where there is none. */
+function listed<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

@@ -20,6 +20,36 @@ export function destroyAtExit(_device: GPUDevice): void {}
 /** A browser's GPU work ends in another process, for which nobody polls. */
 export function pace(_done: Promise<unknown>): void {}
 
+interface PageStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, text: string): void;
+}
+
+/** Throws where the page may not have it. */
+function storage(): PageStorage {
+  return (globalThis as unknown as { localStorage: PageStorage }).localStorage;
+}
+
+/** A small text that was kept under this name, and where; null where there is none, or the page may keep nothing. */
+export async function recall(name: string): Promise<{ text: string; place: string } | null> {
+  try {
+    const text = storage().getItem(`gramian ${name}`);
+    return text === null ? null : { text, place: 'localStorage' };
+  } catch {
+    return null; // workers have none; sandboxed frames and private windows refuse
+  }
+}
+
+/** Keeps a small text for `recall`, and returns where; null where the page may keep nothing. */
+export async function keep(name: string, text: string): Promise<string | null> {
+  try {
+    storage().setItem(`gramian ${name}`, text);
+    return 'localStorage';
+  } catch {
+    return null;
+  }
+}
+
 /** A fresh adapter each time: WebGPU lets an adapter make one device only. */
 export async function openAdapter({ adapter: wanted, powerPreference }: AdapterOptions): Promise<OpenedAdapter> {
   const page = globalThis as { isSecureContext?: boolean; navigator?: { gpu?: GPU } };

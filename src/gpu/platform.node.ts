@@ -5,6 +5,7 @@ import { NoAdapterError } from './no-adapter.ts';
 import type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
 import { driverEnvironment, ensureLoader, type Pin, systemDrivers } from './vulkan.node.ts';
 
+export { keep, recall } from './keep.node.ts';
 export { pace } from './pacing.node.ts';
 export type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
 
@@ -85,7 +86,7 @@ async function start(): Promise<Opened> {
   const present = shared.navigator?.gpu;
   if (present) return { gpu: present, embedded: false, pin };
   const { create } = await loadWebGPU();
-  const flags = togglesOf(process.env.GRAMIAN_DAWN_TOGGLES ?? '');
+  const flags = dawnFlags(process.env.GRAMIAN_DAWN_TOGGLES);
   if (process.platform !== 'linux') return { gpu: create(flags), embedded: false, pin };
 
   let files: Embedded | null = null;
@@ -109,14 +110,13 @@ async function start(): Promise<Opened> {
   }
 }
 
-/** `allow_unsafe_apis,-timestamp_quantization`: what Dawn is told to turn on and, after a minus, off. */
-function togglesOf(list: string): string[] {
-  const names = list.split(',').filter(Boolean);
-  const on = names.filter((name) => !name.startsWith('-'));
-  const off = names.filter((name) => name.startsWith('-')).map((name) => name.slice(1));
+/** Names of Dawn's toggles, separated by commas; one behind a minus is turned off. */
+function dawnFlags(toggles = ''): string[] {
+  const names = toggles.split(',').filter(Boolean);
+  const [on, off] = [names.filter((name) => !name.startsWith('-')), names.filter((name) => name.startsWith('-'))];
   return [
     ...(on.length > 0 ? [`enable-dawn-features=${on}`] : []),
-    ...(off.length > 0 ? [`disable-dawn-features=${off}`] : []),
+    ...(off.length > 0 ? [`disable-dawn-features=${off.map((name) => name.slice(1))}`] : []),
   ];
 }
 

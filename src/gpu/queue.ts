@@ -1,18 +1,21 @@
 import { USAGE } from './buffers.ts';
-import { type KernelSource, type Params, packParams } from './kernel.ts';
+import type { KernelSource } from './kernel.ts';
 import type { BindGroupCache, Binding, Pipeline } from './pipelines.ts';
 import { Readback } from './readback.ts';
 
-const SLOT_BYTES = 256; // minUniformBufferOffsetAlignment at its default
+export const SLOT_BYTES = 256; // minUniformBufferOffsetAlignment at its default
+const SLOT_WORDS = SLOT_BYTES / 4;
 const SLOTS = 256;
 const BUDGET_MS = 100; // a desktop's watchdog kills work of about 2 s; a page should stay alive meanwhile
 const MAX_PER_DIMENSION = 65535;
 
 /** One kernel launch: `groups` workgroups in a row, folded into two dimensions where one has no room. */
 export interface Launch {
-  readonly pipeline: Pipeline;
-  readonly params: Params;
-  readonly bindings: readonly Binding[];
+  readonly pipeline: GPUComputePipeline;
+  /** What `bind` gave. */
+  readonly group: GPUBindGroup;
+  /** The packed parameters, a slot at most; the first two words are left for the range of groups. */
+  readonly params: Uint32Array;
   readonly groups: number;
   /** Work of the whole launch in multiply-adds or their like; long launches are cut by it. */
   readonly work: number;
@@ -38,12 +41,13 @@ export class Queue {
   launches = 0;
   private readonly device: GPUDevice;
   private readonly groups: BindGroupCache;
-  private readonly staged = new ArrayBuffer(SLOTS * SLOT_BYTES);
-  private readonly stagedView = new DataView(this.staged);
+  private readonly staged = new Uint32Array(SLOTS * SLOT_WORDS);
   private readonly params: GPUBuffer;
   private readonly readback: Readback;
   private encoder: GPUCommandEncoder | null = null;
   private pass: GPUComputePassEncoder | null = null;
+  /** The one that the pass is set to. */
+  private pipeline: GPUComputePipeline | null = null;
   private used = 0;
   private work = 0;
   private certain = true;
@@ -78,30 +82,41 @@ export class Queue {
     });
   }
 
-  launch({ pipeline, params, bindings, groups, work, maybe = false }: Launch): void {
+  /** The bind group of a kernel on these buffers, for launches of this queue. */
+  bind(pipeline: Pipeline, bindings: readonly Binding[]): GPUBindGroup {
+    return this.groups.get(pipeline, this.params, bindings);
+  }
+
+  launch(launch: Launch): void {
+    const { groups, work, maybe = false } = launch;
     const budget = this.workPerMs * BUDGET_MS;
     const cut = Math.max(1, Math.min(groups, this.groupsPerSubmit, Math.floor((groups * budget) / Math.max(work, 1))));
     for (let first = 0; first < groups; first += cut) {
       const end = Math.min(groups, first + cut);
-      this.record(pipeline, { ...params, first_group: first, end_group: end }, bindings, end - first);
+      this.record(launch, first, end);
       this.work += (work * (end - first)) / groups;
       if (maybe) this.certain = false;
       if (this.work >= budget || end - first >= this.groupsPerSubmit) this.flush();
     }
   }
 
-  private record(pipeline: Pipeline, params: Params, bindings: readonly Binding[], groups: number): void {
+  private record({ pipeline, group, params }: Launch, first: number, end: number): void {
     if (this.used === SLOTS) this.flush();
     if (!this.pass) {
       this.encoder = this.device.createCommandEncoder({ label: 'gramian step' });
       this.pass = this.encoder.beginComputePass({ label: 'gramian step' });
       this.schedule();
     }
-    const at = this.used++ * SLOT_BYTES;
-    packParams(pipeline.kernel, params, this.stagedView, at);
-    this.pass.setPipeline(pipeline.pipeline);
-    this.pass.setBindGroup(0, this.groups.get(pipeline, this.params, bindings), [at]);
-    this.pass.dispatchWorkgroups(...fold(groups, this.foldFrom));
+    const slot = this.used++;
+    this.staged.set(params, slot * SLOT_WORDS);
+    this.staged[slot * SLOT_WORDS] = first;
+    this.staged[slot * SLOT_WORDS + 1] = end;
+    if (pipeline !== this.pipeline) this.pass.setPipeline(pipeline);
+    this.pipeline = pipeline;
+    this.pass.setBindGroup(0, group, [slot * SLOT_BYTES]);
+    const groups = end - first;
+    if (groups <= this.foldFrom) this.pass.dispatchWorkgroups(groups);
+    else this.pass.dispatchWorkgroups(...fold(groups, this.foldFrom));
     this.launches++;
   }
 
@@ -121,10 +136,11 @@ export class Queue {
     if (!encoder || !pass) return;
     this.encoder = null;
     this.pass = null;
+    this.pipeline = null;
     device.pushErrorScope('validation');
     pass.end();
     // The slots may be written again at once: writes and submits keep their order on the queue.
-    device.queue.writeBuffer(this.params, 0, this.staged, 0, this.used * SLOT_BYTES);
+    device.queue.writeBuffer(this.params, 0, this.staged, 0, this.used * SLOT_WORDS);
     device.queue.submit([encoder.finish()]);
     device.popErrorScope().then(
       (error) => {
@@ -182,18 +198,28 @@ export class Queue {
 }
 
 /** What `Launch` needs, checked: every buffer of the kernel by its WGSL name, and no other. */
-export function bindByName(kernel: KernelSource, named: Readonly<Record<string, Binding>>, limit: number): Binding[] {
-  for (const name of Object.keys(named)) {
-    if (!kernel.buffers.some((buffer) => buffer.name === name))
-      throw new TypeError(
-        `${kernel.name}: kernel has no buffer "${name}"; it has ${kernel.buffers.map((b) => b.name).join(', ')}.`,
-      );
-  }
-  return kernel.buffers.map(({ name }) => {
+export function bindByName<B extends Binding>(
+  kernel: KernelSource,
+  named: Readonly<Record<string, B>>,
+  limit: number,
+): B[] {
+  const bindings: B[] = [];
+  for (const { name } of kernel.buffers) {
     const binding = named[name];
-    if (!binding) throw new TypeError(`${kernel.name}: buffer "${name}" is missing.`);
+    if (!binding) {
+      refuseUnknown(kernel, named);
+      throw new TypeError(`${kernel.name}: buffer "${name}" is missing.`);
+    }
     if (binding.bytes > limit)
       throw new RangeError(`${kernel.name}: ${name} binds ${binding.bytes} bytes, this device binds at most ${limit}.`);
-    return binding;
-  });
+    bindings.push(binding);
+  }
+  if (Object.keys(named).length > bindings.length) refuseUnknown(kernel, named);
+  return bindings;
+}
+
+function refuseUnknown({ name, buffers }: KernelSource, named: Readonly<Record<string, Binding>>): void {
+  const unknown = Object.keys(named).find((key) => !buffers.some((buffer) => buffer.name === key));
+  if (unknown === undefined) return;
+  throw new TypeError(`${name}: kernel has no buffer "${unknown}"; it has ${buffers.map((b) => b.name).join(', ')}.`);
 }

@@ -16,7 +16,7 @@ export function launchGram(
   out: Operand,
   { scale = 1, accumulating = false } = {},
 ): void {
-  const { tuning, columns: edge } = tileOf(engine);
+  const { tuning, columns: edge } = tileOf(engine, 'gram', n, n, depth);
   const blocks = Math.ceil(n / edge);
   const triangle = lhs === rhs;
   const cells = triangle ? (blocks * (blocks + 1)) / 2 : blocks * blocks;

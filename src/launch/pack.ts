@@ -1,3 +1,5 @@
+import type { Choice } from '../core/choices.ts';
+import type { AdapterKind } from '../core/costModel.ts';
 import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -72,9 +74,28 @@ export function launchTranspose(engine: Engine, source: Source, out: Storage | T
   });
 }
 
-// Software adapters multiply k-major operands twice as fast (one cache line serves a whole tile), which pays for turning
-// the left one as soon as it meets this many columns.
-const COLUMNS_WORTH_TURNING = 32;
+/**
+ * Software adapters multiply k-major operands twice as fast (one cache line serves a whole tile), which pays for turning
+ * the left one if it meets columns enough. Sizes are its rows and columns, and those columns.
+ */
+const LEFT: Choice<'along rows' | 'turned'> = {
+  name: 'left operand',
+  options: {
+    'along rows': ([rows, depth, columns], { alongRows }) => ({
+      flops: 2 * rows * columns * depth,
+      eta: 0.5 * alongRows,
+    }),
+    turned: ([rows, depth, columns], kind) => {
+      const product = { flops: 2 * rows * columns * depth, eta: 0.5 };
+      return { ...product, flops: product.flops + turning(rows * depth, kind), dispatches: 2 };
+    },
+  },
+};
+
+/** Turning comes before the product, not beside it: its time in flops. It reads and writes each number once, across lines. */
+function turning(count: number, { bytes, flops }: AdapterKind): number {
+  return ((16 * count) / bytes) * 0.5 * flops;
+}
 
 /** Row-major rows as a left operand of a product with `columns` columns: in place or turned. */
 export function leftRows(
@@ -83,7 +104,9 @@ export function leftRows(
   source: Source,
   columns: number,
 ): { along: 'rows' | 'columns'; operand: Packed } {
-  const turn = engine.info.software && columns >= COLUMNS_WORTH_TURNING;
-  if (source.columns % 4 === 0 && !turn) return { along: 'rows', operand: packedRows(engine, op, source) };
-  return { along: 'columns', operand: packedTranspose(engine, op, source) };
+  // The kernel for rows reads them in fours.
+  const chosen = source.columns % 4 === 0 ? engine.choose(LEFT, [source.rows, source.columns, columns]) : undefined;
+  return chosen?.option === 'along rows'
+    ? { along: 'rows', operand: { ...packedRows(engine, op, source), chosen } }
+    : { along: 'columns', operand: { ...packedTranspose(engine, op, source), chosen } };
 }

@@ -4,7 +4,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { leftRows } from './pack.ts';
 import { endPull, type Points, panelWidth, pull, startPull } from './points.ts';
-import { type Tile, tileOf } from './tile.ts';
+import { shrunk, tileOf } from './tile.ts';
 
 /** A kernel that writes the weights w[j - first, i] of a panel, and what it needs beside the points. */
 export interface Weighing {
@@ -12,8 +12,8 @@ export interface Weighing {
   readonly params?: Params;
   readonly buffers: Readonly<Record<string, Tensor | Storage>>;
   readonly tuning: Tuning;
-  /** Default: the product kernels' own. */
-  readonly tile?: Tile;
+  /** The most rows and columns an invocation may take. Default: any tile's. */
+  readonly most?: { rows: number; columns: number };
 }
 
 /**
@@ -26,10 +26,11 @@ export function pullInPanels(
   left: Points,
   right: Points,
   scale: number,
-  { kernel, params, buffers, tuning: own, tile = tileOf(engine) }: Weighing,
+  { kernel, params, buffers, tuning: own, most }: Weighing,
 ): Tensor[] {
   const alone = left === right;
-  const { tuning, rows: tileRows, columns: tileColumns } = tile;
+  const any = tileOf(engine, 'pairs', right.count, left.count, left.columns);
+  const { tuning, rows: tileRows, columns: tileColumns } = most ? shrunk(any, most.rows, most.columns) : any;
   const width = left.paddedRows;
   const strips = Math.ceil(width / tileColumns);
   const panel = panelWidth(engine, left, right.count);

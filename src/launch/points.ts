@@ -1,4 +1,5 @@
 import * as check from '../core/check.ts';
+import { because } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -6,7 +7,7 @@ import { differences, differences_rows } from '../gpu/kernels.generated.ts';
 import { copyRows, packedTranspose } from './pack.ts';
 import type { Columns } from './rowPass.ts';
 import { launchProduct, type Operand, roundUp, tileOf } from './tile.ts';
-import { makeUnits, type Units, unitsBackward } from './units.ts';
+import { makeUnits, noTurn, type Units, unitsBackward } from './units.ts';
 
 /** What s_ij is: the cosine, the product, or the squared distance of rows a_i and b_j. */
 export type Metric = 'cosine' | 'dot' | 'sqeuclidean';
@@ -28,12 +29,25 @@ export interface Points {
   release(): void;
 }
 
-export function makePoints(engine: Engine, op: string, name: string, x: Tensor, metric: Metric): Points {
+/**
+ * @param turning which reflection unit rows are in: that of `x` itself (see `makeTurn`), of the points that they meet, or
+ * none, where they meet rows that are in none
+ */
+export function makePoints(
+  engine: Engine,
+  op: string,
+  name: string,
+  x: Tensor,
+  metric: Metric,
+  turning: 'own' | 'none' | Points = 'none',
+): Points {
   const [count, columns] = check.matrix(op, name, x);
   check.bindableInput(op, engine, name, x);
   const paddedRows = roundUp(count, 4);
   if (metric === 'cosine') {
-    const units = makeUnits(engine, op, { [name]: x }, 4);
+    const none = turning === 'none' ? noTurn(engine, op, columns) : undefined;
+    const units = makeUnits(engine, op, { [name]: x }, 4, none ?? (turning as Points).units?.turn);
+    none?.release();
     const { rows, transposed, rowStride } = units;
     const release = (): void => units.release();
     return { metric, count, columns, rows, rowStride, paddedRows, transposed, units, release };
@@ -112,7 +126,11 @@ export function pull(
   if (points.metric !== 'sqeuclidean')
     return launchProduct(engine, size, weights, rhs, out, { scale, accumulating: more });
   const own = rowsOf(points, rows.first);
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const {
+    tuning,
+    rows: tileRows,
+    columns: tileColumns,
+  } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
   const strips = Math.ceil(size.columns / tileColumns);
   engine.run(weights.along === 'rows' ? differences_rows : differences, {
     params: {
@@ -132,9 +150,11 @@ export function pull(
     buffers: { lhs: weights.of, rhs: rhs.of, own: own.of, out: out.of },
     groups: Math.ceil(size.rows / tileRows) * strips,
     work: 2 * size.rows * size.columns * size.depth,
-    tuning,
+    tuning: weights.chosen ? because(tuning, weights.chosen) : tuning,
   });
 }
+
+const PANEL_STEP = 16; // whatever the tile: what a panel adds up is part of the result's bits
 
 /** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
 export function panelWidth(
@@ -142,10 +162,9 @@ export function panelWidth(
   { paddedRows, columns }: Pick<Points, 'paddedRows' | 'columns'>,
   count: number,
 ): number {
-  const tile = tileOf(engine).rows;
   const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
-  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
+  return Math.max(PANEL_STEP, Math.floor(Math.min(wanted, bindable) / PANEL_STEP) * PANEL_STEP);
 }
 
 /** The gradient for the raw rows. */

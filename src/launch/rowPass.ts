@@ -55,7 +55,7 @@ export function launchRowPass(
     using?: { kernel: KernelSource; buffers?: Readonly<Record<string, Tensor | Storage>>; tuning?: Tuning };
   },
 ): RowStatistics {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.rows, b.rows, depth);
   const strips = Math.ceil(a.rows / tileRows);
   const width = sliceWidth(engine, strips, b.rows, depth, tileColumns);
   const slices = Math.ceil(b.rows / width);

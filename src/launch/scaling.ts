@@ -2,6 +2,9 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
+  kept_columns,
+  kept_rows,
+  kept_weights,
   scaling_pass,
   scaling_pass_distance,
   scaling_start,
@@ -10,7 +13,7 @@ import {
   scaling_weights_distance,
 } from '../gpu/kernels.generated.ts';
 import type { Columns } from './rowPass.ts';
-import { roundUp, tileOf } from './tile.ts';
+import { launchProduct, roundUp, rowTuning, tileOf } from './tile.ts';
 
 /**
  * Factors of a transport plan: P_ij = u_i w_j exp(score_ij) / (N M), each factor a pair (e, v) that stands for v 2^e. This
@@ -51,6 +54,37 @@ export interface Scores {
   readonly depth: number;
   readonly scale: number;
   readonly distance: boolean;
+  readonly kept?: Kept;
+}
+
+/** The s_ij in memory: [columns j of the plan, stride], rows i next to each other. */
+export interface Kept {
+  readonly of: Storage;
+  readonly rows: Columns;
+  readonly stride: number;
+}
+
+/** Computes all s_ij once, for updates and weights that read them; release `kept.of` when they are done. */
+export function keepScores(engine: Engine, op: string, rows: Columns, columns: Columns, scores: Scores): Scores {
+  const stride = roundUp(rows.rows, 4);
+  const of = engine.scratch(columns.rows * stride, op);
+  launchProduct(
+    engine,
+    { rows: columns.rows, columns: rows.rows, depth: scores.depth },
+    { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
+    { of: rows.of, at: 0, stride: rows.stride },
+    { of, at: 0, stride },
+    { pairs: scores.distance ? 'distances' : 'products' },
+  );
+  return { ...scores, kept: { of, rows, stride } };
+}
+
+/** A scale in powers of two: its first 12 bits, so that products with such numbers are exact in f32, and the rest. */
+export function splitScale(natural: number): { scale: number; rest: number } {
+  const exact = natural * LOG2E;
+  const unit = 2 ** (Math.floor(Math.log2(Math.abs(exact))) - 11);
+  const scale = Math.trunc(exact / unit) * unit;
+  return { scale, rest: exact - scale };
 }
 
 export interface Update {
@@ -72,11 +106,13 @@ export function updateScaling(
   rows: Side,
   columns: Side,
   scores: Scores,
-  { step = 1, kappa = 0, state, excess, maybe }: Update,
+  update: Update,
 ): void {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  if (scores.kept) return updateFromKept(engine, rows, columns, scores.scale, scores.kept, update);
+  const { state, maybe } = update;
   const [a, b] = [rows.points, columns.points];
   const { depth, distance, scale } = scores;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.rows, b.rows, depth);
   const strips = Math.ceil(a.rows / tileRows);
   // Slices enough that a few rows fill the machine too; eight at most, as each costs 2 WX floats a row.
   const wanted = Math.min(8, Math.ceil((engine.info.software ? 16 : 1024) / strips));
@@ -101,14 +137,38 @@ export function updateScaling(
     maybe,
     tuning,
   });
-  launchScalingUpdate(
-    engine,
-    partial,
-    rows.u,
-    { rows: a.rows, columns: b.rows, parts },
-    { step, kappa, state, excess, maybe },
-  );
+  launchScalingUpdate(engine, partial, rows.u, { rows: a.rows, columns: b.rows, parts }, update);
   partial.release();
+}
+
+/** The same in one launch, by a read of the scores. */
+function updateFromKept(
+  engine: Engine,
+  rows: Side,
+  columns: Side,
+  scale: number,
+  kept: Kept,
+  { step = 1, kappa = 0, state, excess, maybe }: Update,
+): void {
+  const down = kept.rows === rows.points;
+  const [own, others] = [rows.points.rows, columns.points.rows];
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  engine.run(down ? kept_columns : kept_rows, {
+    params: {
+      rows: down ? others : own,
+      columns: down ? own : others,
+      stride: kept.stride,
+      ...splitScale(scale),
+      step,
+      kappa,
+      damping: 1 / (1 + kappa),
+    },
+    buffers: { scores: kept.of, w: columns.u, state, u: rows.u, excess },
+    groups: Math.ceil(own / (down ? 16 : rowsPerGroup)),
+    work: 16 * own * others,
+    maybe,
+    tuning: down ? { PARTS: engine.info.software ? 1 : 16 } : tuning,
+  });
 }
 
 /** Merges the partial sums of a pass and updates the rows' factors. */
@@ -133,13 +193,31 @@ export function launchScalingWeights(
   engine: Engine,
   rows: Side,
   columns: Side,
-  { depth, scale, distance }: Scores,
+  { depth, scale, distance, kept }: Scores,
   panel: { first: number; count: number; width: number; share: number },
   dy: Tensor,
   weights: Storage,
 ): void {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  if (kept) {
+    const { first, count, width, share } = panel;
+    engine.run(kept_weights, {
+      params: {
+        rows: count,
+        columns: rows.points.rows,
+        first,
+        stride4: kept.stride / 4,
+        width4: width / 4,
+        ...splitScale(scale),
+        share,
+      },
+      buffers: { scores: kept.of, own: columns.u, other: rows.u, dy, weights },
+      groups: Math.ceil((count * width) / 256),
+      work: 12 * count * width,
+    });
+    return;
+  }
   const { first, count, width, share } = panel;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'pairs', columns.points.rows, width, depth);
   const strips = Math.ceil(width / tileColumns);
   engine.run(distance ? scaling_weights_distance : scaling_weights, {
     params: {

@@ -1,3 +1,5 @@
+import { type Answer, because, type Choice } from '../core/choices.ts';
+import { tileEta } from '../core/costModel.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -9,7 +11,7 @@ import { launchPacked } from './halves.ts';
 /** Shape of the register tile that every product kernel is built from. */
 export interface Tile {
   readonly tuning: Tuning;
-  /** Rows and columns that one workgroup covers. */
+  /** Rows and columns that one workgroup covers; the columns are a multiple of the rows. */
   readonly rows: number;
   readonly columns: number;
 }
@@ -18,17 +20,90 @@ function tile(TM: number, TV: number, WX: number, WY: number): Tile {
   return { tuning: { TM, TV, WX, WY }, rows: TM * WY, columns: 4 * TV * WX };
 }
 
-// Software adapters run a workgroup as one vector loop: loads cost 18 multiply-adds, so a tall tile per invocation pays.
-// GPUs hide loads behind many invocations instead.
-const SOFTWARE = tile(16, 2, 8, 1);
-const HARDWARE = tile(8, 1, 16, 4);
+/**
+ * The shapes to choose from, by their rows x columns an invocation and their invocations. Software adapters run a
+ * workgroup as one vector loop: loads are dear, so a tall tile per invocation pays, and one row of invocations (WY = 1)
+ * has kernels without barriers. GPUs hide loads behind many invocations instead.
+ */
+const SOFTWARE = {
+  '16x8 8x1': tile(16, 2, 8, 1),
+  '8x8 8x1': tile(8, 2, 8, 1),
+  '16x4 8x1': tile(16, 1, 8, 1),
+  '16x8 16x1': tile(16, 2, 16, 1),
+};
+const HARDWARE = {
+  '8x4 16x4': tile(8, 1, 16, 4),
+  '8x8 16x4': tile(8, 2, 16, 4),
+  '4x4 16x4': tile(4, 1, 16, 4),
+  '16x4 16x4': tile(16, 1, 16, 4),
+};
+const SHAPES = { ...SOFTWARE, ...HARDWARE };
+type Shape = keyof typeof SHAPES;
 
-export function tileOf(engine: Engine): Tile {
-  return inFamily(engine, engine.info.software ? SOFTWARE : HARDWARE);
+/** Every tile that may be chosen. */
+export const TILES: readonly Tile[] = Object.values(SHAPES);
+
+/** No tile is wider: operands that are read past their end have that much room behind them. */
+export const WIDEST = Math.max(...TILES.map(({ columns }) => columns));
+
+/**
+ * Padding and a machine half filled are left out of the prediction: a tile of its own for every size would have every
+ * kernel compiled again, for seconds on a software adapter. The tuner finds where it pays.
+ */
+function tileChoice(name: string): Choice<Shape> {
+  const cost =
+    ({ tuning: { TM, TV, WX, WY } }: Tile): Choice['options'][string] =>
+    ([rows, columns, depth], kind) => ({
+      flops: 2 * rows * columns * depth,
+      eta: tileEta(TM, 4 * TV, WX * WY, kind),
+    });
+  const options = Object.entries(SHAPES).map(([shape, of]) => [shape, cost(of)]);
+  return { name: `${name} tile`, options: Object.fromEntries(options) };
 }
 
-function inFamily(engine: Engine, tile: Tile): Tile {
-  return { ...tile, tuning: { ...tile.tuning, ...tileSubgroups(engine, tile.tuning.WX) } };
+/** What a tile is for: loops of the same kind share an answer. */
+const USES = {
+  product: tileChoice('product'),
+  /** Entries of a matrix between rows, turned into something else where they stand. */
+  pairs: tileChoice('pairs'),
+  /** Sums or extrema of the rows of such a matrix. */
+  'row pass': tileChoice('row pass'),
+  'triangle product': tileChoice('triangle product'),
+  gram: tileChoice('gram'),
+  convolution: tileChoice('convolution'),
+};
+
+const SOFTWARE_SHAPES = Object.keys(SOFTWARE) as Shape[];
+const HARDWARE_SHAPES = Object.keys(HARDWARE) as Shape[];
+const made = new WeakMap<Engine, WeakMap<Answer, Tile>>();
+
+/** The tile for a matrix of rows x columns entries, each a sum of `depth` terms. */
+export function tileOf(engine: Engine, use: keyof typeof USES, rows: number, columns: number, depth: number): Tile {
+  const shapes = engine.info.software ? SOFTWARE_SHAPES : HARDWARE_SHAPES;
+  const answer = engine.choose(USES[use], [rows, columns, depth], shapes);
+  let own = made.get(engine);
+  if (!own) {
+    own = new WeakMap();
+    made.set(engine, own);
+  }
+  let chosen = own.get(answer);
+  if (!chosen) {
+    const shape = SHAPES[answer.option];
+    const tuning = { ...shape.tuning, ...tileSubgroups(engine, shape.tuning.WX) };
+    chosen = { ...shape, tuning: because(tuning, answer) };
+    own.set(answer, chosen);
+  }
+  return chosen;
+}
+
+/** A tile no larger than few rows or columns need, so that less work goes to padding. */
+export function shrunk(tileOfAll: Tile, rows: number, columns = Number.POSITIVE_INFINITY): Tile {
+  const { tuning } = tileOfAll;
+  const { TM, TV, WX, WY } = tuning;
+  let height = TM;
+  while (height > 4 && height / 2 >= rows) height /= 2;
+  const smaller = tile(height, columns <= 4 * WX ? 1 : TV, WX, height < TM ? 1 : WY);
+  return { ...smaller, tuning: { ...tuning, ...smaller.tuning } };
 }
 
 /** Lanes that share a row in row kernels: one where barriers are dear (software), a subgroup or two on a GPU. */
@@ -55,6 +130,8 @@ export interface Operand {
   readonly of: Storage | Tensor;
   readonly at: number;
   readonly stride: number;
+  /** Why it lies as it does, where that was a choice. */
+  readonly chosen?: Answer;
 }
 
 /**
@@ -72,15 +149,16 @@ export function launchProduct(
     scale = 1,
     accumulating = false,
     pairs = 'products',
-  }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances' } = {},
+    tile = tileOf(engine, 'product', size.rows, size.columns, size.depth),
+  }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances'; tile?: Tile } = {},
 ): void {
   const form = productForm(engine, size);
   if (form.by !== 'tile' && pairs === 'products') {
     // Halves have kernels for k-major left operands alone.
     if (form.by === 'fragments' || lhs.along === 'columns')
-      return launchPacked(engine, form, tileOf(engine), size, lhs, rhs, out, { scale, accumulating });
+      return launchPacked(engine, form, tile, size, lhs, rhs, out, { scale, accumulating });
   }
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const { tuning, rows: tileRows, columns: tileColumns } = tile;
   const strips = Math.ceil(size.columns / tileColumns);
   const kernel = lhs.along === 'rows' ? productRows : pairs === 'distances' ? distances : product;
   engine.run(kernel, {
@@ -101,14 +179,6 @@ export function launchProduct(
     buffers: { lhs: lhs.of, rhs: rhs.of, out: out.of },
     groups: Math.ceil(size.rows / tileRows) * strips,
     work: (pairs === 'distances' ? 2 : 1) * size.rows * size.columns * size.depth,
-    tuning,
+    tuning: lhs.chosen ? because(tuning, lhs.chosen) : tuning,
   });
-}
-
-/** The tile for a product with few rows or columns: no larger than they need, so that less work goes to padding. */
-export function tileFor(engine: Engine, rows: number, columns = Number.POSITIVE_INFINITY): Tile {
-  const { TM, TV, WX, WY } = tileOf(engine).tuning;
-  let height = TM;
-  while (height > 4 && height / 2 >= rows) height /= 2;
-  return inFamily(engine, tile(height, columns <= 4 * WX ? 1 : TV, WX, height < TM ? 1 : WY));
 }

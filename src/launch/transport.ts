@@ -4,7 +4,15 @@ import type { Storage } from '../gpu/buffers.ts';
 import { transport_control } from '../gpu/kernels.generated.ts';
 import { leftRows } from './pack.ts';
 import { featuresOf, type Points, type Pulled, panelWidth, pull } from './points.ts';
-import { launchScalingWeights, type Scores, type Side, startScaling, startState, updateScaling } from './scaling.ts';
+import {
+  keepScores,
+  launchScalingWeights,
+  type Scores,
+  type Side,
+  startScaling,
+  startState,
+  updateScaling,
+} from './scaling.ts';
 
 /** Without `tolerance`: exactly this many iterations. With it: at most, and until the marginal error is within it. */
 export interface Stop {
@@ -20,7 +28,7 @@ export function stopOf(iterations: number | undefined, tolerance: number | undef
 
 export const DEFAULT_TOLERANCE = 1e-6;
 const MOST_ITERATIONS = 500;
-const MOST_SYMMETRIC = 100; // their error halves in each
+const MOST_SYMMETRIC = 50; // their error halves in each: f32 has no digits after 30 from any start
 
 /** A transport plan between points, by its factors: P_ij = u_i w_j exp(-|x_i - y_j|^2 / (2 epsilon)) / (N M). */
 export interface Coupling {
@@ -41,33 +49,44 @@ function costs({ columns }: Points, epsilon: number): Scores {
   return { depth: columns, scale: -0.5 / epsilon, distance: true };
 }
 
+export interface Plan {
+  readonly epsilon: number;
+  /** KL penalty of both marginals; Infinity: they are exact. */
+  readonly rho?: number;
+  readonly stop: Stop;
+  /** Costs that take no more bytes than this are computed once and kept while the updates last. Default: none are. */
+  readonly keep?: number;
+}
+
 /**
  * Sinkhorn's alternating updates, in pairs: f from g, then g from f, from g = 0. With a tolerance the updates are
  * over-relaxed, and the GPU decides when to stop; what was recorded beyond that does nothing.
- * @param rho KL penalty of both marginals; Infinity: they are exact
  */
 export function couple(
   engine: Engine,
   op: string,
   x: Points,
   y: Points,
-  { epsilon, rho = Number.POSITIVE_INFINITY, stop }: { epsilon: number; rho?: number; stop: Stop },
+  { epsilon, rho = Number.POSITIVE_INFINITY, stop, keep = 0 }: Plan,
 ): Coupling {
-  const scores = costs(x, epsilon);
   const rows = { points: featuresOf(x), u: startScaling(engine, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(engine, op, y.count) };
+  const swept = costs(x, epsilon);
+  const fits = 4 * x.paddedRows * y.count <= Math.min(keep, engine.info.limits.maxStorageBufferBindingSize);
+  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept) : swept;
   const [state, measuring] = [startState(engine, op), startState(engine, op)];
   const [excess, others] = [engine.scratch(x.count, op), engine.scratch(y.count, op)];
   const kappa = epsilon / rho;
   const maybe = stop.tolerance !== undefined;
-  for (let t = 0; t < stop.iterations; t++) {
+  engine.repeat(stop.iterations, () => {
     updateScaling(engine, op, rows, columns, scores, { kappa, state, excess, maybe });
     updateScaling(engine, op, columns, rows, scores, { kappa, state, excess: others, maybe });
     control(engine, excess, state, x.count, stop, kappa === 0);
-  }
+  });
   updateScaling(engine, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
   for (const storage of [measuring, others]) storage.release();
-  return coupling(x, y, rows, columns, scores, excess, state);
+  scores.kept?.of.release();
+  return coupling(x, y, rows, columns, swept, excess, state);
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
@@ -79,10 +98,10 @@ export function coupleSelf(engine: Engine, op: string, x: Points, epsilon: numbe
   const side = { points, u };
   const maybe = stop.tolerance !== undefined;
   const most = maybe ? Math.min(stop.iterations, MOST_SYMMETRIC) : stop.iterations;
-  for (let t = 0; t < most; t++) {
+  engine.repeat(most, () => {
     updateScaling(engine, op, side, side, scores, { step: 0.5, state, excess, maybe });
     control(engine, excess, state, x.count, stop, false);
-  }
+  });
   updateScaling(engine, op, side, side, scores, { step: 0, state: measuring, excess });
   measuring.release();
   return coupling(x, x, side, side, scores, excess, state);

@@ -1,10 +1,37 @@
 import type { Engine } from '../core/engine.ts';
+import { part } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
-import { roundUp, rowTuning, tileOf } from './tile.ts';
+import { turn, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
+import { roundUp, rowTuning, WIDEST } from './tile.ts';
 
-/** Unit rows of one or more views, in both layouts that tile products read, padded with zeros to whole tiles. */
+/**
+ * A reflection of the rows' space, [2 columns + 3] floats, see kernels/turn.wgsl: scores do not change with it, and pulls
+ * turn with it. Rows that all but coincide keep in it what tells them apart; plain units round that to the digits of 1.
+ */
+export type Turn = Storage;
+
+/** The reflection that takes row 0 of `z` to the last axis. */
+export function makeTurn(engine: Engine, op: string, z: Tensor | Storage, columns: number): Turn {
+  const out = engine.scratch(2 * columns + 3, op);
+  engine.run(turn, {
+    params: { columns },
+    buffers: { z, turn: out },
+    groups: 1,
+    work: 4 * columns,
+    tuning: rowTuning(engine).tuning,
+  });
+  return out;
+}
+
+/** The reflection that leaves rows where they are. */
+export function noTurn(engine: Engine, op: string, columns: number): Turn {
+  const out = engine.scratch(2 * columns + 3, op);
+  engine.fill(out, 2 * columns + 3, 0);
+  return out;
+}
+
+/** Turned unit rows of one or more views, in both layouts that tile products read, padded with zeros to whole tiles. */
 export interface Units {
   /** [paddedRows, rowStride] floats, rows along the features. */
   readonly rows: Storage;
@@ -12,6 +39,7 @@ export interface Units {
   readonly transposed: Storage;
   /** [rows] floats: 1 / |z|, negative where the floor of the norm acts, 0 for a zero row. */
   readonly inverseNorms: Storage;
+  readonly turn: Turn;
   readonly count: number;
   readonly columns: number;
   readonly paddedRows: number;
@@ -19,43 +47,59 @@ export interface Units {
   release(): void;
 }
 
-/** Normalises the rows of all views ([n_v, columns] each), stacked in order. `multiple`: rows are padded to it. */
+/**
+ * Normalises the rows of all views ([n_v, columns] each), stacked in order.
+ * @param multiple rows are padded to it
+ * @param turn default: that of the first view's first row. Rows whose products are taken share one
+ */
 export function makeUnits(
   engine: Engine,
   op: string,
   views: Readonly<Record<string, Tensor>>,
   multiple: number,
+  turn?: Turn,
 ): Units {
   const list = Object.entries(views);
   const columns = list[0][1].shape[1];
+  const shared = turn?.retain() ?? makeTurn(engine, op, part(list[0][1], { first: 0, count: 1 }, columns), columns);
   const count = list.reduce((total, [, view]) => total + view.shape[0], 0);
   const paddedRows = roundUp(count, multiple);
   const rowStride = roundUp(columns, 4);
-  const slack = tileOf(engine).columns; // the last row's tiles may read, and then drop, a tile's width past it
-  const rows = engine.scratch(paddedRows * rowStride + slack, op);
+  // The last row's tiles may read, and then drop, a tile's width past it.
+  const rows = engine.scratch(paddedRows * rowStride + WIDEST, op);
   const transposed = engine.scratch(columns * paddedRows, op);
   const inverseNorms = engine.scratch(count, op);
+  const units = { rows, transposed, inverseNorms, turn: shared, count, columns, paddedRows, rowStride };
   let first = 0;
   list.forEach(([, z], index) => {
     const own = z.shape[0];
     const blank = index === list.length - 1 ? paddedRows - count : 0;
-    launchUnits(engine, z, { rows, transposed, inverseNorms, columns, paddedRows, rowStride }, own, { first, blank });
+    launchUnits(engine, z, { ...units, rows, transposed }, own, { first, blank });
     first += own;
   });
   if (engine.check) inspectEach(engine, op, list, inverseNorms);
   const release = (): void => {
-    for (const storage of [rows, transposed, inverseNorms]) storage.release();
+    for (const storage of [rows, transposed, inverseNorms, shared]) storage.release();
   };
-  return { rows, transposed, inverseNorms, count, columns, paddedRows, rowStride, release };
+  return { ...units, release };
 }
 
-/** Rows `first` to `first + count` of `to`: those of `z`, of length 1, and then `blank` rows of zeros. */
+/**
+ * Rows `first` to `first + count` of `to`: those of `z`, of length 1, and then `blank` rows of zeros.
+ * @param centred `rows` (not `transposed`) hold them less the last axis, for pulls whose weights add up to 0
+ * @param rowsOnly nothing is written to `transposed`
+ */
 export function launchUnits(
   engine: Engine,
   z: Tensor | Storage,
   to: Omit<Units, 'count' | 'release'>,
   count: number,
-  { first, blank }: { first: number; blank: number },
+  {
+    first,
+    blank,
+    centred = false,
+    rowsOnly = false,
+  }: { first: number; blank: number; centred?: boolean; rowsOnly?: boolean },
 ): void {
   const { tuning, rowsPerGroup } = rowTuning(engine);
   engine.run(unit_rows, {
@@ -67,10 +111,16 @@ export function launchUnits(
       row_stride: to.rowStride,
       column_stride: to.paddedRows,
     },
-    buffers: { z, units: to.rows, units_t: to.transposed, inverse_norms: to.inverseNorms },
+    buffers: {
+      z,
+      turn: to.turn,
+      units: to.rows,
+      units_t: to.transposed,
+      inverse_norms: to.inverseNorms,
+    },
     groups: Math.ceil((count + blank) / rowsPerGroup),
-    work: 5 * (count + blank) * to.columns,
-    tuning,
+    work: 8 * (count + blank) * to.columns,
+    tuning: { ...tuning, CENTRED: centred ? 1 : 0, TRANSPOSED: rowsOnly ? 0 : 1 },
   });
 }
 
@@ -94,9 +144,9 @@ export function unitsBackward(
     const dz = engine.empty([own, units.columns], op);
     engine.run(unit_rows_grad, {
       params: { rows: own, columns: units.columns, first_row: first, row_stride: units.rowStride },
-      buffers: { units: units.rows, inverse_norms: units.inverseNorms, g: gradient, scale, dz },
+      buffers: { units: units.rows, inverse_norms: units.inverseNorms, turn: units.turn, g: gradient, scale, dz },
       groups: Math.ceil(own / rowsPerGroup),
-      work: 4 * own * units.columns,
+      work: 8 * own * units.columns,
       tuning,
     });
     first += own;

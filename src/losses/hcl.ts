@@ -32,7 +32,7 @@ export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { temperature, beta, tauPlus } = check.options(op, options, { temperature: 0.5, beta: 1, tauPlus: 0.1 });
   check.positive(op, 'temperature', temperature);
-  if (check.finite(op, 'beta', beta) < 0) check.fail(op, `beta = ${beta}, expected a number of at least 0.`);
+  check.nonNegative(op, 'beta', beta);
   if (!(check.finite(op, 'tauPlus', tauPlus) >= 0 && tauPlus < 1))
     check.fail(op, `tauPlus = ${tauPlus}, expected a number in [0, 1).`);
   if (n === 1) return engine.record(op, [z0, z1], engine.full([], 0), { backward: () => [null, null] });

@@ -1,4 +1,10 @@
 export { batchAttentionLayer, batchAttentionParameters } from './batchAttention.ts';
 export { heNormal, type Layer, type NamedTensors, sequential, stateless } from './layer.ts';
-export { convolution, flatten, linear, normalization } from './layers.ts';
-export { convEncoder, type EncoderOptions, projectionHead } from './networks.ts';
+export { convolution, flatten, globalPool, linear, normalization, rectifier } from './layers.ts';
+export {
+  convEncoder,
+  type EncoderOptions,
+  type PerceptronOptions,
+  perceptron,
+  projectionHead,
+} from './networks.ts';

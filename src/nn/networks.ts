@@ -1,7 +1,9 @@
 import type { Engine } from '../core/engine.ts';
 import type { Random } from '../core/random.ts';
+import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
+import { batchAttentionLayer } from './batchAttention.ts';
 import { type Layer, sequential } from './layer.ts';
-import { convolution, flatten, linear, normalization } from './layers.ts';
+import { convolution, flatten, globalPool, linear, normalization, rectifier } from './layers.ts';
 
 export interface EncoderOptions {
   /** Channels of the images. */
@@ -14,6 +16,10 @@ export interface EncoderOptions {
   readonly depth?: number;
   /** Length of the embedding. Default 256. */
   readonly features?: number;
+  /** `'flatten'` (default): the linear layer sees every position. `'mean'`: their mean, so that images of any size pass. */
+  readonly pool?: 'flatten' | 'mean';
+  /** Batch attention (BA2M) behind the batch norm of these convolutions, counted from 1; default none. */
+  readonly attention?: { readonly after: readonly number[] } & BatchAttentionOptions;
 }
 
 /**
@@ -21,29 +27,62 @@ export interface EncoderOptions {
  * images this small a linear layer serves k-NN better than an average over the positions, which forgets where a stroke is.
  */
 export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): Layer {
-  const { channels, size, width = 16, depth = 3, features = 256 } = options;
+  const { channels, size, width = 16, depth = 3, features = 256, pool = 'flatten', attention } = options;
+  const { after = [], ...attentionOptions } = attention ?? {};
   const layers: Record<string, Layer> = {};
   let from = channels;
   let edge = size;
   for (let i = 0; i < depth; i++) {
     const to = width * 2 ** i;
     layers[`conv${i + 1}`] = convolution(engine, random, from, to, { stride: 2 });
-    layers[`norm${i + 1}`] = normalization(engine, to, { relu: true });
+    const attends = after.includes(i + 1);
+    layers[`norm${i + 1}`] = normalization(engine, to, { relu: !attends });
+    if (attends) {
+      layers[`attention${i + 1}`] = batchAttentionLayer(engine, random, to, attentionOptions);
+      layers[`relu${i + 1}`] = rectifier();
+    }
     from = to;
     edge = Math.ceil(edge / 2);
   }
-  layers.flatten = flatten();
-  layers.linear = linear(engine, random, from * edge * edge, features);
+  const pooled = pool === 'mean';
+  layers[pool] = pooled ? globalPool() : flatten();
+  layers.linear = linear(engine, random, pooled ? from : from * edge * edge, features);
   layers.norm = normalization(engine, features, { relu: true });
   return sequential(layers);
 }
 
-/** SimCLR's projection head: two linear layers with batch norm. Used for the loss only, then dropped. */
+export interface PerceptronOptions {
+  /** Batch norm behind every linear layer but the last; default true. */
+  readonly norm?: boolean;
+  /** Behind the last: none (default), a batch norm, or one without scale and shift. */
+  readonly last?: 'none' | 'affine' | 'plain';
+  /** A bias in the last linear layer; default: where nothing normalises, hidden layers included. */
+  readonly bias?: boolean;
+}
+
+/**
+ * Linear layers with ReLU between them, from `widths[0]` features to the last of `widths`: projection heads, predictors,
+ * cluster heads. Used for the loss only, then dropped.
+ */
+export function perceptron(
+  engine: Engine,
+  random: Random,
+  widths: readonly number[],
+  { norm = true, last = 'none', bias = !norm }: PerceptronOptions = {},
+): Layer {
+  const layers: Record<string, Layer> = {};
+  const count = widths.length - 1;
+  for (let i = 1; i <= count; i++) {
+    const final = i === count;
+    layers[`linear${i}`] = linear(engine, random, widths[i - 1], widths[i], { bias: final ? bias : !norm });
+    if (!final && norm) layers[`norm${i}`] = normalization(engine, widths[i], { relu: true });
+    if (!final && !norm) layers[`relu${i}`] = rectifier();
+    if (final && last !== 'none') layers[`norm${i}`] = normalization(engine, widths[i], { affine: last === 'affine' });
+  }
+  return sequential(layers);
+}
+
+/** SimCLR's projection head: two linear layers with batch norm. */
 export function projectionHead(engine: Engine, random: Random, features: number, hidden: number, out: number): Layer {
-  return sequential({
-    linear1: linear(engine, random, features, hidden),
-    norm1: normalization(engine, hidden, { relu: true }),
-    linear2: linear(engine, random, hidden, out),
-    norm2: normalization(engine, out),
-  });
+  return perceptron(engine, random, [features, hidden, out], { last: 'affine' });
 }

@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { conv2d_pack, conv2d_weight_grad, conv2d as kernel } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { roundUp, type Tile, tileFor } from '../launch/tile.ts';
+import { roundUp, shrunk, type Tile, tileOf } from '../launch/tile.ts';
 
 export interface Conv2dOptions {
   /** Step between output positions, both ways. Default 1. */
@@ -99,9 +99,10 @@ function pack(engine: Engine, op: string, s: Sizes, weight: Tensor, swapped: boo
 }
 
 function correlate(engine: Engine, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
-  const tile = tileFor(engine, s.outChannels);
-  const packed = pack(engine, op, s, weight, false, tile);
   const positions = s.images * s.outHeight * s.outWidth;
+  const depth = s.channels * s.kernelHeight * s.kernelWidth;
+  const tile = shrunk(tileOf(engine, 'convolution', s.outChannels, positions, depth), s.outChannels);
+  const packed = pack(engine, op, s, weight, false, tile);
   const strips = Math.ceil(positions / tile.columns);
   engine.run(kernel, {
     params: {
@@ -143,7 +144,9 @@ function correlate(engine: Engine, op: string, s: Sizes, weight: Tensor, x: Tens
  */
 function inputGradient(engine: Engine, op: string, s: Sizes, weight: Tensor, dy: Tensor): Tensor {
   const dx = engine.empty([s.images, s.channels, s.height, s.width], op);
-  const tile = tileFor(engine, s.channels);
+  const depth = s.outChannels * s.kernelHeight * s.kernelWidth;
+  const pixels = s.images * s.height * s.width;
+  const tile = shrunk(tileOf(engine, 'convolution', s.channels, pixels, depth), s.channels);
   const packed = pack(engine, op, s, weight, true, tile);
   for (let phaseY = 0; phaseY < Math.min(s.stride, s.height); phaseY++) {
     for (let phaseX = 0; phaseX < Math.min(s.stride, s.width); phaseX++) {
@@ -197,7 +200,9 @@ const GROUPS_WANTED = 64; // enough for the software adapters' threads and a sma
 function weightGradient(engine: Engine, op: string, s: Sizes, x: Tensor, dy: Tensor, shape: readonly number[]): Tensor {
   const dw = engine.empty(shape, op);
   const outputs = s.channels * s.kernelHeight * s.kernelWidth;
-  const tile = tileFor(engine, s.outChannels, outputs);
+  const positions = s.images * s.outHeight * s.outWidth;
+  const whole = tileOf(engine, 'convolution', s.outChannels, outputs, positions);
+  const tile = shrunk(whole, s.outChannels, outputs);
   const rowGroups = Math.ceil(s.outChannels / tile.rows);
   const strips = Math.ceil(outputs / tile.columns);
   const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));
@@ -223,7 +228,7 @@ function weightGradient(engine: Engine, op: string, s: Sizes, x: Tensor, dy: Ten
     },
     buffers: { lhs: dy, rhs: x, partial },
     groups: slices * rowGroups * strips,
-    work: s.images * s.outHeight * s.outWidth * s.outChannels * outputs,
+    work: positions * s.outChannels * outputs,
     tuning: tile.tuning,
   });
   if (partial !== dw) {

@@ -16,6 +16,9 @@ export interface EntropicOTOptions {
   rho?: number;
 }
 
+/** Bytes of costs that are kept: 2,048 x 2,048. A constant, so that memory stays linear in the points. */
+const MOST_KEPT = 2 ** 24;
+
 export interface EntropicOTResult {
   /** The dual value, one number; its gradient flows to x and y. */
   readonly value: Tensor;
@@ -54,7 +57,7 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
   const { rho } = given;
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
-  const plan = couple(engine, op, left, right, { epsilon, rho, stop });
+  const plan = couple(engine, op, left, right, { epsilon, rho, stop, keep: MOST_KEPT });
   const [n, m] = [left.count, right.count];
   const f = engine.empty([n], op);
   const g = engine.empty([m], op);

@@ -103,7 +103,7 @@ export function launchNearestOne(
   found: Found,
   { exclude, chord = false }: { exclude?: 'self'; chord?: boolean },
 ): void {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.count, b.count, a.columns);
   const strips = Math.ceil(a.count / tileRows);
   // Slices enough that a few rows fill the machine too; a lane keeps one number and its place for each.
   const wanted = Math.ceil((engine.info.software ? 16 : 1024) / strips);
@@ -146,6 +146,8 @@ export function launchNearestOne(
   indices.release();
 }
 
+const BLOCK_STEP = 64;
+
 /** A block of rows of `a` at a time: their scores, and a heap of the best for each. */
 function launchTopK(
   engine: Engine,
@@ -155,13 +157,12 @@ function launchTopK(
   found: Found,
   { k, exclude }: { k: number; exclude?: 'self' },
 ): void {
-  const tile = tileOf(engine).columns;
   const bytes = Math.min(
     BLOCK_BYTES[engine.info.software ? 'software' : 'hardware'],
     engine.info.limits.maxStorageBufferBindingSize,
   );
-  const fitting = Math.floor(bytes / (4 * b.count) / tile) * tile;
-  const width = Math.max(tile, Math.min(fitting, roundUp(a.count, tile)));
+  const fitting = Math.floor(bytes / (4 * b.count) / BLOCK_STEP) * BLOCK_STEP;
+  const width = Math.max(BLOCK_STEP, Math.min(fitting, roundUp(a.count, BLOCK_STEP)));
   const all = engine.scratch(b.count * width, op);
   const near = engine.scratch(k * width, op);
   const nearIndex = engine.scratch(k * width, op);

@@ -3,6 +3,7 @@ import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { normalize as normalizeKernel, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { rowTuning } from '../launch/tile.ts';
+import { noTurn } from '../launch/units.ts';
 
 /** Rows of length 1: x / max(|x|, 1e-12). A zero row stays zero and gets no gradient. */
 export function normalize(x: Tensor): Tensor {
@@ -27,12 +28,14 @@ export function normalize(x: Tensor): Tensor {
     backward: (dy, [u, inverse]) => {
       const dx = engine.empty([rows, columns], op);
       const one = engine.constant(1);
+      const turn = noTurn(engine, op, columns);
       for (const range of cut)
         engine.run(unit_rows_grad, {
           params: { rows: range.count, columns, first_row: 0, row_stride: columns },
           buffers: {
             units: part(u, range, columns),
             inverse_norms: part(inverse, range),
+            turn,
             g: part(dy, range, columns),
             scale: one,
             dz: part(dx, range, columns),
@@ -41,6 +44,7 @@ export function normalize(x: Tensor): Tensor {
           work: 4 * range.count * columns,
           tuning,
         });
+      turn.release();
       return [dx];
     },
   });

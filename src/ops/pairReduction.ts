@@ -7,7 +7,7 @@ import { pullInPanels } from '../launch/panels.ts';
 import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchRowPass, SKIP, sliceWidth } from '../launch/rowPass.ts';
-import { tileFor, tileOf } from '../launch/tile.ts';
+import { tileOf } from '../launch/tile.ts';
 
 export interface PairReductionOptions {
   /** What the score s is: `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
@@ -69,8 +69,8 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
 
   const numbers = engine.unscoped(() => packNumbers(engine, Object.values(given.parameters)));
   const labels = engine.unscoped(() => engine.tensor(ofRows ?? new Int32Array(1)));
-  const left = makePoints(engine, op, 'a', a, given.metric);
-  const right = alone ? left : makePoints(engine, op, 'b', b, given.metric);
+  const left = makePoints(engine, op, 'a', a, given.metric, 'own');
+  const right = alone ? left : makePoints(engine, op, 'b', b, given.metric, left);
   const part = expressionPart(names, value, derivative);
   const using = (kernel: KernelSource) => ({
     kernel: withExpression(kernel, part, `${names}; ${value}; ${derivative}`),
@@ -110,7 +110,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
         kernel,
         buffers: { ...buffers, tops: pass?.top ?? dy, sums: pass?.sum ?? dy, dy },
         tuning: { ...tuning, SKIP: SKIP[skip], REDUCE: pass ? 1 : 0 },
-        tile: tileFor(engine, 8, 32), // the expressions stand in it four times an entry: a large tile compiles for ever
+        most: { rows: 8, columns: 32 }, // the expressions stand in it four times an entry: a large tile compiles for ever
       });
       return [...pulled, ...tensors.map(() => null)];
     },
@@ -127,7 +127,11 @@ function launchPairSum(
   { kernel, buffers, tuning: own }: { kernel: KernelSource; buffers: Record<string, Tensor>; tuning: Tuning },
   skip: number,
 ): void {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const {
+    tuning,
+    rows: tileRows,
+    columns: tileColumns,
+  } = tileOf(engine, 'row pass', left.count, right.count, left.columns);
   const strips = Math.ceil(left.count / tileRows);
   const width = sliceWidth(engine, strips, right.count, (3 * left.columns) / tuning.WX, tileColumns);
   const slices = Math.ceil(right.count / width);

@@ -27,8 +27,8 @@ export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): 
   if (!alone) check.sameColumns(op, 'a', a, 'b', b);
   const m = (b ?? a).shape[0];
   check.bindable(op, engine, [n, m], 'use similarityLogSumExp, which does not store it');
-  const left = makePoints(engine, op, 'a', a, metric);
-  const right = alone ? left : makePoints(engine, op, 'b', b, metric);
+  const left = makePoints(engine, op, 'a', a, metric, 'own');
+  const right = alone ? left : makePoints(engine, op, 'b', b, metric, left);
   const s = engine.empty([n, m], op);
   launchSimilarity(engine, left, right, { of: s, at: 0, stride: m }, scale);
   const release = (): void => {

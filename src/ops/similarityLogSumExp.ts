@@ -38,8 +38,8 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
   if (!alone) check.sameColumns(op, 'a', a, 'b', b);
   if (!alone && exclude && b.shape[0] !== n)
     check.fail(op, `b has ${b.shape[0]} rows, expected ${n} to match a, since exclude = "self" pairs them.`);
-  const left = makePoints(engine, op, 'a', a, metric);
-  const right = alone ? left : makePoints(engine, op, 'b', b, metric);
+  const left = makePoints(engine, op, 'a', a, metric, 'own');
+  const right = alone ? left : makePoints(engine, op, 'b', b, metric, left);
   const pass = launchRowPass(engine, op, featuresOf(left), featuresOf(right), left.columns, {
     distance: metric === 'sqeuclidean',
     skip: exclude ?? 'none',

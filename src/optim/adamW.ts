@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { adam_w } from '../gpu/kernels.generated.ts';
-import { fraction, notNegative, type Optimizer, optimizer } from './optimizer.ts';
+import { fraction, type Optimizer, optimizer } from './optimizer.ts';
 
 export type { Optimizer } from './optimizer.ts';
 
@@ -38,25 +38,28 @@ export function adamW(parameters: Readonly<Record<string, Tensor>>, options?: Ad
   });
   fraction(op, 'beta1', beta1);
   fraction(op, 'beta2', beta2);
-  notNegative(op, 'epsilon', epsilon);
+  check.nonNegative(op, 'epsilon', epsilon);
   return optimizer(parameters, {
     op,
     moments: ['first', 'second'],
     learningRate,
     weightDecay,
-    launch(engine, { weights, gradient, moments, decay }, rate, step) {
+    launch(engine, { weights, gradient, moments, decay }, now) {
       const count = weights.size;
       engine.run(adam_w, {
-        params: {
-          count,
-          rate: rate / (1 - beta1 ** step),
-          keep: 1 - rate * decay,
-          beta1,
-          rise1: 1 - beta1,
-          beta2,
-          rise2: 1 - beta2,
-          root: 1 / Math.sqrt(1 - beta2 ** step),
-          epsilon,
+        params: () => {
+          const { learningRate: rate, step } = now();
+          return {
+            count,
+            rate: rate / (1 - beta1 ** step),
+            keep: 1 - rate * decay,
+            beta1,
+            rise1: 1 - beta1,
+            beta2,
+            rise2: 1 - beta2,
+            root: 1 / Math.sqrt(1 - beta2 ** step),
+            epsilon,
+          };
         },
         buffers: { gradient, first: moments.first, second: moments.second, weights },
         groups: Math.ceil(count / GROUP),

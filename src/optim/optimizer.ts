@@ -4,9 +4,11 @@ import type { Tensor } from '../core/tensor.ts';
 
 /** Moves parameters along their gradients, in place. */
 export interface Optimizer {
+  /** Of the next step; set it as a schedule goes. A recorded function sees it at every call. */
+  learningRate: number;
   /**
    * One step from the present `grad`s, after `backward()`; parameters without a `grad` stay as they are.
-   * @param learningRate of this step (a schedule's); default: the one given at the start
+   * @param learningRate of this step alone (a schedule's); default: the optimiser's
    */
   step(learningRate?: number): void;
   /** Forgets the gradients of all parameters. */
@@ -36,8 +38,14 @@ export interface Rule {
   readonly moments: readonly string[];
   readonly learningRate: number;
   readonly weightDecay: number;
-  /** `step` counts from 1. */
-  launch(engine: Engine, update: Update, learningRate: number, step: number): void;
+  /** `now` is asked at every run of recorded work, too. */
+  launch(engine: Engine, update: Update, now: () => Moment): void;
+}
+
+export interface Moment {
+  readonly learningRate: number;
+  /** Counts from 1. */
+  readonly step: number;
 }
 
 export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Rule): Optimizer {
@@ -45,7 +53,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
   const names = Object.keys(parameters);
   const engine = engineOf(op, parameters);
   rate(op, rule.learningRate);
-  notNegative(op, 'weightDecay', rule.weightDecay);
+  check.nonNegative(op, 'weightDecay', rule.weightDecay);
   const moments = new Map<string, Record<string, Tensor>>(
     engine.unscoped(() =>
       names.map((name) => [
@@ -63,6 +71,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
     return result;
   };
 
+  let present = rule.learningRate;
   let steps = 0;
   const setSteps = (value: number): void => {
     steps = check.integer(op, 'steps', value, 0, Number.MAX_SAFE_INTEGER);
@@ -75,21 +84,42 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
     set steps(value) {
       setSteps(value);
     },
-    step(learningRate = rule.learningRate) {
-      rate(op, learningRate);
+    get learningRate() {
+      return present;
+    },
+    set learningRate(value) {
+      present = rate(op, value);
+    },
+    step(learningRate) {
+      if (learningRate !== undefined) {
+        rate(op, learningRate);
+        if (engine.capture)
+          check.fail(
+            op,
+            `learningRate = ${learningRate} would stay for ever, as the function is being recorded; set optimizer.learningRate outside.`,
+          );
+      }
       engine.assertAlive(op);
       const moving = names.filter((name) => parameters[name].grad !== null);
       if (engine.check) {
         const gradients = moving.map((name) => [`gradient of ${name}`, parameters[name].grad as Tensor]);
         engine.inspect(op, Object.fromEntries(gradients));
       }
-      steps++;
+      engine.repeated({
+        advance: () => {
+          steps++;
+        },
+        undo: () => {
+          steps--;
+        },
+      });
+      const now = (): Moment => ({ learningRate: learningRate ?? present, step: steps });
       for (const name of moving) {
         const weights = parameters[name];
         if (weights.disposed) check.fail(op, `${name} was disposed, expected a live Tensor.`);
         const decay = weights.shape.length > 1 ? rule.weightDecay : 0;
         const update = { weights, gradient: weights.grad as Tensor, moments: moments.get(name) ?? {}, decay };
-        rule.launch(engine, update, learningRate, steps);
+        rule.launch(engine, update, now);
       }
       engine.opEnded();
     },
@@ -131,12 +161,7 @@ function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Eng
 
 /** 0 is a rate: a schedule may start or end there. */
 function rate(op: string, value: unknown): number {
-  return notNegative(op, 'learningRate', value);
-}
-
-export function notNegative(op: string, name: string, value: unknown): number {
-  if (check.finite(op, name, value) < 0) check.fail(op, `${name} = ${value}, expected a finite number from 0.`);
-  return value as number;
+  return check.nonNegative(op, 'learningRate', value);
 }
 
 /** How much of a moment stays at every step. */

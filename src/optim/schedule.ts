@@ -1,5 +1,4 @@
 import * as check from '../core/check.ts';
-import { notNegative } from './optimizer.ts';
 
 export interface CosineOptions {
   /** Learning rate at the end of the warm-up. */
@@ -23,9 +22,9 @@ export function cosineSchedule(options: CosineOptions): (step: number) => number
     totalSteps: Number.NaN,
     final: 0,
   });
-  notNegative(op, 'peak', peak);
-  notNegative(op, 'final', final);
-  notNegative(op, 'warmupSteps', warmupSteps);
+  check.nonNegative(op, 'peak', peak);
+  check.nonNegative(op, 'final', final);
+  check.nonNegative(op, 'warmupSteps', warmupSteps);
   if (!(check.finite(op, 'totalSteps', totalSteps) > warmupSteps))
     check.fail(op, `totalSteps = ${totalSteps}, expected more than the ${warmupSteps} of the warm-up.`);
   return (step) => {
@@ -33,4 +32,18 @@ export function cosineSchedule(options: CosineOptions): (step: number) => number
     const past = Math.min(1, Math.max(0, step - warmupSteps) / (totalSteps - warmupSteps));
     return final + ((peak - final) * (1 + Math.cos(Math.PI * past))) / 2;
   };
+}
+
+/**
+ * Momentum of a moving average that rises from `start` to 1 along half a cosine (BYOL, MoCo v3, DINO):
+ * 1 - (1 - start) (1 + cos(pi step / totalSteps)) / 2.
+ * @returns the momentum of a step; steps count from 0
+ */
+export function momentumSchedule(options: { start: number; totalSteps: number }): (step: number) => number {
+  const op = 'momentumSchedule';
+  const { start, totalSteps } = check.options(op, options, { start: Number.NaN, totalSteps: Number.NaN });
+  if (!(check.finite(op, 'start', start) >= 0 && start <= 1))
+    check.fail(op, `start = ${start}, expected a number in [0, 1].`);
+  check.positive(op, 'totalSteps', totalSteps);
+  return (step) => 1 - ((1 - start) * (1 + Math.cos((Math.PI * Math.min(step, totalSteps)) / totalSteps))) / 2;
 }

@@ -70,10 +70,10 @@ export function classContrast(
   const statistics = rowStatistics(op, sweep, classes, temperature);
   const results = engine.scratch(2 * n, op);
   const pulls = engine.scratch(4 * n, op);
-  const holds = engine.scratch(n, op);
+  const [holds, misses, reaches] = [0, 1, 2].map(() => engine.scratch(n, op));
   engine.run(sup_con_rows, {
     params: { n },
-    buffers: { statistics, means, temperature, results, pulls, holds },
+    buffers: { statistics, means, temperature, results, pulls, holds, misses, reaches },
     groups: Math.ceil(n / 64),
     work: 64 * n,
     tuning: { INSIDE: inside ? 1 : 0 },
@@ -85,7 +85,7 @@ export function classContrast(
   const slopes = { of: results, at: n };
   const rows = { pulls, holds, classes: classes.storage.retain() };
   classes.dispose();
-  return recordPull(op, views, temperature, loss, { pairs, sweep, rows, slopes, factor });
+  return recordPull(op, views, temperature, loss, { pairs, sweep, rows, misses, reaches, slopes, factor });
 }
 
 /** Of each row: the mean cosine with its positives, and their number. */

@@ -3,14 +3,16 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
   cross_merge,
+  cross_near,
   cross_pass,
   cross_pass_kept,
   cross_rows,
   cross_weights,
   row_dots,
 } from '../gpu/kernels.generated.ts';
+import { findCancelling, launchNear } from '../launch/near.ts';
 import { weighPairs } from '../launch/pairPanels.ts';
-import { makePoints, type Points, panelWidth, startPull } from '../launch/points.ts';
+import { makePoints, type Points, type Pulled, panelWidth, startPull } from '../launch/points.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { roundUp, tileOf } from '../launch/tile.ts';
 import { unitsBackward } from '../launch/units.ts';
@@ -27,7 +29,8 @@ import { reshape } from '../ops/reshape.ts';
 export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): Tensor {
   const { engine } = a;
   const [n, d] = a.shape;
-  const [left, right] = [makePoints(engine, op, 'a', a, 'cosine'), makePoints(engine, op, 'b', b, 'cosine')];
+  const left = makePoints(engine, op, 'a', a, 'cosine', 'own');
+  const right = makePoints(engine, op, 'b', b, 'cosine', left);
   const side = right.paddedRows;
   const fits = 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
   const kept = engine.needsGrad(a, b, scale) && n <= 4 * d && fits ? engine.scratch(n * side, op) : null;
@@ -67,14 +70,29 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): 
         },
         { toA, toB, kept, scale: 1 / (2 * n) },
       );
+      const dScale =
+        toA && scale.requiresGrad ? scaleGradient(engine, op, left, toA.into.of as Storage, dy, scale) : null;
+      const near = (to: Pulled | null, others: Points, at: readonly [number, number]): void => {
+        if (!to) return;
+        const gathered = { ...to.points, g: to.into.of as Storage };
+        const factor = 1 / (2 * n);
+        const cancels = findCancelling(engine, op, gathered, { of: miss, at: at[0], scale: factor });
+        launchNear(engine, cross_near, gathered, cancels, {
+          others: n,
+          scale: factor,
+          at,
+          buffers: { others: others.rows, log2_z: log2Z, miss, logit_scale: multiplier },
+        });
+        cancels.release();
+      };
+      near(toA, right, [0, side]);
+      near(toB, left, [side, 0]);
       const slope = mul(dy, multiplier);
       const [da, db] = ([toA, toB] as const).map((to) => {
         if (!to?.points.units) return null;
         const gradient = to.into.of as Storage;
         return unitsBackward(engine, op, to.points.units, [n], gradient, slope)[0];
       });
-      const dScale =
-        toA && scale.requiresGrad ? scaleGradient(engine, op, left, toA.into.of as Storage, dy, scale) : null;
       for (const to of [toA, toB]) (to?.into.of as Storage | undefined)?.release();
       return [da, db, dScale];
     },
@@ -112,8 +130,8 @@ function sweep(
   scale: Tensor,
   kept: Storage | null,
 ): { tops: Storage; sums: Storage } {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const { count: n, columns: depth } = a;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', n, n, depth);
   const side = b.paddedRows;
   const panel = kept ? n : panelWidth(engine, b, n);
   const groups = engine.info.software ? 16 : 1024;

@@ -1,3 +1,4 @@
+import type { Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Range } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -12,7 +13,7 @@ import { launchProduct, type Operand, roundUp, rowTuning } from '../launch/tile.
 /**
  * What lies off the diagonal of C = scale X0^T X1, D x D, X the standardised (or centred) features of two views or of one.
  *
- * N >= D: C itself. N < D: the N x N Gram matrices K = X X^T instead, since |C|^2 = scale^2 <K0, K1> and X1 C^T =
+ * For N > D, C itself. For N < D the N x N Gram matrices K = X X^T instead, since |C|^2 = scale^2 <K0, K1> and X1 C^T =
  * scale K1 X0, for 6 N D min(N, D) operations and O(N min(N, D)) memory either way. The second form gives the whole of C,
  * with the diagonal to be taken off by the caller.
  */
@@ -26,6 +27,21 @@ export interface OffDiagonal {
   release(): void;
 }
 
+/** C itself or the Gram matrices of the rows. Sizes are N, D and the views (1 or 2). */
+const FORM: Choice<'primal' | 'dual'> = {
+  name: 'second-order form',
+  options: {
+    primal: ([n, d, views]) => ({ flops: 3 * views * n * d * d, dispatches: 2 + 3 * views }),
+    dual: ([n, d, views]) => ({ flops: 3 * views * n * n * d, dispatches: 1 + 5 * views }),
+  },
+};
+
+/** The smaller Gram matrix; where they are nearly of one size, the faster form: both then take O(N D) memory. */
+function isDual(engine: Engine, rows: number, columns: number, views: 1 | 2): boolean {
+  if (Math.max(rows, columns) > 2 * Math.min(rows, columns)) return rows < columns;
+  return engine.choose(FORM, [rows, columns, views]).option === 'dual';
+}
+
 const HEAVY = 16; // heavy features at least, and one for as many rows: see `autoDual`
 
 /** Of two views. All features are light. */
@@ -37,7 +53,9 @@ export function crossOffDiagonal(
   wanted: boolean,
 ): OffDiagonal {
   const { rows, columns } = views[0];
-  return rows < columns ? crossDual(engine, op, views, scale, wanted) : primal(engine, op, views, scale, wanted);
+  return isDual(engine, rows, columns, 2)
+    ? crossDual(engine, op, views, scale, wanted)
+    : primal(engine, op, views, scale, wanted);
 }
 
 /** Of one view with itself. */
@@ -48,8 +66,8 @@ export function autoOffDiagonal(
   scale: number,
   wanted: boolean,
 ): OffDiagonal {
-  if (view.rows >= view.columns) return primal(engine, op, [view], scale, wanted);
-  return autoDual(engine, op, view, scale, wanted);
+  if (isDual(engine, view.rows, view.columns, 1)) return autoDual(engine, op, view, scale, wanted);
+  return primal(engine, op, [view], scale, wanted);
 }
 
 function primal(engine: Engine, op: string, views: readonly Features[], scale: number, wanted: boolean): OffDiagonal {

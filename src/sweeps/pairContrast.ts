@@ -59,5 +59,12 @@ export function pairContrast(
   launchSum(engine, losses, loss, { outer: 1, reduced: n, inner: 1, scale: factor / n });
   losses.release();
   const rows = { log2_z: log2Z, miss };
-  return recordPull(op, views, temperature, loss, { pairs: PARTNERS, sweep, rows, slopes, factor: factor / n });
+  return recordPull(op, views, temperature, loss, {
+    pairs: PARTNERS,
+    sweep,
+    rows,
+    reaches: miss.retain(),
+    slopes,
+    factor: factor / n,
+  });
 }

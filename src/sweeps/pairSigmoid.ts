@@ -1,6 +1,7 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { sig_lip } from '../gpu/kernels.generated.ts';
+import { sig_lip, sig_lip_near } from '../gpu/kernels.generated.ts';
+import { findCancelling, launchNear } from '../launch/near.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
 import { makePoints, startPull } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
@@ -18,7 +19,8 @@ import { scaleGradient } from './crossContrast.ts';
 export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bias: Tensor): Tensor {
   const { engine } = a;
   const [n] = a.shape;
-  const [left, right] = [makePoints(engine, op, 'a', a, 'cosine'), makePoints(engine, op, 'b', b, 'cosine')];
+  const left = makePoints(engine, op, 'a', a, 'cosine', 'own');
+  const right = makePoints(engine, op, 'b', b, 'cosine', left);
   const wanted = engine.needsGrad(a, b, scale, bias);
   const toA = wanted && (a.requiresGrad || scale.requiresGrad) ? startPull(engine, op, left) : null;
   const toB = wanted && b.requiresGrad ? startPull(engine, op, right) : null;
@@ -61,16 +63,29 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
     for (const held of [left, right, pulled, ...gradients]) held?.release();
   };
   return engine.record(op, [a, b, scale, bias], loss, {
-    saved: [scale],
+    saved: [scale, bias],
     release,
-    backward: (dy, [multiplier]) => {
+    backward: (dy, [multiplier, offset]) => {
+      const [towards] = gradients;
+      const dScale = towards && scale.requiresGrad ? scaleGradient(engine, op, left, towards, dy, scale) : null;
+      const sides = [left, right];
+      sides.forEach((points, i) => {
+        const g = gradients[i];
+        if (!g) return;
+        const gathered = { ...points, g };
+        const cancels = findCancelling(engine, op, gathered, { of: multiplier, scale: 0 });
+        launchNear(engine, sig_lip_near, gathered, cancels, {
+          others: n,
+          scale: 1 / n,
+          buffers: { others: sides[1 - i].rows, logit_scale: multiplier, bias: offset },
+        });
+        cancels.release();
+      });
       const slope = mul(dy, multiplier);
       const [da, db] = [left, right].map(({ units }, i) => {
         const gradient = gradients[i];
         return units && gradient ? unitsBackward(engine, op, units, [n], gradient, slope)[0] : null;
       });
-      const [towards] = gradients;
-      const dScale = towards && scale.requiresGrad ? scaleGradient(engine, op, left, towards, dy, scale) : null;
       if (!bias.requiresGrad) return [da, db, dScale, null];
       const dBias = engine.empty(bias.shape, op);
       launchSum(engine, pulled, dBias, { outer: 1, reduced: 1, inner: 1 });

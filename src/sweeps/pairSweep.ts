@@ -1,9 +1,12 @@
+import { because, type Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import {
+  class_lifts,
   loss_scale,
+  nt_xent_near,
   nt_xent_panel,
   nt_xent_panel_fragments,
   nt_xent_sums,
@@ -12,6 +15,7 @@ import {
   nt_xent_sums_lanes,
   nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
+  sup_con_near,
   sup_con_panel,
   sup_con_sums,
   sup_con_sums_cached,
@@ -23,8 +27,9 @@ import {
 } from '../gpu/kernels.generated.ts';
 import { sweepForm } from '../launch/families.ts';
 import { type Halves, toHalves } from '../launch/halves.ts';
+import { findCancelling, launchNear } from '../launch/near.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchProduct, tileOf } from '../launch/tile.ts';
+import { launchProduct, type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 import {
   type FragmentPairs,
@@ -41,6 +46,23 @@ const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
 
 // The magnitude for which kernels/halves.wgsl multiplies by 1.
 const UNLIFTED = 16384;
+
+/**
+ * How a sweep with a gradient goes on: from the kept triangle of e_ij, or with the weights computed again, a panel of
+ * columns at a time. Sizes are n and d.
+ */
+const SCHEDULE: Choice<'cached triangle' | 'panels'> = {
+  name: 'pair sweep',
+  options: {
+    'cached triangle': ([n, d]) => ({ flops: 3 * n * n * d, bytes: 8 * n * n, exps: n ** 2 / 2, dispatches: 3 }),
+    panels: ([n, d]) => ({
+      flops: 4 * n * n * d,
+      bytes: 6 * n * n,
+      exps: 1.5 * n * n,
+      dispatches: 1 + 3 * Math.ceil(n / widthOfPanels(n, d)),
+    }),
+  },
+};
 
 interface SumKernels {
   readonly sums: KernelSource;
@@ -59,6 +81,7 @@ interface PairKernels {
   readonly panel: KernelSource;
   /** The same sweep on matrix units, where it has been written for them. */
   readonly fragments: FragmentPairs['kernels'] | null;
+  readonly near: KernelSource;
   /** Sums a row: of its negatives, and of its positives where they are summed too. */
   readonly sums: 1 | 2;
 }
@@ -69,6 +92,7 @@ const PARTNER_KERNELS: PairKernels = {
   weights: nt_xent_weights_cached,
   panel: nt_xent_panel,
   fragments: { sums: nt_xent_sums_fragments, panel: nt_xent_panel_fragments },
+  near: nt_xent_near,
   sums: 1,
 };
 
@@ -78,6 +102,7 @@ const CLASS_KERNELS: PairKernels = {
   weights: sup_con_weights_cached,
   panel: sup_con_panel,
   fragments: null,
+  near: sup_con_near,
   sums: 2,
 };
 
@@ -108,6 +133,8 @@ export interface Sweep {
   /** e_ij over the triangle, where it is kept. */
   readonly cache: Storage | null;
   readonly edge: number;
+  /** Of the kernels that evaluate pairs. */
+  readonly tile: Tile;
   readonly partial: PartialSums | null;
   /** The transposed unit rows in half precision or for matrix units, where the sweep reads them so. */
   readonly packed: (Halves & { readonly form: Fragments | 'halves'; release(): void }) | null;
@@ -128,11 +155,18 @@ export function canShift(temperature: number): boolean {
 
 /** The unit rows alone, for sweeps that keep a maximum for each row. */
 export function unitsOf(engine: Engine, op: string, views: Views): Sweep {
-  const edge = tileOf(engine).columns;
-  return { units: makeUnits(engine, op, views, edge), cache: null, edge, partial: null, packed: null };
+  const { n, d } = sizesOf(views);
+  const tile = tileOf(engine, 'pairs', n, n, d);
+  const edge = tile.columns;
+  return { units: makeUnits(engine, op, views, edge), cache: null, edge, tile, partial: null, packed: null };
 }
 
-/** Every unordered pair once. With a gradient to come, the triangle is kept while it fits in 4 n d floats (n <= 8 d). */
+function sizesOf(views: Views): { n: number; d: number } {
+  const list = Object.values(views);
+  return { n: list.reduce((total, view) => total + view.shape[0], 0), d: list[0].shape[1] };
+}
+
+/** Every unordered pair once. With a gradient to come, the triangle may be kept if it fits in 4 n d floats (n <= 8 d). */
 export function sweepTriangle(
   engine: Engine,
   op: string,
@@ -141,22 +175,17 @@ export function sweepTriangle(
   { kernels, tuning: own, buffers }: Pairs,
   wanted: boolean,
 ): Sweep {
-  const list = Object.values(views);
-  const n = list.reduce((total, view) => total + view.shape[0], 0);
-  const d = list[0].shape[1];
+  const { n, d } = sizesOf(views);
   const form = sweepForm(engine, { rows: n, depth: d });
-  if (form.by === 'fragments' && kernels.fragments)
-    return sweepByFragments(
-      engine,
-      op,
-      views,
-      temperature,
-      form,
-      { kernels: kernels.fragments, tuning: own, buffers },
-      d,
-    );
-  const { tuning, columns: tileEdge } = tileOf(engine);
-  const cached = wanted && n <= 8 * d;
+  if (form.by === 'fragments' && kernels.fragments) {
+    const pairs = { kernels: kernels.fragments, tuning: own, buffers };
+    return sweepByFragments(engine, op, views, temperature, form, pairs);
+  }
+  const schedule = wanted && n <= 8 * d ? engine.choose(SCHEDULE, [n, d]) : null;
+  const cached = schedule?.option === 'cached triangle';
+  const plain = tileOf(engine, 'pairs', n, n, d);
+  const tile = schedule ? { ...plain, tuning: because(plain.tuning, schedule) } : plain;
+  const { tuning, columns: tileEdge } = tile;
   const family = tuning.WY === 1 ? kernels.lanes : kernels.workgroup;
   const slots = family === kernels.lanes ? tuning.WX : 1;
   // Blocks grow with n, so that the partial sums stay within 2 n d floats.
@@ -190,7 +219,7 @@ export function sweepTriangle(
     },
   });
   const layout = { blocks, edge, slots, partial_stride: units.paddedRows };
-  return { units, cache, edge, partial: { of: partial, behind, layout }, packed };
+  return { units, cache, edge, tile, partial: { of: partial, behind, layout }, packed };
 }
 
 /** The transposed unit rows rounded to f16, as they are: f16 has digits enough for what adds to a product of unit rows. */
@@ -209,9 +238,8 @@ function sweepByFragments(
   temperature: Tensor,
   form: Fragments,
   pairs: FragmentPairs,
-  d: number,
 ): Sweep {
-  const n = Object.values(views).reduce((total, view) => total + view.shape[0], 0);
+  const { n, d } = sizesOf(views);
   let edge = fragmentEdge(engine, form);
   while (edge < MAX_EDGE && Math.ceil(n / edge) > 2 * d) edge *= 2;
   const units = makeUnits(engine, op, views, edge);
@@ -221,7 +249,8 @@ function sweepByFragments(
   const packed = packUnits(engine, op, form, units);
   sumByFragments(engine, form, pairs, units, packed, temperature, { partial: of, edge });
   const layout = { blocks, edge, slots: 1, partial_stride: units.paddedRows };
-  return { units, cache: null, edge, partial: { of, behind, layout }, packed: { ...packed, form } };
+  const tile = tileOf(engine, 'pairs', n, n, d);
+  return { units, cache: null, edge, tile, partial: { of, behind, layout }, packed: { ...packed, form } };
 }
 
 /** Row sums that a lane has room for. No more than it needs: lavapipe compiles 2,048 in 13 s, 64 in 1. */
@@ -235,6 +264,10 @@ export interface Pull {
   readonly sweep: Sweep;
   /** Per-row numbers that the weights are made of, by WGSL name: released with the tape. */
   readonly rows: Readonly<Record<string, Storage>>;
+  /** Per row: what pulls one way at the least, see kernels/row_cancel.wgsl. */
+  readonly reaches: Storage;
+  /** Per row: R / Z, where rows may have several positives. */
+  readonly misses?: Storage;
   /** d loss_i / d log(1 / temperature), n floats from `at` on, where the temperature may be live. */
   readonly slopes: { of: Storage; at: number } | null;
   /** What the sum over the rows is multiplied by. */
@@ -244,12 +277,14 @@ export interface Pull {
 /** Records a loss over all pairs whose gradient w.r.t. the unit rows is factor / temperature * sum_j w_ij u_j. */
 export function recordPull(op: string, views: Views, temperature: Tensor, loss: Tensor, pull: Pull): Tensor {
   const { engine } = loss;
-  const { sweep, rows, slopes, factor } = pull;
+  const { sweep, rows, reaches, misses, slopes, factor } = pull;
   const release = (): void => {
     sweep.units.release();
     sweep.cache?.release();
     sweep.packed?.release();
     slopes?.of.release();
+    reaches.release();
+    misses?.release();
     for (const storage of Object.values(rows)) storage.release();
   };
   const list = Object.values(views);
@@ -262,6 +297,7 @@ export function recordPull(op: string, views: Views, temperature: Tensor, loss: 
     release,
     backward: (dy, [tau]) => {
       const gradient = pulled(engine, op, tau, pull);
+      pullNear(engine, op, tau, pull, gradient);
       const scale = engine.scratch(1, op);
       engine.run(loss_scale, {
         params: { factor },
@@ -303,10 +339,9 @@ function temperatureGradient(
 
 /** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */
 function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep, rows }: Pull): Storage {
-  const { units, cache, edge, packed } = sweep;
+  const { units, cache, edge, tile, packed } = sweep;
   const { kernels } = pairs;
   const { paddedRows, rowStride, count: n, columns } = units;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
   const gradient = engine.scratch(paddedRows * rowStride, op);
   if (cache) {
     const blocks = paddedRows / edge;
@@ -318,11 +353,12 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       work: 8 * triangle * edge * edge,
       tuning: pairs.tuning,
     });
-    const strips = Math.ceil(columns / tileColumns);
+    const { tuning, ...product } = tileOf(engine, 'triangle product', n, columns, n);
+    const strips = Math.ceil(columns / product.columns);
     engine.run(triangle_product, {
       params: { edge, blocks, row_stride4: rowStride / 4, columns, strips },
       buffers: { lhs: cache, rhs: units.rows, g: gradient },
-      groups: (paddedRows / tileRows) * strips,
+      groups: (paddedRows / product.rows) * strips,
       work: paddedRows * paddedRows * columns,
       tuning,
     });
@@ -334,19 +370,20 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
     pullByFragments(engine, op, packed.form, own, units, packed, rows, temperature, panel, gradient);
     return gradient;
   }
-  const panel = panelWidth(engine, n, columns, paddedRows, tileColumns);
+  const panel = panelWidth(engine, n, columns, paddedRows, tile.columns);
   const operand = packed?.of ?? units.transposed;
+  const product = tileOf(engine, 'product', n, columns, panel);
   const weights = engine.scratch(panel * paddedRows, op);
   for (let first = 0; first < paddedRows; first += panel) {
     const here = Math.min(panel, paddedRows - first);
     const width = paddedRows - first;
-    const strips = Math.ceil(width / tileColumns);
+    const strips = Math.ceil(width / tile.columns);
     engine.run(kernels.panel, {
       params: { n, columns, stride4: paddedRows / 4, first, width4: width / 4, strips },
       buffers: { lhs: operand, rhs: operand, ...rows, temperature, weights },
-      groups: Math.ceil(here / tileRows) * strips,
+      groups: Math.ceil(here / tile.rows) * strips,
       work: here * width * (columns + 32),
-      tuning: { ...tuning, ...pairs.tuning, ...(packed ? { F16: 1 } : {}) },
+      tuning: { ...tile.tuning, ...pairs.tuning, ...(packed ? { F16: 1 } : {}) },
     });
     // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
     launchProduct(
@@ -355,7 +392,7 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       { of: weights, at: 0, stride: width, along: 'columns' },
       { of: units.rows, at: first * rowStride, stride: rowStride },
       { of: gradient, at: first * rowStride, stride: rowStride },
-      { accumulating: first > 0 },
+      { accumulating: first > 0, tile: product },
     );
     if (width > here)
       launchProduct(
@@ -364,16 +401,56 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
         { of: weights, at: here, stride: width, along: 'rows' },
         { of: units.rows, at: (first + here) * rowStride, stride: rowStride },
         { of: gradient, at: first * rowStride, stride: rowStride },
-        { accumulating: true },
+        { accumulating: true, tile: product },
       );
   }
   weights.release();
   return gradient;
 }
 
+/** Once more, by differences, for the rows whose pulls all but cancel: the rounding of the products is as large there. */
+function pullNear(
+  engine: Engine,
+  op: string,
+  temperature: Tensor,
+  { pairs, sweep, rows, reaches, misses }: Pull,
+  g: Storage,
+): void {
+  const { count: n, columns, rowStride } = sweep.units;
+  const gathered = { ...sweep.units, g };
+  const cancels = findCancelling(engine, op, gathered, { of: reaches });
+  const lifts = misses ? engine.scratch(2 * n, op) : null;
+  if (misses && lifts)
+    engine.run(class_lifts, {
+      params: { n, columns, row_stride: rowStride },
+      buffers: {
+        units: sweep.units.rows,
+        cancels,
+        temperature,
+        classes: rows.classes,
+        pulls: rows.pulls,
+        misses,
+        lifts,
+      },
+      groups: n,
+      work: 2 * n * n * columns,
+      maybe: true,
+    });
+  launchNear(engine, pairs.kernels.near, gathered, cancels, {
+    others: n,
+    buffers: { temperature, ...rows, ...(lifts ? { lifts } : {}) },
+    tuning: pairs.tuning,
+  });
+  cancels.release();
+  lifts?.release();
+}
+
 /** Columns a panel: wide enough to keep launches few, at most 4 d so that its n x width weights stay within 4 n d. */
-function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number, tile: number): number {
-  const wanted = Math.min(Math.max(n / 8, 128), 1024, 4 * columns);
+function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number, step: number): number {
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
-  return Math.max(tile, Math.floor(Math.min(wanted, bindable) / tile) * tile);
+  return Math.max(step, Math.floor(Math.min(widthOfPanels(n, columns), bindable) / step) * step);
+}
+
+function widthOfPanels(n: number, columns: number): number {
+  return Math.min(Math.max(n / 8, 128), 1024, 4 * columns);
 }

@@ -29,7 +29,14 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
   });
   total.release();
   const rows = { log2_z: log2Z, miss };
-  return recordPull(op, { z }, temperature, loss, { pairs: NO_POSITIVES, sweep, rows, slopes: null, factor: 1 });
+  return recordPull(op, { z }, temperature, loss, {
+    pairs: NO_POSITIVES,
+    sweep,
+    rows,
+    reaches: miss.retain(),
+    slopes: null,
+    factor: 1,
+  });
 }
 
 /** The mean of e_ij over all ordered pairs; of a sweep with maxima, log sum exp(s_ij / temperature). */

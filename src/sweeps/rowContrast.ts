@@ -10,13 +10,12 @@ import {
   contrast_rows,
   count_up,
   gather_rows,
-  normalize,
   scale_rows,
   temperature_grad,
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchProduct, roundUp, rowTuning, tileOf } from '../launch/tile.ts';
-import { launchUnits, makeUnits, type Units, unitsBackward } from '../launch/units.ts';
+import { launchProduct, roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
+import { launchUnits, makeTurn, makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 import { canShift } from './pairSweep.ts';
 
 // Columns a panel at the least; a multiple of 64, since those begin where a binding may.
@@ -73,7 +72,9 @@ export function rowContrast(
   const { engine } = query;
   const [n, d] = query.shape;
   const wanted = engine.needsGrad(query);
-  const units = makeUnits(engine, op, { query }, 4);
+  const turn = makeTurn(engine, op, part(choice.own, { first: 0, count: 1 }, d), d);
+  const units = makeUnits(engine, op, { query }, 4, turn);
+  turn.release();
   const { known } = choice.temperature;
   const sweep =
     known !== undefined && canShift(known)
@@ -81,13 +82,13 @@ export function rowContrast(
       : runningSweep(engine, op, units, choice, wanted);
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const own = engine.scratch(n * d, op);
-  const inverseNorms = engine.scratch(n, op);
-  engine.run(normalize, {
-    params: { rows: n, columns: d },
-    buffers: { z: choice.own, y: own, inverse_norms: inverseNorms },
-    groups: Math.ceil(n / rowsPerGroup),
-    work: 5 * n * d,
-    tuning,
+  const [inverseNorms, nothing] = [n, 1].map((count) => engine.scratch(count, op));
+  const centred = isCentred(choice);
+  launchUnits(engine, choice.own, { ...units, rows: own, transposed: nothing, inverseNorms, rowStride: d }, n, {
+    first: 0,
+    blank: 0,
+    centred,
+    rowsOnly: true,
   });
   const results = engine.scratch(4 * n, op);
   engine.run(contrast_rows, {
@@ -104,7 +105,7 @@ export function rowContrast(
     },
     groups: Math.ceil(n / rowsPerGroup),
     work: n * d,
-    tuning,
+    tuning: { ...tuning, CENTRED: centred ? 1 : 0 },
   });
   const loss = engine.empty([], op);
   launchSum(engine, results, loss, { outer: 1, reduced: n, inner: 1, scale: scale / n });
@@ -116,12 +117,12 @@ export function rowContrast(
       groups: Math.ceil((n * d) / 64),
       work: 4 * n * d,
     });
-  for (const storage of [sweep.tops, sweep.sums, sweep.weighteds, own, inverseNorms]) storage.release();
+  for (const storage of [sweep.tops, sweep.sums, sweep.weighteds, own, inverseNorms, nothing]) storage.release();
   units.transposed.release();
   return engine.record(op, inputs, loss, {
     saved: live ? [live] : [],
     release: () => {
-      for (const storage of [units.rows, units.inverseNorms, results, gathered]) storage?.release();
+      for (const storage of [units.rows, units.inverseNorms, units.turn, results, gathered]) storage?.release();
     },
     backward: (dy, [tau]) => {
       const dq = gathered && unitsBackward(engine, op, units, [n], gathered, dy)[0];
@@ -153,22 +154,21 @@ function temperatureGradient(
   return out;
 }
 
+/** With one temperature what pulls on a row adds up to 0: rows of columns are kept less an axis, see `launchUnits`. */
+function isCentred({ temperature }: Choice): boolean {
+  return temperature.count === 1;
+}
+
 /** Every exponential relative to the largest logit that there can be, 1 / temperature. */
-function shiftedSweep(
-  engine: Engine,
-  op: string,
-  units: Units,
-  { columns, count, positives, temperature }: Choice,
-  known: number,
-  wanted: boolean,
-): Sweep {
+function shiftedSweep(engine: Engine, op: string, units: Units, choice: Choice, known: number, wanted: boolean): Sweep {
+  const { columns, count, positives, temperature } = choice;
   const { count: n, columns: d, paddedRows: width } = units;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'pairs', count, n, d);
   const [tops, sums, weighteds] = [0, 1, 2].map(() => engine.scratch(width, op));
   engine.fill(tops, n, Math.LOG2E / known);
   engine.fill(weighteds, n, 0); // of use to a live temperature alone
   const strips = Math.ceil(width / tileColumns);
-  const panel = panelOf(engine, op, units, count);
+  const panel = panelOf(engine, op, units, choice);
   const slots = roundUp(panel.width, tileRows) / tuning.TM;
   const partial = engine.scratch(slots * width, op);
   const gathered = wanted ? engine.scratch(width * units.rowStride, op) : null;
@@ -205,17 +205,12 @@ function shiftedSweep(
 }
 
 /** For temperatures that one shift cannot serve, that only the GPU knows, or that differ by column. */
-function runningSweep(
-  engine: Engine,
-  op: string,
-  units: Units,
-  { columns, count, positives, temperature }: Choice,
-  wanted: boolean,
-): Sweep {
+function runningSweep(engine: Engine, op: string, units: Units, choice: Choice, wanted: boolean): Sweep {
+  const { columns, positives, temperature } = choice;
   const { count: n, columns: d, paddedRows: width, rowStride } = units;
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const [tops, sums, weighteds, falls] = [0, 1, 2, 3].map(() => engine.scratch(n, op));
-  const panel = panelOf(engine, op, units, count);
+  const panel = panelOf(engine, op, units, choice);
   const gathered = wanted ? engine.scratch(width * rowStride, op) : null;
   panel.each(columns, (weights, keys, first, own) => {
     launchProduct(
@@ -273,17 +268,18 @@ type EachPanel = (weights: Storage, keys: Omit<Units, 'release'>, first: number,
  * Scratch for a panel of columns. It is wide enough to keep launches few, and takes 2 D (N + M) floats at most; M is cut
  * in any case where more could not be bound.
  */
-function panelOf(engine: Engine, op: string, units: Units, count: number) {
-  const { count: n, columns, paddedRows, rowStride } = units;
+function panelOf(engine: Engine, op: string, units: Units, choice: Choice) {
+  const { count } = choice;
+  const { count: n, columns, paddedRows, rowStride, turn } = units;
   const fitting = (2 * columns * (n + count)) / (n + 2 * columns);
   const bindable = engine.info.limits.maxStorageBufferBindingSize / 4 / Math.max(paddedRows, rowStride + 1);
   const wanted = Math.min(Math.max(count / 16, 128), 4096, fitting, bindable);
   const width = Math.min(roundUp(count, 4), Math.max(LEAST_PANEL, Math.floor(wanted / LEAST_PANEL) * LEAST_PANEL));
-  const slack = tileOf(engine).columns; // see makeUnits
   const keys = {
-    rows: engine.scratch(width * rowStride + slack, op),
+    rows: engine.scratch(width * rowStride + WIDEST, op), // see makeUnits
     transposed: engine.scratch(columns * width, op),
     inverseNorms: engine.scratch(width, op),
+    turn,
     count: width,
     columns,
     paddedRows: width,
@@ -293,7 +289,11 @@ function panelOf(engine: Engine, op: string, units: Units, count: number) {
   const each = (of: Tensor | Storage, then: EachPanel): void => {
     for (let first = 0; first < count; first += width) {
       const own = Math.min(width, count - first);
-      launchUnits(engine, part(of, { first, count: own }, columns), keys, own, { first: 0, blank: width - own });
+      launchUnits(engine, part(of, { first, count: own }, columns), keys, own, {
+        first: 0,
+        blank: width - own,
+        centred: isCentred(choice),
+      });
       then(weights, keys, first, own);
     }
     for (const storage of [keys.rows, keys.transposed, keys.inverseNorms, weights]) storage.release();

@@ -6,6 +6,7 @@ import { leftRows } from '../launch/pack.ts';
 import { featuresOf, makePoints, type Points, panelWidth, rowsOf } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
 import {
+  keepScores,
   launchScalingWeights,
   type Scores,
   type Side,
@@ -14,7 +15,7 @@ import {
   updateScaling,
 } from '../launch/scaling.ts';
 import { launchProduct, roundUp } from '../launch/tile.ts';
-import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
+import { makeUnits, noTurn, type Units, unitsBackward } from '../launch/units.ts';
 import { mul } from '../ops/arithmetic.ts';
 
 export interface SwappedPrediction {
@@ -42,7 +43,7 @@ interface Batch {
 /**
  * SwAV's core. The codes enter the loss and the gradient of the views only through t_a = Q_a C, [N, D]:
  * L = 1 / (2 (V - 1) N) sum_v sum_n [ |A(v)| log Z_v[n] - u_v[n].sum_{a in A(v)} t_a[n] / tau ], A(v) = {0, 1} without v.
- * A plan is swept in panels of prototypes from its factors, so that nothing of size N x K exists. One call computes loss
+ * A plan is swept in panels of prototypes from its factors and, where they are small, its scores: codes are never stored. One call computes loss
  * and gradient; the tape keeps the gradient.
  */
 export function swappedPrediction(
@@ -54,9 +55,12 @@ export function swappedPrediction(
   const { engine } = prototypes;
   const [rows, columns] = views[0].shape;
   const wanted = engine.needsGrad(...views, prototypes);
-  const units = views.map((view, v) =>
-    makeUnits(engine, op, { [`views[${v}]`]: view, ...(v < queues.length ? { [`queue[${v}]`]: queues[v] } : {}) }, 4),
-  );
+  const still = noTurn(engine, op, columns); // as the prototypes
+  const units = views.map((view, v) => {
+    const queue = v < queues.length ? { [`queue[${v}]`]: queues[v] } : {};
+    return makeUnits(engine, op, { [`views[${v}]`]: view, ...queue }, 4, still);
+  });
+  still.release();
   const stride = roundUp(columns, 4);
   const batch: Batch = {
     engine,
@@ -141,11 +145,25 @@ function startPlan({ engine, op, prototypes }: Batch, units: Units, count: numbe
   const points = { of: units.transposed, stride: units.paddedRows, rows: count };
   const samples = { points, u: startScaling(engine, op, count) };
   const others = { points: featuresOf(prototypes), u: startScaling(engine, op, prototypes.count) };
+  const swept = { depth: units.columns, scale: inverse, distance: false };
+  const kept = keeps(engine, points.stride, prototypes);
+  const scores: Scores = kept ? keepScores(engine, op, points, others.points, swept) : swept;
   const release = (): void => {
     samples.u.release();
     others.u.release();
+    scores.kept?.of.release();
   };
-  return { samples, prototypes: others, scores: { depth: units.columns, scale: inverse, distance: false }, release };
+  return { samples, prototypes: others, scores, release };
+}
+
+/** Scores are kept, those of one plan at a time, while they take no more than KEPT times the memory of what they are of. */
+const KEPT = 8;
+
+function keeps(engine: Engine, rows: number, { count, columns }: Points): boolean {
+  return (
+    rows * count <= KEPT * (rows + count) * columns &&
+    4 * rows * count <= engine.info.limits.maxStorageBufferBindingSize
+  );
 }
 
 /** Q_a: Sinkhorn over the view's rows and its queue's; the factors of the first rows are those of the view. */

@@ -2,8 +2,11 @@
 import type { Engine } from '../../src/core/engine.ts';
 import { createRandom } from '../../src/core/random.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
+import { trainStep } from '../../src/methods/method.ts';
 import { simCLR } from '../../src/methods/simclr.ts';
 import { sgd } from '../../src/optim/index.ts';
+import { methods } from '../methods.table.ts';
+import { free, walk } from '../training.ts';
 
 function normals(count: number, seed: number): Float32Array<ArrayBuffer> {
   const random = createRandom(seed);
@@ -28,16 +31,23 @@ export async function train(engine: Engine): Promise<number[]> {
   const losses: number[] = [];
   for (let step = 0; step < 4; step++) {
     const views = engine.tensor(normals(2 * n * size * size, 10 + step), [2 * n, 1, size, size]);
-    const loss = engine.scope(() => {
-      const loss = method.loss(views);
-      loss.backward();
-      optimizer.step();
-      return loss;
-    });
-    optimizer.zeroGrad();
+    const place = { step, epochSteps: 4, totalSteps: 4 };
+    const loss = trainStep(engine, method, optimizer, [() => ({ views, indices: new Int32Array(n) })], place);
     losses.push(await loss.item());
     for (const tensor of [loss, views]) tensor.dispose();
   }
   for (const tensor of [...Object.values(method.parameters), ...Object.values(method.buffers)]) tensor.dispose();
+  return losses;
+}
+
+/** Two steps of every system on seeded images: their losses by name. */
+export async function trainAll(engine: Engine): Promise<Record<string, number[]>> {
+  const losses: Record<string, number[]> = {};
+  for (const [name, { make }] of Object.entries(methods)) {
+    const method = make(engine, 1);
+    const optimizer = sgd(method.parameters, { learningRate: 0.01 });
+    losses[name] = await walk(engine, method, optimizer, 2, 4); // PCL's E-step and SwAV's queue are in these
+    free(method, optimizer);
+  }
   return losses;
 }

@@ -4,17 +4,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findCarrier } from '../../src/gpu/embedded.node.ts';
 import { sharedEngine } from '../engine.ts';
 import { type Chromium, launchChromium } from './chromium.ts';
-import { gradients, train } from './steps.ts';
+import { gradients, train, trainAll } from './steps.ts';
 
 const PAGE = `
 import { createEngine } from './src/core/engine.ts';
-import { gradients, train } from './test/browser/steps.ts';
+import { gradients, train, trainAll } from './test/browser/steps.ts';
 
 export default async function ({ task, without }) {
   if (without === 'gpu') Object.defineProperty(navigator, 'gpu', { value: undefined });
   try {
     const engine = await createEngine();
-    const answer = await (task === 'train' ? train(engine) : gradients(engine, ...task));
+    const answer = await (task === 'all' ? trainAll(engine) : task === 'train' ? train(engine) : gradients(engine, ...task));
     engine.destroy();
     return { answer };
   } catch (error) {
@@ -22,8 +22,8 @@ export default async function ({ task, without }) {
   }
 }`;
 
-interface Answer {
-  readonly answer?: number[];
+interface Answer<T = number[]> {
+  readonly answer?: T;
   readonly error?: string;
 }
 
@@ -45,7 +45,8 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => chromium?.close());
 
-const inPage = (argument: object): Promise<Answer> => chromium.run<Answer>({ files, path: '/page.js' }, argument);
+const inPage = <T = number[]>(argument: object, timeout = 60_000): Promise<Answer<T>> =>
+  chromium.run<Answer<T>>({ files, path: '/page.js', timeout }, argument);
 
 /** Largest difference in relation to the largest number. */
 function distance(a: readonly number[], b: readonly number[]): number {
@@ -79,6 +80,21 @@ test.skipIf(!here)(
     expect(new Set(wanted).size).toBe(wanted.length);
   },
   120_000,
+);
+
+test.skipIf(!here)(
+  'every system steps in Chromium as it steps in Node',
+  async () => {
+    const { answer, error } = await inPage<Record<string, number[]>>({ task: 'all' }, 500_000);
+    expect(error).toBeUndefined();
+    const wanted = await trainAll(await sharedEngine());
+    expect(Object.keys(answer!)).toEqual(Object.keys(wanted));
+    for (const [name, losses] of Object.entries(wanted))
+      losses.forEach((loss, step) =>
+        expect(Math.abs(answer![name][step] - loss), name).toBeLessThan(1e-4 * (1 + Math.abs(loss))),
+      );
+  },
+  600_000,
 );
 
 test.skipIf(!here)(

@@ -37,6 +37,23 @@ export function adamWStep(
   }
 }
 
+/** LARS for one parameter, as BYOL's code (rate outside of the momentum) or SimCLR's (inside). */
+export function larsStep(
+  w: Float64Array,
+  g: ArrayLike<number>,
+  state: { velocity?: Float64Array },
+  { learningRate = 0, momentum = 0.9, weightDecay = 1e-6, trust = 1e-3, rate = 'outside', adapts = true },
+): void {
+  state.velocity ??= new Float64Array(w.length);
+  const slope = w.map((value, i) => g[i] + (adapts ? weightDecay : 0) * value);
+  const [ofWeights, ofSlope] = [w, slope].map((list) => Math.hypot(...list));
+  const q = adapts && ofWeights > 0 && ofSlope > 0 && trust > 0 ? (trust * ofWeights) / ofSlope : 1;
+  for (let i = 0; i < w.length; i++) {
+    state.velocity[i] = momentum * state.velocity[i] + (rate === 'inside' ? learningRate : 1) * q * slope[i];
+    w[i] -= (rate === 'inside' ? 1 : learningRate) * state.velocity[i];
+  }
+}
+
 interface Images {
   readonly images: Uint8Array;
   readonly channels: number;

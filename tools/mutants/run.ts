@@ -1,8 +1,9 @@
 // Mutation run: makes one small mistake at a time in a kernel and asks its tests whether they notice.
 //   npm run test:mutants -- [--kernel NAME] [--most N] [--seed N] [--tests N]
 // NAME is a file of kernels/ or kernels/lib/ without its .wgsl; --most takes that many mutants of each file (default 8),
-// drawn by --seed; --tests asks at most that many tests about one mutant. What launches what is recorded once, and kept
-// in the system's temporary folder until a file of src/ or test/ changes.
+// drawn by --seed; --tests asks at most that many tests about one mutant (default: all that launch the file). What
+// launches what is recorded once, and kept in the system's temporary folder until a file of src/ or test/ changes.
+// Mutants that no test can tell from the kernel are listed in equivalent.json, by the reason.
 import { type ChildProcess, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,21 +20,25 @@ const { values: options } = parseArgs({
     kernel: { type: 'string', multiple: true },
     most: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
-    tests: { type: 'string', default: '40' },
+    tests: { type: 'string', default: 'all' },
   },
 });
 
-const PATIENCE_MS = 120_000; // a mutant whose loop does not end takes the process with it
+// A mutant whose loop does not end takes the process with it. Else tests take as long as when they were recorded, and
+// what a new kernel takes to compile.
+const PATIENCE_MS = 120_000;
+const SLOWER = 10;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Equivalent {
   readonly file: string;
   readonly before: string;
   readonly after: string;
-  /** Why no test can tell the two apart. */
-  readonly reason: string;
 }
-const equivalents: Equivalent[] = JSON.parse(readFileSync(join(root, 'tools/mutants/equivalent.json'), 'utf8'));
+/** By why no test can tell the two apart. */
+const equivalents: Record<string, Equivalent[]> = JSON.parse(
+  readFileSync(join(root, 'tools/mutants/equivalent.json'), 'utf8'),
+);
 
 const files = ['kernels', 'kernels/lib'].flatMap((folder) =>
   readdirSync(join(root, folder))
@@ -109,7 +114,9 @@ const total = { killed: 0, survived: 0, equivalent: 0, invalid: 0 };
 const survivors: string[] = [];
 
 const isEquivalent = ({ file, before, after }: Mutant): boolean =>
-  equivalents.some((each) => each.file === file && each.before === before && each.after === after);
+  Object.values(equivalents)
+    .flat()
+    .some((each) => each.file === file && each.before === before && each.after === after);
 
 function drawn(file: string): Mutant[] {
   const all = mutantsOf(file, readFileSync(join(root, file), 'utf8').trimEnd());
@@ -131,7 +138,9 @@ for (const file of wanted) {
     }
     // What killed before, first.
     const order = tests.toSorted((a, b) => (kills.get(b.id) ?? 0) - (kills.get(a.id) ?? 0));
-    const answer = await ask({ mutant, tests: order.slice(0, Number(options.tests)).map((test) => test.id) });
+    const asked = options.tests === 'all' ? order : order.slice(0, Number(options.tests));
+    const usual = asked.reduce((total, test) => total + test.ms, 0);
+    const answer = await ask({ mutant, tests: asked.map((test) => test.id) }, PATIENCE_MS + SLOWER * usual);
     const { result, by } = answer && 'result' in answer ? answer : { result: 'killed' as const, by: undefined };
     own[result]++;
     if (by) kills.set(by, (kills.get(by) ?? 0) + 1);
@@ -152,10 +161,10 @@ for (const file of wanted) {
 }
 
 if (survivors.length > 0) console.log(`\nSurvivors:\n${survivors.join('\n')}`);
-const excused = equivalents.filter((each) => wanted.includes(each.file));
-if (excused.length > 0) {
-  console.log('\nKnown to be equivalent:');
-  for (const { file, before, after, reason } of excused) console.log(`${file}: ${reason}\n  - ${before}\n  + ${after}`);
+for (const [reason, mutants] of Object.entries(equivalents)) {
+  const excused = mutants.filter((each) => wanted.includes(each.file));
+  if (excused.length > 0) console.log(`\nKnown to be equivalent: ${reason}`);
+  for (const { file, before, after } of excused) console.log(`${file}\n  - ${before}\n  + ${after}`);
 }
 const share = total.killed / Math.max(1, total.killed + total.survived);
 console.log(

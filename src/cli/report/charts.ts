@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 import * as Plot from '@observablehq/plot';
+import type { ComparisonData, Interval } from './comparison.ts';
 import type { Accuracy, LossPoint } from './data.ts';
 
 const MOST_POINTS = 3000; // more than a screen has columns
@@ -36,6 +37,47 @@ export function drawAccuracy(accuracy: Accuracy, width: number): Element {
   });
 }
 
+/** A line for each run: k-NN, linear probe, and whatever else it is scored by, with intervals over the seeds. */
+export function drawCompared({ runs, raw }: ComparisonData, width: number): Element {
+  const kinds: [name: string, fill: string, of: (run: ComparisonData['runs'][number]) => Interval | undefined][] = [
+    ['k-NN', 'var(--accent)', (run) => run.knn],
+    ['linear probe', 'var(--good)', (run) => run.probe],
+    ['classifier', 'var(--soft)', (run) => run.classifier],
+    ['ACC', 'var(--soft)', (run) => run.acc],
+    ['untrained k-NN', 'var(--faint)', (run) => run.untrained],
+  ];
+  const dots = runs.flatMap((run) =>
+    kinds.flatMap(([name, , of]) => {
+      const value = of(run);
+      if (!value) return [];
+      const { mean, half } = value;
+      return [{ label: run.label, name, mean, low: mean - (half ?? 0), high: mean + (half ?? 0) }];
+    }),
+  );
+  if (dots.length === 0) return note('The images have no labels to be scored by.');
+  return Plot.plot({
+    width,
+    color: { domain: kinds.map(([name]) => name), range: kinds.map(([, fill]) => fill), legend: true },
+    height: 60 + 34 * runs.length,
+    marginLeft: 170,
+    x: { tickFormat: '.0%', label: null, grid: true, nice: true },
+    y: { domain: runs.map((run) => run.label), label: null, padding: 0.4, tickSize: 0 },
+    marks: [
+      ...(Number.isFinite(raw) ? [Plot.ruleX([raw], { stroke: 'var(--soft)', strokeDasharray: '4 4' })] : []),
+      Plot.ruleY(dots, { y: 'label', x1: 'low', x2: 'high', stroke: 'name', strokeWidth: 2 }),
+      Plot.dot(dots, { x: 'mean', y: 'label', r: 5, fill: 'name' }),
+      Plot.tip(
+        dots,
+        Plot.pointer({
+          x: 'mean',
+          y: 'label',
+          title: (dot: (typeof dots)[number]) => `${dot.name} ${percent(dot.mean)}`,
+        }),
+      ),
+    ],
+  });
+}
+
 export function drawHistory({ history, raw }: Accuracy, width: number): Element {
   if (history.length === 0) return note('k-NN was not measured during training.');
   return Plot.plot({
@@ -53,7 +95,7 @@ export function drawHistory({ history, raw }: Accuracy, width: number): Element 
   });
 }
 
-export function drawLoss(loss: LossPoint[], width: number): Element {
+export function drawLoss(loss: Pick<LossPoint, 'step' | 'epoch' | 'loss'>[], width: number): Element {
   const points = thin(loss);
   if (points.length === 0) return note('No loss was recorded.');
   const k = Math.min(points.length, Math.max(1, Math.round(points.length / 40)));
@@ -96,7 +138,7 @@ export function note(text: string): Element {
 }
 
 /** Every k-th point and the last, so that long runs stay light to draw. */
-function thin(points: LossPoint[]): LossPoint[] {
+function thin<Point>(points: Point[]): Point[] {
   const every = Math.ceil(points.length / MOST_POINTS);
   return points.filter((_, i) => i % every === 0 || i === points.length - 1);
 }

@@ -28,6 +28,8 @@ export interface ReportData {
     /** GPU memory. */
     peakBytes: number;
   };
+  /** Signs of collapse. */
+  warnings?: string[];
   embeddings: EmbeddingPicture;
 }
 

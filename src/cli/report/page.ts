@@ -1,29 +1,24 @@
 /// <reference lib="dom" />
 // Runs inside the report, where the file's own policy keeps it off the network.
-import { drawAccuracy, drawHistory, drawLoss, drawRate } from './charts.ts';
+import { drawAccuracy, drawCompared, drawHistory, drawLoss, drawRate } from './charts.ts';
+import type { ComparisonData } from './comparison.ts';
 import type { ReportData } from './data.ts';
+import { mount } from './mount.ts';
 import { embeddingChart } from './scatter.ts';
 
-const data: ReportData = JSON.parse(document.getElementById('report-data')?.textContent ?? '{}');
+const data: ReportData | ComparisonData = JSON.parse(document.getElementById('report-data')?.textContent ?? '{}');
 
-/** Draws into the element of that id, again whenever its width changes. */
-function mount(id: string, draw: (width: number) => Element): void {
-  const place = document.getElementById(id);
-  if (!place) return;
-  let drawn = 0;
-  const redraw = () => {
-    const width = Math.floor(place.clientWidth);
-    if (width === 0 || width === drawn) return;
-    drawn = width;
-    place.replaceChildren(draw(width));
-  };
-  redraw();
-  new ResizeObserver(redraw).observe(place);
+if ('runs' in data) {
+  mount('compared', (width) => drawCompared(data, width));
+  data.runs.forEach((run, i) => {
+    mount(`loss-${i}`, (width) => drawLoss(run.loss, width));
+    mount(`embeddings-${i}`, embeddingChart(run.embeddings));
+  });
+} else {
+  mount('accuracy', (width) => drawAccuracy(data.accuracy, width));
+  mount('history', (width) => drawHistory(data.accuracy, width));
+  mount('loss', (width) => drawLoss(data.loss, width));
+  mount('rate', (width) => drawRate(data.loss, width));
+  mount('embeddings', embeddingChart(data.embeddings));
 }
-
-mount('accuracy', (width) => drawAccuracy(data.accuracy, width));
-mount('history', (width) => drawHistory(data.accuracy, width));
-mount('loss', (width) => drawLoss(data.loss, width));
-mount('rate', (width) => drawRate(data.loss, width));
-mount('embeddings', embeddingChart(data.embeddings));
 document.documentElement.dataset.ready = 'true';

@@ -43,6 +43,9 @@ table { width: 100%; border-collapse: collapse; margin-top: 0.6rem; font-size: 0
 th, td { padding: 0.3rem 0; border-top: 1px solid var(--line); text-align: left; font-weight: 400; overflow-wrap: anywhere; }
 th { color: var(--soft); padding-right: 1rem; }
 td { text-align: right; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+.numbers th, .numbers td { padding-right: 0.9rem; overflow-wrap: normal; white-space: nowrap; }
+.warning { margin: 1.2rem 0; border-color: var(--ink); }
 footer { margin-top: 1.5rem; color: var(--soft); font-size: 0.8rem; }
 @media (max-width: 44rem) { .cards { grid-template-columns: minmax(0, 1fr); } main { padding-top: 1.2rem; } }
 `;

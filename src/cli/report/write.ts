@@ -1,9 +1,7 @@
 import { formatBytes } from '../../gpu/errors.ts';
+import type { ComparedRun, ComparisonData, Interval } from './comparison.ts';
 import type { ReportData } from './data.ts';
-import { STYLE } from './style.ts';
-
-// The page may draw and nothing else: no address is allowed, so that a report can be mailed and opened anywhere.
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+import { card, escapeHtml, htmlPage } from './document.ts';
 
 /**
  * One HTML file that shows a training run, with its numbers, style and script inside; it never uses the network.
@@ -12,27 +10,11 @@ const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsaf
  */
 export function renderReport(data: ReportData, pageScript: string): string {
   const { dataset, embeddings } = data;
-  const sizes = `${whole(dataset.train)} images to learn from, ${whole(dataset.test)} to test on`;
-  const origin = `${data.startedAt.slice(0, 16).replace('T', ' ')}, ${data.adapter}.`;
   const parameters = Object.entries(data.parameters);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>${escapeHtml(data.title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
-<h1>${escapeHtml(data.title)}</h1>
-<p>${escapeHtml(`${data.method} on ${dataset.name}: ${sizes}, ${dataset.classes} classes. ${origin}`)}</p>
-<pre>${escapeHtml(data.command)}</pre>
-</header>
-${tiles(data)}
+  return page(
+    data,
+    `${data.method} on ${dataset.name}`,
+    `${tiles(data)}${warnings((data.warnings ?? []).map((text) => ['', text]))}
 <div class="cards">
 ${card('accuracy', 'k-NN accuracy on the test images', 'Learning without labels has to beat both baselines.')}
 ${card('history', 'k-NN accuracy while training', 'Dashed: the pixels themselves.')}
@@ -42,14 +24,85 @@ ${card('embeddings', 'Test embeddings', `${whole(embeddings.points.length)} imag
 <section class="card wide"><h2>Parameters</h2><table>
 ${parameters.map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(String(value))}</td></tr>`).join('\n')}
 </table></section>
-</div>
-<footer>Made by gramian. This file holds all it shows and loads nothing.</footer>
-</main>
-<script type="application/json" id="report-data">${escapeJson(JSON.stringify(data))}</script>
-<script>${escapeScript(pageScript)}</script>
-</body>
-</html>
-`;
+</div>`,
+    pageScript,
+  );
+}
+
+/** The same for several runs under one budget: accuracies with intervals, curves, embeddings, speed and memory. */
+export function renderComparison(data: ComparisonData, pageScript: string): string {
+  const { runs, seeds, dataset } = data;
+  const spread = seeds > 1 ? `Means of ${seeds} seeds with 95 % confidence intervals of the mean.` : 'One seed.';
+  return page(
+    data,
+    `${runs.length} runs on ${dataset.name}`,
+    `${warnings(runs.flatMap(({ label, warnings: own }) => own.map((text): [string, string] => [label, text])))}
+<div class="cards">
+${card('compared', 'Accuracy on the test images', `${spread} Dashed: k-NN on the pixels themselves.`, true)}
+<section class="card wide"><h2>Numbers</h2><p>${escapeHtml(spread)}</p>${table(runs)}</section>
+${runs.map((run, i) => card(`loss-${i}`, `${run.label}: loss`, 'Of the first seed.')).join('\n')}
+${runs.map((run, i) => card(`embeddings-${i}`, `${run.label}: test embeddings`, 'Placed by UMAP, cosine distance.')).join('\n')}
+</div>`,
+    pageScript,
+  );
+}
+
+type Heading = Pick<ReportData, 'title' | 'command' | 'adapter' | 'startedAt' | 'dataset'>;
+
+/** What is around the body of both kinds of report. */
+function page(data: Heading, what: string, body: string, pageScript: string): string {
+  const { dataset } = data;
+  const sizes = `${whole(dataset.train)} images to learn from, ${whole(dataset.test)} to test on`;
+  const origin = `${data.startedAt.slice(0, 16).replace('T', ' ')}, ${data.adapter}.`;
+  const main = `<header>
+<h1>${escapeHtml(data.title)}</h1>
+<p>${escapeHtml(`${what}: ${sizes}, ${dataset.classes} classes. ${origin}`)}</p>
+<pre>${escapeHtml(data.command)}</pre>
+</header>
+${body}`;
+  return htmlPage({ title: data.title, main, data, script: pageScript });
+}
+
+/** Signs of collapse, where there are any. */
+function warnings(list: readonly (readonly [label: string, text: string])[]): string {
+  if (list.length === 0) return '';
+  const items = list.map(([label, text]) => `<li>${escapeHtml(label ? `${label}: ${text}` : text)}</li>`);
+  return `<section class="card wide warning"><h2>Warnings</h2><ul>${items.join('')}</ul></section>`;
+}
+
+const COLUMNS: readonly [name: string, of: (run: ComparedRun) => string][] = [
+  ['k-NN', ({ knn }) => share(knn)],
+  ['untrained', ({ untrained }) => share(untrained)],
+  ['linear probe', ({ probe }) => share(probe)],
+  ['classifier', ({ classifier }) => share(classifier)],
+  ['ACC', ({ acc }) => share(acc)],
+  ['k-means on pixels', ({ pixelAcc }) => share(pixelAcc)],
+  ['NMI', ({ nmi }) => plain(nmi, 3)],
+  ['ARI', ({ ari }) => plain(ari, 3)],
+  ['effective rank', ({ effectiveRank }) => plain(effectiveRank, 1)],
+  ['images/s', ({ imagesPerSecond }) => (imagesPerSecond ? whole(imagesPerSecond.mean) : '')],
+  ['peak memory', ({ peakBytes }) => formatBytes(peakBytes)],
+];
+
+/** Only the columns that some run fills. */
+function table(runs: readonly ComparedRun[]): string {
+  const columns = COLUMNS.filter(([, of]) => runs.some((run) => of(run) !== ''));
+  const head = `<tr><th></th>${columns.map(([name]) => `<th>${name}</th>`).join('')}</tr>`;
+  const lines = runs.map(
+    (run) =>
+      `<tr><th>${escapeHtml(run.label)}</th>${columns.map(([, of]) => `<td>${escapeHtml(of(run))}</td>`).join('')}</tr>`,
+  );
+  return `<div class="scroll"><table class="numbers">${head}${lines.join('')}</table></div>`;
+}
+
+function share(value: Interval | undefined): string {
+  if (!value) return '';
+  return `${percent(value.mean)}${value.half === null ? '' : ` ± ${(100 * value.half).toFixed(1)}`}`;
+}
+
+function plain(value: Interval | undefined, digits: number): string {
+  if (!value) return '';
+  return `${value.mean.toFixed(digits)}${value.half === null ? '' : ` ± ${value.half.toFixed(digits)}`}`;
 }
 
 function tiles({ accuracy, loss, speed }: ReportData): string {
@@ -70,10 +123,6 @@ function tiles({ accuracy, loss, speed }: ReportData): string {
   return `<div class="tiles">${list.map(tile).join('')}</div>`;
 }
 
-const card = (id: string, title: string, note: string, wide = false) =>
-  `<section class="card${wide ? ' wide' : ''}"><h2>${escapeHtml(title)}</h2><p>${escapeHtml(note)}</p>` +
-  `<div class="chart" id="${id}"></div></section>`;
-
 const percent = (share: number) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)}%` : 'none');
 
 const whole = (count: number) => Math.round(count).toLocaleString('en-US');
@@ -82,13 +131,3 @@ function duration(seconds: number): string {
   if (seconds < 120) return `${seconds.toFixed(1)} s`;
   return seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
-
-const escapeHtml = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-
-/** JSON for a script element: without `<` no text of a user can end the element or open a comment in it. */
-const escapeJson = (json: string) =>
-  json.replaceAll('<', '\\u003c').replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
-
-/** Inside strings, templates and patterns, the only places where code holds these, the backslash changes nothing. */
-const escapeScript = (script: string) => script.replace(/<(\/script|!--)/gi, '<\\$1');

@@ -1,0 +1,41 @@
+// The benchmark inside a page: the browser's adapter, and its WebGPU as the profile.
+import { openAdapter } from '../src/gpu/platform.browser.ts';
+import { type Interfaces, type Observer, observe } from './observe.ts';
+import type { Environment } from './results.ts';
+import { measureRoofline, type Roofline } from './roofline.ts';
+
+export interface BrowserHost {
+  readonly environment: Environment;
+  readonly observer: Observer;
+  readonly note: string;
+  roofline(): Promise<Roofline>;
+}
+
+let observer: Observer | null = null;
+
+export async function openHost(): Promise<BrowserHost> {
+  const { adapter, note } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
+  observer ??= observe(globalThis as unknown as Interfaces); // a second one would count twice
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
+  const environment: Environment = {
+    date: new Date().toISOString().slice(0, 19),
+    commit: '',
+    adapter: device || [vendor, architecture].filter(Boolean).join(' '),
+    driver: description,
+    runtime: browserName(navigator.userAgent),
+    profile: 'default',
+  };
+  return { environment, observer, note, roofline: () => measureRoofline(adapter, isFallbackAdapter) };
+}
+
+// Each also claims to be those behind it.
+const BROWSERS = ['Edg', 'OPR', 'Firefox', 'HeadlessChrome', 'Chrome', 'Version'];
+
+/** `Chrome 143` of a user agent. */
+export function browserName(agent: string): string {
+  for (const name of BROWSERS) {
+    const [, version] = new RegExp(`${name}/(\\d+)`).exec(agent) ?? [];
+    if (version) return `${name === 'Version' ? 'Safari' : name} ${version}`;
+  }
+  return agent;
+}

@@ -1,0 +1,94 @@
+/// <reference lib="dom" />
+// The benchmark as a page: choose, run, look, take the numbers along.
+import { mount } from '../../src/cli/report/mount.ts';
+import { openHost } from '../host.browser.ts';
+import { contenders } from '../ours.ts';
+import { drawMemory, drawRoofline, drawTimes } from '../report/charts.ts';
+import { table } from '../report/write.ts';
+import type { Row, Session } from '../results.ts';
+import { checkAxes, chooseCases, parseSizes, runCases, sizesOf } from '../run.ts';
+import { CASES } from '../works/index.ts';
+
+const SECONDS = 60;
+
+const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
+const form = find<HTMLFormElement>('form');
+const status = find('status');
+const results = find('results');
+const [cases, sizes, repeats] = ['cases', 'sizes', 'repeats'].map((id) => find<HTMLInputElement>(id));
+const quick = find<HTMLInputElement>('quick');
+const [runButton, stopButton] = ['run', 'stop'].map((id) => find<HTMLButtonElement>(id));
+let stopped = false;
+
+find('names').textContent = CASES.map(({ name }) => name).join(', ');
+
+/** `bench.html#cases=ntXent&quick=1&run=1` fills the form and starts. */
+function fromAddress(): boolean {
+  const given = new URLSearchParams(location.hash.slice(1));
+  for (const input of [cases, sizes, repeats]) input.value = given.get(input.id) ?? input.value;
+  if (given.has('quick')) quick.checked = given.get('quick') !== '0';
+  return given.has('run');
+}
+
+async function run(): Promise<void> {
+  const say = (text: string): void => {
+    status.textContent = text;
+  };
+  stopped = false;
+  runButton.disabled = true;
+  stopButton.disabled = false;
+  document.documentElement.dataset.state = 'running';
+  try {
+    const named = cases.value.split(/[\s,]+/).filter(Boolean);
+    const chosen = chooseCases(named.length > 0 ? named : undefined);
+    const asked = parseSizes([sizes.value]);
+    checkAxes(chosen, asked);
+    const plan = chosen.map((of) => ({ of, sizes: sizesOf(of, asked, quick.checked) }));
+    const { environment, observer, note, roofline: measureRoof } = await openHost();
+    say(`${note}: roofline`);
+    const roofline = await measureRoof();
+    const rows: Row[] = [];
+    const session: Session = { environment, roofline, rows };
+    const around = { environment, observer, roofline, say, stop: () => stopped };
+    await runCases(plan, contenders, { repeats: Number(repeats.value), seconds: SECONDS }, around, (more) => {
+      rows.push(...more);
+      show(session);
+    });
+    say(`${note}: ${stopped ? 'stopped' : 'done'}`);
+    document.documentElement.dataset.state = 'done';
+  } catch (error) {
+    say((error as Error).message);
+    document.documentElement.dataset.state = 'failed';
+  } finally {
+    runButton.disabled = false;
+    stopButton.disabled = true;
+  }
+}
+
+function show(session: Session): void {
+  const { rows, roofline } = session;
+  const names = [...new Set(rows.map((row) => row.case))];
+  const box = (id: string, title: string): string =>
+    `<section class="card"><h2>${title}</h2><div class="chart" id="${id}"></div></section>`;
+  results.innerHTML = `<section class="card wide"><h2>Every number</h2>${table(rows)}
+    <p><a id="json" download="gramian-bench.json">JSON</a></p></section>
+    ${box('roofline', 'Roofline')}
+    ${names.map((name, c) => box(`time-${c}`, `${name}: time`) + box(`memory-${c}`, `${name}: GPU memory`)).join('')}`;
+  const text = JSON.stringify({ sessions: [session] }, null, 2);
+  find<HTMLAnchorElement>('json').href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+  if (roofline) mount('roofline', (width) => drawRoofline(rows, roofline, width));
+  names.forEach((name, c) => {
+    const own = rows.filter((row) => row.case === name);
+    mount(`time-${c}`, (width) => drawTimes(own, width));
+    mount(`memory-${c}`, (width) => drawMemory(own, width));
+  });
+}
+
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  run();
+});
+stopButton.addEventListener('click', () => {
+  stopped = true;
+});
+if (fromAddress()) run();

@@ -1,0 +1,21 @@
+import { htmlPage } from '../../src/cli/report/document.ts';
+
+const MAIN = `<header>
+<h1>Losses and ops, measured in this browser</h1>
+<p>Each is compared with f64 before it is timed; shares are of what this adapter itself can do at most. Times are what
+JavaScript sees, until the GPU has finished.</p>
+</header>
+<form id="form" class="card">
+<p><label>cases <input id="cases" value="ntXent clip barlowTwins sinkhorn matmul" size="60"></label></p>
+<p><label>sizes <input id="sizes" placeholder="n=512,2048 d=128"></label>
+<label>repeats <input id="repeats" type="number" min="1" value="20"></label>
+<label><input id="quick" type="checkbox" checked> small sizes</label></p>
+<p><button id="run">Run</button> <button id="stop" type="button" disabled>Stop</button> <span id="status"></span></p>
+<p>There are: all, <span id="names"></span>.</p>
+</form>
+<div id="results" class="cards"></div>`;
+
+/** dist/bench.html: the whole benchmark in one file. */
+export function renderBenchPage(script: string): string {
+  return htmlPage({ title: 'gramian bench', main: MAIN, data: null, script });
+}

@@ -1,0 +1,10 @@
+import { CONTRASTIVE } from './contrastive.ts';
+import { FEATURES } from './features.ts';
+import { OPS } from './ops.ts';
+import { TRANSPORT } from './transport.ts';
+import type { Case } from './work.ts';
+
+export { type Case, type Size, workOf } from './work.ts';
+
+/** Every loss and op of the package that does work on a GPU, losses first. `reshape` moves nothing. */
+export const CASES: readonly Case[] = [...CONTRASTIVE, ...FEATURES, ...TRANSPORT, ...OPS];

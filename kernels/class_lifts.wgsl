@@ -1,0 +1,48 @@
+// lifts[i] = (mean over P_i of e_ij - 1, R / Z), e_ij = exp((s_ij - 1) / tau), for rows that cancel, with positives near them
+// R / Z is -1 for all others. A workgroup is one row's; 1 - s_ij comes by differences: see near_rows.
+// @use grid expm1
+const WG: u32 = 64;
+const LOG2E: f32 = 1.4426950408889634;
+
+struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, row_stride: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> units: array<f32>; // [rows, row_stride]
+@group(0) @binding(2) var<storage, read> cancels: array<u32>;
+@group(0) @binding(3) var<storage, read> temperature: array<f32>;
+@group(0) @binding(4) var<storage, read> classes: array<u32>;
+@group(0) @binding(5) var<storage, read> pulls: array<vec4f>; // see sup_con_rows
+@group(0) @binding(6) var<storage, read> misses: array<f32>;
+@group(0) @binding(7) var<storage, read_write> lifts: array<vec2f>;
+
+var<workgroup> parts: array<vec2f, WG>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = group_number(id, grid);
+  if (i >= p.end_group) { return; }
+  if (cancels[i] == 0u || pulls[i].w <= 0.0) { // of positives that are alone, or weigh inside the logarithm
+    if (lane == 0u) { lifts[i] = vec2f(0.0, -1.0); }
+    return;
+  }
+  let k = LOG2E / temperature[0];
+  let own = classes[i];
+  var part = vec2f(); // sum, number
+  for (var j = lane; j < p.n; j += WG) {
+    if (j != i && classes[j] == own) {
+      var apart = 0.0;
+      for (var d = 0u; d < p.columns; d++) {
+        let x = units[i * p.row_stride + d] - units[j * p.row_stride + d];
+        apart = fma(x, x, apart);
+      }
+      part += vec2f(exp2_less_1(-0.5 * k * apart), 1.0);
+    }
+  }
+  parts[lane] = part;
+  workgroupBarrier();
+  if (lane > 0u) { return; }
+  var total = vec2f();
+  for (var m = 0u; m < WG; m++) { total += parts[m]; }
+  let lift = total.x / total.y;
+  lifts[i] = select(vec2f(0.0, -1.0), vec2f(lift, misses[i]), lift > -0.98);
+}

@@ -1,0 +1,4 @@
+// WIDE, RANGE: whether the scores span so few powers of two that the powers themselves can be kept, and factors be plain numbers
+// state[WIDE] is 0 where all |l_nk| <= RANGE: factors then stay below K 2^(2 RANGE). Else the kernels of logits take over.
+const WIDE: u32 = 0;
+const RANGE: f32 = 50.0;

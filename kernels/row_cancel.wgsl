@@ -1,0 +1,32 @@
+// cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 32, else 0
+// reach is what pulls one way at the least: g itself may be what is left of it.
+// Of such a gradient rounding has taken five bits and more: see near_rows.
+// @use grid rows
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32, at: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> units: array<f32>; // [rows, stride]
+@group(0) @binding(2) var<storage, read> g: array<f32>; // [rows, stride]
+@group(0) @binding(3) var<storage, read> reaches: array<f32>; // from `at` on
+@group(0) @binding(4) var<storage, read_write> cancels: array<u32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let row = group * (WG / LANES) + lane / LANES;
+  let start = min(row, p.rows - 1u) * p.stride;
+  var sums = vec4f(); // g.g, u.g, u.u
+  for (var k = lane % LANES; k < p.columns; k += LANES) {
+    let u = units[start + k];
+    let x = g[start + k];
+    sums = fma(vec4f(x, u, u, 0.0), vec4f(x, x, u, 0.0), sums);
+  }
+  let square = row_sum(lane, sums.x);
+  let along = row_sum(lane, sums.y);
+  let length = row_sum(lane, sums.z);
+  if (row >= p.rows || lane % LANES != 0u) { return; }
+  let across = square - along * along / max(length, 1e-30);
+  let reach = p.scale * reaches[p.at + row];
+  cancels[row] = select(0u, 1u, across < max(square, reach * reach) * (1.0 / 1024.0));
+}

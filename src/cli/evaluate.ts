@@ -1,0 +1,179 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { ResidentImages } from '../data/augment.ts';
+import type { ImageSet } from '../data/dataset.ts';
+import { clusteringScores } from '../eval/clustering.ts';
+import { spreadOf, usageOf, winnersOf } from '../eval/collapse.ts';
+import { knn } from '../eval/knn.ts';
+import { linearProbe } from '../eval/probe.ts';
+import type { Method } from '../methods/method.ts';
+import { kMeans } from '../ops/kMeans.ts';
+import { slice } from '../ops/slice.ts';
+
+const EVALUATION_BATCH = 512;
+const SPREAD_ROWS = 2048;
+
+/** Images on the GPU with what is known about them. */
+export interface Split {
+  readonly set: ImageSet;
+  readonly images: ResidentImages;
+}
+
+/** Scores of a trained method on test images; NaN where labels are missing. */
+export interface Evaluation {
+  readonly knn: number;
+  readonly probe: number;
+  readonly effectiveRank: number;
+  readonly deviation: number;
+  /** Share of test images that a classifier's own scores put in their class. */
+  readonly classifier?: number;
+  readonly clusters?: ClusterEvaluation;
+  /** Prototypes or clusters that win at least one test image, and how many would if all won equally often. */
+  readonly used?: number;
+  readonly perplexity?: number;
+  /** What looks like collapse. */
+  readonly warnings: readonly string[];
+}
+
+export interface ClusterEvaluation {
+  readonly accuracy: number;
+  readonly nmi: number;
+  readonly ari: number;
+  /** ACC of k-means on the pixels, with as many clusters. */
+  readonly pixels: number;
+}
+
+/** Rows of `of` for all images, in batches that fit. */
+export function overAll(
+  engine: Engine,
+  images: ResidentImages,
+  of: (batch: Tensor) => Tensor,
+  { raw = false } = {},
+): Tensor {
+  return engine.noGrad(() =>
+    engine.scope(() => {
+      let all: Tensor | null = null;
+      for (let first = 0; first < images.count; first += EVALUATION_BATCH) {
+        const count = Math.min(EVALUATION_BATCH, images.count - first);
+        const indices = Int32Array.from({ length: count }, (_, i) => first + i);
+        engine.scope(() => {
+          const part = of(raw ? images.raw(indices) : images.plain(indices));
+          const made: Tensor = all ?? engine.empty([images.count, part.size / count], 'embed');
+          all = made;
+          engine.copyInto(made, part, first * (part.size / count));
+          return made;
+        });
+      }
+      return all as unknown as Tensor;
+    }),
+  );
+}
+
+/** The pixels themselves as features. */
+export function pixels(engine: Engine, images: ResidentImages): Tensor {
+  return overAll(engine, images, (batch) => engine.alias(batch, [batch.shape[0], batch.size / batch.shape[0]], false), {
+    raw: true,
+  });
+}
+
+/** k-NN accuracy of features of both splits; they are used up. */
+export async function knnOf(train: Split, test: Split | null, features: (split: Split) => Tensor): Promise<number> {
+  if (!train.set.labels || !test?.set.labels) return Number.NaN;
+  const [known, asked] = [features(train), features(test)];
+  try {
+    const { labels } = train.set;
+    return (await knn({ train: known, trainLabels: labels, test: asked, testLabels: test.set.labels })).accuracy;
+  } finally {
+    known.dispose();
+    asked.dispose();
+  }
+}
+
+/** Everything that a finished run is judged by. */
+export async function evaluate(
+  engine: Engine,
+  method: Method,
+  train: Split,
+  test: Split | null,
+  { classes, seed }: { classes: number; seed: number },
+): Promise<Evaluation> {
+  const embed = ({ images }: Split): Tensor => overAll(engine, images, (batch) => method.embed(batch));
+  const nearest = await knnOf(train, test, embed);
+  const probe = await probeOf(train, test, embed, { classes, seed });
+  const measured = test ?? train;
+  const spread = await monitor(engine, method, measured);
+  const result = { knn: nearest, probe, ...spread };
+  const { labels } = measured.set;
+  if (!method.scores || !method.scoresOf || !labels) return result;
+  const winners = await sorted(engine, method, measured);
+  if (method.scoresOf === 'classes') {
+    const hits = winners.reduce((total, found, i) => total + (found === labels[i] ? 1 : 0), 0);
+    return { ...result, classifier: hits / labels.length };
+  }
+  if (method.scoresOf !== 'clusters') return result;
+  const { accuracy, nmi, ari } = clusteringScores(winners, labels);
+  return { ...result, clusters: { accuracy, nmi, ari, pixels: await pixelClusters(engine, measured, classes, seed) } };
+}
+
+/** The signs of collapse, cheap enough for the middle of a run. */
+export async function monitor(
+  engine: Engine,
+  method: Method,
+  split: Split,
+): Promise<Pick<Evaluation, 'effectiveRank' | 'deviation' | 'used' | 'perplexity' | 'warnings'>> {
+  const rows = Math.min(SPREAD_ROWS, split.images.count);
+  using some = engine.scope(() =>
+    slice(
+      overAll(engine, split.images, (batch) => method.embed(batch)),
+      0,
+      rows,
+    ),
+  );
+  const { effectiveRank, deviation, warnings } = await spreadOf(some);
+  if (!method.scores || method.scoresOf === 'classes') return { effectiveRank, deviation, warnings };
+  using scores = overAll(engine, split.images, (batch) => (method.scores as NonNullable<Method['scores']>)(batch));
+  const usage = usageOf(await winnersOf(scores), scores.shape[1]);
+  return {
+    effectiveRank,
+    deviation,
+    used: usage.used,
+    perplexity: usage.perplexity,
+    warnings: [...warnings, ...usage.warnings],
+  };
+}
+
+async function sorted(engine: Engine, method: Method, { images }: Split): Promise<Int32Array> {
+  using scores = overAll(engine, images, (batch) => (method.scores as NonNullable<Method['scores']>)(batch));
+  return winnersOf(scores);
+}
+
+async function pixelClusters(engine: Engine, { set, images }: Split, clusters: number, seed: number): Promise<number> {
+  const found = engine.scope(() => kMeans(pixels(engine, images), { clusters, seed, restarts: 3, iterations: 20 }));
+  const assignments = new Int32Array(await found.assignments.data());
+  for (const tensor of Object.values(found)) (tensor as Tensor).dispose();
+  return clusteringScores(assignments, set.labels as Int32Array).accuracy;
+}
+
+async function probeOf(
+  train: Split,
+  test: Split | null,
+  embed: (split: Split) => Tensor,
+  { classes, seed }: { classes: number; seed: number },
+): Promise<number> {
+  if (!train.set.labels || !test?.set.labels) return Number.NaN;
+  const [known, asked] = [embed(train), embed(test)];
+  try {
+    const result = await linearProbe({
+      train: known,
+      trainLabels: train.set.labels,
+      test: asked,
+      testLabels: test.set.labels,
+      classes,
+      seed,
+    });
+    return result.accuracy;
+  } finally {
+    known.dispose();
+    asked.dispose();
+  }
+}

@@ -1,0 +1,119 @@
+import { USAGE } from '../gpu/buffers.ts';
+import * as check from './check.ts';
+import type { DataType } from './tensor.ts';
+
+/** Numbers as nested arrays: `[[1, 2], [3, 4]]`. */
+export type NestedNumbers = readonly (number | NestedNumbers)[];
+
+/** Numbers that `engine.tensor()` takes. */
+export type TensorData = Float32Array | Int32Array | Uint32Array | NestedNumbers;
+
+/** Numbers ready to be written to the GPU. */
+export interface Numbers {
+  readonly values: Float32Array | Int32Array | Uint32Array;
+  readonly dtype: DataType;
+  readonly shape: number[];
+}
+
+/** What `engine.tensor()` or `tensor.write()` was given, checked: the numbers in one row, and their shape. */
+export function numbers(op: string, data: unknown, shape?: readonly number[]): Numbers {
+  const { values, dtype, nested } = flatten(op, data);
+  const extents = check.shape(op, shape ?? nested);
+  const size = extents.reduce((a, b) => a * b, 1);
+  if (values.length !== size)
+    check.fail(op, `${values.length} numbers do not fill a [${extents.join(', ')}] (${size}).`);
+  return { values, dtype, shape: extents };
+}
+
+export interface FromBufferOptions {
+  /** Bytes, a multiple of 256 (WebGPU binds no other); default 0. */
+  offset?: number;
+  /** Bytes from there; default: just what the shape needs. */
+  size?: number;
+  dtype?: DataType;
+  requiresGrad?: boolean;
+}
+
+/** A range of somebody's GPUBuffer that can be bound. */
+export interface ForeignRange {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly shape: number[];
+  readonly dtype: DataType;
+  readonly requiresGrad: boolean;
+}
+
+/** What `engine.fromBuffer()` was given, checked. */
+export function foreignRange(
+  buffer: GPUBuffer,
+  shape: readonly number[],
+  options: FromBufferOptions | undefined,
+): ForeignRange {
+  const op = 'fromBuffer';
+  if (typeof buffer?.size !== 'number') check.fail(op, `buffer is ${check.say(buffer)}, expected a GPUBuffer.`);
+  const extents = check.shape(op, shape);
+  const needed = 4 * extents.reduce((a, b) => a * b, 1);
+  const { offset, size, dtype, requiresGrad } = check.options(op, options, {
+    offset: 0,
+    size: needed,
+    dtype: 'f32' as DataType,
+    requiresGrad: false,
+  });
+  check.oneOf(op, 'dtype', dtype, ['f32', 'i32', 'u32']);
+  check.integer(op, 'offset', offset, 0, buffer.size);
+  if (offset % 256 !== 0)
+    check.fail(op, `offset = ${offset}, expected a multiple of 256; copy the range to such an offset first.`);
+  if (offset + needed > buffer.size)
+    check.fail(
+      op,
+      `buffer has ${buffer.size} bytes, expected ${offset + needed} for [${extents.join(', ')}] at ${offset}.`,
+    );
+  check.integer(op, 'size', size, 0, buffer.size);
+  if (size < needed) check.fail(op, `size = ${size}, expected at least ${needed} for [${extents.join(', ')}].`);
+  if ((buffer.usage & USAGE.STORAGE) === 0) check.fail(op, 'buffer lacks usage STORAGE, expected a storage buffer.');
+  return { offset, bytes: needed, shape: extents, dtype, requiresGrad };
+}
+
+function flatten(op: string, data: unknown): { values: Numbers['values']; dtype: DataType; nested: number[] } {
+  const fail = (sentence: string): never => check.fail(op, sentence);
+  const wanted = 'expected Float32Array, Int32Array, Uint32Array or nested arrays of numbers';
+  if (ArrayBuffer.isView(data)) {
+    const dtype =
+      data instanceof Float32Array
+        ? 'f32'
+        : data instanceof Int32Array
+          ? 'i32'
+          : data instanceof Uint32Array
+            ? 'u32'
+            : null;
+    if (!dtype) return fail(`data is ${check.say(data)}, ${wanted}.`);
+    const values = data as Numbers['values'];
+    if (isDetached(values.buffer)) return fail('data is detached.');
+    // Shared memory may change under us, and some WebGPU implementations refuse it: copy.
+    const owned = values.buffer instanceof ArrayBuffer ? values : values.slice();
+    if (owned.length === 0) return fail(`data is empty, ${wanted}.`);
+    return { values: owned, dtype, nested: [owned.length] };
+  }
+  if (!Array.isArray(data)) return fail(`data is ${check.say(data)}, ${wanted}.`);
+  const nested: number[] = [];
+  for (let level: unknown = data; Array.isArray(level); level = level[0]) nested.push(level.length);
+  const flat = data.flat(Number.POSITIVE_INFINITY) as unknown[];
+  const ragged = (value: unknown, depth: number): boolean =>
+    depth === nested.length
+      ? Array.isArray(value)
+      : !Array.isArray(value) || value.length !== nested[depth] || value.some((item) => ragged(item, depth + 1));
+  if (ragged(data, 0)) return fail('data is ragged, expected nested arrays of equal lengths.');
+  const odd = flat.findIndex((value) => typeof value !== 'number');
+  if (odd >= 0) return fail(`data holds ${check.say(flat[odd])}, expected numbers.`);
+  return { values: Float32Array.from(flat as number[]), dtype: 'f32', nested };
+}
+
+/** `detached` is newer than Node 20; without it, only the failure of a new view tells. */
+function isDetached(buffer: ArrayBufferLike & { detached?: boolean }): boolean {
+  if (buffer.detached !== undefined || buffer.byteLength > 0) return buffer.detached === true;
+  try {
+    return new Uint8Array(buffer).length > 0;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,196 @@
+import type { Engine } from '../core/engine.ts';
+import { part, type Range, ranges } from '../core/ranges.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import type { Tuning } from '../gpu/kernel.ts';
+import {
+  sinkhorn_columns,
+  sinkhorn_power_columns,
+  sinkhorn_power_rows,
+  sinkhorn_powers,
+  sinkhorn_rows,
+  sinkhorn_sweep,
+  sinkhorn_update,
+} from '../gpu/kernels.generated.ts';
+import { launchScalingUpdate, type Scaling, splitScale, startScaling, startState } from './scaling.ts';
+import { rowTuning } from './tile.ts';
+
+/** Scores [rows, columns] in memory, whose codes are wanted. */
+export interface Scored {
+  readonly scores: Tensor;
+  readonly rows: number;
+  readonly columns: number;
+  readonly epsilon: number;
+  readonly iterations: number;
+}
+
+/** What every pass over the scores needs. */
+interface Batch extends Scored {
+  readonly engine: Engine;
+  readonly op: string;
+  readonly codes: Tensor;
+  /** Rows that can be bound at a time. */
+  readonly cut: readonly Range[];
+  /** log2(e) / epsilon, its first 12 bits and the rest. */
+  readonly split: { readonly scale: number; readonly rest: number };
+}
+
+/**
+ * Sinkhorn's codes into `codes` [rows, columns], whose memory also serves meanwhile. Three forms, by what is dear:
+ * on a GPU memory, so a workgroup holds a row and reads it once an iteration; on software adapters powers and waiting lanes,
+ * so the powers of two are kept in `codes`; and, where neither can be, two reads an iteration.
+ */
+export function launchCodes(engine: Engine, op: string, scored: Scored, codes: Tensor): void {
+  const { rows, columns } = scored;
+  const cut = ranges(engine, rows, columns);
+  const batch = { ...scored, engine, op, codes, cut, split: splitScale(1 / scored.epsilon) };
+  const { software } = engine.info;
+  const narrow = software && columns % 4 === 0 && cut.length === 1;
+  const state = engine.scratch(1, op);
+  engine.fillBits(state, 1, narrow ? 0 : 1);
+  const shape = software ? null : sweepShape(columns);
+  if (narrow) keptPowers(batch, state);
+  if (shape) sweeps(batch, shape, state);
+  else separatePasses(batch, state, narrow);
+  state.release();
+}
+
+/** How a workgroup holds a row: SIDE^2 lanes with QUADS vec4s each, few of them first. Null where it is too long. */
+function sweepShape(columns: number): Tuning | null {
+  for (const SIDE of [4, 8, 16])
+    for (const QUADS of [1, 2, 4, 6, 8]) if (4 * SIDE * SIDE * QUADS >= columns) return { SIDE, QUADS };
+  return null;
+}
+
+function sweeps(batch: Batch, shape: Tuning, state: Storage): void {
+  const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
+  const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
+  sumColumns(batch, u, w, state, false);
+  // Few workgroups keep the sums of each short, many keep the machine busy; the sums take 2 / rowsEach of a read of scores.
+  const rowsEach = Math.max(Math.ceil(rows / 512), 4);
+  const counts = cut.map(({ count }) => Math.ceil(count / rowsEach));
+  const parts = counts.reduce((a, b) => a + b, 0);
+  const sums = part(codes, { first: 0, count: parts }, columns);
+  for (let t = 1; t <= iterations; t++) {
+    const last = t === iterations;
+    let before = 0;
+    cut.forEach((range, i) => {
+      engine.run(sinkhorn_sweep, {
+        params: { rows: range.count, columns, rows_each: rowsEach, out_row: last ? 0 : before, ...split },
+        buffers: {
+          scores: part(scores, range, columns),
+          w,
+          u: part(u, range, 2),
+          out: last ? part(codes, range, columns) : sums,
+        },
+        groups: counts[i],
+        work: 16 * range.count * columns,
+        tuning: { ...shape, FIRST: t === 1 ? 1 : 0, LAST: last ? 1 : 0 },
+      });
+      before += counts[i];
+    });
+    if (last) break;
+    engine.run(sinkhorn_update, {
+      params: { rows, columns, parts },
+      buffers: { partial: sums, w },
+      groups: Math.ceil(columns / 16),
+      work: columns * (parts + 16),
+    });
+  }
+  for (const storage of [u, w]) storage.release();
+}
+
+/** On the powers themselves, kept in `codes`; once `state` says that they do not serve, it does nothing. */
+function keptPowers({ engine, op, rows, columns, iterations, scores, codes, split }: Batch, state: Storage): void {
+  const columns4 = columns / 4;
+  const [u, w] = [engine.scratch(rows, op), engine.scratch(columns, op)];
+  engine.run(sinkhorn_powers, {
+    params: { rows, columns4, ...split },
+    buffers: { scores, powers: codes, w, state },
+    groups: Math.ceil(columns4 / 16),
+    work: 16 * rows * columns,
+  });
+  for (let t = 1; t <= iterations; t++) {
+    if (t > 1)
+      engine.run(sinkhorn_power_columns, {
+        params: { rows, columns4 },
+        buffers: { powers: codes, u, w, state },
+        groups: Math.ceil(columns4 / 16),
+        work: 4 * rows * columns,
+        maybe: true,
+      });
+    engine.run(sinkhorn_power_rows, {
+      params: { rows, columns4 },
+      buffers: { codes, u, w, state },
+      groups: Math.ceil(rows / 16),
+      work: 4 * rows * columns,
+      maybe: true,
+      tuning: { LAST: t === iterations ? 1 : 0 },
+    });
+  }
+  for (const storage of [u, w]) storage.release();
+}
+
+/** Rows and columns by reads of their own, from logits of any size; nothing while `state` says that powers serve. */
+function separatePasses(batch: Batch, state: Storage, maybe: boolean): void {
+  const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
+  const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  for (let t = 1; t <= iterations; t++) {
+    sumColumns(batch, u, w, state, maybe);
+    for (const range of cut)
+      engine.run(sinkhorn_rows, {
+        params: { rows: range.count, columns, ...split },
+        buffers: {
+          scores: part(scores, range, columns),
+          w,
+          state,
+          u: part(u, range, 2),
+          codes: part(codes, range, columns),
+        },
+        groups: Math.ceil(range.count / rowsPerGroup),
+        work: 24 * range.count * columns,
+        maybe,
+        tuning: { ...tuning, LAST: t === iterations ? 1 : 0 },
+      });
+  }
+  for (const storage of [u, w]) storage.release();
+}
+
+/** The columns' factors from those of the rows, by a read of the scores. */
+function sumColumns(
+  { engine, op, rows, columns, scores, cut, split }: Batch,
+  u: Scaling,
+  w: Scaling,
+  state: Storage,
+  maybe: boolean,
+): void {
+  const strips = Math.ceil(columns / 64);
+  // Slices enough to fill the machine, few enough that their partial sums stay O(K).
+  const most = Math.min(32, Math.max(1, Math.ceil((engine.info.software ? 16 : 1024) / strips / cut.length)));
+  const slicesOf = (count: number): number => Math.min(most, Math.ceil(count / 64));
+  const parts = cut.reduce((total, { count }) => total + slicesOf(count), 0);
+  const partial = engine.scratch(2 * parts * columns, op);
+  const [running, excess] = [startState(engine, op), engine.scratch(columns, op)];
+  let firstSlice = 0;
+  for (const range of cut) {
+    const slices = slicesOf(range.count);
+    engine.run(sinkhorn_columns, {
+      params: {
+        rows: range.count,
+        columns,
+        slices,
+        slice_rows: Math.ceil(range.count / slices),
+        first_slice: firstSlice,
+        ...split,
+      },
+      buffers: { scores: part(scores, range, columns), u: part(u, range, 2), w, state, partial },
+      groups: strips * slices,
+      work: 16 * range.count * columns,
+      maybe,
+    });
+    firstSlice += slices;
+  }
+  launchScalingUpdate(engine, partial, w, { rows: columns, columns: rows, parts }, { state: running, excess, maybe });
+  for (const storage of [partial, running, excess]) storage.release();
+}

@@ -1,0 +1,69 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import type { KernelSource, Tuning } from '../gpu/kernel.ts';
+import { row_cancel } from '../gpu/kernels.generated.ts';
+import { rowTuning } from './tile.ts';
+
+/** Unit rows, and what was pulled on them. */
+export interface Gathered {
+  readonly rows: Storage;
+  readonly count: number;
+  readonly columns: number;
+  readonly rowStride: number;
+  /** [count, rowStride] */
+  readonly g: Storage;
+}
+
+/**
+ * Finds the rows whose pulls all but cancel, for which `launchNear` does something; the others cost a look at their sums.
+ * @param reach per row, times scale: what pulls one way at the least
+ */
+export function findCancelling(
+  engine: Engine,
+  op: string,
+  { rows, count, columns, rowStride, g }: Gathered,
+  { of, at = 0, scale = 1 }: { of: Storage | Tensor; at?: number; scale?: number },
+): Storage {
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  const cancels = engine.scratch(count, op);
+  engine.run(row_cancel, {
+    params: { rows: count, columns, stride: rowStride, at, scale },
+    buffers: { units: rows, g, reaches: of, cancels },
+    groups: Math.ceil(count / rowsPerGroup),
+    work: 4 * count * columns,
+    tuning,
+  });
+  return cancels;
+}
+
+/** What was pulled on such rows, once more by differences from all `others`: see kernels/lib/near_rows.wgsl. */
+export function launchNear(
+  engine: Engine,
+  kernel: KernelSource,
+  { rows, count, columns, rowStride, g }: Gathered,
+  cancels: Storage,
+  {
+    others,
+    scale = 1,
+    at: [own_at, other_at] = [0, 0],
+    buffers,
+    tuning,
+  }: {
+    /** How many there are. */
+    others: number;
+    scale?: number;
+    at?: readonly [number, number];
+    buffers: Readonly<Record<string, Storage | Tensor>>;
+    tuning?: Tuning;
+  },
+): void {
+  engine.run(kernel, {
+    params: { n: others, columns, row_stride: rowStride, own_at, other_at, scale },
+    buffers: { units: rows, cancels, g, ...buffers },
+    groups: count,
+    work: 4 * count * others * columns,
+    maybe: true,
+    tuning,
+  });
+}

@@ -1,0 +1,57 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { createRandom } from '../core/random.ts';
+import { linear } from '../nn/layers.ts';
+import { convEncoder } from '../nn/networks.ts';
+import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
+import { crossEntropy } from '../ops/crossEntropy.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf } from './method.ts';
+
+export interface BA2MOptions extends Omit<NetworkOptions, 'hidden' | 'projection'> {
+  /** Classes to tell apart. Default 10. */
+  readonly classes?: number;
+  /** Without the module (false): the same network, trained by plain cross-entropy. Default true. */
+  readonly module?: boolean;
+  /** Convolutions that the module stands behind, counted from 1. Default [3]. */
+  readonly after?: readonly number[];
+  /** Default 4, as these networks are narrow; the papers' 16 or 32. */
+  readonly reduction?: number;
+  /** Default `'N'`, so that the weights average 1 whatever the batch. */
+  readonly rescale?: 'none' | 'N';
+  /** What weighs a sample in evaluation. Default `'running'`: each by itself. */
+  readonly inference?: 'batch' | 'uniform' | 'running';
+}
+
+/**
+ * BA2M (Cheng et al. 2021, arXiv 2103.15099): a classifier whose samples are weighted, within the encoder, by how much attention each
+ * draws in its batch. Trained with labels, on one augmented view; the linear classifier has no bias, as the paper's argument supposes.
+ */
+export function ba2m(engine: Engine, options: BA2MOptions): Method {
+  const { hidden: _, projection: __, ...network } = NETWORK;
+  const given = check.options('ba2m', options, {
+    ...network,
+    classes: 10,
+    module: true,
+    after: [3] as readonly number[],
+    reduction: 4,
+    rescale: 'N' as 'none' | 'N',
+    inference: 'running' as NonNullable<BatchAttentionOptions['inference']>,
+  });
+  const { after, reduction, rescale, inference } = given;
+  const random = createRandom(given.seed, STREAM.online);
+  const attention = given.module ? { after, reduction, rescale, inference } : undefined;
+  const encoder = convEncoder(engine, random, { ...given, attention });
+  const classifier = linear(engine, random, given.features, given.classes);
+  return {
+    name: given.module ? 'ba2m' : 'classifier',
+    wants: { views: 1, crops: 0, labels: true },
+    ...tensorsOf({ encoder, classifier }),
+    loss: ({ views, labels }) => {
+      if (!labels) check.fail('ba2m', 'labels are missing, expected a class number for each image.');
+      return crossEntropy(classifier.forward(encoder.forward(views, true), true), labels);
+    },
+    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    scoresOf: 'classes',
+    scores: (images) => engine.noGrad(() => classifier.forward(encoder.forward(images, false), false)),
+  };
+}

@@ -1,0 +1,35 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { createRandom } from '../core/random.ts';
+import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
+import { convEncoder, perceptron } from '../nn/networks.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
+
+export interface BarlowTwinsMethodOptions extends NetworkOptions {
+  /** Weight of what lies off the diagonal. Default 0.0051. */
+  readonly lambda?: number;
+}
+
+/**
+ * Barlow Twins (Zbontar et al. 2021, arXiv 2103.03230): a wide projector of three layers, the last bare, whose features shall
+ * agree between the views and say different things. Views go through the network one at a time.
+ */
+export function barlowTwins(engine: Engine, options: BarlowTwinsMethodOptions): Method {
+  const given = check.options('barlowTwins', options, { ...NETWORK, hidden: 512, projection: 512, lambda: 0.0051 });
+  const { features, hidden, projection, lambda } = given;
+  const random = createRandom(given.seed, STREAM.online);
+  const encoder = convEncoder(engine, random, given);
+  const projector = perceptron(engine, random, [features, hidden, hidden, projection]);
+  const twoStep: TwoStep = {
+    project: (batch) => viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true)),
+    contrast: ([z0, z1]) => barlowTwinsLoss(z0, z1, { lambda }),
+  };
+  return {
+    name: 'barlow',
+    wants: { views: 2, crops: 0, labels: false },
+    ...tensorsOf({ encoder, projector }),
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch)),
+    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+  };
+}

@@ -1,0 +1,56 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { createRandom } from '../core/random.ts';
+import { contrastiveClustering as loss } from '../losses/contrastiveClustering.ts';
+import { convEncoder, perceptron } from '../nn/networks.ts';
+import { slice } from '../ops/slice.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
+
+export interface ContrastiveClusteringMethodOptions extends NetworkOptions {
+  /** Clusters to find. Default 10. */
+  readonly clusters?: number;
+  /** Default 0.5. */
+  readonly instanceTemperature?: number;
+  /** Default 1. */
+  readonly clusterTemperature?: number;
+}
+
+/**
+ * Contrastive Clustering (Li et al. 2021, arXiv 2009.09687): an instance head and a cluster head on one encoder, both without
+ * batch norm; rows are contrasted between samples, columns between clusters, and entropy keeps the clusters filled. An
+ * image's cluster is the largest of its `scores`.
+ */
+export function contrastiveClustering(engine: Engine, options: ContrastiveClusteringMethodOptions): Method {
+  const given = check.options('contrastiveClustering', options, {
+    ...NETWORK,
+    clusters: 10,
+    instanceTemperature: 0.5,
+    clusterTemperature: 1,
+  });
+  const { features, hidden, projection, instanceTemperature, clusterTemperature } = given;
+  check.integer('contrastiveClustering', 'clusters', given.clusters, 2, 2 ** 20);
+  const random = createRandom(given.seed, STREAM.online);
+  const encoder = convEncoder(engine, random, given);
+  const instanceHead = perceptron(engine, random, [features, hidden, projection], { norm: false });
+  const clusterHead = perceptron(engine, random, [features, hidden, given.clusters], { norm: false });
+  const twoStep: TwoStep = {
+    project: ({ views }) => {
+      const h = encoder.forward(views, true);
+      const n = views.shape[0] / 2;
+      const heads = [instanceHead.forward(h, true), clusterHead.forward(h, true)];
+      return heads.flatMap((z) => [slice(z, 0, n), slice(z, n, 2 * n)]);
+    },
+    contrast: ([z0, z1, c0, c1]) =>
+      loss({ instances: [z0, z1], clusters: [c0, c1] }, { instanceTemperature, clusterTemperature }),
+  };
+  return {
+    name: 'cc',
+    wants: { views: 2, crops: 0, labels: false },
+    ...tensorsOf({ encoder, instanceHead, clusterHead }),
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch)),
+    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    scoresOf: 'clusters',
+    scores: (images) => engine.noGrad(() => clusterHead.forward(encoder.forward(images, false), false)),
+  };
+}

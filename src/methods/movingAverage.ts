@@ -1,0 +1,71 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { moving_average } from '../gpu/kernels.generated.ts';
+import type { Layer } from '../nn/layer.ts';
+import { momentumSchedule } from '../optim/schedule.ts';
+import type { Part, Place } from './method.ts';
+
+export interface MovingAverageOptions {
+  /** What stays of the average at every step, in [0, 1]; the first of a schedule. */
+  readonly momentum: number;
+  /** `'constant'` (default), or `'cosine'`: up to 1 at the end of training. */
+  readonly schedule?: 'constant' | 'cosine';
+  /** `'copy'` (default): starts as the online network. `'own'`: as it was made. */
+  readonly start?: 'copy' | 'own';
+}
+
+/** A network whose parameters follow those of another. */
+export interface MovingAverage extends Part {
+  /** With the batch's own moments, which update the running ones, and without a tape: a constant for every loss. */
+  forward(x: Tensor): Tensor;
+  /** With the running moments. */
+  embed(x: Tensor): Tensor;
+  /** parameters = m parameters + (1 - m) online parameters, with the momentum m of that place. */
+  update(place: Place): void;
+}
+
+/**
+ * The momentum encoder of MoCo and the target network of BYOL: the parameters are an exponential moving average of those
+ * of `online`; running moments of batch norm are the network's own.
+ * @param average a network like `online`; what it learns is overwritten
+ */
+export function movingAverage(
+  engine: Engine,
+  online: Layer,
+  average: Layer,
+  { momentum, schedule = 'constant', start = 'copy' }: MovingAverageOptions,
+): MovingAverage {
+  const op = 'movingAverage';
+  if (!(check.finite(op, 'momentum', momentum) >= 0 && momentum <= 1))
+    check.fail(op, `momentum = ${momentum}, expected a number in [0, 1].`);
+  check.oneOf(op, 'schedule', schedule, ['constant', 'cosine']);
+  const names = Object.keys(online.parameters);
+  if (start === 'copy') for (const name of names) engine.copyInto(average.parameters[name], online.parameters[name], 0);
+  // On the GPU, so that a step launches the same work whatever the momentum.
+  const rate = engine.unscoped(() => engine.tensor([1 - momentum]));
+  const momentumOf = ({ step, totalSteps }: Place): number =>
+    schedule === 'cosine' ? momentumSchedule({ start: momentum, totalSteps })(step) : momentum;
+  let known = momentum;
+  return {
+    parameters: {},
+    buffers: { ...average.parameters, ...average.buffers, rate },
+    forward: (x) => engine.noGrad(() => average.forward(x, true)),
+    embed: (x) => engine.noGrad(() => average.forward(x, false)),
+    update(place) {
+      const now = momentumOf(place);
+      if (now !== known) engine.write(rate, Float32Array.of(1 - now));
+      known = now;
+      for (const name of names) {
+        const own = average.parameters[name];
+        engine.run(moving_average, {
+          params: { count: own.size },
+          buffers: { rate, online: online.parameters[name], average: own },
+          groups: Math.ceil(own.size / 256),
+          work: 2 * own.size,
+        });
+      }
+      engine.opEnded();
+    },
+  };
+}

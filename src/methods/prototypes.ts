@@ -1,0 +1,30 @@
+import type { Engine } from '../core/engine.ts';
+import type { Random } from '../core/random.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { normalize } from '../ops/normalize.ts';
+import type { Part } from './method.ts';
+
+/** Learned directions that embeddings are compared with. */
+export interface Prototypes extends Part {
+  /** [K, D] */
+  readonly weight: Tensor;
+  /** Puts every row back on the unit sphere, in place and outside of the gradient. */
+  renormalize(): void;
+}
+
+/** SwAV's prototype layer: K rows without bias, from random directions. */
+export function prototypeLayer(engine: Engine, random: Random, count: number, features: number): Prototypes {
+  const values = Float32Array.from({ length: count * features }, () => random.gaussian());
+  const weight = engine.unscoped(() => engine.tensor(values, [count, features], { requiresGrad: true }));
+  const renormalize = (): void => {
+    engine.scope(() => {
+      engine.copyInto(
+        weight,
+        engine.noGrad(() => normalize(weight)),
+        0,
+      );
+    });
+  };
+  renormalize();
+  return { parameters: { weight }, buffers: {}, weight, renormalize };
+}

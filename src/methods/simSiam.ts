@@ -1,0 +1,42 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { createRandom } from '../core/random.ts';
+import { simSiam as simSiamLoss } from '../losses/simSiam.ts';
+import { convEncoder, perceptron } from '../nn/networks.ts';
+import { add } from '../ops/arithmetic.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
+
+export interface SimSiamOptions extends NetworkOptions {
+  /** Width of the predictor's bottleneck; default: a quarter of the projection. */
+  readonly bottleneck?: number;
+}
+
+/**
+ * SimSiam (Chen & He 2020, arXiv 2011.10566): the predictor's output of one view meets the projection of the other, which is a
+ * constant there; no negatives, no moving average. Views go through the network one at a time.
+ */
+export function simSiam(engine: Engine, options: SimSiamOptions): Method {
+  const given = check.options('simSiam', options, {
+    ...NETWORK,
+    hidden: 512,
+    projection: 512,
+    bottleneck: undefined as number | undefined,
+  });
+  const { features, hidden, projection } = given;
+  const bottleneck = given.bottleneck ?? Math.ceil(projection / 4);
+  const random = createRandom(given.seed, STREAM.online);
+  const encoder = convEncoder(engine, random, given);
+  const projector = perceptron(engine, random, [features, hidden, hidden, projection], { last: 'plain' });
+  const predictor = perceptron(engine, random, [projection, bottleneck, projection], { bias: true });
+  return {
+    name: 'simsiam',
+    wants: { views: 2, crops: 0, labels: false },
+    ...tensorsOf({ encoder, projector, predictor }),
+    loss: (batch) => {
+      const [z0, z1] = viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true));
+      const [p0, p1] = [z0, z1].map((z) => predictor.forward(z, true));
+      return add(simSiamLoss(p0, z1), simSiamLoss(p1, z0));
+    },
+    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+  };
+}

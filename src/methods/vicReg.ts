@@ -1,0 +1,46 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { createRandom } from '../core/random.ts';
+import { vicReg as vicRegLoss } from '../losses/vicReg.ts';
+import { convEncoder, perceptron } from '../nn/networks.ts';
+import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
+
+export interface VICRegMethodOptions extends NetworkOptions {
+  /** Default 25. */
+  readonly invariance?: number;
+  /** Default 25. */
+  readonly variance?: number;
+  /** Default 1. */
+  readonly covariance?: number;
+}
+
+/**
+ * VICReg (Bardes et al. 2022, arXiv 2105.04906): a wide expander of three layers, the last bare; invariance, variance and
+ * covariance terms at the scale of the official code. Views go through the network one at a time.
+ */
+export function vicReg(engine: Engine, options: VICRegMethodOptions): Method {
+  const given = check.options('vicReg', options, {
+    ...NETWORK,
+    hidden: 512,
+    projection: 512,
+    invariance: 25,
+    variance: 25,
+    covariance: 1,
+  });
+  const { features, hidden, projection, invariance, variance, covariance } = given;
+  const random = createRandom(given.seed, STREAM.online);
+  const encoder = convEncoder(engine, random, given);
+  const expander = perceptron(engine, random, [features, hidden, hidden, projection]);
+  const twoStep: TwoStep = {
+    project: (batch) => viewsOf(batch, 2).map((view) => expander.forward(encoder.forward(view, true), true)),
+    contrast: ([z0, z1]) => vicRegLoss(z0, z1, { invariance, variance, covariance }),
+  };
+  return {
+    name: 'vicreg',
+    wants: { views: 2, crops: 0, labels: false },
+    ...tensorsOf({ encoder, expander }),
+    twoStep,
+    loss: (batch) => twoStep.contrast(twoStep.project(batch)),
+    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+  };
+}

@@ -1,0 +1,48 @@
+// Lloyd's algorithm and its like in plain f64: the slow obvious twins.
+import { type Matrix, matrix } from './matrix.ts';
+
+export interface Clusters {
+  readonly centroids: Matrix;
+  readonly assignments: Int32Array;
+  readonly inertia: number;
+}
+
+function squaredDistance(a: Matrix, i: number, b: Matrix, j: number): number {
+  let sum = 0;
+  for (let d = 0; d < a.columns; d++) sum += (a.data[i * a.columns + d] - b.data[j * b.columns + d]) ** 2;
+  return sum;
+}
+
+/** Nearest centroid of every row, the lower number of equals. */
+export function assign(x: Matrix, centroids: Matrix): { assignments: Int32Array; distances: Float64Array } {
+  const assignments = new Int32Array(x.rows);
+  const distances = new Float64Array(x.rows).fill(Number.POSITIVE_INFINITY);
+  for (let i = 0; i < x.rows; i++)
+    for (let k = 0; k < centroids.rows; k++) {
+      const distance = squaredDistance(x, i, centroids, k);
+      if (distance >= distances[i]) continue;
+      distances[i] = distance;
+      assignments[i] = k;
+    }
+  return { assignments, distances };
+}
+
+/** Plain Lloyd: an empty cluster stays where it is. */
+export function lloyd(x: Matrix, start: Matrix, iterations: number): Clusters {
+  const centroids = matrix(start.rows, start.columns, start.data);
+  for (let round = 0; round < iterations; round++) {
+    const { assignments } = assign(x, centroids);
+    const sizes = new Float64Array(centroids.rows);
+    const sums = new Float64Array(centroids.data.length);
+    assignments.forEach((k, i) => {
+      sizes[k]++;
+      for (let d = 0; d < x.columns; d++) sums[k * x.columns + d] += x.data[i * x.columns + d];
+    });
+    sums.forEach((sum, at) => {
+      const size = sizes[Math.floor(at / x.columns)];
+      if (size > 0) centroids.data[at] = sum / size;
+    });
+  }
+  const { assignments, distances } = assign(x, centroids);
+  return { centroids, assignments, inertia: distances.reduce((a, b) => a + b, 0) };
+}

@@ -1,0 +1,76 @@
+// npm run bench:figure [-- CASE]: README's figure and its table, from the newest rows of bench/results.csv.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { contenderName, digits, fromCsv, isOurs, type Row, sizeOf } from '../bench/results.ts';
+import { launchChromium } from '../test/browser/chromium.ts';
+
+const root = join(import.meta.dirname, '..');
+const FIGURE = 'docs/bench.svg';
+const [START, END] = ['<!-- figure:start -->', '<!-- figure:end -->'];
+
+/** Of each contender and size the newest row, all of the adapter and profile that was measured last. */
+export function newest(rows: readonly Row[], name: string): Row[] {
+  const own = rows.filter((row) => row.case === name);
+  const last = own.reduce<Row | undefined>((top, row) => (top && top.date > row.date ? top : row), undefined);
+  if (!last)
+    throw new Error(`figure: bench/results.csv has no row of ${name}; npm run bench -- --csv bench/results.csv.`);
+  const chosen = new Map<string, Row>();
+  for (const row of own)
+    if (row.adapter === last.adapter && row.driver === last.driver && row.profile === last.profile)
+      chosen.set(`${contenderName(row)} ${row.size}`, row); // later lines are newer
+  return [...chosen.values()].sort((a, b) => (sizeOf(a.size).n ?? 0) - (sizeOf(b.size).n ?? 0));
+}
+
+/** What stands between the markers of README. */
+export function readmeText(rows: readonly Row[], name: string): string {
+  const { adapter, driver } = rows[0];
+  const timed = rows.filter(({ status }) => status === 'ok');
+  const names = [...new Set(timed.map((row) => `${contenderName(row)} ${row.version}`))];
+  const runs = Math.min(...timed.map((row) => row.runs));
+  const sizes = [...new Set(rows.map((row) => row.size))];
+  const cell = (size: string, contender: string): string => {
+    const row = rows.find((each) => each.size === size && contender.startsWith(`${contenderName(each)} `));
+    if (row?.status !== 'ok' || row.median === null) return row?.status ?? '';
+    const ours = rows.find((each) => each.size === size && isOurs(each))?.median;
+    const ratio = ours && !isOurs(row) ? ` (${(row.median / ours).toFixed(1)} x)` : '';
+    return `${digits(row.median)} ms${ratio}`;
+  };
+  return `\`${name}\`, loss and gradient: ${adapter} (${driver}), medians of ${runs} runs or more, all libraries in turns on one device:
+
+![Time and GPU memory of ${name} against the number of rows](${FIGURE})
+
+| | ${names.join(' | ')} |
+| --- |${' --- |'.repeat(names.length)}
+${sizes.map((size) => `| ${size} | ${names.map((each) => cell(size, each)).join(' | ')} |`).join('\n')}
+
+\`npm run bench -- --peers all --csv bench/results.csv\` measures, \`npm run bench:figure\` draws; [every row](bench/results.csv).`;
+}
+
+async function draw(rows: readonly Row[]): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(root, 'bench/report/figure.ts')],
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['source'],
+    write: false,
+  });
+  const chromium = await launchChromium();
+  try {
+    return await chromium.run<string>({ files: { '/figure.js': outputFiles[0].text }, path: '/figure.js' }, rows);
+  } finally {
+    await chromium.close();
+  }
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const name = process.argv[2] ?? 'ntXent';
+  const rows = newest(fromCsv(readFileSync(join(root, 'bench/results.csv'), 'utf8')), name);
+  writeFileSync(join(root, FIGURE), `${await draw(rows)}\n`);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [before, rest] = readme.split(START);
+  const [, after] = rest.split(END);
+  writeFileSync(join(root, 'README.md'), `${before}${START}\n${readmeText(rows, name)}\n${END}${after}`);
+  console.log(`wrote ${FIGURE} and README's figure`);
+}
