@@ -103,7 +103,7 @@ const rowPass: Case = {
 
 /** Three rows of 70, of which the first two are near each other; the pulls on these cancel. */
 const near: Case = {
-  params: { n: 3, columns: 70, row_stride: 72, own_at: 0, other_at: 0, scale: 1 },
+  params: { rows: 3, n: 3, columns: 70, row_stride: 72, own_at: 0, other_at: 0, scale: 1 },
   buffers: {
     units: Float32Array.from({ length: 3 * 72 }, (_, t) => Math.sin(t % 72) / 6 + (t < 144 ? 0 : 0.1)),
     cancels: Uint32Array.of(1, 1, 0),
@@ -386,9 +386,9 @@ const CASES: Record<string, Case[]> = {
   ],
   row_cancel: [
     {
-      params: { rows: 2, columns: 70, stride: 72, at: 1, scale: 1 },
+      params: { rows: 2, columns: 70, stride4: 18, at: 1, scale: 1 },
       buffers: {
-        units: floats(144).fill(1 / Math.sqrt(70)),
+        units: Float32Array.from({ length: 144 }, (_, t) => (t % 72 < 70 ? 1 / Math.sqrt(70) : 0)),
         g: Float32Array.from({ length: 144 }, (_, t) => (t < 72 ? 1 : Math.sin(t))), // along u; across
         reaches: floats(3),
         cancels: new Uint32Array(2),
@@ -442,7 +442,7 @@ const CASES: Record<string, Case[]> = {
   turn: [
     {
       params: { columns: 70 },
-      buffers: { z: Float32Array.from({ length: 70 }, (_, k) => (k === 69 ? 3 : 0)), turn: floats(143) },
+      buffers: { z: Float32Array.from({ length: 70 }, (_, k) => (k === 69 ? 3 : 0)), turn: floats(144) },
       groups: 1,
       tuning: LANES,
     },
@@ -452,7 +452,7 @@ const CASES: Record<string, Case[]> = {
       params: { rows: 2, columns: 70, first_row: 0, blank_rows: 1, row_stride: 72, column_stride: 4 },
       buffers: {
         z: floats(140).fill(3),
-        turn: floats(143),
+        turn: floats(144),
         units: floats(4 * 72),
         units_t: floats(70 * 4),
         inverse_norms: floats(2),
@@ -468,7 +468,7 @@ const CASES: Record<string, Case[]> = {
       buffers: {
         units: floats(144).fill(1 / Math.sqrt(70)),
         inverse_norms: Float32Array.of(0.5, 0.5),
-        turn: floats(143),
+        turn: floats(144),
         g: floats(144).fill(1), // along u: nothing is left of it
         scale: Float32Array.of(2),
         dz: floats(140),

@@ -22,7 +22,7 @@ import {
   temperature_grad,
   triangle_product,
 } from '../gpu/kernels.generated.ts';
-import { findCancelling, launchNear } from '../launch/near.ts';
+import { findCancelling, launchNear, nearRows } from '../launch/near.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchProduct, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
@@ -330,9 +330,10 @@ function pullNear(
         misses,
         lifts,
       },
-      groups: n,
+      groups: Math.ceil(n / nearRows(engine)),
       work: 2 * n * n * columns,
       maybe: true,
+      tuning: { ROWS: nearRows(engine) },
     });
   launchNear(engine, pairs.kernels.near, gathered, cancels, {
     others: n,
