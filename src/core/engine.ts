@@ -76,6 +76,8 @@ export class Engine {
   /** @internal What `recorded()` is recording, if anything. */
   capture: Capture | null = null;
   private rehearsal: Rehearsal | null = null;
+  /** @internal Calls of `tune()`, each of which may have changed what ops choose. */
+  tunings = 0;
 
   /** @internal Use `createEngine()`. */
   constructor(gpu: Device, checking: boolean, table: ChoiceTable, tuning: 'off' | 'cached' | 'full') {
@@ -205,6 +207,7 @@ export class Engine {
       clock,
       fresh: this.tuning === 'full',
     });
+    this.tunings++;
     const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
     return { ...report, place };
   }
@@ -381,6 +384,7 @@ export class Engine {
   repeated(repeat: Repeat): void {
     repeat.advance();
     this.capture?.repeats.push(repeat);
+    this.rehearsal?.undo.push(repeat.undo);
   }
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
@@ -423,7 +427,9 @@ export class Engine {
       const buffer = buffers[name];
       storages[name] = buffer instanceof Tensor ? buffer.storage : buffer;
     }
-    this.gpu.run(kernel, { params, buffers: storages, groups, work, maybe, tuning });
+    // What is rehearsed is looked at later, when counts have been taken back.
+    const numbers = this.rehearsal && typeof params === 'function' ? params() : params;
+    this.gpu.run(kernel, { params: numbers, buffers: storages, groups, work, maybe, tuning });
   }
 
   /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
