@@ -271,6 +271,7 @@ describe('tune', () => {
     expect(report.measured).toMatchObject([{ option: 'fast' }]);
     expect(await w.data()).toEqual(weights);
     expect(await w.grad!.data()).toEqual(gradient);
+    expect(optimizer.steps).toBe(1);
     expect(engine.memory().buffers).toBe(buffers);
   });
 
