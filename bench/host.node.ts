@@ -6,9 +6,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { GramianError } from '../src/gpu/errors.ts';
 import { openAdapter } from '../src/gpu/platform.node.ts';
 import type { Entry, Open } from './contender.ts';
-import { type Interfaces, type Observer, observe } from './observe.ts';
+import type { Host } from './host.browser.ts';
+import { type Interfaces, observe } from './observe.ts';
 import type { Environment } from './results.ts';
-import { measureRoofline, type Roofline } from './roofline.ts';
+import { measureRoofline } from './roofline.ts';
 
 export const PINS = ['auto', 'hardware', 'system', 'lavapipe', 'swiftshader'] as const;
 export type PinName = (typeof PINS)[number];
@@ -33,14 +34,6 @@ export const PEERS: Readonly<Record<string, string>> = {
   'jax-js': 'jaxJs',
   ort: 'ort',
 };
-
-export interface Host {
-  readonly environment: Environment;
-  readonly observer: Observer;
-  /** Which adapter, in a line. */
-  readonly note: string;
-  roofline(): Promise<Roofline>;
-}
 
 /** Opens the adapter for this process; another one needs another process. */
 export async function openHost(pin: PinName, profile: Environment['profile']): Promise<Host> {

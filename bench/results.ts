@@ -32,6 +32,7 @@ export interface Row extends Environment {
   readonly median: number | null;
   /** First to third quartile over the median. */
   readonly spread: number | null;
+  /** The first call. Ours compiles anew for each work; other libraries keep what an earlier work compiled. */
   readonly first: number | null;
   readonly gpu: number | null;
   /** Of the leanest schedule's operations and bytes: work done, not work spent. */

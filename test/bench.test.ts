@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,6 +67,45 @@ describe('statistics', () => {
     expect(millisecondsOf([-1])).toBeNull();
     expect(millisecondsOf([])).toBeNull();
   });
+});
+
+// No adapter here has fragments, but Dawn's null backend compiles what they need; it is another instance of Dawn.
+const COMPILE = `
+import { create } from 'webgpu';
+import * as kernels from './bench/rooflineKernels.ts';
+const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+const adapter = await gpu.requestAdapter();
+const device = await adapter.requestDevice({
+  requiredFeatures: ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'],
+});
+const width = adapter.info.subgroupMaxSize;
+const shape = (component, result, m, n, k) => ({ component, result, m, n, k });
+const texts = [
+  kernels.subgroupMatrix(shape('f16', 'f32', 16, 16, 16), width),
+  kernels.subgroupMatrix(shape('f16', 'f16', 8, 16, 16), width),
+  kernels.subgroupMatrix(shape('f32', 'f32', 8, 8, 8), width),
+  kernels.fmaChains('f16', { chains: 8, unroll: 4 }),
+  kernels.exp2Chains({ chains: 2, unroll: 2 }),
+  kernels.COPY,
+  kernels.NOTHING,
+];
+const said = [];
+for (const code of texts) {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code });
+  device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+  said.push((await device.popErrorScope())?.message ?? 'ok');
+}
+console.log(JSON.stringify(said));
+process.exit();`;
+
+test('the kernels of the roofline compile, fragments included', async () => {
+  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', COMPILE];
+  const said = await new Promise<string>((resolve, reject) => {
+    execFile(process.execPath, args, { cwd }, (error, out) => (error ? reject(error) : resolve(out)));
+  });
+  expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toEqual(Array(7).fill('ok'));
 });
 
 describe('works', () => {
