@@ -26,6 +26,7 @@ export async function openHost(): Promise<Host> {
     driver: description,
     runtime: browserName(navigator.userAgent),
     profile: 'default',
+    tune: 'cached',
   };
   return { environment, observer, note, roofline: () => measureRoofline(adapter, isFallbackAdapter) };
 }

@@ -36,7 +36,11 @@ export const PEERS: Readonly<Record<string, string>> = {
 };
 
 /** Opens the adapter for this process; another one needs another process. */
-export async function openHost(pin: PinName, profile: Environment['profile']): Promise<Host> {
+export async function openHost(
+  pin: PinName,
+  profile: Environment['profile'],
+  tune: Environment['tune'],
+): Promise<Host> {
   if (pin !== 'auto') process.env.GRAMIAN_ADAPTER = pin;
   if (profile === 'native') process.env.GRAMIAN_DAWN_TOGGLES = NATIVE.join(',');
   const { adapter, note, source } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
@@ -50,6 +54,7 @@ export async function openHost(pin: PinName, profile: Environment['profile']): P
     driver: info.description,
     runtime: `node ${process.versions.node}`,
     profile,
+    tune,
   };
   return { environment, observer, note, roofline: () => measureRoofline(adapter, source !== 'hardware') };
 }

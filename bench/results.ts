@@ -16,6 +16,8 @@ export interface Environment {
   readonly runtime: string;
   /** `default`: as browsers run it; `native`: Dawn's checks off. */
   readonly profile: 'default' | 'native';
+  /** How the package chose its tiles and schedules: as `createEngine` takes it. */
+  readonly tune: 'off' | 'cached' | 'full';
 }
 
 /** One contender on one piece of work. Times are milliseconds; what was not measured is null. */
@@ -63,6 +65,7 @@ export const COLUMNS = [
   'driver',
   'runtime',
   'profile',
+  'tune',
   'case',
   'size',
   'library',

@@ -29,6 +29,7 @@ const environment = {
   driver: 'a driver, "quoted"',
   runtime: 'node 20',
   profile: 'default' as const,
+  tune: 'cached' as const,
 };
 const roofline = {
   flops: 1e12,
@@ -540,6 +541,7 @@ describe('gramian bench', () => {
     [['--adapters', 'fast'], 'bench: --adapters fast, expected auto, hardware, system, lavapipe, swiftshader.'],
     [['--peers', 'torch'], 'bench: --peers torch, expected all, none or naive, tfjs, jax-js, ort.'],
     [['--profile', 'fast'], 'bench: --profile fast, expected default or native.'],
+    [['--tune', 'yes'], 'bench: --tune yes, expected off, cached or full.'],
     [['--repeats', '0'], 'bench: --repeats 0, expected an integer in [1, 10000].'],
   ])('%j is refused in one sentence', async (args, sentence) => {
     const { code, err } = await start(args);
@@ -572,7 +574,7 @@ describe('gramian bench', () => {
       expect(each.adapter).not.toBe('');
     }
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('ntXent: time');
-    await start([...cases, ...size, '--csv', 'rows.csv', '--quick']);
+    await start([...cases, ...size, '--csv', 'rows.csv', '--quick', '--tune', 'off']);
     expect(fromCsv(readFileSync(join(folder, 'rows.csv'), 'utf8'))).toHaveLength(4);
   });
 
