@@ -74,7 +74,7 @@ const BAD: [args: string[], sentence: string][] = [
   [['train', '--compare', 'byol,byol'], 'train: --compare byol,byol names a method twice.'],
   [
     ['train', '--study', 'colours'],
-    'train: --study colours, expected batch-size, multi-crop, head, variance, attention.',
+    'train: --study colours, expected batch-size, multi-crop, head, labels, variance, attention.',
   ],
   [['train', '--optimizer', 'adam'], 'train: --optimizer adam, expected adamW, sgd, lars, lars-inside.'],
   [['train', '--option', 'queue'], 'train: --option queue, expected NAME=VALUE.'],
@@ -156,9 +156,11 @@ describe('every system', () => {
     expect(used).toMatchObject({ method: 'cc', batch: 64, epochs: 2, options: { clusters: 7, hidden: 16 } });
 
     const file = join('cc', 'checkpoint.safetensors');
-    const again = await start(['eval', file, '--json']);
+    const again = await start(['eval', file, '--json', '--corrupted']);
     expect(again.code).toBe(0);
-    const { knn, probe, clusters, effectiveRank } = JSON.parse(again.out);
+    const { knn, probe, clusters, effectiveRank, corrupted } = JSON.parse(again.out);
+    expect(corrupted.knn).toBeLessThan(knn);
+    expect(corrupted.probe).toBeGreaterThan(0);
     expect({ knn, probe, clusters, effectiveRank }).toEqual({
       knn: scores.knn,
       probe: scores.probe,
