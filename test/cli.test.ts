@@ -76,7 +76,7 @@ const BAD: [args: string[], sentence: string][] = [
   [['train', '--compare', 'byol,byol'], 'train: --compare byol,byol names a method twice.'],
   [
     ['train', '--study', 'colours'],
-    'train: --study colours, expected batch-size, multi-crop, head, variance, attention.',
+    'train: --study colours, expected batch-size, multi-crop, head, labels, variance, attention.',
   ],
   [['train', '--optimizer', 'adam'], 'train: --optimizer adam, expected adamW, sgd, lars, lars-inside.'],
   [['train', '--option', 'queue'], 'train: --option queue, expected NAME=VALUE.'],
@@ -158,9 +158,11 @@ describe('every system', () => {
     expect(used).toMatchObject({ method: 'cc', batch: 64, epochs: 2, options: { clusters: 7, hidden: 16 } });
 
     const file = join('cc', 'checkpoint.safetensors');
-    const again = await start(['eval', file, '--json']);
+    const again = await start(['eval', file, '--json', '--corrupted']);
     expect(again.code).toBe(0);
-    const { knn, probe, clusters, effectiveRank } = JSON.parse(again.out);
+    const { knn, probe, clusters, effectiveRank, corrupted } = JSON.parse(again.out);
+    expect(corrupted.knn).toBeLessThan(knn);
+    expect(corrupted.probe).toBeGreaterThan(0);
     expect({ knn, probe, clusters, effectiveRank }).toEqual({
       knn: scores.knn,
       probe: scores.probe,
@@ -169,7 +171,7 @@ describe('every system', () => {
     });
     const embedded = await start(['embed', file, '--out', 'cc.npy']);
     expect(embedded.err).toContain('cc.npy: [1794, 256]');
-    expect(readFileSync(join(folder, 'cc.npy')).subarray(10, 70).toString()).toContain("'shape': (1794, 256)");
+    expect(readFileSync(join(folder, 'cc.npy')).subarray(10, 128).toString()).toContain("'shape': (1794, 256)");
     expect(statSync(join(folder, 'cc.npy')).size).toBe(128 + 4 * 1794 * 256);
   }, 300_000);
 
@@ -198,7 +200,7 @@ describe('every system', () => {
       expect(html).toContain(text);
   }, 300_000);
 
-  it('accumulated gradients: the same loss where samples do not meet, and a sentence where they do', async () => {
+  it('accumulated gradients: what they change about the loss is said', async () => {
     const args = ['train', ...TINY.slice(2), '--epochs', '1', '--accumulate', '4', '--out', 'parts4'];
     const { err, code } = await start(args);
     expect(err).toContain(

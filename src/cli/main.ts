@@ -96,6 +96,7 @@ program
     "edge of multi-crop's small views; wants --option pool=mean",
     number('crop-size', 4, 1024, true),
   )
+  .option('--corrupted', 'score corrupted test images, too')
   .option('--limit <n>', 'train on this many images only; 0: all', number('limit', 0, 1e9, true))
   .addOption(sizeOption())
   .option('--out <directory>', 'where checkpoint, report and metrics go; default: runs/METHOD-DATA')
@@ -151,6 +152,7 @@ program
   .command('eval <checkpoint>')
   .description('Score a checkpoint: k-NN, linear probe, clusters where it has any, signs of collapse.')
   .option('--data <name>', 'default: what it was trained on')
+  .option('--corrupted', 'score corrupted test images, too')
   .option('--json', 'for programs')
   .addOption(sizeOption())
   .addOption(adapterOption())
