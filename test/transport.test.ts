@@ -215,6 +215,16 @@ describe('entropicOT', () => {
     }
   });
 
+  test('potentials below 0, of a point that all are nearer to, with a marginal penalty', async () => {
+    const x = matrix(4, 1, [-5, 5, 5.5, 6]);
+    const y = matrix(4, 1, [-5, -5.5, -6, -4.5]);
+    const rho = 10;
+    const got = await solve(x, y, { epsilon: 0.5, iterations: 20, rho });
+    const wanted = reference.entropicOT(x, y, 0.5, { iterations: 20, rho });
+    expect(Math.min(...wanted.f)).toBeLessThan(-rho / 10);
+    expectClose('value', [got.value], [wanted.value], 1e-5 * Math.abs(wanted.value));
+  });
+
   test('costs that are kept and costs computed anew give the same, and no more than 16 MiB are kept', async () => {
     for (const [n, m, d, rho] of [
       [90, 61, 5, undefined],
