@@ -37,6 +37,7 @@ type Options = any;
 
 const ADAM_W = { optimizer: 'adamW', learningRate: 3e-3, weightDecay: 1e-4 } as const;
 const FEWER_NEGATIVES = 'each row is contrasted with the rows of its own part only';
+const NEWER_QUEUE = 'the queue already holds the keys of the parts before';
 const FEWER_ROWS = 'the statistics over the batch are taken over a part at a time';
 
 /** Without what a comparison may say about projection heads: a classifier has none. */
@@ -59,13 +60,13 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     title: 'MoCo v2',
     make: (engine, options) => moCo(engine, { version: 2, ...options } as Options),
     ...ADAM_W,
-    accumulation: null,
+    accumulation: NEWER_QUEUE,
   },
   'moco-v1': {
     title: 'MoCo v1',
     make: (engine, options) => moCo(engine, { version: 1, ...options } as Options),
     ...ADAM_W,
-    accumulation: null,
+    accumulation: NEWER_QUEUE,
   },
   'moco-v3': {
     title: 'MoCo v3',
@@ -96,7 +97,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     title: 'PCL',
     make: (engine, options, { images }) => pcl(engine, { images, ...options } as Options),
     ...ADAM_W,
-    accumulation: null,
+    accumulation: NEWER_QUEUE,
   },
   byol: {
     title: 'BYOL',

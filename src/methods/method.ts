@@ -141,9 +141,9 @@ export interface StepOptions {
  * One step: gradients of every part of the batch (their mean, where there are several), the optimiser, and what follows.
  *
  * Several parts are gradient accumulation: less memory for the same batch. Batch norm then sees a part at a time, and so
- * does every loss that compares the samples of a batch with each other: only losses that are means over samples (`byol`,
- * `simSiam`, MoCo's with a queue, cross-entropy) keep their value. With `cached`, a method that has `twoStep` keeps its own
- * too: GradCache (Gao et al. 2021, arXiv 2101.06983) embeds all parts without a tape, takes the loss's gradient for the
+ * does every loss that compares the samples of a batch with each other; MoCo's queue holds the keys of the parts before. Only
+ * means over samples (`byol`, `simSiam`, cross-entropy) keep their value. With `cached`, a method that has `twoStep` keeps its
+ * own too: GradCache (Gao et al. 2021, arXiv 2101.06983) embeds all parts without a tape, takes the loss's gradient for the
  * embeddings, and embeds each part again to pass it on: one forward more.
  * @param parts make a part of the batch, the same each time
  * @returns the loss, without a tape

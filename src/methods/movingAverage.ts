@@ -44,18 +44,14 @@ export function movingAverage(
   if (start === 'copy') for (const name of names) engine.copyInto(average.parameters[name], online.parameters[name], 0);
   // On the GPU, so that a step launches the same work whatever the momentum.
   const rate = engine.unscoped(() => engine.tensor([1 - momentum]));
-  const momentumOf = ({ step, totalSteps }: Place): number =>
-    schedule === 'cosine' ? momentumSchedule({ start: momentum, totalSteps })(step) : momentum;
-  let known = momentum;
+  const momentumOf = ({ step, totalSteps }: Place): number => momentumSchedule({ start: momentum, totalSteps })(step);
   return {
     parameters: {},
     buffers: { ...average.parameters, ...average.buffers, rate },
     forward: (x) => engine.noGrad(() => average.forward(x, true)),
     embed: (x) => engine.noGrad(() => average.forward(x, false)),
     update(place) {
-      const now = momentumOf(place);
-      if (now !== known) engine.write(rate, Float32Array.of(1 - now));
-      known = now;
+      if (schedule === 'cosine') engine.write(rate, Float32Array.of(1 - momentumOf(place)));
       for (const name of names) {
         const own = average.parameters[name];
         engine.run(moving_average, {
