@@ -223,7 +223,7 @@ describe('entropicOT', () => {
       const [x, y] = [normal(n, d, n), normal(m, d, m)];
       const options = { epsilon: 0.5 * d, iterations: 5, ...(rho ? { rho } : {}) };
       const kept = await solve(x, y, options);
-      const anew = await withBindingLimit(engine(), 2 ** 14, () => solve(x, y, options));
+      const anew = await withBindingLimit(engine(), 20_480, () => solve(x, y, options));
       expectClose('f', kept.f, anew.f, 2e-6 * d);
       expectClose('g', kept.g, anew.g, 2e-6 * d);
       expectClose('error', [kept.error], [anew.error], 1e-6);
