@@ -232,7 +232,7 @@ describe('entropicOT', () => {
     engine().resetPeakMemory();
     const before = engine().memory().bytes;
     await read(() => [entropicOT(x, y, { epsilon: 2, iterations: 1 }).value]);
-    expect(engine().memory().peakBytes - before).toBeLessThan(4 * 2400 * 200); // the costs would be 2,400 floats a row
+    expect(engine().memory().peakBytes - before).toBeLessThan(4 * 2400 * 400); // the costs would be 2,400 floats a row
     for (const tensor of [x, y]) tensor.dispose();
   });
 
