@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (k + 3u * LANES < p.columns) { products.w = fma(units[u + 3u * LANES], own[v + 3u * LANES], products.w); }
   }
   var cosine = row_sum(lane, (products.x + products.y) + (products.z + products.w));
-  if (CENTRED == 1u) { cosine += units[i * p.stride + p.columns - 1u]; }
+  if (CENTRED == 1u) { cosine = fma(own[p.rows * p.columns], units[i * p.stride + p.columns - 1u], cosine); }
   if (row >= p.rows || lane % LANES != 0u) { return; }
   let inverse = 1.0 / temperature[min(positives[i], p.temperatures - 1u)];
   let positive = cosine * (LOG2E * inverse);

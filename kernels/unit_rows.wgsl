@@ -1,7 +1,7 @@
 // u[i] = M z[i] / max(|z[i]|, 1e-12), M the reflection `turn`; stored along d, and transposed (k-major) for tile products
 // z = a r + y, with y small where z is near the common direction r: then M z = M y + a |r| on the last axis has an M y with all
 // its digits, which z / |z| would round to those of 1. a and r are of 12 bits: a r is exact. With CENTRED the last axis is
-// taken off the rows along d, which serves pulls whose weights add up to 0.
+// taken off the rows along d, which serves pulls whose weights add up to 0; whether it is, is said behind them.
 // One of several views: its rows start at first_row; past its last row `blank_rows` rows of zeros fill up the tiles.
 // inverse_norms[i] is 1/|z|, negative where the floor of 1e-12 acts (no projection in the gradient), 0 for a zero row.
 // @use grid rows high
@@ -73,7 +73,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   // |z|^2 = (a |r|)^2 + excess
   let excess = fma(2.0 * part_along, row_sum(lane, rests.y * share), row_sum(lane, rests.z * share));
   var lift = reach / norm; // on the last axis
-  var rest = lift - 1.0;
+  let shift = select(0.0, 1.0, turn[p.columns + 1u] > 0.0); // rows below the norm's floor would not survive it
+  var rest = lift - shift;
   if (abs(reach) > 0.5 * norm && length > FLOOR) {
     let short = excess * (unit / norm) * (unit / (abs(reach) + norm));
     lift = sign(reach) * (1.0 - short);
@@ -81,6 +82,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   let scale = 1.0 / norm;
   let real = row < p.rows;
+  if (CENTRED == 1u && TRANSPOSED == 0u && row == 0u && lane == 0u) { units[p.rows * p.row_stride] = shift; }
   if (row >= p.rows + p.blank_rows) { return; }
   let to = p.first_row + row;
   for (var k = lane % LANES; k < p.row_stride; k += LANES) {

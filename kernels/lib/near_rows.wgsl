@@ -1,6 +1,6 @@
 // g[i] = scale sum_j w_ij (v_j - u_i) in place of scale sum_j w_ij v_j, for the rows i whose pulls all but cancel: see row_cancel
 // The two differ along u_i alone, which the gradient of a unit row does not know; but what differences of near rows leave
-// has its digits. The cosine comes by them, too: 1 - |u_i - v_j|^2 / 2. The kernel says what w is, and `other`: entries of
+// has its digits. The cosine comes by them, too: 1 - |u_i - v_j|^2 / 2 but for rows below the norm's floor. The kernel says what w is, and `other`: entries of
 // v; own_at and other_at are for it. A workgroup
 // looks after ROWS rows, one after the other: with nothing to do it should not cost software adapters its start.
 // @use grid
@@ -34,11 +34,13 @@ fn pull_again(i: u32, lane: u32) {
   for (var first = 0u; first < p.n; first += WG) {
     let j = min(first + lane, p.n - 1u);
     var apart = 0.0;
+    var square = 0.0;
     for (var d = 0u; d < p.columns; d++) {
-      let x = units[own + d] - other(j * p.row_stride + d);
-      apart = fma(x, x, apart);
+      let v = other(j * p.row_stride + d);
+      apart = fma(units[own + d] - v, units[own + d] - v, apart);
+      square = fma(v, v, square);
     }
-    weights[lane] = select(near_weight(i, j, 0.5 * apart), 0.0, first + lane >= p.n);
+    weights[lane] = select(near_weight(i, j, 0.5 * apart + select(0.0, 0.5 - 0.5 * square, square < 0.5)), 0.0, first + lane >= p.n);
     workgroupBarrier();
     for (var d = lane; d < p.columns; d += WG) {
       let u = units[own + d];

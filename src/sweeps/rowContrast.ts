@@ -81,7 +81,7 @@ export function rowContrast(
       ? shiftedSweep(engine, op, units, choice, known, wanted)
       : runningSweep(engine, op, units, choice, wanted);
   const { tuning, rowsPerGroup } = rowTuning(engine);
-  const own = engine.scratch(n * d, op);
+  const own = engine.scratch(n * d + 1, op);
   const [inverseNorms, nothing] = [n, 1].map((count) => engine.scratch(count, op));
   const centred = isCentred(choice);
   launchUnits(engine, choice.own, { ...units, rows: own, transposed: nothing, inverseNorms, rowStride: d }, n, {
