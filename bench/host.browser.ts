@@ -4,16 +4,18 @@ import { type Interfaces, type Observer, observe } from './observe.ts';
 import type { Environment } from './results.ts';
 import { measureRoofline, type Roofline } from './roofline.ts';
 
-export interface BrowserHost {
+/** The adapter that everything of a session runs on. */
+export interface Host {
   readonly environment: Environment;
   readonly observer: Observer;
+  /** Which adapter, in a line. */
   readonly note: string;
   roofline(): Promise<Roofline>;
 }
 
 let observer: Observer | null = null;
 
-export async function openHost(): Promise<BrowserHost> {
+export async function openHost(): Promise<Host> {
   const { adapter, note } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
   observer ??= observe(globalThis as unknown as Interfaces); // a second one would count twice
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
@@ -24,6 +26,7 @@ export async function openHost(): Promise<BrowserHost> {
     driver: description,
     runtime: browserName(navigator.userAgent),
     profile: 'default',
+    tune: 'cached',
   };
   return { environment, observer, note, roofline: () => measureRoofline(adapter, isFallbackAdapter) };
 }

@@ -6,9 +6,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { GramianError } from '../src/gpu/errors.ts';
 import { openAdapter } from '../src/gpu/platform.node.ts';
 import type { Entry, Open } from './contender.ts';
-import { type Interfaces, type Observer, observe } from './observe.ts';
+import type { Host } from './host.browser.ts';
+import { type Interfaces, observe } from './observe.ts';
 import type { Environment } from './results.ts';
-import { measureRoofline, type Roofline } from './roofline.ts';
+import { measureRoofline } from './roofline.ts';
 
 export const PINS = ['auto', 'hardware', 'system', 'lavapipe', 'swiftshader'] as const;
 export type PinName = (typeof PINS)[number];
@@ -34,16 +35,12 @@ export const PEERS: Readonly<Record<string, string>> = {
   ort: 'ort',
 };
 
-export interface Host {
-  readonly environment: Environment;
-  readonly observer: Observer;
-  /** Which adapter, in a line. */
-  readonly note: string;
-  roofline(): Promise<Roofline>;
-}
-
 /** Opens the adapter for this process; another one needs another process. */
-export async function openHost(pin: PinName, profile: Environment['profile']): Promise<Host> {
+export async function openHost(
+  pin: PinName,
+  profile: Environment['profile'],
+  tune: Environment['tune'],
+): Promise<Host> {
   if (pin !== 'auto') process.env.GRAMIAN_ADAPTER = pin;
   if (profile === 'native') process.env.GRAMIAN_DAWN_TOGGLES = NATIVE.join(',');
   const { adapter, note, source } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
@@ -57,6 +54,7 @@ export async function openHost(pin: PinName, profile: Environment['profile']): P
     driver: info.description,
     runtime: `node ${process.versions.node}`,
     profile,
+    tune,
   };
   return { environment, observer, note, roofline: () => measureRoofline(adapter, source !== 'hardware') };
 }

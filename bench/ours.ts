@@ -108,11 +108,16 @@ function callOf(name: string): Call {
   return call;
 }
 
+/** As `createEngine` takes it; with `'full'` each work's step is tuned before its first run. */
+export type Tune = 'off' | 'cached' | 'full';
+
 /** An engine of its own: its first call compiles what it needs, as a user's first call does. */
-async function open(work: Work): Promise<Contender> {
-  const engine = await gramian.createEngine();
+async function open(work: Work, tune: Tune): Promise<Contender> {
+  const engine = await gramian.createEngine({ tune });
   try {
-    return { ...setUp(engine, work), dispose: () => engine.destroy() };
+    const { step, ...contender } = setUp(engine, work);
+    if (tune === 'full') await engine.tune([step]);
+    return { ...contender, dispose: () => engine.destroy() };
   } catch (error) {
     engine.destroy();
     throw error;
@@ -120,7 +125,7 @@ async function open(work: Work): Promise<Contender> {
 }
 
 /** The same on an engine that is there. */
-export function setUp(engine: Engine, work: Work): Contender {
+export function setUp(engine: Engine, work: Work): Contender & { step(): Tensor } {
   const call = callOf(work.name);
   const named = Object.fromEntries(
     Object.entries(work.inputs).map(([name, { data, shape }]) => [
@@ -130,18 +135,21 @@ export function setUp(engine: Engine, work: Work): Contender {
   );
   const labels = work.labels ?? new Int32Array();
   let value: Tensor | null = null;
+  const step = (): Tensor =>
+    engine.scope(() => {
+      const result = call(named, work.options, labels, engine);
+      if (work.differentiated.length > 0) result.backward();
+      return result;
+    });
   return {
+    step,
     library: 'gramian',
     version: manifest.version,
     form: 'fused',
     run: async () => {
       value?.dispose();
       for (const name of work.differentiated) named[name].zeroGrad();
-      value = engine.scope(() => {
-        const result = call(named, work.options, labels, engine);
-        if (work.differentiated.length > 0) result.backward();
-        return result;
-      });
+      value = step();
       await engine.sync();
     },
     read: async () => {
@@ -159,4 +167,6 @@ export function setUp(engine: Engine, work: Work): Contender {
   };
 }
 
-export const contenders: readonly Entry[] = [{ library: 'gramian', form: 'fused', open }];
+export const contenders = (tune: Tune = 'cached'): readonly Entry[] => [
+  { library: 'gramian', form: 'fused', open: (work) => open(work, tune) },
+];

@@ -16,6 +16,8 @@ export interface Environment {
   readonly runtime: string;
   /** `default`: as browsers run it; `native`: Dawn's checks off. */
   readonly profile: 'default' | 'native';
+  /** How the package chose its tiles and schedules: as `createEngine` takes it. */
+  readonly tune: 'off' | 'cached' | 'full';
 }
 
 /** One contender on one piece of work. Times are milliseconds; what was not measured is null. */
@@ -32,6 +34,7 @@ export interface Row extends Environment {
   readonly median: number | null;
   /** First to third quartile over the median. */
   readonly spread: number | null;
+  /** The first call. Ours compiles anew for each work; other libraries keep what an earlier work compiled. */
   readonly first: number | null;
   readonly gpu: number | null;
   /** Of the leanest schedule's operations and bytes: work done, not work spent. */
@@ -62,6 +65,7 @@ export const COLUMNS = [
   'driver',
   'runtime',
   'profile',
+  'tune',
   'case',
   'size',
   'library',

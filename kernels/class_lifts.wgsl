@@ -1,7 +1,8 @@
 // lifts[i] = (mean over P_i of e_ij - 1, R / Z), e_ij = exp((s_ij - 1) / tau), for rows that cancel, with positives near them
-// R / Z is -1 for all others. A workgroup is one row's; 1 - s_ij comes by differences: see near_rows.
+// R / Z is -1 for all others. 1 - s_ij comes by differences: see near_rows.
 // @use grid expm1
 const WG: u32 = 64;
+const ROWS: u32 = 1; // @tune 1 32
 const LOG2E: f32 = 1.4426950408889634;
 
 struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, row_stride: u32 }
@@ -19,12 +20,18 @@ var<workgroup> parts: array<vec2f, WG>;
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let i = group_number(id, grid);
-  if (i >= p.end_group) { return; }
-  if (cancels[i] == 0u || pulls[i].w <= 0.0) { // of positives that are alone, or weigh inside the logarithm
-    if (lane == 0u) { lifts[i] = vec2f(0.0, -1.0); }
-    return;
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.n); i++) {
+    if (cancels[i] == 1u && pulls[i].w > 0.0) { // not of positives that are alone, or weigh inside the logarithm
+      lift_of(i, lane);
+    } else if (lane == 0u) {
+      lifts[i] = vec2f(0.0, -1.0);
+    }
   }
+}
+
+fn lift_of(i: u32, lane: u32) {
   let k = LOG2E / temperature[0];
   let own = classes[i];
   var part = vec2f(); // sum, number
@@ -40,9 +47,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   parts[lane] = part;
   workgroupBarrier();
-  if (lane > 0u) { return; }
-  var total = vec2f();
-  for (var m = 0u; m < WG; m++) { total += parts[m]; }
-  let lift = total.x / total.y;
-  lifts[i] = select(vec2f(0.0, -1.0), vec2f(lift, misses[i]), lift > -0.98);
+  if (lane == 0u) {
+    var total = vec2f();
+    for (var m = 0u; m < WG; m++) { total += parts[m]; }
+    let lift = total.x / total.y;
+    lifts[i] = select(vec2f(0.0, -1.0), vec2f(lift, misses[i]), lift > -0.98);
+  }
+  workgroupBarrier();
 }

@@ -2,10 +2,10 @@
 // reach is what pulls one way at the least: g itself may be what is left of it.
 // Of such a gradient rounding has taken five bits and more: see near_rows.
 // @use grid rows
-struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32, at: u32, scale: f32 }
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride4: u32, at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> units: array<f32>; // [rows, stride]
-@group(0) @binding(2) var<storage, read> g: array<f32>; // [rows, stride]
+@group(0) @binding(1) var<storage, read> units: array<vec4f>; // [rows, stride4], zeros past the columns
+@group(0) @binding(2) var<storage, read> g: array<vec4f>; // [rows, stride4]
 @group(0) @binding(3) var<storage, read> reaches: array<f32>; // from `at` on
 @group(0) @binding(4) var<storage, read_write> cancels: array<u32>;
 
@@ -15,16 +15,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   let row = group * (WG / LANES) + lane / LANES;
-  let start = min(row, p.rows - 1u) * p.stride;
-  var sums = vec4f(); // g.g, u.g, u.u
-  for (var k = lane % LANES; k < p.columns; k += LANES) {
-    let u = units[start + k];
-    let x = g[start + k];
-    sums = fma(vec4f(x, u, u, 0.0), vec4f(x, x, u, 0.0), sums);
+  let start4 = min(row, p.rows - 1u) * p.stride4;
+  var squares = vec4f();
+  var products = vec4f();
+  var lengths = vec4f();
+  for (var k4 = lane % LANES; k4 < p.stride4; k4 += LANES) {
+    let u = units[start4 + k4];
+    let past = vec4u(4u * k4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
+    let x = select(g[start4 + k4], vec4f(), past); // nobody wrote what is past them
+    squares = fma(x, x, squares);
+    products = fma(x, u, products);
+    lengths = fma(u, u, lengths);
   }
-  let square = row_sum(lane, sums.x);
-  let along = row_sum(lane, sums.y);
-  let length = row_sum(lane, sums.z);
+  let square = row_sum(lane, dot(squares, vec4f(1.0)));
+  let along = row_sum(lane, dot(products, vec4f(1.0)));
+  let length = row_sum(lane, dot(lengths, vec4f(1.0)));
   if (row >= p.rows || lane % LANES != 0u) { return; }
   let across = square - along * along / max(length, 1e-30);
   let reach = p.scale * reaches[p.at + row];

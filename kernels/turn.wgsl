@@ -1,11 +1,11 @@
-// turn = (v, 1 + sign, |r|, 1 / |r|^2, r): the reflection s (1 - v v^T), s = -sign, that takes row 0 to the last axis; r, nearly row 0
+// turn = (v, 1 + sign, |r|, 1 / |r|^2, r.v, r): the reflection s (1 - v v^T), s = -sign, that takes row 0 to the last axis; r, nearly row 0
 // Where rows all but coincide, their common direction is one coordinate then, and what tells them apart keeps its digits in
 // the others: see unit_rows. All zeros turn nothing: so it is for one column, and where row 0 has no direction.
 // @use rows row_norm high
 struct Params { first_group: u32, end_group: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> z: array<f32>;
-@group(0) @binding(2) var<storage, read_write> turn: array<f32>; // [2 columns + 3]
+@group(0) @binding(2) var<storage, read_write> turn: array<f32>; // [2 columns + 4]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(local_invocation_index) lane: u32) {
@@ -27,11 +27,12 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   for (var k = lane; k < p.columns; k += LANES) {
     let r = high(z[k] * shrink);
     turn[k] = fma(r, inverse, select(0.0, sign, turning && k == last)) * scale;
-    turn[p.columns + 3u + k] = r;
+    turn[p.columns + 4u + k] = r;
   }
   if (lane == 0u) {
     turn[p.columns] = select(0.0, 1.0 + sign, turning);
     turn[p.columns + 1u] = squares * inverse;
     turn[p.columns + 2u] = inverse * inverse;
+    turn[p.columns + 3u] = squares * inverse * (1.0 + abs(along)) * scale;
   }
 }

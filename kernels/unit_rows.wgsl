@@ -4,7 +4,8 @@
 // taken off the rows along d, which serves pulls whose weights add up to 0.
 // One of several views: its rows start at first_row; past its last row `blank_rows` rows of zeros fill up the tiles.
 // inverse_norms[i] is 1/|z|, negative where the floor of 1e-12 acts (no projection in the gradient), 0 for a zero row.
-// @use grid rows row_norm high
+// @use grid rows high
+const FLOOR: f32 = 1e-12; // of the norm that a row is divided by
 const CENTRED: u32 = 0; // @tune 0 1
 const TRANSPOSED: u32 = 1; // @tune 0 1
 const BLOCK: u32 = 16; // partial sums: their rounding would stand between rows that are near each other
@@ -27,31 +28,53 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   let row = group * (WG / LANES) + lane / LANES;
   let start = min(row, p.rows - 1u) * p.columns;
-  let length = row_norm(lane, start);
-  let norm = max(length.norm, FLOOR);
-  let unit = power_of_two(length.top);
-  let shrink = select(1.0 / unit, 0.0, length.top < 1e-37);
-  let r = p.columns + 3u;
-  var along = 0.0;
-  for (var k = lane % LANES; k < p.columns; k += LANES) { along = fma(z[start + k] * shrink, turn[r + k], along); }
-  let a = high(row_sum(lane, along) * turn[p.columns + 2u]) * unit;
-  var products = vec4f(); // y.v, y.r, y.y
+  var top = 0.0;
+  for (var k = lane % LANES; k < p.columns; k += LANES) { top = max(top, abs(z[start + k])); }
+  top = row_max(lane, top);
+  let unit = power_of_two(top);
+  let shrink = select(1.0 / unit, 0.0, top < 1e-37);
+  let r = p.columns + 4u;
+  var products = vec3f(); // of x = z / unit: x.x, x.r, x.v
   for (var head = lane % LANES; head < p.columns; head += BLOCK * LANES) {
-    var part = vec4f();
+    var part = vec3f();
     for (var k = head; k < min(head + BLOCK * LANES, p.columns); k += LANES) {
-      let y = (z[start + k] - a * turn[r + k]) * shrink;
-      part = fma(vec4f(y), vec4f(turn[k], turn[r + k], y, 0.0), part);
+      let x = z[start + k] * shrink;
+      part = fma(vec3f(x), vec3f(x, turn[r + k], turn[k]), part);
     }
     products += part;
   }
-  let across = row_sum(lane, products.x) * unit;
+  let square = row_sum(lane, products.x);
+  let along = row_sum(lane, products.y);
+  let level = row_sum(lane, products.z);
+  let length = unit * sqrt(square);
+  let norm = max(length, FLOOR);
+  let part_along = high(along * turn[p.columns + 2u]);
+  let a = part_along * unit;
+  let reach = a * turn[p.columns + 1u];
+  // What y has, from what x has; but of a row near r little would be left of that.
+  let part_reach = part_along * turn[p.columns + 1u];
+  var rests = vec3f(
+    fma(-part_along, turn[p.columns + 3u], level),
+    fma(-part_reach, turn[p.columns + 1u], along),
+    square - part_reach * (2.0 * along / max(turn[p.columns + 1u], 1e-30) - part_reach)); // y.v, y.r, y.y
+  let near = rests.z < 0.0625 * square;
+  if (near) { rests = vec3f(); }
+  for (var head = select(p.columns, lane % LANES, near); head < p.columns; head += BLOCK * LANES) {
+    var part = vec3f();
+    for (var k = head; k < min(head + BLOCK * LANES, p.columns); k += LANES) {
+      let y = (z[start + k] - a * turn[r + k]) * shrink;
+      part = fma(vec3f(y), vec3f(turn[k], turn[r + k], y), part);
+    }
+    rests += part;
+  }
+  let share = select(1.0 / f32(LANES), 1.0, near); // all lanes of a row have the same where it is not near
+  let across = row_sum(lane, rests.x * share) * unit;
   let flip = 1.0 - turn[p.columns];
   // |z|^2 = (a |r|)^2 + excess
-  let excess = fma(2.0 * (a * shrink), row_sum(lane, products.y), row_sum(lane, products.z));
-  let reach = a * turn[p.columns + 1u];
+  let excess = fma(2.0 * part_along, row_sum(lane, rests.y * share), row_sum(lane, rests.z * share));
   var lift = reach / norm; // on the last axis
   var rest = lift - 1.0;
-  if (abs(reach) > 0.5 * norm && length.norm > FLOOR) {
+  if (abs(reach) > 0.5 * norm && length > FLOOR) {
     let short = excess * (unit / norm) * (unit / (abs(reach) + norm));
     lift = sign(reach) * (1.0 - short);
     if (reach > 0.0) { rest = -short; }
@@ -72,6 +95,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (TRANSPOSED == 1u && k < p.columns) { units_t[k * p.column_stride + to] = u + select(0.0, lift, last); }
   }
   if (real && lane % LANES == 0u) {
-    inverse_norms[to] = select(select(scale, -scale, length.norm <= FLOOR), 0.0, length.top == 0.0);
+    inverse_norms[to] = select(select(scale, -scale, length <= FLOOR), 0.0, top == 0.0);
   }
 }

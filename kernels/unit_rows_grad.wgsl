@@ -1,5 +1,6 @@
 // dz[i] = M (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = M z / |z|, M the reflection `turn`
-// What is left along u[i] of the rounding of u.g is taken off once more: it may be larger than what is across.
+// Where g is along u[i] for the most part, what the rounding of u.g leaves there is taken off once more: it may be larger
+// than what is across.
 // Where the floor of the norm acts, dz = M g / floor; a zero row gets 0, and so does a row of one number, whose direction
 // cannot change. g and u have row_stride floats a row.
 // @use grid rows
@@ -24,32 +25,36 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let start = (p.first_row + min(row, p.rows - 1u)) * p.row_stride;
   let inverse = inverse_norms[p.first_row + min(row, p.rows - 1u)];
   let free = inverse < 0.0; // the norm's floor acts
-  var sums = vec4f(); // u.g, u.u, v.u
+  var sums = vec4f(); // u.g, u.u, v.u, v.g
   var more = vec4f();
+  var square = 0.0;
   for (var k = lane % LANES; k < p.columns; k += 2u * LANES) {
-    let u = units[start + k];
-    sums = fma(vec4f(u), vec4f(g[start + k], u, turn[k], 0.0), sums);
+    let u = vec2f(units[start + k], turn[k]);
+    let x = g[start + k];
+    sums = fma(u.xxyy, vec4f(x, u.x, u.x, x), sums);
+    square = fma(x, x, square);
     if (k + LANES < p.columns) {
-      let next = units[start + k + LANES];
-      more = fma(vec4f(next), vec4f(g[start + k + LANES], next, turn[k + LANES], 0.0), more);
+      let next = vec2f(units[start + k + LANES], turn[k + LANES]);
+      let y = g[start + k + LANES];
+      more = fma(next.xxyy, vec4f(y, next.x, next.x, y), more);
+      square = fma(y, y, square);
     }
   }
   sums += more;
-  let square = max(row_sum(lane, sums.y), 1e-30);
-  let radial = select(row_sum(lane, sums.x) / square, 0.0, free);
+  let size = max(row_sum(lane, sums.y), 1e-30);
+  let along = row_sum(lane, sums.x);
+  let radial = select(along / size, 0.0, free);
   let level = row_sum(lane, sums.z);
-  var rest = vec2f(); // of what the first projection leaves: u.t, v.t
-  var rest_more = vec2f();
-  for (var k = lane % LANES; k < p.columns; k += 2u * LANES) {
-    rest = fma(vec2f(fma(-radial, units[start + k], g[start + k])), vec2f(units[start + k], turn[k]), rest);
-    if (k + LANES < p.columns) {
-      let next = fma(-radial, units[start + k + LANES], g[start + k + LANES]);
-      rest_more = fma(vec2f(next), vec2f(units[start + k + LANES], turn[k + LANES]), rest_more);
-    }
+  let lift = row_sum(lane, sums.w);
+  let cancelling = row_sum(lane, square) - radial * along < 0.01 * radial * along;
+  var rest = vec2f(); // of what the projection leaves: u.t, v.t
+  for (var k = select(p.columns, lane % LANES, cancelling); k < p.columns; k += LANES) {
+    let t = fma(-radial, units[start + k], g[start + k]);
+    rest = fma(vec2f(t), vec2f(units[start + k], turn[k]), rest);
   }
-  rest += rest_more;
-  let again = select(row_sum(lane, rest.x) / square, 0.0, free);
-  let across = fma(-again, level, row_sum(lane, rest.y));
+  rest = vec2f(row_sum(lane, rest.x), row_sum(lane, rest.y));
+  let again = rest.x / size;
+  let across = select(fma(-radial, level, lift), fma(-again, level, rest.y), cancelling);
   if (row >= p.rows) { return; }
   let stuck = p.columns == 1u && inverse > 0.0;
   let factor = (1.0 - turn[p.columns]) * (abs(inverse) * scale[0]);

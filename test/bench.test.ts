@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +29,7 @@ const environment = {
   driver: 'a driver, "quoted"',
   runtime: 'node 20',
   profile: 'default' as const,
+  tune: 'cached' as const,
 };
 const roofline = {
   flops: 1e12,
@@ -67,6 +68,45 @@ describe('statistics', () => {
     expect(millisecondsOf([-1])).toBeNull();
     expect(millisecondsOf([])).toBeNull();
   });
+});
+
+// No adapter here has fragments, but Dawn's null backend compiles what they need; it is another instance of Dawn.
+const COMPILE = `
+import { create } from 'webgpu';
+import * as kernels from './bench/rooflineKernels.ts';
+const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+const adapter = await gpu.requestAdapter();
+const device = await adapter.requestDevice({
+  requiredFeatures: ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'],
+});
+const width = adapter.info.subgroupMaxSize;
+const shape = (component, result, m, n, k) => ({ component, result, m, n, k });
+const texts = [
+  kernels.subgroupMatrix(shape('f16', 'f32', 16, 16, 16), width),
+  kernels.subgroupMatrix(shape('f16', 'f16', 8, 16, 16), width),
+  kernels.subgroupMatrix(shape('f32', 'f32', 8, 8, 8), width),
+  kernels.fmaChains('f16', { chains: 8, unroll: 4 }),
+  kernels.exp2Chains({ chains: 2, unroll: 2 }),
+  kernels.COPY,
+  kernels.NOTHING,
+];
+const said = [];
+for (const code of texts) {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code });
+  device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+  said.push((await device.popErrorScope())?.message ?? 'ok');
+}
+console.log(JSON.stringify(said));
+process.exit();`;
+
+test('the kernels of the roofline compile, fragments included', async () => {
+  const cwd = fileURLToPath(new URL('..', import.meta.url));
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', COMPILE];
+  const said = await new Promise<string>((resolve, reject) => {
+    execFile(process.execPath, args, { cwd }, (error, out) => (error ? reject(error) : resolve(out)));
+  });
+  expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toEqual(Array(7).fill('ok'));
 });
 
 describe('works', () => {
@@ -501,6 +541,7 @@ describe('gramian bench', () => {
     [['--adapters', 'fast'], 'bench: --adapters fast, expected auto, hardware, system, lavapipe, swiftshader.'],
     [['--peers', 'torch'], 'bench: --peers torch, expected all, none or naive, tfjs, jax-js, ort.'],
     [['--profile', 'fast'], 'bench: --profile fast, expected default or native.'],
+    [['--tune', 'yes'], 'bench: --tune yes, expected off, cached or full.'],
     [['--repeats', '0'], 'bench: --repeats 0, expected an integer in [1, 10000].'],
   ])('%j is refused in one sentence', async (args, sentence) => {
     const { code, err } = await start(args);
@@ -533,7 +574,7 @@ describe('gramian bench', () => {
       expect(each.adapter).not.toBe('');
     }
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain('ntXent: time');
-    await start([...cases, ...size, '--csv', 'rows.csv', '--quick']);
+    await start([...cases, ...size, '--csv', 'rows.csv', '--quick', '--tune', 'off']);
     expect(fromCsv(readFileSync(join(folder, 'rows.csv'), 'utf8'))).toHaveLength(4);
   });
 

@@ -107,6 +107,18 @@ const rowPass: Case = {
 // 2 x 2 subgroups of 16 lanes, two fragments of 8 x 8 each: 32 x 16.
 const FRAGMENT: Tuning = { FM: 8, FN: 8, FK: 8, SM: 2, SN: 1, SUBGROUP: 16 };
 const one = (): Float32Array => Float32Array.of(1);
+/** Three rows of 70, of which the first two are near each other; the pulls on these cancel. */
+const near: Case = {
+  params: { rows: 3, n: 3, columns: 70, row_stride: 72, own_at: 0, other_at: 0, scale: 1 },
+  buffers: {
+    units: Float32Array.from({ length: 3 * 72 }, (_, t) => Math.sin(t % 72) / 6 + (t < 144 ? 0 : 0.1)),
+    cancels: Uint32Array.of(1, 1, 0),
+    temperature: Float32Array.of(0.5),
+    g: floats(3 * 72).fill(7),
+  },
+  groups: 3,
+  tuning: {},
+};
 
 const CASES: Record<string, Case[]> = {
   batch_norm_channels: [
@@ -128,6 +140,22 @@ const CASES: Record<string, Case[]> = {
             (2 * add(waves(280).slice(70 * c, 70 * c + 70)) + add(waves(280).slice(140 + 70 * c, 210 + 70 * c))) / 210,
         ),
       },
+    },
+  ],
+  class_lifts: [
+    {
+      params: { n: 3, columns: 70, row_stride: 72 },
+      buffers: {
+        units: near.buffers.units,
+        cancels: near.buffers.cancels,
+        temperature: Float32Array.of(0.5),
+        classes: Uint32Array.of(0, 0, 0),
+        pulls: floats(12).fill(1),
+        misses: floats(3).fill(0.5),
+        lifts: floats(6),
+      },
+      groups: 3,
+      tuning: {},
     },
   ],
   contrast_panel_running: [
@@ -344,6 +372,9 @@ const CASES: Record<string, Case[]> = {
       tuning: FRAGMENT,
     },
   ],
+  nt_xent_near: [
+    { ...near, buffers: { ...near.buffers, log2_z: floats(3).fill(9), miss: floats(3) }, tuning: { PARTNERS: 0 } },
+  ],
   nt_xent_sums: [pairSums],
   nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
   off_diagonal: [
@@ -477,12 +508,79 @@ const CASES: Record<string, Case[]> = {
       expected: { out: [0, 1].map((o) => 0.5 * add(waves(600).slice(300 * o, 300 * o + 300))) },
     },
   ],
+  row_cancel: [
+    {
+      params: { rows: 2, columns: 70, stride4: 18, at: 1, scale: 1 },
+      buffers: {
+        units: Float32Array.from({ length: 144 }, (_, t) => (t % 72 < 70 ? 1 / Math.sqrt(70) : 0)),
+        g: Float32Array.from({ length: 144 }, (_, t) => (t < 72 ? 1 : Math.sin(t))), // along u; across
+        reaches: floats(3),
+        cancels: new Uint32Array(2),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: { cancels: [1, 0] },
+    },
+  ],
+  sup_con_near: [
+    {
+      ...near,
+      buffers: {
+        ...near.buffers,
+        classes: Uint32Array.of(0, 1, 0),
+        pulls: floats(12).fill(1),
+        holds: floats(3),
+        lifts: floats(6).fill(-1),
+      },
+    },
+  ],
+  cross_near: [
+    {
+      ...near,
+      buffers: {
+        units: near.buffers.units,
+        cancels: near.buffers.cancels,
+        g: near.buffers.g,
+        others: near.buffers.units,
+        log2_z: floats(3).fill(9),
+        miss: floats(3),
+        logit_scale: Float32Array.of(2),
+      },
+    },
+  ],
+  sig_lip_near: [
+    {
+      ...near,
+      buffers: {
+        units: near.buffers.units,
+        cancels: near.buffers.cancels,
+        g: near.buffers.g,
+        others: near.buffers.units,
+        logit_scale: Float32Array.of(2),
+        bias: Float32Array.of(-1),
+      },
+    },
+  ],
   sup_con_sums: [classSums],
   sup_con_sums_cached: [{ ...classSums, buffers: { ...classSums.buffers, cache: floats(3 * 32 * 32) } }],
+  turn: [
+    {
+      params: { columns: 70 },
+      buffers: { z: Float32Array.from({ length: 70 }, (_, k) => (k === 69 ? 3 : 0)), turn: floats(144) },
+      groups: 1,
+      tuning: LANES,
+    },
+  ],
   unit_rows: [
     {
       params: { rows: 2, columns: 70, first_row: 0, blank_rows: 1, row_stride: 72, column_stride: 4 },
-      buffers: { z: floats(140).fill(3), units: floats(4 * 72), units_t: floats(70 * 4), inverse_norms: floats(2) },
+      buffers: {
+        z: floats(140).fill(3),
+        turn: floats(144),
+        units: floats(4 * 72),
+        units_t: floats(70 * 4),
+        inverse_norms: floats(2),
+      },
       groups: 3,
       tuning: LANES,
       expected: { inverse_norms: [1 / (3 * Math.sqrt(70)), 1 / (3 * Math.sqrt(70))] },
@@ -494,6 +592,7 @@ const CASES: Record<string, Case[]> = {
       buffers: {
         units: floats(144).fill(1 / Math.sqrt(70)),
         inverse_norms: Float32Array.of(0.5, 0.5),
+        turn: floats(144),
         g: floats(144).fill(1), // along u: nothing is left of it
         scale: Float32Array.of(2),
         dz: floats(140),

@@ -40,6 +40,20 @@ function peaked(loss: LossRow, n: number, d: number, seed: number): Matrix[] {
   return [first, matrix(n, d, near), ...others];
 }
 
+/** Clusters of `size` rows in each view, the same for all views, their rows within `noise` of each other. */
+function coinciding(loss: LossRow, n: number, d: number, size: number, noise: number): Matrix[] {
+  const [first] = loss.inputs(n, d, 'normal', 1);
+  return loss.inputs(n, d, 'normal', 2).map((input) => {
+    if (input.columns !== d) return input;
+    const center = (i: number): number => (Math.floor(i / size) % n) * d;
+    return matrix(
+      input.rows,
+      d,
+      input.data.map((x, t) => Math.fround(first.data[center(Math.floor(t / d)) + (t % d)] + noise * x)),
+    );
+  });
+}
+
 /** Value within 1e-5 of max(|v|, 0.1), gradients within 1e-5 of their largest entry; looser as 1 / temperature grows. */
 function expectRight(
   loss: LossRow,
@@ -199,6 +213,31 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
         loss.reference(inputs, temperature),
         temperature,
       );
+    }
+  });
+
+  test.runIf(loss.coincide)('rows that all but coincide: gradients keep their digits', async () => {
+    for (const [n, d] of [
+      [4, 64],
+      [65, 33],
+      [40, 130],
+    ] as const) {
+      // prettier-ignore
+      const temperature = loss.temperatures.find((t) => t >= 0.05) ?? 1;
+      for (const [size, noise] of [
+        [1000, 0.002],
+        [3, 0.03],
+      ]) {
+        const inputs = coinciding(loss, n, d, size, noise);
+        const what = `${loss.name} [${n}, ${d}], in clusters of ${size} within ${noise}, temperature ${temperature}:`;
+        expectRight(
+          loss,
+          what,
+          await evaluate(loss, inputs, temperature),
+          loss.reference(inputs, temperature),
+          temperature,
+        );
+      }
     }
   });
 

@@ -220,7 +220,7 @@ test('what is wrong is said in a sentence', () => {
       () => adamW({ w }, { learningrate: 1 } as never),
       'adamW: unknown option "learningrate"; did you mean "learningRate"?',
     ],
-    [() => lars({ w }, {} as never), 'lars: learningRate = NaN, expected a finite number.'],
+    [() => lars({ w }, {} as never), 'lars: learningRate = NaN, expected a finite number, 0 or above.'],
     [() => lars({ w }, { learningRate: 1, rate: 'in' as never }), 'lars: rate = "in", expected "inside" or "outside".'],
     [() => momentumSchedule({ start: 2, totalSteps: 1 }), 'momentumSchedule: start = 2, expected a number in [0, 1].'],
     [() => optimizer.load({}, 1), 'adamW: state lacks "w.first", expected that of the same parameters.'],

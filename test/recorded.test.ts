@@ -484,7 +484,7 @@ describe('is refused', () => {
     const outer = engine().recorded((x: Tensor) => inner(x));
     const again: Recorded<[Tensor], Tensor> = engine().recorded((x: Tensor): Tensor => again(x));
     const sentence =
-      '0: recorded: called inside of a function that is recorded, planned or prepared, expected it outside; call fn itself there.';
+      '0: recorded: called inside of a function that is recorded, planned, prepared or tuned, expected it outside; call fn itself there.';
     const x = random([2, 2], 1);
     for (const call of [
       () => outer(x),
@@ -630,6 +630,23 @@ describe('check: true', () => {
     free(x);
     step.dispose();
   });
+});
+
+test('after tune() a step is recorded anew, as ops may choose otherwise', async () => {
+  const own = await createEngine({ tune: 'off' });
+  const x = random([8, 8], 1, false, own);
+  let runs = 0;
+  const step = own.recorded((input: Tensor) => {
+    runs++;
+    return matmul(input, input);
+  });
+  for (let call = 0; call < 3; call++) free(step(x));
+  expect(runs).toBe(2);
+  await own.tune([() => matmul(x, x)], { budget: 0.1 });
+  expect(await read(step(x))).toEqual(await read(matmul(x, x)));
+  expect(runs).toBe(3);
+  step.dispose();
+  own.destroy();
 });
 
 test('on a lost device nothing is replayed', async () => {

@@ -122,6 +122,17 @@ describe('swav', () => {
     return { value, gradients };
   }
 
+  test('scores that are kept and scores computed anew give the same', async () => {
+    const views = [normal(150, 32, 1), normal(150, 32, 2)];
+    const prototypes = unit(200, 32, 3); // 120,000 bytes of scores
+    const kept = await evaluate(views, prototypes);
+    const anew = await withBindingLimit(engine(), 98_304, () => evaluate(views, prototypes));
+    expectClose('value', [anew.value], [kept.value], 2e-6);
+    kept.gradients.forEach((g, i) => {
+      expectClose(`gradient ${i}`, anew.gradients[i], g, 1e-5 * largest(g));
+    });
+  });
+
   test('one queue serves both sources', async () => {
     const queue = unit(50, 8, 4);
     const got = await evaluate(inputs.views, inputs.prototypes, queue);
@@ -202,6 +213,27 @@ describe('entropicOT', () => {
       expectClose('marginal error', [got.error], [wanted.marginalError], 1e-5);
       expect(got.iterations).toBe(iterations);
     }
+  });
+
+  test('costs that are kept and costs computed anew give the same, and no more than 16 MiB are kept', async () => {
+    for (const [n, m, d, rho] of [
+      [90, 61, 5, undefined],
+      [50, 130, 12, 8],
+    ] as const) {
+      const [x, y] = [normal(n, d, n), normal(m, d, m)];
+      const options = { epsilon: 0.5 * d, iterations: 5, ...(rho ? { rho } : {}) };
+      const kept = await solve(x, y, options);
+      const anew = await withBindingLimit(engine(), 2 ** 14, () => solve(x, y, options));
+      expectClose('f', kept.f, anew.f, 2e-6 * d);
+      expectClose('g', kept.g, anew.g, 2e-6 * d);
+      expectClose('error', [kept.error], [anew.error], 1e-6);
+    }
+    const [x, y] = [0, 1].map((i) => onGpu(normal(2400, 4, i)));
+    engine().resetPeakMemory();
+    const before = engine().memory().bytes;
+    await read(() => [entropicOT(x, y, { epsilon: 2, iterations: 1 }).value]);
+    expect(engine().memory().peakBytes - before).toBeLessThan(4 * 2400 * 200); // the costs would be 2,400 floats a row
+    for (const tensor of [x, y]) tensor.dispose();
   });
 
   test('says whether it has converged', async () => {

@@ -50,7 +50,7 @@ async function run(): Promise<void> {
     const rows: Row[] = [];
     const session: Session = { environment, roofline, rows };
     const around = { environment, observer, roofline, say, stop: () => stopped };
-    await runCases(plan, contenders, { repeats: Number(repeats.value), seconds: SECONDS }, around, (more) => {
+    await runCases(plan, contenders(), { repeats: Number(repeats.value), seconds: SECONDS }, around, (more) => {
       rows.push(...more);
       show(session);
     });

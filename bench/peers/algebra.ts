@@ -22,7 +22,8 @@ export interface Algebra<T> {
   exp(a: T): T;
   log(a: T): T;
   relu(a: T): T;
-  sign(a: T): T;
+  /** 1 above 0, else 0; of numbers that are not negative. */
+  step(a: T): T;
   inverse(a: T): T;
   /** Axis 0 sums over rows: [1, columns]. */
   sum(a: T, axis: 0 | 1): T;

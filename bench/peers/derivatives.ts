@@ -147,7 +147,7 @@ export const DERIVATIVES: Readonly<Record<string, Derivative>> = {
       const off = a.sub(a.scale(a.total(a.square(k)), 1 / (n - 1) ** 2), a.total(a.square(spread)));
       const perFeature = a.add(
         a.scale(spread, (4 * covariance) / (d * (n - 1))),
-        a.scale(a.div(a.sign(hinges), s), variance / (2 * d * (n - 1))),
+        a.scale(a.div(a.step(hinges), s), variance / (2 * d * (n - 1))),
       );
       const along = a.sub(a.scale(product, (4 * covariance) / (d * (n - 1) ** 2)), a.mul(x, perFeature));
       return {

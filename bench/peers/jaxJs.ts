@@ -136,7 +136,7 @@ function algebra({ numpy: np, nn, lax }: Jax): Algebra<JaxArray> {
     exp: (x) => np.exp(x.ref),
     log: (x) => np.log(x.ref),
     relu: (x) => nn.relu(x.ref),
-    sign: (x) => np.sign(x.ref),
+    step: (x) => np.sign(x.ref),
     inverse: (x) => np.reciprocal(x.ref),
     sum: (x, axis) => np.sum(x.ref, axis, keepdims),
     logSumExp: (x, axis) => nn.logsumexp(x.ref, axis, keepdims),

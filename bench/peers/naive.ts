@@ -260,7 +260,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     exp,
     log,
     relu: unary((x) => `max(0.0, ${x})`),
-    sign: unary((x) => `sign(${x})`),
+    step: unary((x) => `sign(${x})`),
     inverse: unary((x) => `(1.0 / ${x})`),
     sum,
     logSumExp: (value, axis) => {

@@ -166,7 +166,8 @@ export function createGraph(): Graph {
     exp,
     log,
     relu: each('Relu'),
-    sign: each('Sign'),
+    // Its Sign is for the CPU only, there and back in each step.
+    step: (x) => node('Cast', [node('Greater', [x, scalar(0)], x.shape)], x.shape, { to: FLOAT }),
     inverse: each('Reciprocal'),
     sum,
     logSumExp: (x, axis) => {

@@ -186,7 +186,7 @@ function algebra(tf: TF, keep: <T extends Tensor>(made: T) => T): Algebra<Tensor
     exp: tf.exp,
     log: tf.log,
     relu: tf.relu,
-    sign: tf.sign,
+    step: tf.sign,
     inverse: tf.reciprocal,
     sum: (x, axis) => tf.sum(x, axis, true),
     logSumExp: (x, axis) => tf.logSumExp(x, axis, true),

@@ -508,6 +508,7 @@ def main() -> None:
                 "library": "PyTorch",
                 "version": torch.__version__,
                 "form": form,
+                "status": "failed",
                 **dict.fromkeys(("runs", "min", "median", "spread", "first", "gpu", "gflops", "gbps", "share")),
                 **dict.fromkeys(("dispatches", "submits", "peakBytes", "error")),
                 "detail": "",

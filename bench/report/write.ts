@@ -11,7 +11,7 @@ export function renderBenchReport(sessions: readonly Session[], script: string):
 }
 
 function sessionHtml({ environment, roofline, rows }: Session, s: number): string {
-  const { adapter, driver, runtime, profile, commit, date } = environment;
+  const { adapter, driver, runtime, profile, tune, commit, date } = environment;
   const when = `${date.slice(0, 16).replace('T', ' ')} UTC${commit && `, commit ${commit}`}`;
   const names = [...new Set(rows.map((row) => row.case))];
   const charts = names.map((name, c) => {
@@ -25,7 +25,7 @@ function sessionHtml({ environment, roofline, rows }: Session, s: number): strin
     );
   });
   return `<h2>${escapeHtml(`${adapter}, ${driver}`)}</h2>
-<p>${escapeHtml(`${runtime}, profile ${profile}; ${when}`)}</p>
+<p>${escapeHtml(`${runtime}, profile ${profile}, tune ${tune}; ${when}`)}</p>
 ${roofline ? tiles(roofline) : ''}
 <div class="cards">
 ${roofline ? card(`roofline-${s}`, 'Roofline', "Operations and bytes of each work's leanest schedule.", true) : ''}

@@ -11,6 +11,7 @@ import { type Run, startRun } from './run.ts';
 import { openEngine, say, scoresOf, sentenceOf } from './train.ts';
 
 interface ApplyOptions {
+  corrupted?: boolean;
   data?: string;
   size?: number;
   adapter?: string;
@@ -19,13 +20,13 @@ interface ApplyOptions {
 /** The method of a checkpoint on the data that it was trained on, or on other images of the same shape. */
 async function openRun(
   checkpoint: string,
-  { data, size, adapter = 'auto' }: ApplyOptions,
+  { data, size, corrupted = false, adapter = 'auto' }: ApplyOptions,
 ): Promise<{ engine: Engine; run: Run; config: RunConfig }> {
   const { tensors, progress } = await loadCheckpoint(checkpoint);
   const { config } = progress;
   const engine = await openEngine(adapter);
   const splits = await openData(data ?? config.data, { size });
-  const run = startRun(engine, splits, { ...config, data: data ?? config.data });
+  const run = startRun(engine, splits, { ...config, corrupted, data: data ?? config.data });
   run.load(tensors, progress);
   return { engine, run, config };
 }

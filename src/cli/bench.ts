@@ -6,7 +6,7 @@ import type { Entry } from '../../bench/contender.ts';
 import { loadPeer, openHost, PEERS, PINS, type PinName } from '../../bench/host.node.ts';
 import { contenders as ours } from '../../bench/ours.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
-import { CSV_HEADER, digits, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
+import { CSV_HEADER, digits, type Environment, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
 import { checkAxes, chooseCases, parseSizes, runCases, sizesOf } from '../../bench/run.ts';
 import { GramianError } from '../gpu/errors.ts';
 
@@ -16,6 +16,7 @@ export interface BenchOptions {
   adapters: string[];
   peers: string[];
   profile: string;
+  tune: string;
   repeats?: number;
   seconds: number;
   json?: string | true;
@@ -37,8 +38,10 @@ export async function bench(options: BenchOptions): Promise<void> {
     if (!(PINS as readonly string[]).includes(name)) fail(`--adapters ${name}, expected ${PINS.join(', ')}.`);
     return name as PinName;
   });
-  const { profile } = options;
+  const { profile, tune } = options;
   if (profile !== 'default' && profile !== 'native') return fail(`--profile ${profile}, expected default or native.`);
+  if (tune !== 'off' && tune !== 'cached' && tune !== 'full')
+    return fail(`--tune ${tune}, expected off, cached or full.`);
   const cases = chooseCases(options.cases);
   const asked = parseSizes(options.sizes ?? []);
   checkAxes(cases, asked);
@@ -50,10 +53,12 @@ export async function bench(options: BenchOptions): Promise<void> {
   const sessions: Session[] = [];
   if (pins.length > 1) for (const pin of pins) sessions.push(...(await inProcess(pin, options)));
   else {
-    const entries = [...ours];
+    const entries = [...ours(tune)];
     const repeats = options.repeats ?? (options.quick ? QUICK_REPEATS : REPEATS);
     const show = (text: string): void => void (options.json === true || process.stdout.write(text));
-    sessions.push(await session(pins[0], profile, plan, entries, peers, { repeats, seconds: options.seconds }, show));
+    sessions.push(
+      await session(pins[0], { profile, tune }, plan, entries, peers, { repeats, seconds: options.seconds }, show),
+    );
   }
   await hand(sessions, options);
   // The peers, and Dawn's own threads behind them, keep a process alive.
@@ -63,14 +68,14 @@ export async function bench(options: BenchOptions): Promise<void> {
 
 async function session(
   pin: PinName,
-  profile: 'default' | 'native',
+  { profile, tune }: Pick<Environment, 'profile' | 'tune'>,
   plan: Parameters<typeof runCases>[0],
   entries: Entry[],
   peers: readonly string[],
   how: { repeats: number; seconds: number },
   show: (text: string) => void,
 ): Promise<Session> {
-  const host = await openHost(pin, profile);
+  const host = await openHost(pin, profile, tune);
   const view = progress();
   view.line(`adapter: ${host.note}`);
   for (const name of peers) {
@@ -97,7 +102,7 @@ async function session(
   const { environment, observer } = host;
   const around = { environment, observer, roofline, say: view.say, stop: () => stopped };
   const { adapter, driver, runtime } = environment;
-  show(`${adapter}, ${driver}, ${runtime}, profile ${profile}\n`);
+  show(`${adapter}, ${driver}, ${runtime}, profile ${profile}, tune ${tune}\n`);
   await runCases(plan, entries, how, around, (more) => {
     rows.push(...more);
     view.clear();
@@ -116,7 +121,19 @@ async function inProcess(pin: PinName, options: BenchOptions): Promise<Session[]
   const list = (name: string, values: readonly string[] | undefined): string[] =>
     values && values.length > 0 ? [`--${name}`, ...values] : [];
   const args = [
-    ...['bench', '--adapters', pin, '--profile', options.profile, '--seconds', String(options.seconds), '--json', file],
+    ...[
+      'bench',
+      '--adapters',
+      pin,
+      '--profile',
+      options.profile,
+      '--tune',
+      options.tune,
+      '--seconds',
+      String(options.seconds),
+      '--json',
+      file,
+    ],
     ...list('cases', options.cases),
     ...list('sizes', options.sizes),
     ...list('peers', options.peers),

@@ -26,6 +26,8 @@ export interface RunConfig {
   readonly limit: number;
   /** Edge of multi-crop's small views; 0: that of the images. */
   readonly cropSize: number;
+  /** Score corrupted test images, too. */
+  readonly corrupted: boolean;
   /** The method's own, by name. */
   readonly options: MethodOptions;
 }
@@ -44,6 +46,7 @@ const DEFAULTS = {
   features: 256,
   limit: 0,
   cropSize: 0,
+  corrupted: false,
 } as const;
 
 // Epochs by default: of the letters, what fits three minutes; of other data, as many as show the network this many images.
@@ -71,7 +74,7 @@ export function completeConfig(
 
 const KEYS: readonly string[] = [
   ...['method', 'data', 'epochs', 'batch', 'accumulate', 'cached', 'seed', 'optimizer', 'learningRate', 'weightDecay'],
-  ...['width', 'features', 'augmentation', 'limit', 'cropSize', 'options'],
+  ...['width', 'features', 'augmentation', 'limit', 'cropSize', 'corrupted', 'options'],
 ];
 
 /** A configuration file: JSON with any of RunConfig's fields. */

@@ -1,6 +1,6 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { ResidentImages } from '../data/augment.ts';
+import { CORRUPTION, type ResidentImages } from '../data/augment.ts';
 import type { ImageSet } from '../data/dataset.ts';
 import { clusteringScores } from '../eval/clustering.ts';
 import { spreadOf, usageOf, winnersOf } from '../eval/collapse.ts';
@@ -28,6 +28,8 @@ export interface Evaluation {
   /** Share of test images that a classifier's own scores put in their class. */
   readonly classifier?: number;
   readonly clusters?: ClusterEvaluation;
+  /** The same encoder on corrupted test images. */
+  readonly corrupted?: { readonly knn: number; readonly probe: number; readonly classifier?: number };
   /** Prototypes or clusters that win at least one test image, and how many would if all won equally often. */
   readonly used?: number;
   readonly perplexity?: number;
@@ -95,24 +97,42 @@ export async function evaluate(
   method: Method,
   train: Split,
   test: Split | null,
-  { classes, seed }: { classes: number; seed: number },
+  { classes, seed, corrupted = false }: { classes: number; seed: number; corrupted?: boolean },
 ): Promise<Evaluation> {
   const embed = ({ images }: Split): Tensor => overAll(engine, images, (batch) => method.embed(batch));
   const nearest = await knnOf(train, test, embed);
   const probe = await probeOf(train, test, embed, { classes, seed });
   const measured = test ?? train;
   const spread = await monitor(engine, method, measured);
-  const result = { knn: nearest, probe, ...spread };
+  const worse = corrupted && test?.set.labels ? corrupt(test, seed) : null;
+  const ofWorse = worse && {
+    knn: await knnOf(train, worse, embed),
+    probe: await probeOf(train, worse, embed, { classes, seed }),
+    ...(method.scoresOf === 'classes' ? { classifier: await accuracyOf(engine, method, worse) } : {}),
+  };
+  const result = { knn: nearest, probe, ...spread, ...(ofWorse ? { corrupted: ofWorse } : {}) };
   const { labels } = measured.set;
   if (!method.scores || !method.scoresOf || !labels) return result;
+  if (method.scoresOf === 'classes') return { ...result, classifier: await accuracyOf(engine, method, measured) };
   const winners = await sorted(engine, method, measured);
-  if (method.scoresOf === 'classes') {
-    const hits = winners.reduce((total, found, i) => total + (found === labels[i] ? 1 : 0), 0);
-    return { ...result, classifier: hits / labels.length };
-  }
   if (method.scoresOf !== 'clusters') return result;
   const { accuracy, nmi, ari } = clusteringScores(winners, labels);
   return { ...result, clusters: { accuracy, nmi, ari, pixels: await pixelClusters(engine, measured, classes, seed) } };
+}
+
+/** The same images, each in one corrupted view that the seed decides. */
+function corrupt({ set, images }: Split, seed: number): Split {
+  // A step of its own for every piece, so that no two have the same draws.
+  const plain: ResidentImages['plain'] = (indices) =>
+    images.batch(indices, { seed, step: indices[0], augmentation: CORRUPTION });
+  return { set, images: { ...images, plain } };
+}
+
+/** Share of images whose own class has the largest score. */
+async function accuracyOf(engine: Engine, method: Method, split: Split): Promise<number> {
+  const labels = split.set.labels as Int32Array;
+  const winners = await sorted(engine, method, split);
+  return winners.reduce((total, found, i) => total + (found === labels[i] ? 1 : 0), 0) / labels.length;
 }
 
 /** The signs of collapse, cheap enough for the middle of a run. */

@@ -96,6 +96,7 @@ program
     "edge of multi-crop's small views; wants --option pool=mean",
     number('crop-size', 4, 1024, true),
   )
+  .option('--corrupted', 'score corrupted test images, too')
   .option('--limit <n>', 'train on this many images only; 0: all', number('limit', 0, 1e9, true))
   .addOption(sizeOption())
   .option('--out <directory>', 'where checkpoint, report and metrics go; default: runs/METHOD-DATA')
@@ -115,6 +116,7 @@ program
   ])
   .option('--adapters <kinds...>', 'auto, hardware, system, lavapipe, swiftshader; several run one after another', list)
   .option('--peers <names...>', 'naive, tfjs, jax-js, ort, all or none (from bench/peers of a clone)', list)
+  .option('--tune <how>', "off, cached, or full: each case's tiles and schedule are measured first", 'cached')
   .option('--profile <name>', "default, or native: Dawn's checks off, for all libraries alike", 'default')
   .option(
     '--repeats <n>',
@@ -150,6 +152,7 @@ program
   .command('eval <checkpoint>')
   .description('Score a checkpoint: k-NN, linear probe, clusters where it has any, signs of collapse.')
   .option('--data <name>', 'default: what it was trained on')
+  .option('--corrupted', 'score corrupted test images, too')
   .option('--json', 'for programs')
   .addOption(sizeOption())
   .addOption(adapterOption())

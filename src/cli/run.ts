@@ -110,7 +110,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     progress: () => ({ ...state, config, choices: engine.choices() }),
     tensors,
     embed: (part) => embed(part === 'train' ? train : (test ?? train)),
-    evaluate: () => evaluate(engine, method, train, test, { classes, seed: config.seed }),
+    evaluate: () => evaluate(engine, method, train, test, { classes, seed: config.seed, corrupted: config.corrupted }),
     load: (saved, progress) => {
       restore(tensors(), saved);
       const { config: _, ...rest } = progress;

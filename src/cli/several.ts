@@ -172,6 +172,7 @@ function summary(label: string, config: RunConfig, done: readonly Done[]): Compa
     nmi: of((m) => m.clusters?.nmi),
     ari: of((m) => m.clusters?.ari),
     pixelAcc: of((m) => m.clusters?.pixels),
+    corrupted: of((m) => m.corrupted?.probe),
     effectiveRank: of((m) => m.effectiveRank),
     imagesPerSecond: of((m) => m.imagesPerSecond),
     peakBytes: Math.max(...done.map((one) => one.metrics.peakBytes)),

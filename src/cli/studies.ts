@@ -31,6 +31,14 @@ export const STUDIES: Readonly<Record<string, Study>> = {
       { label: 'without', config: { method: 'simclr', options: { head: false } } },
     ],
   },
+  labels: {
+    title: 'SupCon, cross-entropy and SimCLR, clean and corrupted',
+    variants: [
+      { label: 'SupCon', config: { method: 'supcon', corrupted: true } },
+      { label: 'Cross-entropy', config: { method: 'classifier', corrupted: true } },
+      { label: 'SimCLR', config: { method: 'simclr', corrupted: true } },
+    ],
+  },
   variance: {
     title: "BYOL with VICReg's variance term",
     variants: [0, 0.1, 1].map((variance) => ({

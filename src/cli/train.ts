@@ -271,17 +271,21 @@ export function commandOf({ method, data, epochs, batch, seed }: RunConfig): str
 }
 
 /** A configuration as a table shows it. */
-export function flat({ options, cached, ...config }: RunConfig): Record<string, string | number> {
-  const own = Object.entries({ cached, ...options }).map(([name, value]) => [name, String(value)]);
+export function flat({ options, cached, corrupted, ...config }: RunConfig): Record<string, string | number> {
+  const own = Object.entries({ cached, corrupted, ...options }).map(([name, value]) => [name, String(value)]);
   return { ...config, ...Object.fromEntries(own) };
 }
 
 /** What a table says beside accuracies. */
-export function scoresOf({ effectiveRank, deviation, classifier, clusters, used, perplexity }: Evaluation) {
+export function scoresOf(evaluation: Evaluation): Record<string, string> {
+  const { effectiveRank, deviation, classifier, clusters, corrupted, used, perplexity } = evaluation;
   return {
     'effective rank': effectiveRank.toFixed(1),
     deviation: deviation.toFixed(3),
     ...(classifier === undefined ? {} : { classifier: percent(classifier) }),
+    ...(corrupted
+      ? { 'corrupted, k-NN': percent(corrupted.knn), 'corrupted, linear probe': percent(corrupted.probe) }
+      : {}),
     ...(used === undefined ? {} : { 'used clusters': `${used}, perplexity ${(perplexity ?? 0).toFixed(1)}` }),
     ...(clusters
       ? {

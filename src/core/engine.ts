@@ -87,6 +87,8 @@ export class Engine {
   /** @internal What `recorded()` is recording, if anything. */
   capture: Capture | null = null;
   private rehearsal: Rehearsal | null = null;
+  /** @internal Calls of `tune()`, each of which may have changed what ops choose. */
+  tunings = 0;
 
   /** @internal Use `createEngine()`. */
   constructor(
@@ -223,6 +225,7 @@ export class Engine {
       clock,
       fresh: this.tuning === 'full',
     });
+    this.tunings++;
     const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
     return { ...report, place };
   }
@@ -399,6 +402,7 @@ export class Engine {
   repeated(repeat: Repeat): void {
     repeat.advance();
     this.capture?.repeats.push(repeat);
+    this.rehearsal?.undo.push(repeat.undo);
   }
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
@@ -441,7 +445,9 @@ export class Engine {
       const buffer = buffers[name];
       storages[name] = buffer instanceof Tensor ? buffer.storage : buffer;
     }
-    this.gpu.run(kernel, { params, buffers: storages, groups, work, maybe, tuning });
+    // What is rehearsed is looked at later, when counts have been taken back.
+    const numbers = this.rehearsal && typeof params === 'function' ? params() : params;
+    this.gpu.run(kernel, { params: numbers, buffers: storages, groups, work, maybe, tuning });
   }
 
   /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */

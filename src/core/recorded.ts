@@ -55,7 +55,7 @@ export function recorded<I extends readonly Tensor[], O>(
     if (!device.launching)
       engine.fail(
         OP,
-        'called inside of a function that is recorded, planned or prepared, expected it outside; call fn itself there.',
+        'called inside of a function that is recorded, planned, prepared or tuned, expected it outside; call fn itself there.',
       );
     const key = keyOf(engine, inputs);
     let recording = kept.get(key);
@@ -86,7 +86,7 @@ export function recorded<I extends readonly Tensor[], O>(
 
 /** What must be equal for a recording to serve. */
 function keyOf(engine: Engine, inputs: readonly Tensor[]): string {
-  let key = engine.recordsGradients ? '' : 'noGrad';
+  let key = `${engine.recordsGradients ? '' : 'noGrad'}${engine.tunings}`;
   inputs.forEach((input, i) => {
     if (!(input instanceof Tensor)) engine.fail(OP, `inputs[${i}] is ${check.say(input)}, expected a Tensor.`);
     if (input.engine !== engine) engine.fail(OP, `inputs[${i}] lives on another device.`);

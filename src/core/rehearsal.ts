@@ -14,6 +14,8 @@ export class Rehearsal {
   readonly results: Result[] = [];
   /** Outputs of all ops. */
   readonly outputs: Tensor[] = [];
+  /** Takes back what happened beside the launches. */
+  readonly undo: (() => void)[] = [];
   private readonly before = new Map<Tensor, Tensor | null>();
 
   private add({ storage, size, dtype }: Tensor): void {
@@ -35,8 +37,9 @@ export class Rehearsal {
     for (const output of this.outputs) if (!output.disposed) this.add(output);
   }
 
-  /** Gives every leaf the gradient back that it had. */
+  /** Gives every leaf the gradient back that it had, and every count its number. */
   end(): void {
+    for (const undo of this.undo.reverse()) undo();
     for (const [leaf, grad] of this.before) {
       if (leaf.grad) this.add(leaf.grad);
       leaf.grad?.dispose();

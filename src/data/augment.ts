@@ -7,7 +7,7 @@ import type { ImageSet } from './dataset.ts';
 import { DRAW, type Drawn, drawView, MAX_VIEWS, settingsOf } from './draws.ts';
 import { statistics } from './statistics.ts';
 
-export { type Augmentation, augmentations } from './augmentations.ts';
+export { type Augmentation, augmentations, CORRUPTION } from './augmentations.ts';
 
 export interface UploadOptions {
   /** Of each channel, in [0, 1]; default: those of the set itself. A test set wants those of its training set. */

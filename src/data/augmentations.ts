@@ -107,3 +107,13 @@ export const augmentations = {
     grey: 0.2,
   },
 } as const satisfies Record<string, Augmentation>;
+
+/** What may have happened to test images that nobody trained for: turned, blurred, faint and noisy. */
+export const CORRUPTION: Augmentation = {
+  rotation: 30,
+  translation: 0.1,
+  blur: { probability: 1, sigma: [0.8, 1.6] },
+  brightness: 0.4,
+  contrast: 0.4,
+  noise: 0.4,
+};

@@ -28,13 +28,18 @@ export function findCancelling(
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const cancels = engine.scratch(count, op);
   engine.run(row_cancel, {
-    params: { rows: count, columns, stride: rowStride, at, scale },
+    params: { rows: count, columns, stride4: rowStride / 4, at, scale },
     buffers: { units: rows, g, reaches: of, cancels },
     groups: Math.ceil(count / rowsPerGroup),
     work: 4 * count * columns,
     tuning,
   });
   return cancels;
+}
+
+/** Rows a workgroup looks after: most have nothing to do, and a workgroup's start is dear where it is not hardware. */
+export function nearRows(engine: Engine): number {
+  return engine.info.software ? 32 : 1;
 }
 
 /** What was pulled on such rows, once more by differences from all `others`: see kernels/lib/near_rows.wgsl. */
@@ -58,12 +63,13 @@ export function launchNear(
     tuning?: Tuning;
   },
 ): void {
+  const ROWS = nearRows(engine);
   engine.run(kernel, {
-    params: { n: others, columns, row_stride: rowStride, own_at, other_at, scale },
+    params: { rows: count, n: others, columns, row_stride: rowStride, own_at, other_at, scale },
     buffers: { units: rows, cancels, g, ...buffers },
-    groups: count,
+    groups: Math.ceil(count / ROWS),
     work: 4 * count * others * columns,
     maybe: true,
-    tuning,
+    tuning: { ...tuning, ROWS },
   });
 }

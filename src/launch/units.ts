@@ -6,14 +6,14 @@ import { turn, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { roundUp, rowTuning, WIDEST } from './tile.ts';
 
 /**
- * A reflection of the rows' space, [2 columns + 3] floats, see kernels/turn.wgsl: scores do not change with it, and pulls
+ * A reflection of the rows' space, [2 columns + 4] floats, see kernels/turn.wgsl: scores do not change with it, and pulls
  * turn with it. Rows that all but coincide keep in it what tells them apart; plain units round that to the digits of 1.
  */
 export type Turn = Storage;
 
 /** The reflection that takes row 0 of `z` to the last axis. */
 export function makeTurn(engine: Engine, op: string, z: Tensor | Storage, columns: number): Turn {
-  const out = engine.scratch(2 * columns + 3, op);
+  const out = engine.scratch(2 * columns + 4, op);
   engine.run(turn, {
     params: { columns },
     buffers: { z, turn: out },
@@ -26,8 +26,8 @@ export function makeTurn(engine: Engine, op: string, z: Tensor | Storage, column
 
 /** The reflection that leaves rows where they are. */
 export function noTurn(engine: Engine, op: string, columns: number): Turn {
-  const out = engine.scratch(2 * columns + 3, op);
-  engine.fill(out, 2 * columns + 3, 0);
+  const out = engine.scratch(2 * columns + 4, op);
+  engine.fill(out, 2 * columns + 4, 0);
   return out;
 }
 

@@ -27,7 +27,7 @@ import {
 } from '../gpu/kernels.generated.ts';
 import { sweepForm } from '../launch/families.ts';
 import { type Halves, toHalves } from '../launch/halves.ts';
-import { findCancelling, launchNear } from '../launch/near.ts';
+import { findCancelling, launchNear, nearRows } from '../launch/near.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchProduct, type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
@@ -432,9 +432,10 @@ function pullNear(
         misses,
         lifts,
       },
-      groups: n,
+      groups: Math.ceil(n / nearRows(engine)),
       work: 2 * n * n * columns,
       maybe: true,
+      tuning: { ROWS: nearRows(engine) },
     });
   launchNear(engine, pairs.kernels.near, gathered, cancels, {
     others: n,

@@ -64,6 +64,7 @@ const row: Row = {
   driver: 'a driver',
   runtime: 'node',
   profile: 'default',
+  tune: 'cached',
   case: 'ntXent',
   size: 'n=512 d=128',
   library: 'gramian',

@@ -65,6 +65,7 @@ function paper([query, centroids, phi]: readonly Matrix[], others: readonly numb
 export const ONE_SIDED: readonly LossRow[] = [
   {
     name: 'infoNCE',
+    coincide: true,
     inputs: views(2),
     stopped: [1],
     run: ([query, key], temperature) => infoNCE(query, key, { temperature }),
@@ -76,6 +77,7 @@ export const ONE_SIDED: readonly LossRow[] = [
   },
   {
     name: 'infoNCE with a queue',
+    coincide: true,
     inputs: withQueue,
     stopped: [1, 2],
     run: ([query, key, queue], temperature) => infoNCE(query, key, { temperature, queue }),
@@ -93,6 +95,7 @@ export const ONE_SIDED: readonly LossRow[] = [
   },
   {
     name: 'mocoV3',
+    coincide: true,
     inputs: views(2),
     stopped: [1],
     run: ([query, key], temperature) => mocoV3(query, key, { temperature }),
@@ -105,6 +108,7 @@ export const ONE_SIDED: readonly LossRow[] = [
   },
   {
     name: 'protoNCE',
+    coincide: true,
     inputs: withPrototypes,
     stopped: [1, 2],
     run: (inputs) => runPrototypes(inputs, {}),
@@ -157,6 +161,7 @@ const EVERY: LossRow['invariances'] = ['permutation', 'row scale', 'rotation', '
 export const PAIRED: readonly LossRow[] = [
   {
     name: 'byol',
+    coincide: true,
     inputs: views(2),
     stopped: [1],
     run: ([prediction, target]) => byol(prediction, target),
@@ -169,6 +174,7 @@ export const PAIRED: readonly LossRow[] = [
   },
   {
     name: 'simSiam',
+    coincide: true,
     inputs: views(2),
     stopped: [1],
     run: ([prediction, projection]) => simSiam(prediction, projection),
@@ -181,6 +187,7 @@ export const PAIRED: readonly LossRow[] = [
   },
   {
     name: 'alignment',
+    coincide: true,
     inputs: views(2),
     run: ([x, y], alpha) => alignment(x, y, { alpha: alpha as number }),
     reference: ([x, y], alpha) => reference.alignment(x, y, alpha),

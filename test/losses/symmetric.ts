@@ -35,6 +35,7 @@ function supConRow(
       }),
     temperatures: TEMPERATURES,
     invariances: COSINE,
+    coincide: true,
     peaked: count > 1,
     ...more,
   };
@@ -47,6 +48,7 @@ export const SYMMETRIC: readonly LossRow[] = [
     inputs: views(2),
     run: ([z0, z1], temperature) => ntXent(z0, z1, { temperature }),
     reference: ([z0, z1], temperature) => reference.ntXent(z0, z1, temperature),
+    coincide: true,
     temperatures: [0.05, 0.07, 0.1, 0.5, 1, 0.015],
     live: true,
     golden: {
@@ -127,11 +129,15 @@ export const SYMMETRIC: readonly LossRow[] = [
     },
     (n) => new Array(n).fill(7),
   ),
+  supConRow('a class a cluster', 1, {}, { temperatures: [0.1] }, (n) =>
+    Array.from({ length: n }, (_, i) => Math.floor(i / 3)),
+  ),
   {
     name: 'dcl',
     inputs: views(2),
     run: ([z0, z1], temperature) => dcl(z0, z1, { temperature }),
     reference: ([z0, z1], temperature) => reference.dcl(z0, z1, temperature),
+    coincide: true,
     temperatures: TEMPERATURES,
     live: true,
     golden: { temperature: 0.1, value: -2.1264195112, norms: [2.4668204937, 1.5246182019], first: -0.8781790107 },
@@ -143,6 +149,7 @@ export const SYMMETRIC: readonly LossRow[] = [
     inputs: views(1),
     run: ([z], t) => uniformity(z as Tensor, { t: t as number }),
     reference: ([z], t) => reference.uniformity(z, t),
+    coincide: true,
     temperatures: [2, 0.5, 5, 30, 1],
     golden: { temperature: 2, value: -2.5812697277, norms: [1.2136659884], first: -0.308789744 },
     invariances: [...COSINE, 'permutation'],

@@ -19,6 +19,7 @@ function perTemperature({ temperature = 0, ...result }: LossResult, tau: number)
 export const TWO_SIDED: readonly LossRow[] = [
   {
     name: 'clip',
+    coincide: true,
     inputs: views(2),
     run: ([a, b], temperature) => atScale(temperature, (logitScale) => clip(a, b, { logitScale })),
     reference: ([a, b], temperature) => perTemperature(reference.clip(a, b, 1 / temperature), temperature),
@@ -29,6 +30,7 @@ export const TWO_SIDED: readonly LossRow[] = [
   },
   {
     name: 'sigLip',
+    coincide: true,
     inputs: views(2),
     run: ([a, b], temperature) => atScale(temperature, (logitScale) => sigLip(a, b, { logitScale })),
     reference: ([a, b], temperature) => perTemperature(reference.sigLip(a, b, 1 / temperature, -10), temperature),
@@ -39,6 +41,7 @@ export const TWO_SIDED: readonly LossRow[] = [
   },
   {
     name: 'koLeo',
+    coincide: true,
     inputs: views(1),
     run: ([z]) => koLeo(z),
     reference: ([z]) => reference.koLeo(z),

@@ -22,6 +22,8 @@ export interface ComparedRun {
   ari?: Interval;
   /** ACC of k-means on the pixels. */
   pixelAcc?: Interval;
+  /** Linear probe on corrupted test images. */
+  corrupted?: Interval;
   effectiveRank?: Interval;
   imagesPerSecond?: Interval;
   peakBytes: number;

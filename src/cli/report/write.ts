@@ -75,6 +75,7 @@ const COLUMNS: readonly [name: string, of: (run: ComparedRun) => string][] = [
   ['untrained', ({ untrained }) => share(untrained)],
   ['linear probe', ({ probe }) => share(probe)],
   ['classifier', ({ classifier }) => share(classifier)],
+  ['probe, corrupted', ({ corrupted }) => share(corrupted)],
   ['ACC', ({ acc }) => share(acc)],
   ['k-means on pixels', ({ pixelAcc }) => share(pixelAcc)],
   ['NMI', ({ nmi }) => plain(nmi, 3)],
