@@ -129,8 +129,12 @@ export const SYMMETRIC: readonly LossRow[] = [
     },
     (n) => new Array(n).fill(7),
   ),
-  supConRow('a class a cluster', 1, {}, { temperatures: [0.1] }, (n) =>
-    Array.from({ length: n }, (_, i) => Math.floor(i / 3)),
+  supConRow(
+    'a class a cluster',
+    1,
+    {},
+    { temperatures: [0.1], kinds: ['normal', 'outlier', 'x1e4', 'unit'], accepts: (_, d) => d > 1 },
+    (n) => Array.from({ length: n }, (_, i) => Math.floor(i / 3)),
   ),
   {
     name: 'dcl',
