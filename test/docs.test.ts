@@ -11,10 +11,19 @@ const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name.replaceAll('\\', '/')}`);
 
-test.each(['README.md', ...pages])(
+const programOf = (page: string): string | undefined =>
+  /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, page), 'utf8'))?.[1];
+
+test('every loss has a page with a program', () => {
+  const losses = readdirSync(join(root, 'docs/losses')).map((name) => `docs/losses/${name}`);
+  expect(losses.length).toBeGreaterThan(15);
+  expect(losses.filter((page) => programOf(page) === undefined)).toEqual([]);
+});
+
+test.each(['README.md', ...pages].filter((page) => programOf(page) !== undefined))(
   'the first program of %s prints what the page says',
   (page) => {
-    const code = /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, page), 'utf8'))?.[1] ?? '';
+    const code = programOf(page) ?? '';
     const promised = [...code.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(([, value]) => value);
     expect(promised.length).toBeGreaterThan(0);
     // From the root, `gramian` is this package by its own exports: what a user would import.

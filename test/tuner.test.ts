@@ -89,7 +89,8 @@ describe('the cost model', () => {
     [info(false, 'some GPU'), '8x4 16x4'],
   ])('%j takes the tile %s at all sizes', (adapter, shape) => {
     const table = new ChoiceTable(adapter);
-    const engine = { info: adapter, choose: table.ask.bind(table) } as unknown as Engine;
+    const choice = { families: ['f32'], forced: false };
+    const engine = { info: adapter, choice, choose: table.ask.bind(table) } as unknown as Engine;
     for (const n of [1, 100, 10_000]) {
       const { tuning } = tileOf(engine, 'row pass', n, n, 64);
       const { TM, TV, WX, WY } = tuning;
