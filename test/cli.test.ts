@@ -150,7 +150,18 @@ describe('every system', () => {
   it('a configuration file says what to train, the command line counts more; embed and eval read the checkpoint', async () => {
     const config = { method: 'cc', batch: 64, epochs: 9, options: { clusters: 7, hidden: 16 } };
     writeFileSync(join(folder, 'cc.json'), JSON.stringify(config));
-    const trained = await start(['train', '--config', 'cc.json', ...TINY.slice(0, 4), '--width', '4', '--out', 'cc']);
+    const trained = await start([
+      'train',
+      '--config',
+      'cc.json',
+      ...TINY.slice(0, 4),
+      '--width',
+      '4',
+      '--features',
+      '24',
+      '--out',
+      'cc',
+    ]);
     expect(trained.err).toContain('cc, seed 0: 8 steps of 64;');
     expect(trained.code).toBe(0);
     expect(trained.out).toMatch(/clusters: ACC [\d.]+ % \(k-means on pixels [\d.]+ %\), NMI 0\.\d+, ARI -?0\.\d+\n$/);
@@ -170,9 +181,9 @@ describe('every system', () => {
       effectiveRank: scores.effectiveRank,
     });
     const embedded = await start(['embed', file, '--out', 'cc.npy']);
-    expect(embedded.err).toContain('cc.npy: [1794, 256]');
-    expect(readFileSync(join(folder, 'cc.npy')).subarray(10, 128).toString()).toContain("'shape': (1794, 256)");
-    expect(statSync(join(folder, 'cc.npy')).size).toBe(128 + 4 * 1794 * 256);
+    expect(embedded.err).toContain('cc.npy: [1794, 24]');
+    expect(readFileSync(join(folder, 'cc.npy')).subarray(10, 128).toString()).toContain("'shape': (1794, 24)");
+    expect(statSync(join(folder, 'cc.npy')).size).toBe(128 + 4 * 1794 * 24);
   }, 300_000);
 
   it('a comparison trains each with each seed, writes one report, and goes on where it stopped', async () => {
