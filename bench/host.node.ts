@@ -28,11 +28,11 @@ const NATIVE = [
 ];
 
 /** The libraries beside, each a module of bench/peers. */
-export const PEERS: Readonly<Record<string, string>> = {
-  naive: 'naive',
-  tfjs: 'tfjs',
-  'jax-js': 'jaxJs',
-  ort: 'ort',
+export const PEERS: Readonly<Record<string, { module: string; package?: string }>> = {
+  naive: { module: 'naive' },
+  tfjs: { module: 'tfjs', package: '@tensorflow/tfjs' },
+  'jax-js': { module: 'jaxJs', package: '@jax-js/jax' },
+  ort: { module: 'ort', package: 'onnxruntime-web' },
 };
 
 /** Opens the adapter for this process; another one needs another process. */
@@ -97,21 +97,21 @@ function commitOf(root: string): string {
 
 /** The contenders of a peer, or a sentence why there are none. */
 export async function loadPeer(name: string): Promise<readonly Entry[] | string> {
-  const module = PEERS[name];
-  if (!module)
-    throw new GramianError(`bench: --peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);
+  const peer = PEERS[name];
+  if (!peer) throw new GramianError(`bench: --peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);
   const root = rootFolder();
-  const file = join(root, 'bench', 'peers', 'dist', `${module}.js`);
+  const folder = join(root, 'bench', 'peers');
+  const file = join(folder, 'dist', `${peer.module}.js`);
   if (!existsSync(file)) return `${name} is not here: peers come with a clone of the repository (npm run build)`;
+  // A peer loads its package when it is asked for a work that it knows: too late for one sentence.
+  if (peer.package && !existsSync(join(folder, 'node_modules', peer.package)))
+    return `${name} is not installed: npm ci --prefix bench/peers --ignore-scripts`;
   try {
     const { contenders } = (await import(pathToFileURL(file).href)) as { contenders: readonly (Entry | Open)[] };
     return contenders.map((each) =>
       typeof each === 'function' ? { library: name, form: 'autodiff' as const, open: each } : each,
     );
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_MODULE_NOT_FOUND')
-      return `${name} is not installed: npm ci --prefix bench/peers --ignore-scripts`;
-    return `${name} does not load: ${message.split('\n')[0]}`;
+    return `${name} does not load: ${(error as Error).message.split('\n')[0]}`;
   }
 }
