@@ -24,7 +24,7 @@ import { reshape } from '../ops/reshape.ts';
  * loss = mean over the 2 N rows of both sides of log(1 + sum_{j != i} exp(scale (s_ij - s_ii))), s = cosine.
  *
  * Forward: one evaluation of each tile gives the sums of its rows and of its columns. Backward: a panel of rows at a time,
- * recomputed, or kept from the forward while all pairs fit in 4 N D floats (N <= 4 D).
+ * recomputed, or kept from the forward while all pairs fit in 4 D floats for each of the 2 N rows (N <= 8 D).
  */
 export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): Tensor {
   const { engine } = a;
@@ -33,7 +33,7 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): 
   const right = makePoints(engine, op, 'b', b, 'cosine', left);
   const side = right.paddedRows;
   const fits = 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
-  const kept = engine.needsGrad(a, b, scale) && n <= 4 * d && fits ? engine.scratch(n * side, op) : null;
+  const kept = engine.needsGrad(a, b, scale) && n <= 8 * d && fits ? engine.scratch(n * side, op) : null;
   const { tops: log2Z, sums: miss } = sweep(engine, op, left, right, scale, kept);
   const losses = engine.scratch(2 * n, op);
   engine.run(cross_rows, {
