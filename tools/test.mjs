@@ -12,12 +12,14 @@ const ONCE = [
   'bench',
   'cli',
   'data',
+  'docs',
   'folder',
   'package',
   'platform',
   'portability',
   'report',
   'safetensors',
+  'tuner',
 ];
 
 const PROBE = `import { openAdapter } from './dist/platform.node.js';
