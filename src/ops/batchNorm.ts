@@ -7,8 +7,9 @@ import {
   batch_norm_grad,
   batch_norm_grad_sums,
   batch_norm_moments,
+  batch_norm_totals,
 } from '../gpu/kernels.generated.ts';
-import { launchSum } from '../launch/reduce.ts';
+import { lanesFor } from '../launch/tile.ts';
 
 /** What a batch-norm layer owns: all of shape [C]. The running ones are updated in place while training. */
 export interface BatchNormState {
@@ -43,13 +44,14 @@ interface Layout {
 }
 
 const GROUPS_WANTED = 256;
+const FEWEST_IMAGES = 8; // a slice of fewer would leave more to merge than it spares
 
 function layoutOf(x: Tensor): Layout {
   const [images, channels, ...rest] = x.shape;
   const pixels = rest.reduce((a, b) => a * b, 1);
   const width = channels * pixels;
   const strips = Math.ceil(width / 64);
-  const imagesPerSlice = Math.ceil(images / Math.min(images, Math.ceil(GROUPS_WANTED / strips)));
+  const imagesPerSlice = Math.max(FEWEST_IMAGES, Math.ceil(images / Math.ceil(GROUPS_WANTED / strips)));
   return { images, channels, pixels, width, slices: Math.ceil(images / imagesPerSlice), imagesPerSlice, strips };
 }
 
@@ -126,7 +128,7 @@ function batchMoments(
     groups: slices * strips,
     work: 3 * images * width,
   });
-  const lanes = slices * pixels >= 64 ? 64 : 1;
+  const { tuning, lanes } = lanesFor(engine, channels, slices * pixels);
   engine.run(batch_norm_channels, {
     params: { channels, pixels, slices, images, images_per_slice: imagesPerSlice, epsilon, momentum },
     buffers: {
@@ -139,7 +141,7 @@ function batchMoments(
     },
     groups: Math.ceil((channels * lanes) / 64),
     work: 4 * slices * width,
-    tuning: { LANES: lanes },
+    tuning,
   });
   means.release();
   spreads.release();
@@ -192,12 +194,18 @@ function gradients(
     work: 4 * images * width,
     tuning,
   });
-  const planes = engine.scratch(2 * slices * channels, op);
-  launchSum(engine, partial, planes, { outer: 2 * slices * channels, reduced: pixels, inner: 1 });
   const sums = engine.scratch(2 * channels, op);
-  launchSum(engine, planes, sums, { outer: 2, reduced: slices, inner: channels });
+  const dbias = engine.empty(bias.shape, op);
+  const dweight = engine.empty(weight.shape, op);
+  const shares = lanesFor(engine, channels, slices * pixels);
+  engine.run(batch_norm_totals, {
+    params: { channels, pixels, slices },
+    buffers: { partial, sums, dbias, dweight },
+    groups: Math.ceil((channels * shares.lanes) / 64),
+    work: 2 * slices * width,
+    tuning: shares.tuning,
+  });
   partial.release();
-  planes.release();
   const dx = engine.empty(x.shape, op);
   engine.run(batch_norm_grad, {
     params: paramsOf(layout, training ? 1 / (images * pixels) : 0),
@@ -206,10 +214,6 @@ function gradients(
     work: 4 * images * width,
     tuning,
   });
-  const dbias = engine.empty(bias.shape, op);
-  const dweight = engine.empty(weight.shape, op);
-  launchSum(engine, sums, dbias, { outer: 1, reduced: 1, inner: channels });
-  launchSum(engine, sums, dweight, { outer: 1, reduced: 1, inner: channels, offset: channels });
   sums.release();
   return [dx, dweight, dbias];
 }
