@@ -17,11 +17,6 @@ fn images_in(slice: u32) -> f32 {
   return f32(min((slice + 1u) * p.images_per_slice, p.images) - slice * p.images_per_slice);
 }
 
-// Of the k-th (slice, pixel).
-fn place(channel: u32, slice: u32, k: u32) -> u32 {
-  return (slice * p.channels + channel) * p.pixels + k - slice * p.pixels;
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
@@ -30,17 +25,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let channel = min(group * (WG / LANES) + lane / LANES, p.channels - 1u);
   let count = f32(p.images) * f32(p.pixels);
   var sum = 0.0;
-  for (var k = lane % LANES; k < p.slices * p.pixels; k += LANES) {
-    let slice = k / p.pixels;
-    sum = fma(means[place(channel, slice, k)], images_in(slice), sum);
+  for (var s = 0u; s < p.slices; s++) {
+    let at = (s * p.channels + channel) * p.pixels;
+    var part = 0.0;
+    for (var i = lane % LANES; i < p.pixels; i += LANES) { part += means[at + i]; }
+    sum = fma(part, images_in(s), sum);
   }
   let centre = row_sum(lane, sum) / count;
   var spread = 0.0;
-  for (var k = lane % LANES; k < p.slices * p.pixels; k += LANES) {
-    let slice = k / p.pixels;
-    let at = place(channel, slice, k);
-    let off = means[at] - centre;
-    spread += fma(off * off, images_in(slice), spreads[at]);
+  for (var s = 0u; s < p.slices; s++) {
+    let at = (s * p.channels + channel) * p.pixels;
+    let images = images_in(s);
+    for (var i = lane % LANES; i < p.pixels; i += LANES) {
+      let off = means[at + i] - centre;
+      spread += fma(off * off, images, spreads[at + i]);
+    }
   }
   let total = row_sum(lane, spread);
   if (group * (WG / LANES) + lane / LANES >= p.channels || lane % LANES != 0u) { return; }

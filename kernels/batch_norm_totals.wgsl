@@ -17,11 +17,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let half = p.slices * p.channels * p.pixels;
   var plain = 0.0;
   var along = 0.0;
-  for (var k = lane % LANES; k < p.slices * p.pixels; k += LANES) {
-    let slice = k / p.pixels;
-    let at = (slice * p.channels + channel) * p.pixels + k - slice * p.pixels;
-    plain += partial[at];
-    along += partial[half + at];
+  for (var s = 0u; s < p.slices; s++) {
+    let at = (s * p.channels + channel) * p.pixels;
+    for (var i = lane % LANES; i < p.pixels; i += LANES) {
+      plain += partial[at + i];
+      along += partial[half + at + i];
+    }
   }
   let shift = row_sum(lane, plain);
   let scale = row_sum(lane, along);

@@ -1,5 +1,5 @@
 // w_ji = exp(s_ij / tau) (1/Z_i + 1/Z_j) for the columns j of a panel and all rows i from its first on
-// For a positive pair -(miss_i + miss_j), 0 for i = j. Two powers rather than one shared: both exponents are <= 0, so
+// 0 for i = j and for a positive pair, which pulls apart from the rest: see partner_pull. Two powers rather than one shared: both exponents are <= 0, so
 // nothing overflows at any temperature.
 // @use grid tile stored mark_partner store_panel
 struct Params {
@@ -10,9 +10,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> lhs: array<stored4>; // units, transposed: [columns, 4 stride4]
 @group(0) @binding(2) var<storage, read> rhs: array<stored4>; // the same
 @group(0) @binding(3) var<storage, read> log2_z: array<f32>;
-@group(0) @binding(4) var<storage, read> miss: array<f32>;
-@group(0) @binding(5) var<storage, read> temperature: array<f32>;
-@group(0) @binding(6) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4], rows i - first
+@group(0) @binding(4) var<storage, read> temperature: array<f32>;
+@group(0) @binding(5) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4], rows i - first
 
 const LOG2E: f32 = 1.4426950408889634;
 
@@ -33,7 +32,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let i = vec4u(p.first + 4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
     let at = min(i, vec4u(last));
     let z_i = vec4f(log2_z[at.x], log2_z[at.y], log2_z[at.z], log2_z[at.w]);
-    let miss_i = vec4f(miss[at.x], miss[at.y], miss[at.z], miss[at.w]);
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let j = p.first + j0 + m;
@@ -42,9 +40,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let near = min(j, last);
       let w = exp2(min(s - z_i, vec4f())) + exp2(min(s - log2_z[near], vec4f()));
       let blank = j >= p.n;
-      let skip = (i == vec4u(j)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
-      let pulled = select(w, -(miss_i + miss[near]), i == vec4u(positive));
-      c[m * TV + v] = select(pulled, vec4f(), skip);
+      let skip = (i == vec4u(j)) | (i == vec4u(positive)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
+      c[m * TV + v] = select(w, vec4f(), skip);
     }
   }
   store_panel(&c, j0, i4, j0 + TM);

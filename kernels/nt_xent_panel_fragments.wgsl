@@ -11,9 +11,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> rhs: array<part>; // the same
 @group(0) @binding(3) var<storage, read> top: array<u32>; // bits of what no entry of them exceeds
 @group(0) @binding(4) var<storage, read> log2_z: array<f32>;
-@group(0) @binding(5) var<storage, read> miss: array<f32>;
-@group(0) @binding(6) var<storage, read> temperature: array<f32>;
-@group(0) @binding(7) var<storage, read_write> weights: array<part>; // [1 + SPLIT, panel, width], rows i - first
+@group(0) @binding(5) var<storage, read> temperature: array<f32>;
+@group(0) @binding(6) var<storage, read_write> weights: array<part>; // [1 + SPLIT, panel, width], rows i - first
 
 const LOG2E: f32 = 1.4426950408889634;
 const TOP_WEIGHT: f32 = 2.0;
@@ -49,8 +48,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let at_j = min(j, last);
       let s = strip[e] * k;
       var w = exp2(min(s - log2_z[at_i], 0.0)) + exp2(min(s - log2_z[at_j], 0.0));
-      if (i == row_mark(j)) { w = -(miss[at_i] + miss[at_j]); }
-      if (i == j || i >= p.n || j >= p.n) { w = 0.0; }
+      if (i == j || i == row_mark(j) || i >= p.n || j >= p.n) { w = 0.0; }
       w *= lift;
       let high = high_part(w);
       let at = within * p.width + column0 + e % SPAN_COLUMNS;

@@ -1,4 +1,4 @@
-// w_ij = e_ij (1/Z_i + 1/Z_j) in place over the kept triangle; for a positive pair -(miss_i + miss_j)
+// w_ij = e_ij (1/Z_i + 1/Z_j) in place over the kept triangle; 0 for a positive pair: see partner_pull
 // @use grid triangle mark_partner
 const WG: u32 = 64;
 const ROWS: u32 = 4;
@@ -7,9 +7,8 @@ const LOG2E: f32 = 1.4426950408889634;
 struct Params { first_group: u32, end_group: u32, n: u32, edge: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> log2_z: array<f32>;
-@group(0) @binding(2) var<storage, read> miss: array<f32>;
-@group(0) @binding(3) var<storage, read> temperature: array<f32>;
-@group(0) @binding(4) var<storage, read_write> cache: array<vec4f>; // [blocks of the triangle, edge, edge]
+@group(0) @binding(2) var<storage, read> temperature: array<f32>;
+@group(0) @binding(3) var<storage, read_write> cache: array<vec4f>; // [blocks of the triangle, edge, edge]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -27,15 +26,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let j = vec4u(cell.y * p.edge + 4u * column4) + vec4u(0u, 1u, 2u, 3u);
   let near = min(j, vec4u(last));
   let b_j = exp2(vec4f(k) - vec4f(log2_z[near.x], log2_z[near.y], log2_z[near.z], log2_z[near.w]));
-  let miss_j = vec4f(miss[near.x], miss[near.y], miss[near.z], miss[near.w]);
   // @unroll
   for (var m = 0u; m < ROWS; m++) {
     let at = (row + m) * width + column4;
     let i = cell.x * p.edge + (row + m) % p.edge;
-    let own = min(i, last);
-    let b_i = exp2(k - log2_z[own]);
-    let w = select(cache[at] * (b_i + b_j), -(miss_j + miss[own]), j == vec4u(row_mark(i)));
+    let b_i = exp2(k - log2_z[min(i, last)]);
     let blank = i >= p.n;
-    cache[at] = select(w, vec4f(), (j >= vec4u(p.n)) | vec4<bool>(blank));
+    let skip = (j == vec4u(row_mark(i))) | (j >= vec4u(p.n)) | vec4<bool>(blank);
+    cache[at] = select(cache[at] * (b_i + b_j), vec4f(), skip);
   }
 }

@@ -1,7 +1,7 @@
-// cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 32, else 0
+// cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 16, else 0
 // reach is what pulls one way at the least: g itself may be what is left of it.
 // A row below the norm's floor is not one: its gradient knows what is along it, too.
-// Of such a gradient rounding has taken five bits and more: see near_rows.
+// Of such a gradient rounding has taken four bits and more: see near_rows.
 // @use grid rows
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride4: u32, at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -34,5 +34,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (row >= p.rows || lane % LANES != 0u) { return; }
   let across = square - along * along / max(length, 1e-30);
   let reach = p.scale * reaches[p.at + row];
-  cancels[row] = select(0u, 1u, length > 0.5 && across < max(square, reach * reach) * (1.0 / 1024.0));
+  cancels[row] = select(0u, 1u, length > 0.5 && across < max(square, reach * reach) * (1.0 / 256.0));
 }

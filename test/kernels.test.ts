@@ -142,6 +142,19 @@ const CASES: Record<string, Case[]> = {
       },
     },
   ],
+  batch_norm_totals: [
+    {
+      params: { channels: 2, pixels: 70, slices: 2 },
+      buffers: { partial: waves(2 * 2 * 2 * 70), sums: floats(4), dbias: floats(2), dweight: floats(2) },
+      groups: 2,
+      tuning: LANES,
+      expected: {
+        dweight: [0, 1].map(
+          (c) => add(waves(560).slice(280 + 70 * c, 350 + 70 * c)) + add(waves(560).slice(420 + 70 * c, 490 + 70 * c)),
+        ),
+      },
+    },
+  ],
   class_lifts: [
     {
       params: { n: 3, columns: 70, row_stride: 72 },
@@ -350,7 +363,6 @@ const CASES: Record<string, Case[]> = {
         rhs: waves(8 * 32),
         top: new Uint32Array(one().buffer),
         log2_z: floats(6),
-        miss: floats(6),
         temperature: Float32Array.of(0.5),
         weights: floats(32 * 32),
       },

@@ -128,7 +128,7 @@ function batchMoments(
     groups: slices * strips,
     work: 3 * images * width,
   });
-  const { tuning, lanes } = lanesFor(engine, channels, slices * pixels);
+  const { tuning, lanes } = lanesFor(engine, channels, pixels);
   engine.run(batch_norm_channels, {
     params: { channels, pixels, slices, images, images_per_slice: imagesPerSlice, epsilon, momentum },
     buffers: {
@@ -197,7 +197,7 @@ function gradients(
   const sums = engine.scratch(2 * channels, op);
   const dbias = engine.empty(bias.shape, op);
   const dweight = engine.empty(weight.shape, op);
-  const shares = lanesFor(engine, channels, slices * pixels);
+  const shares = lanesFor(engine, channels, pixels);
   engine.run(batch_norm_totals, {
     params: { channels, pixels, slices },
     buffers: { partial, sums, dbias, dweight },

@@ -58,11 +58,11 @@ export function pairContrast(
   const loss = engine.empty([], op);
   launchSum(engine, losses, loss, { outer: 1, reduced: n, inner: 1, scale: factor / n });
   losses.release();
-  const rows = { log2_z: log2Z, miss };
   return recordPull(op, views, temperature, loss, {
     pairs: PARTNERS,
     sweep,
-    rows,
+    rows: { log2_z: log2Z },
+    miss,
     reaches: miss.retain(),
     slopes,
     factor: factor / n,

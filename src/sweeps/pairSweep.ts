@@ -15,6 +15,7 @@ import {
   nt_xent_sums_lanes,
   nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
+  partner_pull,
   sup_con_near,
   sup_con_panel,
   sup_con_sums,
@@ -266,6 +267,8 @@ export interface Pull {
   readonly rows: Readonly<Record<string, Storage>>;
   /** Per row: what pulls one way at the least, see kernels/row_cancel.wgsl. */
   readonly reaches: Storage;
+  /** Per row: 1 - p of its positive, where it has one. */
+  readonly miss?: Storage;
   /** Per row: R / Z, where rows may have several positives. */
   readonly misses?: Storage;
   /** d loss_i / d log(1 / temperature), n floats from `at` on, where the temperature may be live. */
@@ -277,13 +280,14 @@ export interface Pull {
 /** Records a loss over all pairs whose gradient w.r.t. the unit rows is factor / temperature * sum_j w_ij u_j. */
 export function recordPull(op: string, views: Views, temperature: Tensor, loss: Tensor, pull: Pull): Tensor {
   const { engine } = loss;
-  const { sweep, rows, reaches, misses, slopes, factor } = pull;
+  const { sweep, rows, reaches, miss, misses, slopes, factor } = pull;
   const release = (): void => {
     sweep.units.release();
     sweep.cache?.release();
     sweep.packed?.release();
     slopes?.of.release();
     reaches.release();
+    miss?.release();
     misses?.release();
     for (const storage of Object.values(rows)) storage.release();
   };
@@ -297,6 +301,7 @@ export function recordPull(op: string, views: Views, temperature: Tensor, loss: 
     release,
     backward: (dy, [tau]) => {
       const gradient = pulled(engine, op, tau, pull);
+      if (miss) pullPartners(engine, sweep.units, miss, gradient);
       pullNear(engine, op, tau, pull, gradient);
       const scale = engine.scratch(1, op);
       engine.run(loss_scale, {
@@ -408,12 +413,22 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
   return gradient;
 }
 
+/** What the positives pull, which the products leave out: see kernels/partner_pull.wgsl. */
+function pullPartners(engine: Engine, { rows, rowStride, count: n }: Units, miss: Storage, g: Storage): void {
+  engine.run(partner_pull, {
+    params: { n, stride4: rowStride / 4 },
+    buffers: { units: rows, miss, g },
+    groups: Math.ceil((n * rowStride) / (4 * 64)),
+    work: 4 * n * rowStride,
+  });
+}
+
 /** Once more, by differences, for the rows whose pulls all but cancel: the rounding of the products is as large there. */
 function pullNear(
   engine: Engine,
   op: string,
   temperature: Tensor,
-  { pairs, sweep, rows, reaches, misses }: Pull,
+  { pairs, sweep, rows, reaches, miss, misses }: Pull,
   g: Storage,
 ): void {
   const { count: n, columns, rowStride } = sweep.units;
@@ -439,7 +454,7 @@ function pullNear(
     });
   launchNear(engine, pairs.kernels.near, gathered, cancels, {
     others: n,
-    buffers: { temperature, ...rows, ...(lifts ? { lifts } : {}) },
+    buffers: { temperature, ...rows, ...(lifts ? { lifts } : { miss: miss ?? reaches }) },
     tuning: pairs.tuning,
   });
   cancels.release();

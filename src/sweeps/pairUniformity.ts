@@ -28,12 +28,11 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
     tuning: { RUNNING: shifted ? 0 : 1 },
   });
   total.release();
-  const rows = { log2_z: log2Z, miss };
   return recordPull(op, { z }, temperature, loss, {
     pairs: NO_POSITIVES,
     sweep,
-    rows,
-    reaches: miss.retain(),
+    rows: { log2_z: log2Z },
+    reaches: miss,
     slopes: null,
     factor: 1,
   });
