@@ -9,7 +9,9 @@ import { concentrations, eStep } from '../src/methods/eStep.ts';
 import { NETWORK, trainStep, viewsOf } from '../src/methods/method.ts';
 import { moCo, queryNetwork } from '../src/methods/moco.ts';
 import { movingAverage } from '../src/methods/movingAverage.ts';
+import { optimizerOf } from '../src/methods/optimizerOf.ts';
 import { fifoQueue } from '../src/methods/queue.ts';
+import { simSiam } from '../src/methods/simSiam.ts';
 import { swav } from '../src/methods/swav.ts';
 import { perceptron } from '../src/nn/networks.ts';
 import { kMeans } from '../src/ops/kMeans.ts';
@@ -145,6 +147,22 @@ describe('the order of a step', () => {
       expect(after[name], name).not.toEqual(before[name]);
       expectClose(target, after[target], wanted, 1e-6);
     }
+    loss.dispose();
+    free(method, optimizer);
+  }, 120_000);
+
+  test("SimSiam: the predictor's learning rate stays while the schedule's falls", async () => {
+    const method = simSiam(engine, { ...SMALL });
+    const optimizer = optimizerOf(method, (parameters) => sgd(parameters, { learningRate: 0.1 }));
+    const before = await numbersOf(method.parameters);
+    const loss = trainStep(engine, method, optimizer, [() => batchOf(engine, method, 0)], placeOf(0), {
+      learningRate: 0,
+    });
+    const after = await numbersOf(method.parameters);
+    const moved = Object.keys(before).filter((name) => after[name].some((x, i) => x !== before[name][i]));
+    expect(moved).toEqual(Object.keys(before).filter((name) => name.startsWith('predictor.')));
+    expect(simSiam(engine, { ...SMALL, predictorRate: 'scheduled' }).heldRate).toBeUndefined();
+    expect(optimizer.steps).toBe(1);
     loss.dispose();
     free(method, optimizer);
   }, 120_000);

@@ -3,6 +3,7 @@ import type { Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { infoNCE } from '../src/losses/infoNCE.ts';
 import { type Method, type TwoStep, trainStep, viewsOf } from '../src/methods/method.ts';
+import { optimizerOf } from '../src/methods/optimizerOf.ts';
 import { concat } from '../src/ops/concat.ts';
 import { slice } from '../src/ops/slice.ts';
 import { adamW } from '../src/optim/adamW.ts';
@@ -32,7 +33,7 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
   test('learns: finite losses that fall, every parameter moves, nothing stays behind', async () => {
     const before = engine.memory().buffers;
     const method = make(engine, 1);
-    const optimizer = adamW(method.parameters, rate);
+    const optimizer = optimizerOf(method, (parameters) => adamW(parameters, rate));
     const start = await numbersOf(method.parameters);
     const untrained = await confusion(method);
     const losses = await walk(engine, method, optimizer, 0, DATA.totalSteps);
@@ -47,15 +48,15 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
 
   test('resumed within an epoch, it goes on to the same bits', async () => {
     const straight = make(engine, 1);
-    const whole = adamW(straight.parameters, rate);
+    const whole = optimizerOf(straight, (parameters) => adamW(parameters, rate));
     const losses = await walk(engine, straight, whole, 0, DATA.totalSteps);
 
     const first = make(engine, 1);
-    const half = adamW(first.parameters, rate);
+    const half = optimizerOf(first, (parameters) => adamW(parameters, rate));
     const head = await walk(engine, first, half, 0, 5);
     const saved = await numbersOf(tensorsOfRun(first, half));
     const second = make(engine, 1);
-    const rest = adamW(second.parameters, rate);
+    const rest = optimizerOf(second, (parameters) => adamW(parameters, rate));
     await walk(engine, second, rest, 0, 1);
     for (const [name, tensor] of Object.entries(tensorsOfRun(second, rest)))
       engine.write(tensor, Float32Array.from(saved[name]));

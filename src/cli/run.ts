@@ -5,6 +5,7 @@ import { type Augmentation, augmentations, type ResidentImages, uploadImages } f
 import { type ImageSet, type ImageSplits, permutation, subset } from '../data/dataset.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Batch, type Method, type Place, trainStep } from '../methods/method.ts';
+import { optimizerOf } from '../methods/optimizerOf.ts';
 import { concat } from '../ops/concat.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { type Progress, restore } from './checkpoint.ts';
@@ -77,7 +78,9 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   const { mean, deviation } = train.images;
   const test = splits.test && { set: splits.test, images: uploadImages(engine, splits.test, { mean, deviation }) };
   const { learningRate, weightDecay } = config;
-  const optimizer = OPTIMIZERS[config.optimizer](method.parameters, { learningRate, weightDecay });
+  const optimizer = optimizerOf(method, (parameters) =>
+    OPTIMIZERS[config.optimizer](parameters, { learningRate, weightDecay }),
+  );
   const epochSteps = Math.floor(trainSet.count / config.batch);
   const totalSteps = config.epochs * epochSteps;
   const rate = cosineSchedule({

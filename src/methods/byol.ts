@@ -10,7 +10,7 @@ import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf }
 import { movingAverage } from './movingAverage.ts';
 
 export interface BYOLOptions extends NetworkOptions {
-  /** Of the target at the first step; it rises to 1 along a cosine. Default 0.97, that of the paper's shortest run. */
+  /** Of the target at the first step; it rises to 1 along a cosine. Default 0.9: the paper's 0.97 and more are for runs of many thousand steps. */
   readonly momentum?: number;
   /** Weight of VICReg's variance term on the online projections, which BYOL itself does not have. Default 0. */
   readonly variance?: number;
@@ -26,7 +26,7 @@ export function byol(engine: Engine, options: BYOLOptions): Method {
     ...NETWORK,
     hidden: 512,
     projection: 128,
-    momentum: 0.97,
+    momentum: 0.9,
     variance: 0,
   });
   check.nonNegative('byol', 'variance', given.variance);

@@ -17,6 +17,7 @@ export {
 } from './method.ts';
 export { type MoCoOptions, moCo } from './moco.ts';
 export { type MovingAverage, type MovingAverageOptions, movingAverage } from './movingAverage.ts';
+export { optimizerOf } from './optimizerOf.ts';
 export { type PCLOptions, pcl } from './pcl.ts';
 export { type Prototypes, prototypeLayer } from './prototypes.ts';
 export { fifoQueue, type Queue } from './queue.ts';

@@ -63,6 +63,8 @@ export interface Method {
   readonly wants: Wants;
   /** Leaves that the optimiser moves. */
   readonly parameters: NamedTensors;
+  /** Whether the parameter of that name keeps its learning rate whatever the schedule says: see `optimizerOf`. Default: none does. */
+  heldRate?(name: string): boolean;
   /** All else that a checkpoint must hold. */
   readonly buffers: NamedTensors;
   /** To be awaited before the first step of every epoch, and before the first after a checkpoint was loaded: PCL's E-step. */

@@ -7,8 +7,13 @@ import { add } from '../ops/arithmetic.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
 
 export interface SimSiamOptions extends NetworkOptions {
-  /** Width of the predictor's bottleneck; default: a quarter of the projection. */
+  /** Width of the predictor's hidden layer; default: that of the projection, where the paper's networks have a quarter of it. */
   readonly bottleneck?: number;
+  /**
+   * Of the predictor: `'constant'` (default), as for the published numbers (the official code's `--fix-pred-lr`), or
+   * `'scheduled'` like that of all else, the official code's default.
+   */
+  readonly predictorRate?: 'constant' | 'scheduled';
 }
 
 /**
@@ -21,9 +26,11 @@ export function simSiam(engine: Engine, options: SimSiamOptions): Method {
     hidden: 512,
     projection: 512,
     bottleneck: undefined as number | undefined,
+    predictorRate: 'constant' as 'constant' | 'scheduled',
   });
+  check.oneOf('simSiam', 'predictorRate', given.predictorRate, ['constant', 'scheduled']);
   const { features, hidden, projection } = given;
-  const bottleneck = given.bottleneck ?? Math.ceil(projection / 4);
+  const { bottleneck = projection } = given;
   const random = createRandom(given.seed, STREAM.online);
   const encoder = convEncoder(engine, random, given);
   const projector = perceptron(engine, random, [features, hidden, hidden, projection], { last: 'plain' });
@@ -32,6 +39,7 @@ export function simSiam(engine: Engine, options: SimSiamOptions): Method {
     name: 'simsiam',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, projector, predictor }),
+    ...(given.predictorRate === 'constant' ? { heldRate: (name: string) => name.startsWith('predictor.') } : {}),
     loss: (batch) => {
       const [z0, z1] = viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true));
       const [p0, p1] = [z0, z1].map((z) => predictor.forward(z, true));
