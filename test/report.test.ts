@@ -1,13 +1,15 @@
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
+import { completeConfig } from '../src/cli/config.ts';
 import { writeNpy } from '../src/cli/npy.ts';
 import type { ComparisonData } from '../src/cli/report/comparison.ts';
 import type { ReportData } from '../src/cli/report/data.ts';
 import { projectEmbeddings } from '../src/cli/report/project.ts';
 import { makeThumbnails } from '../src/cli/report/thumbnails.ts';
 import { renderComparison, renderReport } from '../src/cli/report/write.ts';
-import { interval } from '../src/cli/several.ts';
+import { interval, planRuns } from '../src/cli/several.ts';
 import { createRandom } from '../src/core/random.ts';
+import { resultsText } from '../tools/results-table.ts';
 
 const data: ReportData = {
   title: 'SimCLR on letters',
@@ -81,6 +83,34 @@ test('a comparison holds its numbers, its warnings and a place for each chart', 
     expect(html).toContain(`id="${id}"`);
   expect(html).not.toContain('linear probe'); // no run has one
   expect(embedded(html)).toEqual(JSON.parse(JSON.stringify(comparison)));
+});
+
+test("README's table: the best first, and only columns that somebody fills", () => {
+  const [byol, cc] = comparison.runs;
+  const better = { ...cc, label: 'Better', knn: interval([0.8]), untrained: interval([0.3, 0.4]) };
+  const text = resultsText([{ ...comparison, runs: [byol, better] }]);
+  expect(text).toContain('raw\npixels 40.0 %, of the untrained encoder 35.0 %. lavapipe; 3 seeds.');
+  expect(text).toContain('| | k-NN, % | images/s | GPU memory, MB |\n');
+  expect(text).toContain('| Better | 80.0 |  | 1 |\n| BYOL | 60.0 ± 24.8 | 1000 | 12 |\n');
+  expect(text).toContain('`gramian train --compare byol,cc`');
+});
+
+test('the command of a comparison says what was asked for', () => {
+  const asked = {
+    data: 'letters',
+    epochs: 6,
+    learningRate: 0.01,
+    cached: true,
+    corrupted: false,
+    options: { head: false },
+  };
+  const complete = (config: object) =>
+    completeConfig({ ...config, data: 'letters' }, false, { count: 100, channels: 1 });
+  const { command, variants } = planRuns(asked, { compare: ['simclr', 'byol'], seeds: 2 }, complete);
+  expect(command).toBe(
+    'gramian train --compare simclr,byol --data letters --epochs 6 --learning-rate 0.01 --cached --option head=false --seeds 2',
+  );
+  expect(variants.map(({ config }) => config.method)).toEqual(['simclr', 'byol']);
 });
 
 test('interval: mean and 95 % of the mean by Student', () => {

@@ -32,7 +32,7 @@ export function planRuns(
   complete: (config: PartialConfig) => RunConfig,
 ): RunPlan {
   if (compare && study) throw new GramianError('train: --compare and --study exclude each other.');
-  const budget = `${asked.epochs ? ` --epochs ${asked.epochs}` : ''} --data ${asked.data} --seeds ${seeds}`;
+  const budget = `${flagsOf(asked)} --seeds ${seeds}`;
   if (study) {
     if (!Object.hasOwn(STUDIES, study))
       throw new GramianError(`train: --study ${study}, expected ${Object.keys(STUDIES).join(', ')}.`);
@@ -58,6 +58,18 @@ export function planRuns(
     })),
     seeds,
   };
+}
+
+/** The command line that asks for it. */
+function flagsOf({ method: _, options = {}, ...settings }: PartialConfig): string {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined && value !== false);
+  return [
+    ...given.map(([key, value]) => {
+      const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+      return value === true ? ` ${flag}` : ` ${flag} ${value}`;
+    }),
+    ...Object.entries(options).map(([name, value]) => ` --option ${name}=${JSON.stringify(value)}`),
+  ].join('');
 }
 
 interface Done {

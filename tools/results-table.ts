@@ -1,0 +1,58 @@
+// npm run results:table -- DIRECTORY...: README's table of the systems, from what `gramian train --compare ... --out DIRECTORY` left.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ComparisonData, Interval } from '../src/cli/report/comparison.ts';
+
+const root = join(import.meta.dirname, '..');
+const [START, END] = ['<!-- results:start -->', '<!-- results:end -->'];
+
+type Result = Omit<ComparisonData, 'runs'> & {
+  readonly runs: readonly Omit<ComparisonData['runs'][number], 'embeddings' | 'loss'>[];
+};
+
+const share = (value: number): string => (100 * value).toFixed(1);
+
+function cell(value: Interval | undefined): string {
+  if (!value) return '';
+  return value.half === null ? share(value.mean) : `${share(value.mean)} ± ${share(value.half)}`;
+}
+
+function table({ title, command, adapter, dataset, seeds, raw, runs }: Result): string {
+  const columns: readonly [string, (run: Result['runs'][number]) => string][] = [
+    ['k-NN, %', (run) => cell(run.knn)],
+    ['linear probe, %', (run) => cell(run.probe)],
+    ['clusters: ACC, %', (run) => cell(run.acc)],
+    ['effective rank', (run) => run.effectiveRank?.mean.toFixed(0) ?? ''],
+    ['images/s', (run) => run.imagesPerSecond?.mean.toFixed(0) ?? ''],
+    ['GPU memory, MB', (run) => (run.peakBytes / 1e6).toFixed(0)],
+  ];
+  const shown = columns.filter(([, of]) => runs.some((run) => of(run) !== ''));
+  const untrained = runs.flatMap((run) => run.untrained?.values ?? []);
+  const mean = untrained.reduce((a, b) => a + b, 0) / untrained.length;
+  const ranked = [...runs].sort((a, b) => (b.knn?.mean ?? 0) - (a.knn?.mean ?? 0));
+  return `${title}: ${dataset.train.toLocaleString('en')} images to train on, ${dataset.test.toLocaleString('en')} to test on, ${dataset.classes} classes. k-NN of raw
+pixels ${share(raw)} %, of the untrained encoder ${share(mean)} %. ${adapter}; ${seeds === 1 ? 'one seed' : `${seeds} seeds`}.
+
+| | ${shown.map(([name]) => name).join(' | ')} |
+| --- |${' --- |'.repeat(shown.length)}
+${ranked.map((run) => `| ${run.label} | ${shown.map(([, of]) => of(run)).join(' | ')} |`).join('\n')}
+
+\`${command}\``;
+}
+
+/** What stands between the markers of README. */
+export function resultsText(results: readonly Result[]): string {
+  return results.map(table).join('\n\n');
+}
+
+if (import.meta.filename === process.argv[1]) {
+  const directories = process.argv.slice(2);
+  if (directories.length === 0)
+    throw new Error('results:table: no directory, expected those that gramian train --compare wrote to.');
+  const results = directories.map((path): Result => JSON.parse(readFileSync(join(path, 'results.json'), 'utf8')));
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [before, rest] = readme.split(START);
+  const [, after] = rest.split(END);
+  writeFileSync(join(root, 'README.md'), `${before}${START}\n${resultsText(results)}\n${END}${after}`);
+  console.log("wrote README's table of the systems");
+}
