@@ -3,7 +3,11 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
   kept_columns,
+  kept_columns_lanes,
+  kept_powers,
+  kept_range,
   kept_rows,
+  kept_rows_lanes,
   kept_weights,
   scaling_pass,
   scaling_pass_distance,
@@ -57,17 +61,32 @@ export interface Scores {
   readonly kept?: Kept;
 }
 
-/** The s_ij in memory: [columns j of the plan, stride], rows i next to each other. */
+/** The s_ij, or the powers of two that the plan takes of them, in memory: [columns j of the plan, stride], rows i next to each other. */
 export interface Kept {
   readonly of: Storage;
   readonly rows: Columns;
   readonly stride: number;
+  /** One u32: 0 where they are powers. */
+  readonly form: Storage;
+  release(): void;
 }
 
-/** Computes all s_ij once, for updates and weights that read them; release `kept.of` when they are done. */
-export function keepScores(engine: Engine, op: string, rows: Columns, columns: Columns, scores: Scores): Scores {
+/**
+ * Computes all s_ij once, for updates and weights that read them; release `kept` when they are done.
+ * @param range where powers are dear, on software adapters, and no |score| is above this many powers of two, 2^score is kept
+ * instead: an update is then a multiplication an entry. The GPU looks; nobody waits. Without it scores are kept.
+ */
+export function keepScores(
+  engine: Engine,
+  op: string,
+  rows: Columns,
+  columns: Columns,
+  scores: Scores,
+  range = 0,
+): Scores {
   const stride = roundUp(rows.rows, 4);
   const of = engine.scratch(columns.rows * stride, op);
+  const form = engine.scratch(1, op);
   launchProduct(
     engine,
     { rows: columns.rows, columns: rows.rows, depth: scores.depth },
@@ -76,7 +95,26 @@ export function keepScores(engine: Engine, op: string, rows: Columns, columns: C
     { of, at: 0, stride },
     { pairs: scores.distance ? 'distances' : 'products' },
   );
-  return { ...scores, kept: { of, rows, stride } };
+  const powers = range > 0 && lanesAlone(engine);
+  engine.fillBits(form, 1, powers ? 0 : 1);
+  if (powers) {
+    const { scale, rest } = splitScale(scores.scale);
+    const params = { rows: columns.rows, columns: rows.rows, stride4: stride / 4, scale };
+    const groups = Math.ceil(stride / 64);
+    const work = 8 * columns.rows * stride;
+    engine.run(kept_range, { params: { ...params, range }, buffers: { scores: of, form }, groups, work });
+    engine.run(kept_powers, { params: { ...params, rest }, buffers: { form, scores: of }, groups, work, maybe: true });
+  }
+  const release = (): void => {
+    of.release();
+    form.release();
+  };
+  return { ...scores, kept: { of, rows, stride, form, release } };
+}
+
+/** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
+function lanesAlone(engine: Engine): boolean {
+  return engine.info.software && !engine.choice.forced;
 }
 
 /** A scale in powers of two: its first 12 bits, so that products with such numbers are exact in f32, and the rest. */
@@ -152,22 +190,34 @@ function updateFromKept(
 ): void {
   const down = kept.rows === rows.points;
   const [own, others] = [rows.points.rows, columns.points.rows];
+  const params = {
+    rows: down ? others : own,
+    columns: down ? own : others,
+    ...splitScale(scale),
+    step,
+    kappa,
+    damping: 1 / (1 + kappa),
+  };
+  const buffers = { scores: kept.of, w: columns.u, state, u: rows.u, excess };
+  const work = 16 * own * others;
+  if (lanesAlone(engine)) {
+    engine.run(down ? kept_columns_lanes : kept_rows_lanes, {
+      params: { ...params, stride4: kept.stride / 4 },
+      buffers: { ...buffers, form: kept.form },
+      groups: Math.ceil(own / (down ? 64 : 16)),
+      work,
+      maybe,
+    });
+    return;
+  }
   const { tuning, rowsPerGroup } = rowTuning(engine);
   engine.run(down ? kept_columns : kept_rows, {
-    params: {
-      rows: down ? others : own,
-      columns: down ? own : others,
-      stride: kept.stride,
-      ...splitScale(scale),
-      step,
-      kappa,
-      damping: 1 / (1 + kappa),
-    },
-    buffers: { scores: kept.of, w: columns.u, state, u: rows.u, excess },
+    params: { ...params, stride: kept.stride },
+    buffers,
     groups: Math.ceil(own / (down ? 16 : rowsPerGroup)),
-    work: 16 * own * others,
+    work,
     maybe,
-    tuning: down ? { PARTS: engine.info.software ? 1 : 16 } : tuning,
+    tuning: down ? {} : tuning,
   });
 }
 
@@ -210,7 +260,7 @@ export function launchScalingWeights(
         ...splitScale(scale),
         share,
       },
-      buffers: { scores: kept.of, own: columns.u, other: rows.u, dy, weights },
+      buffers: { scores: kept.of, form: kept.form, own: columns.u, other: rows.u, dy, weights },
       groups: Math.ceil((count * width) / 256),
       work: 12 * count * width,
     });

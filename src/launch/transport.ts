@@ -28,6 +28,13 @@ export function stopOf(iterations: number | undefined, tolerance: number | undef
 
 export const DEFAULT_TOLERANCE = 1e-6;
 const MOST_ITERATIONS = 500;
+/**
+ * Costs in powers of two up to which the powers themselves serve. From g = 0 no update moves log2 factors further from the
+ * solution than they were, and that is within half the range: factors stay below 2^(2 RANGE), which leaves 2^40 for
+ * over-relaxation and sums. With a marginal penalty they are below 2^(4 RANGE_UNBALANCED).
+ */
+const RANGE = 40;
+const RANGE_UNBALANCED = 20;
 const MOST_SYMMETRIC = 50; // their error halves in each: f32 has no digits after 30 from any start
 
 /** A transport plan between points, by its factors: P_ij = u_i w_j exp(-|x_i - y_j|^2 / (2 epsilon)) / (N M). */
@@ -54,8 +61,10 @@ export interface Plan {
   /** KL penalty of both marginals; Infinity: they are exact. */
   readonly rho?: number;
   readonly stop: Stop;
-  /** Costs that take no more bytes than this are computed once and kept while the updates last. Default: none are. */
+  /** Costs that take no more bytes than this are computed once and kept. Default: none are. */
   readonly keep?: number;
+  /** Whether gradients will be asked for: they read what was kept. */
+  readonly pulled?: boolean;
 }
 
 /**
@@ -67,13 +76,14 @@ export function couple(
   op: string,
   x: Points,
   y: Points,
-  { epsilon, rho = Number.POSITIVE_INFINITY, stop, keep = 0 }: Plan,
+  { epsilon, rho = Number.POSITIVE_INFINITY, stop, keep = 0, pulled = false }: Plan,
 ): Coupling {
   const rows = { points: featuresOf(x), u: startScaling(engine, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(engine, op, y.count) };
   const swept = costs(x, epsilon);
   const fits = 4 * x.paddedRows * y.count <= Math.min(keep, engine.info.limits.maxStorageBufferBindingSize);
-  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept) : swept;
+  const range = rho === Number.POSITIVE_INFINITY ? RANGE : RANGE_UNBALANCED;
+  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept, range) : swept;
   const [state, measuring] = [startState(engine, op), startState(engine, op)];
   const [excess, others] = [engine.scratch(x.count, op), engine.scratch(y.count, op)];
   const kappa = epsilon / rho;
@@ -85,8 +95,8 @@ export function couple(
   });
   updateScaling(engine, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
   for (const storage of [measuring, others]) storage.release();
-  scores.kept?.of.release();
-  return coupling(x, y, rows, columns, swept, excess, state);
+  if (!pulled) scores.kept?.release();
+  return coupling(x, y, rows, columns, pulled ? scores : swept, excess, state);
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
@@ -118,6 +128,7 @@ function coupling(
 ): Coupling {
   const release = (): void => {
     for (const storage of new Set([rows.u, columns.u, excess, state])) storage.release();
+    scores.kept?.release();
   };
   return { x, y, rows, columns, scores, excess, state, release };
 }

@@ -57,7 +57,7 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
   const { rho } = given;
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
-  const plan = couple(engine, op, left, right, { epsilon, rho, stop, keep: MOST_KEPT });
+  const plan = couple(engine, op, left, right, { epsilon, rho, stop, keep: MOST_KEPT, pulled: engine.needsGrad(x, y) });
   const [n, m] = [left.count, right.count];
   const f = engine.empty([n], op);
   const g = engine.empty([m], op);
