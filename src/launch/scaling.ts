@@ -4,6 +4,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import {
   kept_columns,
   kept_columns_lanes,
+  kept_plan,
   kept_powers,
   kept_range,
   kept_rows,
@@ -113,7 +114,7 @@ export function keepScores(
 }
 
 /** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
-function lanesAlone(engine: Engine): boolean {
+export function lanesAlone(engine: Engine): boolean {
   return engine.info.software && !engine.choice.forced;
 }
 
@@ -235,6 +236,18 @@ export function launchScalingUpdate(
     groups: Math.ceil(rows / 64),
     work: rows * (4 * parts + 32),
     maybe,
+  });
+}
+
+/** Kept scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
+export function launchPlan(engine: Engine, rows: Side, columns: Side, { scale, kept }: Scores & { kept: Kept }): void {
+  const count = columns.points.rows;
+  engine.run(kept_plan, {
+    params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
+    buffers: { form: kept.form, w: columns.u, u: rows.u, scores: kept.of },
+    groups: Math.ceil((count * kept.stride) / 256),
+    work: 12 * count * kept.stride,
+    maybe: true,
   });
 }
 

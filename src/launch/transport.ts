@@ -1,11 +1,14 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { transport_control } from '../gpu/kernels.generated.ts';
-import { leftRows } from './pack.ts';
-import { featuresOf, type Points, type Pulled, panelWidth, pull } from './points.ts';
+import { kept_pull, transport_control } from '../gpu/kernels.generated.ts';
+import { leftRows, packedTranspose } from './pack.ts';
+import { featuresOf, type Points, type Pulled, panelWidth, pull, rowsOf } from './points.ts';
 import {
+  type Kept,
   keepScores,
+  lanesAlone,
+  launchPlan,
   launchScalingWeights,
   type Scores,
   type Side,
@@ -13,6 +16,7 @@ import {
   startState,
   updateScaling,
 } from './scaling.ts';
+import { type Operand, tileOf } from './tile.ts';
 
 /** Without `tolerance`: exactly this many iterations. With it: at most, and until the marginal error is within it. */
 export interface Stop {
@@ -156,12 +160,17 @@ function control(
 export function pullCoupling(
   engine: Engine,
   op: string,
-  { x, y, rows, columns, scores }: Coupling,
+  plan: Coupling,
   toRows: Pulled | null,
   toColumns: Pulled | null,
   share: number,
   dy: Tensor,
 ): void {
+  const { x, y, rows, columns, scores } = plan;
+  if (scores.kept && lanesAlone(engine)) {
+    const kept = { ...scores, kept: scores.kept };
+    return pullKept(engine, op, { ...plan, scores: kept }, toRows, toColumns, share, dy);
+  }
   const width = x.paddedRows;
   const panel = panelWidth(engine, x, y.count);
   const weights = engine.scratch(panel * width, op);
@@ -184,4 +193,69 @@ export function pullCoupling(
   }
   if (toColumns) toColumns.begun = true;
   weights.release();
+}
+
+/** The same of a plan that is kept, without its weights in memory once more: by panels too, which are part of the bits. */
+function pullKept(
+  engine: Engine,
+  op: string,
+  { x, y, rows, columns, scores }: Coupling & { scores: Scores & { kept: Kept } },
+  toRows: Pulled | null,
+  toColumns: Pulled | null,
+  share: number,
+  dy: Tensor,
+): void {
+  const { of, stride, form } = scores.kept;
+  launchPlan(engine, rows, columns, scores);
+  const panel = panelWidth(engine, x, y.count);
+  /** `count` rows of `to` from `first` on, pulled by `depth` points of the other side from `from` on. */
+  const pulled = (
+    to: Pulled,
+    lhs: Operand,
+    [own, other]: Side[],
+    others: Points,
+    at: Record<'first' | 'count' | 'from' | 'depth', number>,
+  ) => {
+    const { columns: features, rowStride } = to.points;
+    const { tuning, ...tile } = tileOf(engine, 'product', at.count, features, at.depth);
+    const strips = Math.ceil(features / tile.columns);
+    engine.run(kept_pull, {
+      params: {
+        rows: at.count,
+        columns: features,
+        depth: at.depth,
+        strips,
+        first_row: at.first,
+        first_k: at.from,
+        lhs_at4: lhs.at / 4,
+        lhs_stride4: lhs.stride / 4,
+        rhs_at4: rowsOf(others, at.from).at / 4,
+        rhs_stride4: others.rowStride / 4,
+        own_at4: rowsOf(to.points, at.first).at / 4,
+        own_stride4: rowStride / 4,
+        out_at: at.first * to.into.stride,
+        out_stride: to.into.stride,
+        scale: share / (x.count * y.count),
+        accumulating: to.begun ? 1 : 0,
+      },
+      buffers: { lhs: lhs.of, rhs: others.rows, own: to.points.rows, form, u: own.u, w: other.u, dy, out: to.into.of },
+      groups: Math.ceil(at.count / tile.rows) * strips,
+      work: 2 * at.count * features * at.depth,
+      tuning,
+    });
+  };
+  for (let first = 0; first < y.count; first += panel) {
+    const count = Math.min(panel, y.count - first);
+    const operand = { of, at: first * stride, stride };
+    if (toColumns) {
+      const turned = packedTranspose(engine, op, { ...operand, rows: count, columns: x.count });
+      pulled(toColumns, turned, [columns, rows], x, { first, count, from: 0, depth: x.count });
+      turned.release();
+    }
+    if (toRows) {
+      pulled(toRows, operand, [rows, columns], y, { first: 0, count: x.count, from: first, depth: count });
+      toRows.begun = true;
+    }
+  }
+  if (toColumns) toColumns.begun = true;
 }
