@@ -4,9 +4,9 @@ import type { Storage } from '../gpu/buffers.ts';
 import {
   kept_columns,
   kept_columns_lanes,
+  kept_distances,
   kept_plan,
   kept_powers,
-  kept_range,
   kept_rows,
   kept_rows_lanes,
   kept_weights,
@@ -74,8 +74,8 @@ export interface Kept {
 
 /**
  * Computes all s_ij once, for updates and weights that read them; release `kept` when they are done.
- * @param range where powers are dear, on software adapters, and no |score| is above this many powers of two, 2^score is kept
- * instead: an update is then a multiplication an entry. The GPU looks; nobody waits. Without it scores are kept.
+ * @param range of distances: where powers are dear, on software adapters, and no |score| is above this many powers of two,
+ * 2^score is kept instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
  */
 export function keepScores(
   engine: Engine,
@@ -88,24 +88,44 @@ export function keepScores(
   const stride = roundUp(rows.rows, 4);
   const of = engine.scratch(columns.rows * stride, op);
   const form = engine.scratch(1, op);
-  launchProduct(
-    engine,
-    { rows: columns.rows, columns: rows.rows, depth: scores.depth },
-    { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
-    { of: rows.of, at: 0, stride: rows.stride },
-    { of, at: 0, stride },
-    { pairs: scores.distance ? 'distances' : 'products' },
-  );
+  const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
   const powers = range > 0 && lanesAlone(engine);
   engine.fillBits(form, 1, powers ? 0 : 1);
   if (powers) {
+    const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
+    const strips = Math.ceil(size.columns / tile.columns);
     const { scale, rest } = splitScale(scores.scale);
-    const params = { rows: columns.rows, columns: rows.rows, stride4: stride / 4, scale };
-    const groups = Math.ceil(stride / 64);
-    const work = 8 * columns.rows * stride;
-    engine.run(kept_range, { params: { ...params, range }, buffers: { scores: of, form }, groups, work });
-    engine.run(kept_powers, { params: { ...params, rest }, buffers: { form, scores: of }, groups, work, maybe: true });
-  }
+    engine.run(kept_distances, {
+      params: {
+        ...size,
+        strips,
+        lhs_stride4: columns.stride / 4,
+        rhs_stride4: rows.stride / 4,
+        stride4: stride / 4,
+        scale,
+        range,
+      },
+      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
+      groups: Math.ceil(size.rows / tile.rows) * strips,
+      work: 2 * size.rows * size.columns * size.depth,
+      tuning,
+    });
+    engine.run(kept_powers, {
+      params: { rows: size.rows, columns: size.columns, stride4: stride / 4, scale, rest },
+      buffers: { form, scores: of },
+      groups: Math.ceil(stride / 64),
+      work: 8 * size.rows * stride,
+      maybe: true,
+    });
+  } else
+    launchProduct(
+      engine,
+      size,
+      { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
+      { of: rows.of, at: 0, stride: rows.stride },
+      { of, at: 0, stride },
+      { pairs: scores.distance ? 'distances' : 'products' },
+    );
   const release = (): void => {
     of.release();
     form.release();
