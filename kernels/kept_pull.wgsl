@@ -1,5 +1,6 @@
 // out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the powers kept of a plan
-// Without a plan in memory: its factors join where they are few. Where K is a plan already (WIDE), they are taken for 1.
+// As differences, and without a plan in memory: its factors join where they are few. Where what is kept is the plan itself
+// (WIDE: kept_plan made it), they are taken for 1.
 // @use grid tile_shape store_product narrow
 struct Params {
   first_group: u32, end_group: u32,
