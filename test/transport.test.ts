@@ -254,8 +254,7 @@ describe('entropicOT', () => {
     const [a, b] = [normal(n, d, n), normal(m, d, m)];
     let most = 0;
     for (let i = 0; i < n; i++)
-      for (let j = 0; j < m; j++)
-        most = Math.max(most, add(row(a, i).map((v, t) => (v - row(b, j)[t]) ** 2 / 2)));
+      for (let j = 0; j < m; j++) most = Math.max(most, add(row(a, i).map((v, t) => (v - row(b, j)[t]) ** 2 / 2)));
     for (const powers of [10, 19, 21, 39, 41, 100]) {
       const epsilon = most / (powers * Math.LN2);
       const [x, y] = [a, b].map((points) => onGpu(points, true));
