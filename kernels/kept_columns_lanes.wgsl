@@ -1,7 +1,8 @@
 // w_i = w_i / ratio_i^step, ratio_i = w_i mean_j u_j 2^(scale t_ji), for the columns i of scores or powers that are kept
-// As kept_columns, for software adapters, where loads of one number and powers are dear: a lane has four columns.
+// As kept_columns, for software adapters, where loads of one number and powers are dear: a lane has columns of its own, in fours.
 // @use grid scaling_sum scaling_step narrow
 const WG: u32 = 16;
+const EACH: u32 = 2; // vec4s of a lane, WG apart: a load of w serves them all
 const BLOCK: u32 = 64; // rows whose sum is added up: a single sum would gather the roundings of all rows
 
 struct Params {
@@ -20,41 +21,59 @@ struct Params {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let k = group * WG + lane;
+  let k = group * WG * EACH + lane;
   if (group >= p.end_group || 4u * k >= p.columns || state[STOPPED] != 0.0) { return; }
   let powers = form[WIDE] == 0u;
-  var top = vec4f();
-  var total = vec4f();
+  var total: array<vec4f, EACH>;
   if (powers) {
     for (var first = 0u; first < p.rows; first += BLOCK) {
-      var some = vec4f();
+      var some: array<vec4f, EACH>;
       for (var n = first; n < min(first + BLOCK, p.rows); n++) {
-        some = fma(vec4f(w[n].y), scores[n * p.stride4 + k], some);
+        let factor = vec4f(w[n].y);
+        // @unroll
+        for (var c = 0u; c < EACH; c++) {
+          some[c] = fma(factor, scores[n * p.stride4 + min(k + c * WG, p.stride4 - 1u)], some[c]);
+        }
       }
-      total += some;
-    }
-  } else {
-    let own = vec4f(u[4u * k].x, u[4u * k + 1u].x, u[4u * k + 2u].x, u[4u * k + 3u].x);
-    top = vec4f(FLOOR);
-    for (var n = 0u; n < p.rows; n += 2u) {
-      let near = min(n + 1u, p.rows - 1u);
-      let s = scores[n * p.stride4 + k];
-      let t = scores[near * p.stride4 + k];
-      let a = w[n];
-      let b = w[near];
-      let outside = vec4<bool>(n + 1u >= p.rows);
-      let higher = max(top, ceil(max(logits(s, own + vec4f(a.x)), logits(t, own + vec4f(b.x)))));
-      let one = a.y * exp2(min(logits(s, own + vec4f(a.x) - higher), vec4f(1.0)));
-      let two = select(b.y * exp2(min(logits(t, own + vec4f(b.x) - higher), vec4f(1.0))), vec4f(), outside);
-      total = select(total * exp2(top - higher), total, top == higher) + (one + two);
-      top = higher;
+      // @unroll
+      for (var c = 0u; c < EACH; c++) {
+        total[c] += some[c];
+      }
     }
   }
-  for (var q = 0u; q < 4u; q++) {
-    let column = 4u * k + q;
-    if (column < p.columns) {
-      scale_own(column, top[q], total[q], p.rows);
-      if (powers) { u[column] = plain(u[column]); }
+  for (var c = 0u; c < EACH; c++) {
+    if (4u * (k + c * WG) >= p.columns) { break; }
+    var sum = Sums(vec4f(), total[c]);
+    if (!powers) { sum = sums_of_logits(k + c * WG); }
+    for (var q = 0u; q < 4u; q++) {
+      let column = 4u * (k + c * WG) + q;
+      if (column < p.columns) {
+        scale_own(column, sum.top[q], sum.total[q], p.rows);
+        if (powers) { u[column] = plain(u[column]); }
+      }
     }
   }
+}
+
+struct Sums { top: vec4f, total: vec4f }
+
+// Of four columns at a time, each with a top of its own; two rows share a rescaling.
+fn sums_of_logits(k: u32) -> Sums {
+  let own = vec4f(u[4u * k].x, u[4u * k + 1u].x, u[4u * k + 2u].x, u[4u * k + 3u].x);
+  var top = vec4f(FLOOR);
+  var total = vec4f();
+  for (var n = 0u; n < p.rows; n += 2u) {
+    let near = min(n + 1u, p.rows - 1u);
+    let s = scores[n * p.stride4 + k];
+    let t = scores[near * p.stride4 + k];
+    let a = w[n];
+    let b = w[near];
+    let higher = max(top, ceil(max(logits(s, own + vec4f(a.x)), logits(t, own + vec4f(b.x)))));
+    let one = a.y * exp2(min(logits(s, own + vec4f(a.x) - higher), vec4f(1.0)));
+    let two = b.y * exp2(min(logits(t, own + vec4f(b.x) - higher), vec4f(1.0)));
+    let both = one + select(two, vec4f(), vec4<bool>(n + 1u >= p.rows));
+    total = select(total * exp2(top - higher), total, top == higher) + both;
+    top = higher;
+  }
+  return Sums(top, total);
 }

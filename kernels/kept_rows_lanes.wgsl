@@ -1,7 +1,8 @@
 // u_j = u_j / ratio_j^step, ratio_j = u_j mean_i w_i 2^(scale t_ji), for the rows j of scores or powers that are kept
-// As kept_rows, for software adapters: a lane has a row, and reads it in fours.
+// As kept_rows, for software adapters: a lane has rows, and reads them in fours.
 // @use grid scaling_sum scaling_step narrow
-const WG: u32 = 16;
+const WG: u32 = 8;
+const EACH: u32 = 4; // rows of a lane, WG apart: a load of w serves them all
 const BLOCK: u32 = 64; // vec4s whose sum is added up: a single sum would gather the roundings of the whole row
 
 struct Params {
@@ -20,25 +21,41 @@ struct Params {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let row = group * WG + lane;
-  if (group >= p.end_group || row >= p.rows || state[STOPPED] != 0.0) { return; }
-  let start = row * p.stride4;
+  let first_row = group * WG * EACH + lane;
+  if (group >= p.end_group || first_row >= p.rows || state[STOPPED] != 0.0) { return; }
   let count = (p.columns + 3u) / 4u;
-  if (form[WIDE] == 0u) {
-    var sums = vec4f();
+  let powers = form[WIDE] == 0u;
+  var sums: array<vec4f, EACH>;
+  if (powers) {
     for (var first = 0u; first < count; first += BLOCK) {
-      var some = vec4f();
+      var some: array<vec4f, EACH>;
       for (var k = first; k < min(first + BLOCK, count); k++) {
         let one = w[2u * k];
         let two = w[2u * k + 1u];
-        some = fma(vec4f(one.y, one.w, two.y, two.w), scores[start + k], some);
+        let factors = vec4f(one.y, one.w, two.y, two.w);
+        // @unroll
+        for (var r = 0u; r < EACH; r++) {
+          some[r] = fma(factors, scores[min(first_row + r * WG, p.rows - 1u) * p.stride4 + k], some[r]);
+        }
       }
-      sums += some;
+      // @unroll
+      for (var r = 0u; r < EACH; r++) {
+        sums[r] += some[r];
+      }
     }
-    scale_own(row, 0.0, (sums.x + sums.y) + (sums.z + sums.w), p.columns);
-    u[row] = plain(u[row]);
-    return;
   }
+  for (var r = 0u; r < EACH; r++) {
+    let row = first_row + r * WG;
+    if (row >= p.rows) { break; }
+    var sum = vec2f(0.0, (sums[r].x + sums[r].y) + (sums[r].z + sums[r].w));
+    if (!powers) { sum = sum_of_logits(row, count); }
+    scale_own(row, sum.x, sum.y, p.columns);
+    if (powers) { u[row] = plain(u[row]); }
+  }
+}
+
+fn sum_of_logits(row: u32, count: u32) -> vec2f {
+  let start = row * p.stride4;
   let own = u[row].x;
   var sum = vec2f(FLOOR, 0.0);
   for (var k = 0u; k < count; k++) {
@@ -48,5 +65,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     sum = added(sum, scores[start + k], vec4f(own) + vec4f(one.x, one.z, two.x, two.z),
                 vec4f(one.y, one.w, two.y, two.w), outside);
   }
-  scale_own(row, sum.x, sum.y, p.columns);
+  return sum;
 }

@@ -115,14 +115,14 @@ function keptPowers({ engine, op, rows, columns, iterations, scores, codes, spli
       engine.run(sinkhorn_power_columns, {
         params: { rows, columns4 },
         buffers: { powers: codes, u, w, state },
-        groups: Math.ceil(columns4 / 16),
+        groups: Math.ceil(columns4 / 32),
         work: 4 * rows * columns,
         maybe: true,
       });
     engine.run(sinkhorn_power_rows, {
       params: { rows, columns4 },
       buffers: { codes, u, w, state },
-      groups: Math.ceil(rows / 16),
+      groups: Math.ceil(rows / 32),
       work: 4 * rows * columns,
       maybe: true,
       tuning: { LAST: t === iterations ? 1 : 0 },

@@ -225,7 +225,7 @@ function updateFromKept(
     engine.run(down ? kept_columns_lanes : kept_rows_lanes, {
       params: { ...params, stride4: kept.stride / 4 },
       buffers: { ...buffers, form: kept.form },
-      groups: Math.ceil(own / (down ? 64 : 16)),
+      groups: Math.ceil(own / (down ? 128 : 32)),
       work,
       maybe,
     });
