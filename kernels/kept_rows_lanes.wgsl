@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var sums: array<vec4f, EACH>;
   if (powers) {
     for (var first = 0u; first < count; first += BLOCK) {
-      var some: array<vec4f, EACH>;
+      var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
       for (var k = first; k < min(first + BLOCK, count); k++) {
         let one = w[2u * k];
         let two = w[2u * k + 1u];

@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || k >= p.columns4 || state[WIDE] != 0u) { return; }
   var sum: array<vec4f, EACH>;
   for (var first = 0u; first < p.rows; first += 64u) {
-    var some: array<vec4f, EACH>;
+    var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
     for (var n = first; n < min(first + 64u, p.rows); n++) {
       let factor = vec4f(u[n]);
       // @unroll

@@ -1,15 +1,14 @@
-// u_n = 1 / mean_k w_k E_nk and, in the last iteration, in place of E the codes Q_nk = u_n w_k E_nk / K
+// u_n = 1 / mean_k w_k E_nk
 // @use grid narrow
 const WG: u32 = 8;
 const EACH: u32 = 4; // rows of a lane, WG apart: a load of w serves them all
-const LAST: u32 = 0; // @tune 0 1
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> w: array<vec4f>; // [columns4]
-@group(0) @binding(2) var<storage, read> state: array<u32>;
+@group(0) @binding(1) var<storage, read> powers: array<vec4f>; // E, [rows, columns4]
+@group(0) @binding(2) var<storage, read> w: array<vec4f>; // [columns4]
 @group(0) @binding(3) var<storage, read_write> u: array<f32>; // [rows]
-@group(0) @binding(4) var<storage, read_write> codes: array<vec4f>; // E, then Q, [rows, columns4]
+@group(0) @binding(4) var<storage, read> state: array<u32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -19,12 +18,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || n >= p.rows || state[WIDE] != 0u) { return; }
   var sums: array<vec4f, EACH>;
   for (var first = 0u; first < p.columns4; first += 64u) {
-    var some: array<vec4f, EACH>;
+    var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
     for (var k = first; k < min(first + 64u, p.columns4); k++) {
       let factors = w[k];
       // @unroll
       for (var r = 0u; r < EACH; r++) {
-        some[r] = fma(factors, codes[min(n + r * WG, p.rows - 1u) * p.columns4 + k], some[r]);
+        some[r] = fma(factors, powers[min(n + r * WG, p.rows - 1u) * p.columns4 + k], some[r]);
       }
     }
     // @unroll
@@ -33,15 +32,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
   }
   for (var r = 0u; r < EACH; r++) {
-    let row = n + r * WG;
-    if (row >= p.rows) { break; }
-    let sum = (sums[r].x + sums[r].y) + (sums[r].z + sums[r].w);
-    if (LAST == 0u) {
-      u[row] = f32(4u * p.columns4) / sum;
-      continue;
-    }
-    let share = vec4f(1.0 / sum);
-    let start = row * p.columns4;
-    for (var k = 0u; k < p.columns4; k++) { codes[start + k] = share * w[k] * codes[start + k]; }
+    if (n + r * WG < p.rows) { u[n + r * WG] = f32(4u * p.columns4) / ((sums[r].x + sums[r].y) + (sums[r].z + sums[r].w)); }
   }
 }
