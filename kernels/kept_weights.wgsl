@@ -1,6 +1,6 @@
-// w[j - first, i] = share dy u_i u_j 2^(scale t_ji): the plan's columns j of a panel and all rows i, from scores or powers that are kept
+// w[j - first, i] = share dy u_i u_j 2^(scale t_ji): the plan's columns j of a panel and all rows i, from scores that are kept
 // As scaling_weights, 0 for padding rows.
-// @use grid scaling scaling_logits narrow
+// @use grid scaling scaling_logits
 const WG: u32 = 64;
 
 struct Params {
@@ -8,12 +8,11 @@ struct Params {
   rows: u32, columns: u32, first: u32, stride4: u32, width4: u32, scale: f32, rest: f32, share: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> scores: array<vec4f>; // t, or K, [all j, stride4]
-@group(0) @binding(2) var<storage, read> form: array<u32>;
-@group(0) @binding(3) var<storage, read> own: array<vec2f>; // (e, v) of the j
-@group(0) @binding(4) var<storage, read> other: array<vec4f>; // those of two rows i each
-@group(0) @binding(5) var<storage, read> dy: array<f32>; // one number
-@group(0) @binding(6) var<storage, read_write> weights: array<vec4f>; // [rows, width4]
+@group(0) @binding(1) var<storage, read> scores: array<vec4f>; // t, [all j, stride4]
+@group(0) @binding(2) var<storage, read> own: array<vec2f>; // (e, v) of the j
+@group(0) @binding(3) var<storage, read> other: array<vec4f>; // those of two rows i each
+@group(0) @binding(4) var<storage, read> dy: array<f32>; // one number
+@group(0) @binding(5) var<storage, read_write> weights: array<vec4f>; // [rows, width4]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -26,14 +25,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let mine = own[j];
   let one = other[2u * i4];
   let two = other[2u * i4 + 1u];
-  let kept = scores[j * p.stride4 + i4];
+  let l = logits(scores[j * p.stride4 + i4], vec4f(mine.x) + vec4f(one.x, one.z, two.x, two.z));
+  let factor = p.share * dy[0] * mine.y * vec4f(one.y, one.w, two.y, two.w);
   let outside = vec4u(4u * i4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-  let v = vec4f(one.y, one.w, two.y, two.w);
-  let share = p.share * dy[0];
-  if (form[WIDE] == 0u) { // in this order nothing leaves f32: no factor times its powers does
-    weights[at] = select(share * (v * (mine.y * kept)), vec4f(), outside);
-    return;
-  }
-  let l = logits(kept, vec4f(mine.x) + vec4f(one.x, one.z, two.x, two.z));
-  weights[at] = select(share * mine.y * v * exp2(min(l, vec4f(120.0))), vec4f(), outside);
+  weights[at] = select(factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);
 }

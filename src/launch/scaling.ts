@@ -67,8 +67,8 @@ export interface Kept {
   readonly of: Storage;
   readonly rows: Columns;
   readonly stride: number;
-  /** One u32: 0 where they are powers. */
-  readonly form: Storage;
+  /** One u32, 0 where they are powers; on software adapters, where they may be. */
+  readonly form: Storage | null;
   release(): void;
 }
 
@@ -87,11 +87,10 @@ export function keepScores(
 ): Scores {
   const stride = roundUp(rows.rows, 4);
   const of = engine.scratch(columns.rows * stride, op);
-  const form = engine.scratch(1, op);
+  const form = lanesAlone(engine) ? engine.scratch(1, op) : null;
   const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
-  const powers = range > 0 && lanesAlone(engine);
-  engine.fillBits(form, 1, powers ? 0 : 1);
-  if (powers) {
+  if (form) engine.fillBits(form, 1, range > 0 ? 0 : 1);
+  if (form && range > 0) {
     const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
     const strips = Math.ceil(size.columns / tile.columns);
     const { scale, rest } = splitScale(scores.scale);
@@ -128,13 +127,13 @@ export function keepScores(
     );
   const release = (): void => {
     of.release();
-    form.release();
+    form?.release();
   };
   return { ...scores, kept: { of, rows, stride, form, release } };
 }
 
 /** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
-export function lanesAlone(engine: Engine): boolean {
+function lanesAlone(engine: Engine): boolean {
   return engine.info.software && !engine.choice.forced;
 }
 
@@ -221,7 +220,7 @@ function updateFromKept(
   };
   const buffers = { scores: kept.of, w: columns.u, state, u: rows.u, excess };
   const work = 16 * own * others;
-  if (lanesAlone(engine)) {
+  if (kept.form) {
     engine.run(down ? kept_columns_lanes : kept_rows_lanes, {
       params: { ...params, stride4: kept.stride / 4 },
       buffers: { ...buffers, form: kept.form },
@@ -260,11 +259,11 @@ export function launchScalingUpdate(
 }
 
 /** Kept scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
-export function launchPlan(engine: Engine, rows: Side, columns: Side, { scale, kept }: Scores & { kept: Kept }): void {
+export function launchPlan(engine: Engine, rows: Side, columns: Side, scale: number, kept: Kept, form: Storage): void {
   const count = columns.points.rows;
   engine.run(kept_plan, {
     params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
-    buffers: { form: kept.form, w: columns.u, u: rows.u, scores: kept.of },
+    buffers: { form, w: columns.u, u: rows.u, scores: kept.of },
     groups: Math.ceil((count * kept.stride) / 256),
     work: 12 * count * kept.stride,
     maybe: true,
@@ -293,7 +292,7 @@ export function launchScalingWeights(
         ...splitScale(scale),
         share,
       },
-      buffers: { scores: kept.of, form: kept.form, own: columns.u, other: rows.u, dy, weights },
+      buffers: { scores: kept.of, own: columns.u, other: rows.u, dy, weights },
       groups: Math.ceil((count * width) / 256),
       work: 12 * count * width,
     });

@@ -7,7 +7,6 @@ import { featuresOf, type Points, type Pulled, panelWidth, pull, rowsOf } from '
 import {
   type Kept,
   keepScores,
-  lanesAlone,
   launchPlan,
   launchScalingWeights,
   type Scores,
@@ -167,10 +166,7 @@ export function pullCoupling(
   dy: Tensor,
 ): void {
   const { x, y, rows, columns, scores } = plan;
-  if (scores.kept && lanesAlone(engine)) {
-    const kept = { ...scores, kept: scores.kept };
-    return pullKept(engine, op, { ...plan, scores: kept }, toRows, toColumns, share, dy);
-  }
+  if (scores.kept?.form) return pullKept(engine, op, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
   const width = x.paddedRows;
   const panel = panelWidth(engine, x, y.count);
   const weights = engine.scratch(panel * width, op);
@@ -199,14 +195,16 @@ export function pullCoupling(
 function pullKept(
   engine: Engine,
   op: string,
-  { x, y, rows, columns, scores }: Coupling & { scores: Scores & { kept: Kept } },
+  { x, y, rows, columns, scores }: Coupling,
+  kept: Kept,
+  form: Storage,
   toRows: Pulled | null,
   toColumns: Pulled | null,
   share: number,
   dy: Tensor,
 ): void {
-  const { of, stride, form } = scores.kept;
-  launchPlan(engine, rows, columns, scores);
+  const { of, stride } = kept;
+  launchPlan(engine, rows, columns, scores.scale, kept, form);
   const panel = panelWidth(engine, x, y.count);
   /** `count` rows of `to` from `first` on, pulled by `depth` points of the other side from `from` on. */
   const pulled = (
