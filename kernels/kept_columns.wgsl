@@ -2,7 +2,7 @@
 // As scaling_pass and scaling_update in one. Neighbouring lanes read neighbours; PARTS of them share a column.
 // @use grid scaling_sum scaling_step
 const ACROSS: u32 = 16;
-const PARTS: u32 = 1; // @tune 1 16
+const PARTS: u32 = 16;
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -37,15 +37,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let d = w[near.w];
     sum = added(sum, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(p.rows));
   }
-  if (PARTS > 1u) {
-    parts[local.y * ACROSS + local.x] = sum;
-    workgroupBarrier();
-    for (var i = 0u; i < PARTS; i++) { // in this order for every lane, so that it is the same one
-      let more = parts[i * ACROSS + local.x];
-      let first = i == 0u;
-      let top = select(max(sum.x, more.x), more.x, first);
-      sum = vec2f(top, select(rescaled(sum.y, sum.x, top), 0.0, first) + rescaled(more.y, more.x, top));
-    }
+  parts[local.y * ACROSS + local.x] = sum;
+  workgroupBarrier();
+  for (var i = 0u; i < PARTS; i++) { // in this order for every lane, so that it is the same one
+    let more = parts[i * ACROSS + local.x];
+    let first = i == 0u;
+    let top = select(max(sum.x, more.x), more.x, first);
+    sum = vec2f(top, select(rescaled(sum.y, sum.x, top), 0.0, first) + rescaled(more.y, more.x, top));
   }
   if (local.y == 0u && column < p.columns) { scale_own(column, sum.x, sum.y, p.rows); }
 }

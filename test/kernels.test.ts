@@ -290,7 +290,7 @@ const CASES: Record<string, Case[]> = {
         excess: floats(18),
       },
       groups: 2,
-      tuning: { PARTS: 16 },
+      tuning: {},
     },
   ],
   kept_rows: [

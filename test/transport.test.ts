@@ -246,6 +246,50 @@ describe('entropicOT', () => {
     for (const tensor of [x, y]) tensor.dispose();
   });
 
+  // Software adapters keep powers of the costs up to 40 of two, or 20 with a marginal penalty; beyond, the costs themselves.
+  test.each([
+    [41, 30, 3, undefined],
+    [30, 66, 5, 4],
+  ] as const)('[%d, %d, %d], rho %s: right on both sides of the range of powers', async (n, m, d, rho) => {
+    const [a, b] = [normal(n, d, n), normal(m, d, m)];
+    let most = 0;
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < m; j++) most = Math.max(most, add(row(a, i).map((v, t) => (v - row(b, j)[t]) ** 2 / 2)));
+    for (const powers of [10, 19, 21, 39, 41, 100]) {
+      const epsilon = most / (powers * Math.LN2);
+      const [x, y] = [a, b].map((points) => onGpu(points, true));
+      const penalty = rho ? { rho: rho * epsilon } : {};
+      for (const stop of [{ iterations: 30 }, { iterations: 200, tolerance: 1e-6 }]) {
+        const loss = engine().scope(() => entropicOT(x, y, { epsilon, ...stop, ...penalty }).value);
+        loss.backward();
+        const wanted = reference.entropicOT(a, b, epsilon, {
+          ...('tolerance' in stop ? {} : stop),
+          ...penalty,
+        });
+        expectClose(`value at ${powers}`, [await loss.item()], [wanted.value], 1e-5 * Math.abs(wanted.value));
+        const gradients = [matrix(n, d), matrix(m, d)];
+        reference.pull(wanted.plan, a, b, 1, gradients[0], gradients[1]);
+        for (const [i, points] of [x, y].entries()) {
+          const got = await (points.grad as Tensor).data();
+          expectClose(`gradient at ${powers}`, got, gradients[i].data, 1e-5 * largest(gradients[i].data));
+          points.zeroGrad();
+        }
+        loss.dispose();
+      }
+      for (const points of [x, y]) points.dispose();
+    }
+  });
+
+  test('what is kept for the gradient goes with it', async () => {
+    const [x, y] = [0, 1].map((i) => onGpu(normal(300, 4, i), true));
+    const before = engine().memory().bytes;
+    const loss = engine().scope(() => entropicOT(x, y, { epsilon: 2, iterations: 2 }).value);
+    expect(engine().memory().bytes - before).toBeGreaterThan(4 * 300 * 300);
+    loss.backward();
+    expect(engine().memory().bytes - before).toBeLessThan(4 * 300 * 20);
+    for (const tensor of [x, y, loss]) tensor.dispose();
+  });
+
   test('says whether it has converged', async () => {
     const [x, y] = [normal(40, 2, 3), normal(40, 2, 4)];
     const done = await solve(x, y, { epsilon: 0.5 });

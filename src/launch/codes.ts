@@ -5,6 +5,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import {
   sinkhorn_columns,
+  sinkhorn_power_codes,
   sinkhorn_power_columns,
   sinkhorn_power_rows,
   sinkhorn_powers,
@@ -65,7 +66,8 @@ function sweepShape(columns: number): Tuning | null {
 function sweeps(batch: Batch, shape: Tuning, state: Storage): void {
   const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
   const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
-  sumColumns(batch, u, w, state, false);
+  const going = startState(engine, op);
+  sumColumns(batch, u, w, { state, going, maybe: false });
   // Few workgroups keep the sums of each short, many keep the machine busy; the sums take 2 / rowsEach of a read of scores.
   const rowsEach = Math.max(Math.ceil(rows / 512), 4);
   const counts = cut.map(({ count }) => Math.ceil(count / rowsEach));
@@ -97,7 +99,7 @@ function sweeps(batch: Batch, shape: Tuning, state: Storage): void {
       work: columns * (parts + 16),
     });
   }
-  for (const storage of [u, w]) storage.release();
+  for (const storage of [u, w, going]) storage.release();
 }
 
 /** On the powers themselves, kept in `codes`; once `state` says that they do not serve, it does nothing. */
@@ -115,19 +117,25 @@ function keptPowers({ engine, op, rows, columns, iterations, scores, codes, spli
       engine.run(sinkhorn_power_columns, {
         params: { rows, columns4 },
         buffers: { powers: codes, u, w, state },
-        groups: Math.ceil(columns4 / 16),
+        groups: Math.ceil(columns4 / 32),
         work: 4 * rows * columns,
         maybe: true,
       });
     engine.run(sinkhorn_power_rows, {
       params: { rows, columns4 },
-      buffers: { codes, u, w, state },
-      groups: Math.ceil(rows / 16),
+      buffers: { powers: codes, w, u, state },
+      groups: Math.ceil(rows / 32),
       work: 4 * rows * columns,
       maybe: true,
-      tuning: { LAST: t === iterations ? 1 : 0 },
     });
   }
+  engine.run(sinkhorn_power_codes, {
+    params: { rows, columns4 },
+    buffers: { u, w, state, codes },
+    groups: Math.ceil(columns4 / 16),
+    work: 4 * rows * columns,
+    maybe: true,
+  });
   for (const storage of [u, w]) storage.release();
 }
 
@@ -136,8 +144,9 @@ function separatePasses(batch: Batch, state: Storage, maybe: boolean): void {
   const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
   const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
   const { tuning, rowsPerGroup } = rowTuning(engine);
+  const going = startState(engine, op);
   for (let t = 1; t <= iterations; t++) {
-    sumColumns(batch, u, w, state, maybe);
+    sumColumns(batch, u, w, { state, going, maybe });
     for (const range of cut)
       engine.run(sinkhorn_rows, {
         params: { rows: range.count, columns, ...split },
@@ -154,7 +163,7 @@ function separatePasses(batch: Batch, state: Storage, maybe: boolean): void {
         tuning: { ...tuning, LAST: t === iterations ? 1 : 0 },
       });
   }
-  for (const storage of [u, w]) storage.release();
+  for (const storage of [u, w, going]) storage.release();
 }
 
 /** The columns' factors from those of the rows, by a read of the scores. */
@@ -162,8 +171,7 @@ function sumColumns(
   { engine, op, rows, columns, scores, cut, split }: Batch,
   u: Scaling,
   w: Scaling,
-  state: Storage,
-  maybe: boolean,
+  { state, going, maybe }: { state: Storage; going: Storage; maybe: boolean },
 ): void {
   const strips = Math.ceil(columns / 64);
   // Slices enough to fill the machine, few enough that their partial sums stay O(K).
@@ -171,7 +179,7 @@ function sumColumns(
   const slicesOf = (count: number): number => Math.min(most, Math.ceil(count / 64));
   const parts = cut.reduce((total, { count }) => total + slicesOf(count), 0);
   const partial = engine.scratch(2 * parts * columns, op);
-  const [running, excess] = [startState(engine, op), engine.scratch(columns, op)];
+  const excess = engine.scratch(columns, op);
   let firstSlice = 0;
   for (const range of cut) {
     const slices = slicesOf(range.count);
@@ -191,6 +199,6 @@ function sumColumns(
     });
     firstSlice += slices;
   }
-  launchScalingUpdate(engine, partial, w, { rows: columns, columns: rows, parts }, { state: running, excess, maybe });
-  for (const storage of [partial, running, excess]) storage.release();
+  launchScalingUpdate(engine, partial, w, { rows: columns, columns: rows, parts }, { state: going, excess, maybe });
+  for (const storage of [partial, excess]) storage.release();
 }

@@ -3,7 +3,12 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
   kept_columns,
+  kept_columns_lanes,
+  kept_distances,
+  kept_plan,
+  kept_powers,
   kept_rows,
+  kept_rows_lanes,
   kept_weights,
   scaling_pass,
   scaling_pass_distance,
@@ -57,26 +62,79 @@ export interface Scores {
   readonly kept?: Kept;
 }
 
-/** The s_ij in memory: [columns j of the plan, stride], rows i next to each other. */
+/** The s_ij, or the powers of two that the plan takes of them, in memory: [columns j of the plan, stride], rows i next to each other. */
 export interface Kept {
   readonly of: Storage;
   readonly rows: Columns;
   readonly stride: number;
+  /** One u32, 0 where they are powers; on software adapters, where they may be. */
+  readonly form: Storage | null;
+  release(): void;
 }
 
-/** Computes all s_ij once, for updates and weights that read them; release `kept.of` when they are done. */
-export function keepScores(engine: Engine, op: string, rows: Columns, columns: Columns, scores: Scores): Scores {
+/**
+ * Computes all s_ij once, for updates and weights that read them; release `kept` when they are done.
+ * @param range of distances: where powers are dear, on software adapters, and no |score| is above this many powers of two,
+ * 2^score is kept instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
+ */
+export function keepScores(
+  engine: Engine,
+  op: string,
+  rows: Columns,
+  columns: Columns,
+  scores: Scores,
+  range = 0,
+): Scores {
   const stride = roundUp(rows.rows, 4);
   const of = engine.scratch(columns.rows * stride, op);
-  launchProduct(
-    engine,
-    { rows: columns.rows, columns: rows.rows, depth: scores.depth },
-    { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
-    { of: rows.of, at: 0, stride: rows.stride },
-    { of, at: 0, stride },
-    { pairs: scores.distance ? 'distances' : 'products' },
-  );
-  return { ...scores, kept: { of, rows, stride } };
+  const form = lanesAlone(engine) ? engine.scratch(1, op) : null;
+  const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
+  if (form) engine.fillBits(form, 1, range > 0 ? 0 : 1);
+  if (form && range > 0) {
+    const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
+    const strips = Math.ceil(size.columns / tile.columns);
+    const { scale, rest } = splitScale(scores.scale);
+    engine.run(kept_distances, {
+      params: {
+        ...size,
+        strips,
+        lhs_stride4: columns.stride / 4,
+        rhs_stride4: rows.stride / 4,
+        stride4: stride / 4,
+        scale,
+        range,
+      },
+      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
+      groups: Math.ceil(size.rows / tile.rows) * strips,
+      work: 2 * size.rows * size.columns * size.depth,
+      tuning,
+    });
+    engine.run(kept_powers, {
+      params: { rows: size.rows, columns: size.columns, stride4: stride / 4, scale, rest },
+      buffers: { form, scores: of },
+      groups: Math.ceil(stride / 64),
+      work: 8 * size.rows * stride,
+      maybe: true,
+    });
+  } else
+    launchProduct(
+      engine,
+      size,
+      { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
+      { of: rows.of, at: 0, stride: rows.stride },
+      { of, at: 0, stride },
+      { pairs: scores.distance ? 'distances' : 'products' },
+    );
+  const release = (): void => {
+    of.release();
+    form?.release();
+  };
+  return { ...scores, kept: { of, rows, stride, form, release } };
+}
+
+/** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
+function lanesAlone(engine: Engine): boolean {
+  return engine.info.software && !engine.choice.forced;
 }
 
 /** A scale in powers of two: its first 12 bits, so that products with such numbers are exact in f32, and the rest. */
@@ -152,22 +210,34 @@ function updateFromKept(
 ): void {
   const down = kept.rows === rows.points;
   const [own, others] = [rows.points.rows, columns.points.rows];
+  const params = {
+    rows: down ? others : own,
+    columns: down ? own : others,
+    ...splitScale(scale),
+    step,
+    kappa,
+    damping: 1 / (1 + kappa),
+  };
+  const buffers = { scores: kept.of, w: columns.u, state, u: rows.u, excess };
+  const work = 16 * own * others;
+  if (kept.form) {
+    engine.run(down ? kept_columns_lanes : kept_rows_lanes, {
+      params: { ...params, stride4: kept.stride / 4 },
+      buffers: { ...buffers, form: kept.form },
+      groups: Math.ceil(own / (down ? 128 : 32)),
+      work,
+      maybe,
+    });
+    return;
+  }
   const { tuning, rowsPerGroup } = rowTuning(engine);
   engine.run(down ? kept_columns : kept_rows, {
-    params: {
-      rows: down ? others : own,
-      columns: down ? own : others,
-      stride: kept.stride,
-      ...splitScale(scale),
-      step,
-      kappa,
-      damping: 1 / (1 + kappa),
-    },
-    buffers: { scores: kept.of, w: columns.u, state, u: rows.u, excess },
+    params: { ...params, stride: kept.stride },
+    buffers,
     groups: Math.ceil(own / (down ? 16 : rowsPerGroup)),
-    work: 16 * own * others,
+    work,
     maybe,
-    tuning: down ? { PARTS: engine.info.software ? 1 : 16 } : tuning,
+    tuning: down ? {} : tuning,
   });
 }
 
@@ -185,6 +255,18 @@ export function launchScalingUpdate(
     groups: Math.ceil(rows / 64),
     work: rows * (4 * parts + 32),
     maybe,
+  });
+}
+
+/** Kept scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
+export function launchPlan(engine: Engine, rows: Side, columns: Side, scale: number, kept: Kept, form: Storage): void {
+  const count = columns.points.rows;
+  engine.run(kept_plan, {
+    params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
+    buffers: { form, w: columns.u, u: rows.u, scores: kept.of },
+    groups: Math.ceil((count * kept.stride) / 256),
+    work: 12 * count * kept.stride,
+    maybe: true,
   });
 }
 

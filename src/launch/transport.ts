@@ -1,11 +1,13 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { transport_control } from '../gpu/kernels.generated.ts';
-import { leftRows } from './pack.ts';
-import { featuresOf, type Points, type Pulled, panelWidth, pull } from './points.ts';
+import { kept_pull, transport_control } from '../gpu/kernels.generated.ts';
+import { leftRows, packedTranspose } from './pack.ts';
+import { featuresOf, type Points, type Pulled, panelWidth, pull, rowsOf } from './points.ts';
 import {
+  type Kept,
   keepScores,
+  launchPlan,
   launchScalingWeights,
   type Scores,
   type Side,
@@ -13,6 +15,7 @@ import {
   startState,
   updateScaling,
 } from './scaling.ts';
+import { type Operand, tileOf } from './tile.ts';
 
 /** Without `tolerance`: exactly this many iterations. With it: at most, and until the marginal error is within it. */
 export interface Stop {
@@ -28,6 +31,13 @@ export function stopOf(iterations: number | undefined, tolerance: number | undef
 
 export const DEFAULT_TOLERANCE = 1e-6;
 const MOST_ITERATIONS = 500;
+/**
+ * Costs in powers of two up to which the powers themselves serve. From g = 0 no update moves log2 factors further from the
+ * solution than they were, and that is within half the range: factors stay below 2^(2 RANGE), which leaves 2^40 for
+ * over-relaxation and sums. With a marginal penalty they are below 2^(4 RANGE_UNBALANCED).
+ */
+const RANGE = 40;
+const RANGE_UNBALANCED = 20;
 const MOST_SYMMETRIC = 50; // their error halves in each: f32 has no digits after 30 from any start
 
 /** A transport plan between points, by its factors: P_ij = u_i w_j exp(-|x_i - y_j|^2 / (2 epsilon)) / (N M). */
@@ -54,8 +64,10 @@ export interface Plan {
   /** KL penalty of both marginals; Infinity: they are exact. */
   readonly rho?: number;
   readonly stop: Stop;
-  /** Costs that take no more bytes than this are computed once and kept while the updates last. Default: none are. */
+  /** Costs that take no more bytes than this are computed once and kept. Default: none are. */
   readonly keep?: number;
+  /** Whether gradients will be asked for: they read what was kept. */
+  readonly pulled?: boolean;
 }
 
 /**
@@ -67,13 +79,14 @@ export function couple(
   op: string,
   x: Points,
   y: Points,
-  { epsilon, rho = Number.POSITIVE_INFINITY, stop, keep = 0 }: Plan,
+  { epsilon, rho = Number.POSITIVE_INFINITY, stop, keep = 0, pulled = false }: Plan,
 ): Coupling {
   const rows = { points: featuresOf(x), u: startScaling(engine, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(engine, op, y.count) };
   const swept = costs(x, epsilon);
   const fits = 4 * x.paddedRows * y.count <= Math.min(keep, engine.info.limits.maxStorageBufferBindingSize);
-  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept) : swept;
+  const range = rho === Number.POSITIVE_INFINITY ? RANGE : RANGE_UNBALANCED;
+  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept, range) : swept;
   const [state, measuring] = [startState(engine, op), startState(engine, op)];
   const [excess, others] = [engine.scratch(x.count, op), engine.scratch(y.count, op)];
   const kappa = epsilon / rho;
@@ -85,8 +98,8 @@ export function couple(
   });
   updateScaling(engine, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
   for (const storage of [measuring, others]) storage.release();
-  scores.kept?.of.release();
-  return coupling(x, y, rows, columns, swept, excess, state);
+  if (!pulled) scores.kept?.release();
+  return coupling(x, y, rows, columns, pulled ? scores : swept, excess, state);
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
@@ -118,6 +131,7 @@ function coupling(
 ): Coupling {
   const release = (): void => {
     for (const storage of new Set([rows.u, columns.u, excess, state])) storage.release();
+    scores.kept?.release();
   };
   return { x, y, rows, columns, scores, excess, state, release };
 }
@@ -145,12 +159,14 @@ function control(
 export function pullCoupling(
   engine: Engine,
   op: string,
-  { x, y, rows, columns, scores }: Coupling,
+  plan: Coupling,
   toRows: Pulled | null,
   toColumns: Pulled | null,
   share: number,
   dy: Tensor,
 ): void {
+  const { x, y, rows, columns, scores } = plan;
+  if (scores.kept?.form) return pullKept(engine, op, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
   const width = x.paddedRows;
   const panel = panelWidth(engine, x, y.count);
   const weights = engine.scratch(panel * width, op);
@@ -173,4 +189,71 @@ export function pullCoupling(
   }
   if (toColumns) toColumns.begun = true;
   weights.release();
+}
+
+/** The same of a plan that is kept, without its weights in memory once more: by panels too, which are part of the bits. */
+function pullKept(
+  engine: Engine,
+  op: string,
+  { x, y, rows, columns, scores }: Coupling,
+  kept: Kept,
+  form: Storage,
+  toRows: Pulled | null,
+  toColumns: Pulled | null,
+  share: number,
+  dy: Tensor,
+): void {
+  const { of, stride } = kept;
+  launchPlan(engine, rows, columns, scores.scale, kept, form);
+  const panel = panelWidth(engine, x, y.count);
+  /** `count` rows of `to` from `first` on, pulled by `depth` points of the other side from `from` on. */
+  const pulled = (
+    to: Pulled,
+    lhs: Operand,
+    [own, other]: Side[],
+    others: Points,
+    at: Record<'first' | 'count' | 'from' | 'depth', number>,
+  ) => {
+    const { columns: features, rowStride } = to.points;
+    const { tuning, ...tile } = tileOf(engine, 'product', at.count, features, at.depth);
+    const strips = Math.ceil(features / tile.columns);
+    engine.run(kept_pull, {
+      params: {
+        rows: at.count,
+        columns: features,
+        depth: at.depth,
+        strips,
+        first_row: at.first,
+        first_k: at.from,
+        lhs_at4: lhs.at / 4,
+        lhs_stride4: lhs.stride / 4,
+        rhs_at4: rowsOf(others, at.from).at / 4,
+        rhs_stride4: others.rowStride / 4,
+        own_at4: rowsOf(to.points, at.first).at / 4,
+        own_stride4: rowStride / 4,
+        out_at: at.first * to.into.stride,
+        out_stride: to.into.stride,
+        scale: share / (x.count * y.count),
+        accumulating: to.begun ? 1 : 0,
+      },
+      buffers: { lhs: lhs.of, rhs: others.rows, own: to.points.rows, form, u: own.u, w: other.u, dy, out: to.into.of },
+      groups: Math.ceil(at.count / tile.rows) * strips,
+      work: 2 * at.count * features * at.depth,
+      tuning,
+    });
+  };
+  for (let first = 0; first < y.count; first += panel) {
+    const count = Math.min(panel, y.count - first);
+    const operand = { of, at: first * stride, stride };
+    if (toColumns) {
+      const turned = packedTranspose(engine, op, { ...operand, rows: count, columns: x.count });
+      pulled(toColumns, turned, [columns, rows], x, { first, count, from: 0, depth: x.count });
+      turned.release();
+    }
+    if (toRows) {
+      pulled(toRows, operand, [rows, columns], y, { first: 0, count: x.count, from: first, depth: count });
+      toRows.begun = true;
+    }
+  }
+  if (toColumns) toColumns.begun = true;
 }

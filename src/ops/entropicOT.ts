@@ -37,7 +37,7 @@ export interface EntropicOTResult {
  * Entropic optimal transport between two clouds of points with uniform weights a_i = 1/N, b_j = 1/M:
  * min_P sum_ij P_ij |x_i - y_j|^2 / 2 + epsilon KL(P | a b^T), P 1 = a, P^T 1 = b, by Sinkhorn's algorithm in its log-domain
  * form. P_ij = a_i b_j exp((f_i + g_j - |x_i - y_j|^2 / 2) / epsilon). With `rho` the constraints become
- * rho KL(P 1 | a) + rho KL(P^T 1 | b). Plans are never stored, costs up to 16 MiB only: memory is O(N + M) beside packed points.
+ * rho KL(P 1 | a) + rho KL(P^T 1 | b). Costs up to 16 MiB are kept until the gradient; else memory is O(N + M) beside packed points.
  * @param x [N, D]
  * @param y [M, D]
  * @returns value, potentials and diagnostics, all Tensors; the gradient of the value is the envelope theorem's
@@ -57,7 +57,7 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
   const { rho } = given;
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
-  const plan = couple(engine, op, left, right, { epsilon, rho, stop, keep: MOST_KEPT });
+  const plan = couple(engine, op, left, right, { epsilon, rho, stop, keep: MOST_KEPT, pulled: engine.needsGrad(x, y) });
   const [n, m] = [left.count, right.count];
   const f = engine.empty([n], op);
   const g = engine.empty([m], op);

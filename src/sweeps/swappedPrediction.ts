@@ -151,7 +151,7 @@ function startPlan({ engine, op, prototypes }: Batch, units: Units, count: numbe
   const release = (): void => {
     samples.u.release();
     others.u.release();
-    scores.kept?.of.release();
+    scores.kept?.release();
   };
   return { samples, prototypes: others, scores, release };
 }

@@ -1,0 +1,65 @@
+// out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the powers kept of a plan
+// As differences, and without a plan in memory: its factors join where they are few. Where what is kept is the plan itself
+// (WIDE: kept_plan made it), they are taken for 1.
+// @use grid tile_shape store_product narrow
+struct Params {
+  first_group: u32, end_group: u32,
+  rows: u32, columns: u32, depth: u32, strips: u32, first_row: u32, first_k: u32,
+  lhs_at4: u32, lhs_stride4: u32, rhs_at4: u32, rhs_stride4: u32, own_at4: u32, own_stride4: u32,
+  out_at: u32, out_stride: u32,
+  scale: f32, accumulating: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // K, [depth, 4 lhs_stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // [depth, 4 rhs_stride4]
+@group(0) @binding(3) var<storage, read> own: array<vec4f>; // [rows, 4 own_stride4]
+@group(0) @binding(4) var<storage, read> form: array<u32>;
+@group(0) @binding(5) var<storage, read> u: array<vec2f>; // (0, v) of the rows, from p.first_row on
+@group(0) @binding(6) var<storage, read> w: array<vec2f>; // of the k, from p.first_k on
+@group(0) @binding(7) var<storage, read> dy: array<f32>; // one number
+@group(0) @binding(8) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_id) local: vec3u) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
+  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
+  let wide = form[WIDE] != 0u;
+  var mine: array<vec4f, TILE_BLOCK>;
+  var c: array<vec4f, TILE_BLOCK>;
+  tile_clear(&c);
+  // @unroll
+  for (var m = 0u; m < TM; m++) {
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      mine[m * TV + v] = own[p.own_at4 + (row + m) * p.own_stride4 + column4 + v * WX];
+    }
+  }
+  for (var k = 0u; k < p.depth; k++) {
+    let factor = select(w[p.first_k + k].y, 1.0, wide);
+    var weight: array<vec4f, TM4>;
+    // @unroll
+    for (var i = 0u; i < TM / 4; i++) {
+      weight[i] = factor * lhs[p.lhs_at4 + k * p.lhs_stride4 + row / 4u + i];
+    }
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX];
+      // @unroll
+      for (var m = 0u; m < TM; m++) {
+        c[m * TV + v] = fma(vec4f(weight[m / 4u][m % 4u]), mine[m * TV + v] - other, c[m * TV + v]);
+      }
+    }
+  }
+  // @unroll
+  for (var m = 0u; m < TM; m++) {
+    let factor = dy[0] * select(u[p.first_row + min(row + m, p.rows - 1u)].y, 1.0, wide);
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      c[m * TV + v] *= factor;
+    }
+  }
+  store_product(&c, row, column4);
+}
