@@ -1,6 +1,6 @@
 // What `npm start` and `npm test` do first, so that either works alone after a clone. Node's own modules only.
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,8 +16,12 @@ export function run(command, args, options = {}) {
 /** Installs what package-lock.json lists, if that was not done since it changed, and builds dist/. */
 export function prepare({ quick = false } = {}) {
   const lock = join(root, 'package-lock.json');
-  const done = join(root, 'node_modules', '.package-lock.json'); // npm writes it last
-  if (!existsSync(done) || statSync(done).mtimeMs < statSync(lock).mtimeMs) {
+  const modules = join(root, 'node_modules');
+  const done = join(modules, '.package-lock.json'); // npm writes it last
+  // Behind a link is another checkout's folder, which `npm ci` would empty under its feet.
+  const linked = lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+  if (linked) console.error('node_modules is a link: nothing is installed, whoever owns it does that');
+  else if (!existsSync(done) || statSync(done).mtimeMs < statSync(lock).mtimeMs) {
     console.error('npm ci: installing the development packages, which takes a minute or two');
     // As one line for a shell: npm is a script on Windows. No package here needs its install script.
     const code = run('npm ci --ignore-scripts --no-audit --no-fund --loglevel=error', [], { shell: true });
