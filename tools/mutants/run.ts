@@ -1,9 +1,9 @@
 // Mutation run: makes one small mistake at a time in a kernel and asks its tests whether they notice.
-//   npm run test:mutants -- [--kernel NAME] [--most N] [--seed N] [--tests N] [--jobs N]
+//   npm run test:mutants -- [--kernel NAME] [--most N] [--seed N] [--tests N] [--file TEST] [--jobs N]
 // NAME is a file of kernels/ or kernels/lib/ without its .wgsl; --most takes that many mutants of each file (default 8),
 // drawn by --seed, the same whichever files are asked for; --tests asks at most that many tests about one mutant (default:
-// all that launch the file); --jobs takes that many files at a time (default 1). What launches what is recorded once, and
-// kept in the system's temporary folder until a file of src/ or test/ changes.
+// all that launch the file), --file those of test/TEST.test.ts alone; --jobs takes that many files at a time (default 1).
+// What launches what is recorded once, and kept in the system's temporary folder until a file of src/ or test/ changes.
 // Mutants that no test can tell from the kernel are listed in equivalent.json, by the reason.
 import { type ChildProcess, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     most: { type: 'string', default: '8' },
     seed: { type: 'string', default: '1' },
     tests: { type: 'string', default: 'all' },
+    file: { type: 'string', multiple: true },
     jobs: { type: 'string', default: '1' },
   },
 });
@@ -63,7 +64,12 @@ class Worker {
     this.#process ??= fork(join(root, 'tools/mutants/worker.ts'), {
       execArgv: ['--import', 'tsx', '--conditions=source'],
       // f32 alone: shuffles would leave the barriers of the plain kernels aside.
-      env: { ...process.env, GRAMIAN_TEST_FAMILY: 'f32', TSX_TSCONFIG_PATH: join(root, 'tools/mutants/tsconfig.json') },
+      env: {
+        ...process.env,
+        ...(options.file ? { GRAMIAN_MUTANTS_FILES: options.file.join(' ') } : {}),
+        GRAMIAN_TEST_FAMILY: 'f32',
+        TSX_TSCONFIG_PATH: join(root, 'tools/mutants/tsconfig.json'),
+      },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const asked = this.#process;
@@ -93,7 +99,7 @@ class Worker {
 const OTHERS = ['run.ts', 'mutate.ts']; // change nothing of what a test launches
 
 function fingerprint(): string {
-  const hash = createHash('sha256').update(process.env.GRAMIAN_ADAPTER ?? '');
+  const hash = createHash('sha256').update([process.env.GRAMIAN_ADAPTER, ...(options.file ?? [])].join(' '));
   for (const folder of ['src', 'test', 'tools/mutants'])
     for (const name of (readdirSync(join(root, folder), { recursive: true }) as string[]).sort())
       if (/(?<!generated)\.ts$/.test(name) && !name.includes('node_modules') && !OTHERS.includes(name))
@@ -167,7 +173,7 @@ async function judge(worker: Worker, file: string, tests: readonly Known[], apar
   const text = readFileSync(join(root, file), 'utf8').trimEnd();
   const itself = await worker.ask({ mutant: { file, line: 0, before: '', after: '', text }, tests: [...kills.keys()] });
   const passed = itself && 'result' in itself && itself.result === 'survived';
-  const control = passed ? null : ((itself && 'by' in itself && itself.by) || 'time');
+  const control = passed ? null : (itself && 'by' in itself && itself.by) || 'time';
   return { counts, survivors: alive, control };
 }
 
