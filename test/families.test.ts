@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from '../src/core/engine.ts';
 import { chooseFamilies, type FamilyChoice, type MatmulPrecision, matrixFor } from '../src/core/families.ts';
 import { extrasOf, type MatrixShape } from '../src/gpu/device.ts';
+import { largest } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
 import type { Form } from '../src/launch/families.ts';
 import { toHalves } from '../src/launch/halves.ts';
@@ -204,13 +205,13 @@ test.each<[string, Exclude<Form, { by: 'tile' }>]>([
         { length: rows * count },
         (_, n) => source[at + Math.floor(n / count) * stride + (n % count)],
       );
-      const largest = new Float32Array([Math.max(...seen.map(Math.abs))]);
+      const most = new Float32Array([Math.max(...seen.map(Math.abs))]);
       const x = engine.tensor(source);
-      const top = engine.tensor(new Uint32Array(largest.buffer));
+      const top = engine.tensor(new Uint32Array(most.buffer));
       const packed = toHalves(engine, 'test', form, { of: x, at, stride, rows, columns: count }, out, top);
       const numbers = (form.split ? 2 : 1) * out.rows * out.stride;
       const bytes = await engine.readStorage('test', packed.of, (halves ? 2 : 4) * numbers);
-      const lift = halves ? 2 ** (14 - Math.floor(Math.log2(largest[0]))) : 1;
+      const lift = halves ? 2 ** (14 - Math.floor(Math.log2(most[0]))) : 1;
       const got = halves ? Array.from(new Uint16Array(bytes), ofHalf) : [...new Float32Array(bytes)];
       for (let n = 0; n < out.rows * out.stride; n++) {
         const [r, c] = [Math.floor(n / out.stride), n % out.stride];
@@ -228,6 +229,35 @@ test.each<[string, Exclude<Form, { by: 'tile' }>]>([
       packed.release();
     }
   }
+});
+
+test('the largest magnitude of a part of a matrix, whatever lies beside it', async () => {
+  const [at, stride, rows, columns] = [5, 53, 41, 50];
+  const top = plain.tensor(new Uint32Array(1));
+  for (const [r, c, value] of [
+    [0, 0, 7],
+    [0, 1, -7],
+    [20, 7, -7],
+    [40, 0, 7],
+    [40, 49, -7],
+  ] as const) {
+    const source = new Float32Array(at + stride * (rows + 40)).fill(1e9);
+    const inside = normals(rows * columns, 12).map((each) => Math.tanh(each));
+    for (let row = 0; row < rows; row++)
+      source.set(inside.subarray(row * columns, (row + 1) * columns), at + row * stride);
+    source[at + r * stride + c] = value;
+    const x = plain.tensor(source);
+    top.write(new Uint32Array(1));
+    plain.run(largest, {
+      params: { rows, columns, x_at: at, x_stride: stride },
+      buffers: { x, top },
+      groups: Math.ceil((rows * columns) / 1024),
+      work: rows * columns,
+    });
+    expect([...(await top.data())]).toEqual([...new Uint32Array(new Float32Array([7]).buffer)]);
+    x.dispose();
+  }
+  top.dispose();
 });
 
 /** Largest error of a product by f64, in units of the sums of magnitudes. */

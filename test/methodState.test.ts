@@ -270,6 +270,18 @@ describe('kMeans', () => {
     freeAll(...Object.values(one), ...Object.values(best));
   });
 
+  test('of equally good ones the first', async () => {
+    // From any two rows the same two pairs, under either name.
+    using x = engine.tensor([0, 0, 1, 0, 20, 0, 21, 0], [4, 2]);
+    for (const seed of [1, 2]) {
+      const [one, best] = [1, 6].map((restarts) => kMeans(x, { clusters: 2, seed, restarts, iterations: 4 }));
+      expect(await best.inertia.item()).toBe(1);
+      for (const name of ['centroids', 'assignments'] as const)
+        expect(await best[name].data()).toEqual(await one[name].data());
+      freeAll(...Object.values(one), ...Object.values(best));
+    }
+  });
+
   test('says what is wrong', () => {
     using x = engine.tensor([1, 2, 3, 4], [2, 2]);
     using start = engine.tensor([1, 2], [1, 2]);
