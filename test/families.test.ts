@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from '../src/core/engine.ts';
 import { chooseFamilies, type FamilyChoice, type MatmulPrecision, matrixFor } from '../src/core/families.ts';
 import { extrasOf, type MatrixShape } from '../src/gpu/device.ts';
+import { largest } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
+import type { Form } from '../src/launch/families.ts';
+import { toHalves } from '../src/launch/halves.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { logSumExp } from '../src/ops/logSumExp.ts';
 import { matmul } from '../src/ops/matmul.ts';
@@ -146,15 +149,18 @@ const others: Engine[] = [];
 beforeAll(async () => {
   plain = await createEngine({ tune: 'off', families: ['f32'] });
 });
-afterAll(() => {
-  for (const engine of [plain, ...others]) engine?.destroy();
+afterEach(() => {
+  for (const engine of others.splice(0)) engine.destroy();
 });
+afterAll(() => plain?.destroy());
 
 async function engineOf(options: EngineOptions): Promise<Engine> {
   const engine = await createEngine({ tune: 'off', ...options });
   others.push(engine);
   return engine;
 }
+
+const offered = (await sharedEngine()).info;
 
 /** An engine on which plain WGSL does what a matrix unit would. */
 async function emulated(shape: MatrixShape, precision: MatmulPrecision): Promise<Engine> {
@@ -173,6 +179,86 @@ async function emulated(shape: MatrixShape, precision: MatmulPrecision): Promise
 const [M, N, K] = [70, 37, 50];
 const A = normals(M * K, 1);
 const B = normals(K * N, 2);
+
+/** The number that 16 bits stand for in f16, subnormal ones included. */
+function ofHalf(bits: number): number {
+  const [exponent, digits] = [(bits >> 10) & 31, bits & 1023];
+  const size = exponent === 0 ? digits * 2 ** -24 : (1024 + digits) * 2 ** (exponent - 25);
+  return bits >> 15 ? -size : size;
+}
+
+// A part of a matrix, in a larger copy: what lies beside it must not come along, whatever it is.
+test.each<[string, Exclude<Form, { by: 'tile' }>]>([
+  ['f32', { by: 'fragments', shape: SMALL, split: false, emulated: true }],
+  ['halves', { by: 'halves', split: false }],
+  ['split halves', { by: 'halves', split: true }],
+])('operands packed as %s have zeros past their rows and columns', async (_, form) => {
+  const halves = form.by === 'halves';
+  if (halves && !offered.f16) return;
+  const engine = await engineOf({ families: ['f32'] });
+  const [at, stride, rows, columns] = [7, 21, 9, 14];
+  for (const columnsOfCopy of [16, 28]) {
+    for (const count of [columns - 1, columns, columns + 1, columns + 2]) {
+      const out = { rows: 13, stride: columnsOfCopy };
+      const source = normals(at + stride * (rows + 2), 11).map((value) => 1e-20 * value);
+      const seen = Array.from(
+        { length: rows * count },
+        (_, n) => source[at + Math.floor(n / count) * stride + (n % count)],
+      );
+      const most = new Float32Array([Math.max(...seen.map(Math.abs))]);
+      const x = engine.tensor(source);
+      const top = engine.tensor(new Uint32Array(most.buffer));
+      const packed = toHalves(engine, 'test', form, { of: x, at, stride, rows, columns: count }, out, top);
+      const numbers = (form.split ? 2 : 1) * out.rows * out.stride;
+      const bytes = await engine.readStorage('test', packed.of, (halves ? 2 : 4) * numbers);
+      const lift = halves ? 2 ** (14 - Math.floor(Math.log2(most[0]))) : 1;
+      const got = halves ? Array.from(new Uint16Array(bytes), ofHalf) : [...new Float32Array(bytes)];
+      for (let n = 0; n < out.rows * out.stride; n++) {
+        const [r, c] = [Math.floor(n / out.stride), n % out.stride];
+        const wanted = r < rows && c < count ? lift * source[at + r * stride + c] : 0;
+        // Half of the last of 11 bits, or of f16's subnormal ones.
+        const step = halves ? Math.max(Math.abs(wanted) * 2 ** -11, 2 ** -25) : 0;
+        expect(Math.abs(got[n] - wanted), `[${r}, ${c}]`).toBeLessThanOrEqual(step);
+        if (!form.split) continue;
+        const low = got[packed.low + n];
+        expect(Math.abs(got[n] + low - wanted), `[${r}, ${c}], split`).toBeLessThanOrEqual(
+          Math.max(step * 2 ** -11, 2 ** -25),
+        );
+      }
+      for (const each of [x, top]) each.dispose();
+      packed.release();
+    }
+  }
+});
+
+test('the largest magnitude of a part of a matrix, whatever lies beside it', async () => {
+  const [at, stride, rows, columns] = [5, 53, 41, 50];
+  const top = plain.tensor(new Uint32Array(1));
+  for (const [r, c, value] of [
+    [0, 0, 7],
+    [0, 1, -7],
+    [20, 7, -7],
+    [40, 0, 7],
+    [40, 49, -7],
+  ] as const) {
+    const source = new Float32Array(at + stride * (rows + 40)).fill(1e9);
+    const inside = normals(rows * columns, 12).map((each) => Math.tanh(each));
+    for (let row = 0; row < rows; row++)
+      source.set(inside.subarray(row * columns, (row + 1) * columns), at + row * stride);
+    source[at + r * stride + c] = value;
+    const x = plain.tensor(source);
+    top.write(new Uint32Array(1));
+    plain.run(largest, {
+      params: { rows, columns, x_at: at, x_stride: stride },
+      buffers: { x, top },
+      groups: Math.ceil((rows * columns) / 1024),
+      work: rows * columns,
+    });
+    expect([...(await top.data())]).toEqual([...new Uint32Array(new Float32Array([7]).buffer)]);
+    x.dispose();
+  }
+  top.dispose();
+});
 
 /** Largest error of a product by f64, in units of the sums of magnitudes. */
 async function productError(engine: Engine, lift = 1): Promise<number> {
@@ -207,8 +293,6 @@ async function lossError(engine: Engine): Promise<{ value: number; gradient: num
   const off = Math.max(...wanted.gradient.map((v, i) => Math.abs(v - got.gradient[i])));
   return { value: Math.abs(got.value - wanted.value) / wanted.value, gradient: off / top };
 }
-
-const offered = (await sharedEngine()).info;
 
 test('an engine says what it uses', async () => {
   expect(plain.info.families).toEqual(['f32']);

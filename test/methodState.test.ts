@@ -22,6 +22,7 @@ import { DATA } from './methods.table.ts';
 import { assign, lloyd } from './reference/clustering.ts';
 import { matrix, normalize } from './reference/matrix.ts';
 import { batchOf, free, numbersOf, placeOf, walk } from './training.ts';
+import { withPoison } from './watch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -237,6 +238,32 @@ describe('kMeans', () => {
     freeAll(...Object.values(found));
   });
 
+  // More clusters than a workgroup has lanes, most of them empty at first: more than there are rows to move them to.
+  test.each<[string, number, (values: Float32Array) => Float32Array]>([
+    ['of equally wide clusters the lower first', 1, (values) => values.map((value) => Math.round(2 * value))],
+    ['round after round', 4, (values) => values],
+  ])('empty clusters move to the farthest rows of the widest, %s', async (_, iterations, change) => {
+    const [rows, columns, clusters, apart] = [230, 3, 150, 60];
+    const values = change(normals(rows * columns, 5));
+    using x = engine.tensor(values, [rows, columns]);
+    const first = Float32Array.from({ length: clusters * columns }, (_, at) => {
+      const [k, d] = [Math.floor(at / columns), at % columns];
+      return values[((k * 7) % apart) * columns + d];
+    });
+    using start = engine.tensor(first, [clusters, columns]);
+    const twin = lloyd(matrix(rows, columns, values), matrix(clusters, columns, first), iterations, true);
+    // What is left in memory decides nothing: zeros, or NaN.
+    for (const memory of [(fn: () => Promise<void>) => fn(), (fn: () => Promise<void>) => withPoison(engine, fn)]) {
+      engine.lowLevel.pool.trim();
+      await memory(async () => {
+        const found = kMeans(x, { start, iterations });
+        expectClose('centroids', await found.centroids.data(), twin.centroids.data, 1e-5);
+        expect([...(await found.assignments.data())]).toEqual([...twin.assignments]);
+        freeAll(...Object.values(found));
+      });
+    }
+  });
+
   test('fewer distinct rows than clusters leave clusters empty, and all is finite', async () => {
     using x = engine.tensor(
       Float32Array.from({ length: 60 }, (_, at) => (Math.floor(at / 2) % 3) + (at % 2)),
@@ -259,6 +286,18 @@ describe('kMeans', () => {
     expect(inertia / own.distances.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
     expect([...(await best.assignments.data())]).toEqual([...own.assignments]);
     freeAll(...Object.values(one), ...Object.values(best));
+  });
+
+  test('of equally good ones the first', async () => {
+    // From any two rows the same two pairs, under either name.
+    using x = engine.tensor([0, 0, 1, 0, 20, 0, 21, 0], [4, 2]);
+    for (const seed of [1, 2]) {
+      const [one, best] = [1, 6].map((restarts) => kMeans(x, { clusters: 2, seed, restarts, iterations: 4 }));
+      expect(await best.inertia.item()).toBe(1);
+      for (const name of ['centroids', 'assignments'] as const)
+        expect(await best[name].data()).toEqual(await one[name].data());
+      freeAll(...Object.values(one), ...Object.values(best));
+    }
   });
 
   test('says what is wrong', () => {

@@ -225,6 +225,25 @@ describe('entropicOT', () => {
     expectClose('value', [got.value], [wanted.value], 1e-5 * Math.abs(wanted.value));
   });
 
+  test('a marginal penalty keeps its digits where little of it is left: f64 of the potentials that come back', async () => {
+    const [x, y] = [matrix(1, 1, [0]), matrix(1, 1, [2])];
+    const [cost] = reference.entropicOT(x, y, 1, { iterations: 1 }).f;
+    // f = t rho. From 1 / 16 on it goes by exp, whose last digit is 1 / t as large in 1 - exp(-t).
+    for (const [t, budget] of [
+      [1e-4, 4e-7],
+      [0.03, 4e-7],
+      [0.0624, 4e-7],
+      [0.0626, 4e-6],
+      [0.5, 1e-6],
+    ]) {
+      const rho = cost / t - 1;
+      const { f, g, value } = await solve(x, y, { epsilon: 1, iterations: 1, rho });
+      expect(f[0] / rho / t).toBeCloseTo(1, 4);
+      const wanted = -rho * Math.expm1(-f[0] / rho) - (rho + 1) * Math.expm1(-g[0] / rho);
+      expectClose(`value at ${t}`, [value], [wanted], budget * wanted);
+    }
+  });
+
   test('costs that are kept and costs computed anew give the same, and no more than 16 MiB are kept', async () => {
     for (const [n, m, d, rho] of [
       [90, 61, 5, undefined],

@@ -62,7 +62,7 @@ export class Device {
   readonly pool: BufferPool;
   readonly queue: Queue;
   /** For mutation runs: another source for a kernel about to be launched, on any device. */
-  static substitute: (kernel: KernelSource) => KernelSource = (kernel) => kernel;
+  static substitute: (kernel: KernelSource, tuning?: Tuning) => KernelSource = (kernel) => kernel;
   private instead: ((kernel: KernelSource, options: LaunchOptions) => void) | null = null;
   private readonly pipelines: PipelineCache;
   private readonly packed = new DataView(new ArrayBuffer(SLOT_BYTES));
@@ -199,7 +199,7 @@ export class Device {
 
   /** The compiled kernel. */
   pipeline(kernel: KernelSource, tuning?: Tuning): Pipeline {
-    return this.pipelines.get(Device.substitute(kernel), tuning);
+    return this.pipelines.get(Device.substitute(kernel, tuning), tuning);
   }
 
   /** Bytes as they are after all work recorded so far. */

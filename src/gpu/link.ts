@@ -60,7 +60,7 @@ export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): 
 }
 
 /** A kernel's own parts, but for pieces that the tuning swaps. */
-function chosenParts(kernel: KernelSource, tuning: Tuning): readonly KernelPart[] {
+export function chosenParts(kernel: KernelSource, tuning: Tuning): readonly KernelPart[] {
   const swaps = kernel.swaps?.filter(({ by }) => by in tuning) ?? [];
   if (swaps.length === 0) return kernel.parts;
   const own = new Set(kernel.parts.map(({ file }) => file)); // these come, or are swapped, by themselves

@@ -27,11 +27,31 @@ export function assign(x: Matrix, centroids: Matrix): { assignments: Int32Array;
   return { assignments, distances };
 }
 
-/** Plain Lloyd: an empty cluster stays where it is. */
-export function lloyd(x: Matrix, start: Matrix, iterations: number): Clusters {
+/** Moves each empty cluster to a row that is far from its centroid, the first of equally far ones. */
+function seat(
+  x: Matrix,
+  assignments: Int32Array,
+  distances: Float64Array,
+  sizes: Float64Array,
+  centroids: Matrix,
+): void {
+  const widest = Array.from(sizes, (_, k) => ({ spread: 0, row: -1, k }));
+  assignments.forEach((k, i) => {
+    if (distances[i] > widest[k].spread) Object.assign(widest[k], { spread: distances[i], row: i });
+  });
+  widest.sort((a, b) => b.spread - a.spread || a.k - b.k);
+  const empties = [...sizes.keys()].filter((k) => sizes[k] === 0);
+  for (const [e, k] of empties.entries()) {
+    const { row } = widest[e];
+    if (row >= 0) centroids.data.set(x.data.subarray(row * x.columns, (row + 1) * x.columns), k * x.columns);
+  }
+}
+
+/** Lloyd. An empty cluster stays where it is, or (`reseat`) the e-th of them moves to the farthest row of the e-th widest. */
+export function lloyd(x: Matrix, start: Matrix, iterations: number, reseat = false): Clusters {
   const centroids = matrix(start.rows, start.columns, start.data);
   for (let round = 0; round < iterations; round++) {
-    const { assignments } = assign(x, centroids);
+    const { assignments, distances } = assign(x, centroids);
     const sizes = new Float64Array(centroids.rows);
     const sums = new Float64Array(centroids.data.length);
     assignments.forEach((k, i) => {
@@ -42,6 +62,7 @@ export function lloyd(x: Matrix, start: Matrix, iterations: number): Clusters {
       const size = sizes[Math.floor(at / x.columns)];
       if (size > 0) centroids.data[at] = sum / size;
     });
+    if (reseat) seat(x, assignments, distances, sizes, centroids);
   }
   const { assignments, distances } = assign(x, centroids);
   return { centroids, assignments, inertia: distances.reduce((a, b) => a + b, 0) };

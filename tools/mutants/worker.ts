@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Device } from '../../src/gpu/device.ts';
 import { KernelError } from '../../src/gpu/errors.ts';
-import type { KernelSource } from '../../src/gpu/kernel.ts';
+import type { KernelPart, KernelSource } from '../../src/gpu/kernel.ts';
+import { chosenParts } from '../../src/gpu/link.ts';
 import { sharedEngine } from '../../test/engine.ts';
 import type { Mutant } from './mutate.ts';
 import { type Collected, collect } from './vitest.ts';
@@ -23,9 +24,10 @@ export type Answer =
   | { ready: true }
   | { result: 'killed' | 'survived' | 'invalid'; by?: string };
 
-/** Tests on the shared device. Left out: those about devices, about how kernels are chosen, and about families. */
+/** Tests on the shared device, and on others like it. Left out: those about devices, and about how kernels are chosen. */
 const FILES = /watchedEngine|sharedEngine|detectRaces/;
-const LEFT_OUT = ['families.test.ts', 'guest.test.ts', 'tuner.test.ts'];
+const LEFT_OUT = ['guest.test.ts', 'tuner.test.ts'];
+const ONLY = process.env.GRAMIAN_MUTANTS_FILES?.split(' ').map((name) => `${name}.test.ts`);
 const RACES = 'races > ';
 
 interface Instance {
@@ -44,7 +46,7 @@ const folder = new URL('test/', root);
 for (const name of readdirSync(folder).filter((each) => each.endsWith('.test.ts'))) {
   const path = fileURLToPath(new URL(name, folder));
   const text = readFileSync(path, 'utf8');
-  if (!FILES.test(text) || LEFT_OUT.includes(name)) continue;
+  if (!FILES.test(text) || LEFT_OUT.includes(name) || ONLY?.includes(name) === false) continue;
   const tests = await collect(path, name);
   for (const [number, test] of tests.entries()) {
     const kernel = test.args.find(isKernel);
@@ -64,7 +66,7 @@ function isKernel(value: unknown): value is KernelSource {
 
 const { live } = lowLevel.pool as unknown as { live: Set<{ alive: boolean; release(): void }> };
 
-async function run({ test, tiles }: Instance, substitute: (kernel: KernelSource) => KernelSource): Promise<void> {
+async function run({ test, tiles }: Instance, substitute: typeof Device.substitute): Promise<void> {
   (engine.info as { software: boolean }).software = tiles !== 'gpu';
   await test.prepare();
   const before = new Set(live);
@@ -100,9 +102,9 @@ async function record(): Promise<Answer> {
     let launches = 0;
     const start = performance.now();
     try {
-      await run(instance, (kernel) => {
+      await run(instance, (kernel, tuning) => {
         launches++;
-        for (const { file } of kernel.parts) counts.set(file, (counts.get(file) ?? 0) + 1);
+        for (const { file } of chosenParts(kernel, tuning ?? {})) counts.set(file, (counts.get(file) ?? 0) + 1);
         return kernel;
       });
     } catch (error) {
@@ -120,12 +122,16 @@ let count = 0;
 async function judge(mutant: Mutant, tests: readonly string[]): Promise<Answer> {
   const made = new Map<string, KernelSource>();
   const number = count++;
+  const withMistake = (parts: readonly KernelPart[]): readonly KernelPart[] =>
+    parts.map((part) => (part.file === mutant.file ? { ...part, text: mutant.text } : part));
   const substitute = (kernel: KernelSource): KernelSource => {
-    if (!kernel.parts.some((part) => part.file === mutant.file)) return kernel;
+    const swaps = kernel.swaps ?? [];
+    if (![kernel, ...swaps].some(({ parts }) => parts.some((part) => part.file === mutant.file))) return kernel;
     let changed = made.get(kernel.name);
     if (!changed) {
-      const parts = kernel.parts.map((part) => (part.file === mutant.file ? { ...part, text: mutant.text } : part));
-      changed = { ...kernel, name: `${kernel.name} mutant ${number}`, parts };
+      const parts = withMistake(kernel.parts);
+      const others = swaps.map((swap) => ({ ...swap, parts: withMistake(swap.parts) }));
+      changed = { ...kernel, name: `${kernel.name} mutant ${number}`, parts, swaps: others };
       made.set(kernel.name, changed);
     }
     return changed;
