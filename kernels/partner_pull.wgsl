@@ -1,9 +1,10 @@
-// g[i] = g[i] - (miss_i + miss_j) (u_j - u_i) for the positive j of row i
+// g[i] = g[i] - (miss_i + miss_j) (u_j - u_i) for the positive j of row i: rows i and i + n/2 are each other's
 // What a positive pulls may be more than all the other rows together. Added among them, it would round each that follows
 // to its own digits; and what it pulls along u_i, which the gradient does not know, would take the place of those of the
 // difference.
-// @use grid mark_partner
+// @use grid
 const WG: u32 = 64;
+const EACH: u32 = 4;
 
 struct Params { first_group: u32, end_group: u32, n: u32, stride4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -15,10 +16,17 @@ struct Params { first_group: u32, end_group: u32, n: u32, stride4: u32 }
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let at = group * WG + lane;
-  let i = at / p.stride4;
-  if (group >= p.end_group || i >= p.n) { return; }
-  let j = row_mark(i);
-  let apart = units[j * p.stride4 + at % p.stride4] - units[at];
-  g[at] = fma(vec4f(-(miss[i] + miss[j])), apart, g[at]);
+  if (group >= p.end_group) { return; }
+  // A pair of partners at a time: what is apart is the same for both but for its sign.
+  let half = p.n / 2u;
+  // @unroll
+  for (var e = 0u; e < EACH; e++) {
+    let at = (group * EACH + e) * WG + lane;
+    let i = at / p.stride4;
+    if (i < half) {
+      let pull = vec4f(miss[i] + miss[i + half]) * (units[at + half * p.stride4] - units[at]);
+      g[at] -= pull;
+      g[at + half * p.stride4] += pull;
+    }
+  }
 }

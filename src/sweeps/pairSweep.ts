@@ -418,7 +418,7 @@ function pullPartners(engine: Engine, { rows, rowStride, count: n }: Units, miss
   engine.run(partner_pull, {
     params: { n, stride4: rowStride / 4 },
     buffers: { units: rows, miss, g },
-    groups: Math.ceil((n * rowStride) / (4 * 64)),
+    groups: Math.ceil((n * rowStride) / (8 * 4 * 64)),
     work: 4 * n * rowStride,
   });
 }
