@@ -26,6 +26,18 @@ async function read<T extends Tensor[]>(fn: () => [...T]): Promise<Float32Array[
   return result;
 }
 
+/** Tiles, slices and passes as a GPU or a software adapter has them, until disposed. */
+function tiles(software: boolean): Disposable {
+  const info = engine().info as { software: boolean };
+  const own = info.software;
+  info.software = software;
+  return {
+    [Symbol.dispose]() {
+      info.software = own;
+    },
+  };
+}
+
 describe('sinkhorn', () => {
   const codes = async (scores: Matrix, options?: { epsilon?: number; iterations?: number }): Promise<Float32Array> =>
     (await read(() => [sinkhorn(onGpu(scores), options)]))[0];
@@ -173,23 +185,28 @@ describe('swav', () => {
     });
   });
 
-  test('3,000 prototypes, 1,024 rows: nothing of size N x K; twice the rows take twice the memory at most', async () => {
-    const memory = async (n: number, k: number, d: number): Promise<number> => {
-      const [z0, z1, c] = [n, n, k].map((rows, i) => onGpu(unit(rows, d, i), true));
-      engine().resetPeakMemory();
-      const before = engine().memory().bytes;
-      const loss = swav([z0, z1], c);
-      loss.backward();
-      expect(await loss.item()).toBeGreaterThan(1);
-      const extra = engine().memory().peakBytes - before;
-      for (const tensor of [z0, z1, c, loss]) tensor.dispose();
-      return extra;
-    };
-    const one = await memory(1024, 3000, 32);
-    expect(one).toBeLessThan(4 * 8 * (1024 + 3000) * 32); // gradients included; N x K would be 24 times (N + K) D
-    const [small, large] = [await memory(512, 300, 16), await memory(1024, 300, 16)];
-    expect(large).toBeLessThan(2 * small);
-  }, 120_000);
+  test.each([true, false])(
+    '3,000 prototypes, 1,024 rows, software tiles %s: nothing of size N x K; twice the rows take twice the memory at most',
+    async (software) => {
+      using _ = tiles(software);
+      const memory = async (n: number, k: number, d: number): Promise<number> => {
+        const [z0, z1, c] = [n, n, k].map((rows, i) => onGpu(unit(rows, d, i), true));
+        engine().resetPeakMemory();
+        const before = engine().memory().bytes;
+        const loss = swav([z0, z1], c);
+        loss.backward();
+        expect(await loss.item()).toBeGreaterThan(1);
+        const extra = engine().memory().peakBytes - before;
+        for (const tensor of [z0, z1, c, loss]) tensor.dispose();
+        return extra;
+      };
+      const one = await memory(1024, 3000, 32);
+      expect(one).toBeLessThan(4 * 8 * (1024 + 3000) * 32); // gradients included; N x K would be 24 times (N + K) D
+      const [small, large] = [await memory(512, 300, 16), await memory(1024, 300, 16)];
+      expect(large).toBeLessThan(2 * small);
+    },
+    120_000,
+  );
 });
 
 describe('entropicOT', () => {
@@ -389,7 +406,8 @@ describe('sinkhornDivergence', () => {
     }
   });
 
-  test('memory grows as the points', async () => {
+  test.each([true, false])('memory grows as the points, software tiles %s', async (software) => {
+    using _ = tiles(software);
     const memory = async (n: number): Promise<number> => {
       const [x, y] = [0, 1].map((i) => onGpu(normal(n, 4, i), true));
       engine().resetPeakMemory();

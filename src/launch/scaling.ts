@@ -157,6 +157,8 @@ export interface Update {
   readonly maybe?: boolean;
 }
 
+const SMALL = 65536; // floats that partial sums may take however few the points are
+
 /** Sweeps all pairs once and gives the rows the factors that their marginals ask for; nothing of the plan is stored. */
 export function updateScaling(
   engine: Engine,
@@ -172,8 +174,9 @@ export function updateScaling(
   const { depth, distance, scale } = scores;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.rows, b.rows, depth);
   const strips = Math.ceil(a.rows / tileRows);
-  // Slices enough that a few rows fill the machine too; eight at most, as each costs 2 WX floats a row.
-  const wanted = Math.min(8, Math.ceil((engine.info.software ? 16 : 1024) / strips));
+  // Slices enough that a few rows fill the machine too, their parts within 2 N D floats or what does not matter.
+  const affordable = Math.floor(Math.max(2 * a.rows * depth, SMALL) / (2 * tuning.WX * a.rows));
+  const wanted = Math.max(1, Math.min(8, affordable, Math.ceil((engine.info.software ? 16 : 1024) / strips)));
   const width = roundUp(Math.ceil(b.rows / wanted), tileColumns);
   const slices = Math.ceil(b.rows / width);
   const parts = slices * tuning.WX;
