@@ -23,7 +23,6 @@ function table({ title, command, adapter, dataset, seeds, raw, runs }: Result): 
     ['linear probe, %', (run) => cell(run.probe)],
     ['clusters: ACC, %', (run) => cell(run.acc)],
     ['effective rank', (run) => run.effectiveRank?.mean.toFixed(0) ?? ''],
-    ['images/s', (run) => run.imagesPerSecond?.mean.toFixed(0) ?? ''],
     ['GPU memory, MB', (run) => (run.peakBytes / 1e6).toFixed(0)],
   ];
   const shown = columns.filter(([, of]) => runs.some((run) => of(run) !== ''));
