@@ -414,7 +414,12 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
 }
 
 /** What the positives pull, which the products leave out: see kernels/partner_pull.wgsl. */
-function pullPartners(engine: Engine, { rows, inverseNorms, rowStride, count: n }: Units, miss: Storage, g: Storage): void {
+function pullPartners(
+  engine: Engine,
+  { rows, inverseNorms, rowStride, count: n }: Units,
+  miss: Storage,
+  g: Storage,
+): void {
   engine.run(partner_pull, {
     params: { n, stride4: rowStride / 4 },
     buffers: { units: rows, miss, inverse_norms: inverseNorms, g },
