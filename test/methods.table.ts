@@ -45,7 +45,7 @@ export const methods: Readonly<Record<string, MethodCase>> = {
   supcon: { make: (engine, seed) => supCon(engine, { ...SMALL, seed }), constants: [] },
   swav: {
     make: (engine, seed) =>
-      swav(engine, { ...SMALL, pool: 'mean', seed, prototypes: 9, queue: 24, queueStart: 0.2, freeze: 0.2 }),
+      swav(engine, { ...SMALL, pool: 'mean', seed, crops: 2, prototypes: 9, queue: 24, queueStart: 0.2, freeze: 0.2 }),
     constants: ['queue'],
     scores: 9,
   },

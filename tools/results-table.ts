@@ -17,6 +17,7 @@ function cell(value: Interval | undefined): string {
   return value.half === null ? share(value.mean) : `${share(value.mean)} ± ${share(value.half)}`;
 }
 
+// Of a folder its name alone: where it lay says nothing to others.
 function table({ title, command, adapter, dataset, seeds, raw, runs }: Result): string {
   const columns: readonly [string, (run: Result['runs'][number]) => string][] = [
     ['k-NN, %', (run) => cell(run.knn)],
@@ -36,7 +37,7 @@ pixels ${share(raw)} %, of the untrained encoder ${share(mean)} %. ${adapter}; $
 | --- |${' --- |'.repeat(shown.length)}
 ${ranked.map((run) => `| ${run.label} | ${shown.map(([, of]) => of(run)).join(' | ')} |`).join('\n')}
 
-\`${command}\``;
+\`${command.replace(/(--data )\S*\//, '$1')}\``;
 }
 
 /** What stands between the markers of README. */

@@ -17,7 +17,7 @@ export interface SwAVMethodOptions extends NetworkOptions {
   readonly temperature?: number;
   /** Default 0.05. */
   readonly epsilon?: number;
-  /** Small views beside the two large ones. Default 2; 0 for none. */
+  /** Small views beside the two large ones. Default 0: half of an image of 28 pixels no longer shows what it is of. The paper has 6. */
   readonly crops?: number;
   /** Older embeddings of each large view that help to balance the codes. Default 1024; 0 for none. */
   readonly queue?: number;
@@ -38,7 +38,7 @@ export function swav(engine: Engine, options: SwAVMethodOptions): Method {
     prototypes: 256,
     temperature: 0.1,
     epsilon: 0.05,
-    crops: 2,
+    crops: 0,
     queue: 1024,
     queueStart: 0.1,
     freeze: 0.02,
