@@ -179,12 +179,11 @@ export async function finishedRun(
   if (saved) run.load(saved.tensors, saved.progress);
   else await run.measureStart(raw);
   const start = run.progress();
-  say(
+  const opening =
     `${config.method}, seed ${config.seed}: ${run.totalSteps} steps of ${config.batch}; k-NN before training: ` +
-      `raw pixels ${percent(start.raw)}, untrained encoder ${percent(start.untrained)}`,
-  );
+    `raw pixels ${percent(start.raw)}, untrained encoder ${percent(start.untrained)}`;
   engine.resetPeakMemory();
-  const interrupted = await trainWithProgress(run, config);
+  const interrupted = await trainWithProgress(run, config, opening);
   const checkpoint = join(directory, 'checkpoint.safetensors');
   await saveCheckpoint(checkpoint, run.tensors(), run.progress());
   if (!interrupted) return run;
@@ -239,7 +238,7 @@ export async function measured(
 }
 
 /** Trains until done or until Ctrl-C, which lets the step end; a second Ctrl-C leaves at once. */
-async function trainWithProgress(run: Run, config: RunConfig): Promise<boolean> {
+async function trainWithProgress(run: Run, config: RunConfig, opening: string): Promise<boolean> {
   let stop = false;
   const onInterrupt = () => {
     if (stop) process.exit(130);
@@ -247,6 +246,7 @@ async function trainWithProgress(run: Run, config: RunConfig): Promise<boolean> 
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
+  say(opening); // only now: who reads it may press Ctrl-C at once
   const view = showProgress(run.totalSteps, run.progress().step, config.batch, run.epochSteps);
   try {
     await run.train({
