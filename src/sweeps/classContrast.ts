@@ -11,7 +11,8 @@ import {
 import { launchSum } from '../launch/reduce.ts';
 import { launchRowPass } from '../launch/rowPass.ts';
 import type { Units } from '../launch/units.ts';
-import { classPairs, recordPull, type Sweep, sweepTriangle, unitsOf, type Views } from './pairSweep.ts';
+import { recordPull } from './pairPull.ts';
+import { classPairs, type Sweep, sweepTriangle, unitsOf, type Views } from './pairSweep.ts';
 
 /** Rows numbered by class: 0, 1, ... in the order in which labels first occur. */
 export interface Classes {

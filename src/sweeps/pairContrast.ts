@@ -3,7 +3,8 @@ import type { Storage } from '../gpu/buffers.ts';
 import { nt_xent_rows, nt_xent_rows_running } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchRowPass } from '../launch/rowPass.ts';
-import { PARTNERS, recordPull, sweepTriangle, unitsOf } from './pairSweep.ts';
+import { recordPull } from './pairPull.ts';
+import { PARTNERS, sweepTriangle, unitsOf } from './pairSweep.ts';
 
 /**
  * NT-Xent's core: rows i and i + n/2 of the stacked views are positives of each other, all others negatives.
@@ -62,8 +63,7 @@ export function pairContrast(
     pairs: PARTNERS,
     sweep,
     rows: { log2_z: log2Z },
-    miss,
-    reaches: miss.retain(),
+    reaches: miss,
     slopes,
     factor: factor / n,
   });

@@ -4,8 +4,6 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import {
-  class_lifts,
-  loss_scale,
   nt_xent_near,
   nt_xent_panel,
   nt_xent_panel_fragments,
@@ -15,7 +13,6 @@ import {
   nt_xent_sums_lanes,
   nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
-  partner_pull,
   sup_con_near,
   sup_con_panel,
   sup_con_sums,
@@ -23,22 +20,17 @@ import {
   sup_con_sums_lanes,
   sup_con_sums_lanes_cached,
   sup_con_weights_cached,
-  temperature_grad,
-  triangle_product,
 } from '../gpu/kernels.generated.ts';
 import { sweepForm } from '../launch/families.ts';
 import { type Halves, toHalves } from '../launch/halves.ts';
-import { findCancelling, launchNear, nearRows } from '../launch/near.ts';
-import { launchSum } from '../launch/reduce.ts';
-import { launchProduct, type Tile, tileOf } from '../launch/tile.ts';
-import { makeUnits, type Units, unitsBackward } from '../launch/units.ts';
+import { type Tile, tileOf } from '../launch/tile.ts';
+import { makeUnits, type Units } from '../launch/units.ts';
 import {
   type FragmentPairs,
   type Fragments,
   fragmentEdge,
   MAX_EDGE,
   packUnits,
-  pullByFragments,
   sumByFragments,
 } from './pairFragments.ts';
 
@@ -259,219 +251,6 @@ function laneRoom(edge: number): number {
   return [64, 256].find((room) => room >= edge) ?? 2048;
 }
 
-/** What a loss over all pairs leaves for its gradient, but for the rows that it pulls on. */
-export interface Pull {
-  readonly pairs: Pairs;
-  readonly sweep: Sweep;
-  /** Per-row numbers that the weights are made of, by WGSL name: released with the tape. */
-  readonly rows: Readonly<Record<string, Storage>>;
-  /** Per row: what pulls one way at the least, see kernels/row_cancel.wgsl. */
-  readonly reaches: Storage;
-  /** Per row: 1 - p of its positive, where it has one. */
-  readonly miss?: Storage;
-  /** Per row: R / Z, where rows may have several positives. */
-  readonly misses?: Storage;
-  /** d loss_i / d log(1 / temperature), n floats from `at` on, where the temperature may be live. */
-  readonly slopes: { of: Storage; at: number } | null;
-  /** What the sum over the rows is multiplied by. */
-  readonly factor: number;
-}
-
-/** Records a loss over all pairs whose gradient w.r.t. the unit rows is factor / temperature * sum_j w_ij u_j. */
-export function recordPull(op: string, views: Views, temperature: Tensor, loss: Tensor, pull: Pull): Tensor {
-  const { engine } = loss;
-  const { sweep, rows, reaches, miss, misses, slopes, factor } = pull;
-  const release = (): void => {
-    sweep.units.release();
-    sweep.cache?.release();
-    sweep.packed?.release();
-    slopes?.of.release();
-    reaches.release();
-    miss?.release();
-    misses?.release();
-    for (const storage of Object.values(rows)) storage.release();
-  };
-  const list = Object.values(views);
-  if (!engine.needsGrad(...list, temperature)) {
-    release();
-    return loss;
-  }
-  return engine.record(op, [...list, temperature], loss, {
-    saved: [temperature],
-    release,
-    backward: (dy, [tau]) => {
-      const gradient = pulled(engine, op, tau, pull);
-      if (miss) pullPartners(engine, sweep.units, miss, gradient);
-      pullNear(engine, op, tau, pull, gradient);
-      const scale = engine.scratch(1, op);
-      engine.run(loss_scale, {
-        params: { factor },
-        buffers: { dy, temperature: tau, out: scale },
-        groups: 1,
-        work: 1,
-      });
-      const lengths = list.map(({ shape }) => shape[0]);
-      const gradients = unitsBackward(engine, op, sweep.units, lengths, gradient, scale);
-      gradient.release();
-      scale.release();
-      const live = slopes && temperature.requiresGrad;
-      return [...gradients, live ? temperatureGradient(engine, op, slopes, sweep.units.count, factor, dy, tau) : null];
-    },
-  });
-}
-
-function temperatureGradient(
-  engine: Engine,
-  op: string,
-  slopes: { of: Storage; at: number },
-  n: number,
-  factor: number,
-  dy: Tensor,
-  temperature: Tensor,
-): Tensor {
-  const slope = engine.scratch(1, op);
-  launchSum(engine, slopes.of, slope, { outer: 1, reduced: n, inner: 1, offset: slopes.at });
-  const out = engine.empty(temperature.shape, op);
-  engine.run(temperature_grad, {
-    params: { factor: -factor },
-    buffers: { dy, slope, temperature, out },
-    groups: 1,
-    work: 1,
-  });
-  slope.release();
-  return out;
-}
-
-/** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */
-function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep, rows }: Pull): Storage {
-  const { units, cache, edge, tile, packed } = sweep;
-  const { kernels } = pairs;
-  const { paddedRows, rowStride, count: n, columns } = units;
-  const gradient = engine.scratch(paddedRows * rowStride, op);
-  if (cache) {
-    const blocks = paddedRows / edge;
-    const triangle = (blocks * (blocks + 1)) / 2;
-    engine.run(kernels.weights, {
-      params: { n, edge },
-      buffers: { ...rows, cache, ...(kernels.weights === nt_xent_weights_cached ? { temperature } : {}) },
-      groups: (triangle * edge * edge) / (16 * 64), // 4 x 4 entries an invocation
-      work: 8 * triangle * edge * edge,
-      tuning: pairs.tuning,
-    });
-    const { tuning, ...product } = tileOf(engine, 'triangle product', n, columns, n);
-    const strips = Math.ceil(columns / product.columns);
-    engine.run(triangle_product, {
-      params: { edge, blocks, row_stride4: rowStride / 4, columns, strips },
-      buffers: { lhs: cache, rhs: units.rows, g: gradient },
-      groups: (paddedRows / product.rows) * strips,
-      work: paddedRows * paddedRows * columns,
-      tuning,
-    });
-    return gradient;
-  }
-  if (packed && packed.form !== 'halves' && kernels.fragments) {
-    const own = { ...pairs, kernels: kernels.fragments };
-    const panel = panelWidth(engine, n, columns, paddedRows, edge);
-    pullByFragments(engine, op, packed.form, own, units, packed, rows, temperature, panel, gradient);
-    return gradient;
-  }
-  const panel = panelWidth(engine, n, columns, paddedRows, tile.columns);
-  const operand = packed?.of ?? units.transposed;
-  const product = tileOf(engine, 'product', n, columns, panel);
-  const weights = engine.scratch(panel * paddedRows, op);
-  for (let first = 0; first < paddedRows; first += panel) {
-    const here = Math.min(panel, paddedRows - first);
-    const width = paddedRows - first;
-    const strips = Math.ceil(width / tile.columns);
-    engine.run(kernels.panel, {
-      params: { n, columns, stride4: paddedRows / 4, first, width4: width / 4, strips },
-      buffers: { lhs: operand, rhs: operand, ...rows, temperature, weights },
-      groups: Math.ceil(here / tile.rows) * strips,
-      work: here * width * (columns + 32),
-      tuning: { ...tile.tuning, ...pairs.tuning, ...(packed ? { F16: 1 } : {}) },
-    });
-    // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
-    launchProduct(
-      engine,
-      { rows: width, columns, depth: here },
-      { of: weights, at: 0, stride: width, along: 'columns' },
-      { of: units.rows, at: first * rowStride, stride: rowStride },
-      { of: gradient, at: first * rowStride, stride: rowStride },
-      { accumulating: first > 0, tile: product },
-    );
-    if (width > here)
-      launchProduct(
-        engine,
-        { rows: here, columns, depth: width - here },
-        { of: weights, at: here, stride: width, along: 'rows' },
-        { of: units.rows, at: (first + here) * rowStride, stride: rowStride },
-        { of: gradient, at: first * rowStride, stride: rowStride },
-        { accumulating: true, tile: product },
-      );
-  }
-  weights.release();
-  return gradient;
-}
-
-/** What the positives pull, which the products leave out: see kernels/partner_pull.wgsl. */
-function pullPartners(
-  engine: Engine,
-  { rows, inverseNorms, rowStride, count: n }: Units,
-  miss: Storage,
-  g: Storage,
-): void {
-  engine.run(partner_pull, {
-    params: { n, stride4: rowStride / 4 },
-    buffers: { units: rows, miss, inverse_norms: inverseNorms, g },
-    groups: Math.ceil((n * rowStride) / (8 * 4 * 64)),
-    work: 4 * n * rowStride,
-  });
-}
-
-/** Once more, by differences, for the rows whose pulls all but cancel: the rounding of the products is as large there. */
-function pullNear(
-  engine: Engine,
-  op: string,
-  temperature: Tensor,
-  { pairs, sweep, rows, reaches, miss, misses }: Pull,
-  g: Storage,
-): void {
-  const { count: n, columns, rowStride } = sweep.units;
-  const gathered = { ...sweep.units, g };
-  const cancels = findCancelling(engine, op, gathered, { of: reaches });
-  const lifts = misses ? engine.scratch(2 * n, op) : null;
-  if (misses && lifts)
-    engine.run(class_lifts, {
-      params: { n, columns, row_stride: rowStride },
-      buffers: {
-        units: sweep.units.rows,
-        cancels,
-        temperature,
-        classes: rows.classes,
-        pulls: rows.pulls,
-        misses,
-        lifts,
-      },
-      groups: Math.ceil(n / nearRows(engine)),
-      work: 2 * n * n * columns,
-      maybe: true,
-      tuning: { ROWS: nearRows(engine) },
-    });
-  launchNear(engine, pairs.kernels.near, gathered, cancels, {
-    others: n,
-    buffers: { temperature, ...rows, ...(lifts ? { lifts } : { miss: miss ?? reaches }) },
-    tuning: pairs.tuning,
-  });
-  cancels.release();
-  lifts?.release();
-}
-
-/** Columns a panel: wide enough to keep launches few, at most 4 d so that its n x width weights stay within 4 n d. */
-function panelWidth(engine: Engine, n: number, columns: number, paddedRows: number, step: number): number {
-  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
-  return Math.max(step, Math.floor(Math.min(widthOfPanels(n, columns), bindable) / step) * step);
-}
-
-function widthOfPanels(n: number, columns: number): number {
+export function widthOfPanels(n: number, columns: number): number {
   return Math.min(Math.max(n / 8, 128), 1024, 4 * columns);
 }

@@ -3,7 +3,8 @@ import type { Storage } from '../gpu/buffers.ts';
 import { log_sum_exp, partial_totals, row_lse, uniformity } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchRowPass } from '../launch/rowPass.ts';
-import { NO_POSITIVES, recordPull, type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
+import { recordPull } from './pairPull.ts';
+import { NO_POSITIVES, type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
 
 /**
  * log mean_{i < j} exp((s_ij - 1) / temperature), s = cosine: one log-sum-exp over the triangle, whose weights
