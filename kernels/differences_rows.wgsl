@@ -1,5 +1,5 @@
 // out[i, d] = scale * sum_k lhs[i, k] (own[i, d] - rhs[k, d]) (+ out[i, d])
-// @use differences
+// @use pull
 fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
   var w: array<vec4f, TM4>;
   // @unroll

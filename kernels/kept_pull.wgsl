@@ -1,7 +1,7 @@
 // out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the powers kept of a plan
 // As differences, and without a plan in memory: its factors join where they are few. Where what is kept is the plan itself
 // (WIDE: kept_plan made it), they are taken for 1.
-// @use grid tile_shape store_product narrow
+// @use grid differences store_product narrow
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, strips: u32, first_row: u32, first_k: u32,
@@ -26,40 +26,27 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   let row = (group / p.strips) * TILE_ROWS + local.y * TM;
   let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
-  let wide = form[WIDE] != 0u;
-  var mine: array<vec4f, TILE_BLOCK>;
   var c: array<vec4f, TILE_BLOCK>;
-  tile_clear(&c);
+  differences(&c, row, column4);
   // @unroll
   for (var m = 0u; m < TM; m++) {
-    // @unroll
-    for (var v = 0u; v < TV; v++) {
-      mine[m * TV + v] = own[p.own_at4 + (row + m) * p.own_stride4 + column4 + v * WX];
-    }
-  }
-  for (var k = 0u; k < p.depth; k++) {
-    let factor = select(w[p.first_k + k].y, 1.0, wide);
-    var weight: array<vec4f, TM4>;
-    // @unroll
-    for (var i = 0u; i < TM / 4; i++) {
-      weight[i] = factor * lhs[p.lhs_at4 + k * p.lhs_stride4 + row / 4u + i];
-    }
-    // @unroll
-    for (var v = 0u; v < TV; v++) {
-      let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX];
-      // @unroll
-      for (var m = 0u; m < TM; m++) {
-        c[m * TV + v] = fma(vec4f(weight[m / 4u][m % 4u]), mine[m * TV + v] - other, c[m * TV + v]);
-      }
-    }
-  }
-  // @unroll
-  for (var m = 0u; m < TM; m++) {
-    let factor = dy[0] * select(u[p.first_row + min(row + m, p.rows - 1u)].y, 1.0, wide);
+    let factor = dy[0] * factor_of(u[p.first_row + min(row + m, p.rows - 1u)]);
     // @unroll
     for (var v = 0u; v < TV; v++) {
       c[m * TV + v] *= factor;
     }
   }
   store_product(&c, row, column4);
+}
+
+fn factor_of(point: vec2f) -> f32 { return select(point.y, 1.0, form[WIDE] != 0u); }
+
+fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
+  let factor = factor_of(w[p.first_k + k]);
+  var weights: array<vec4f, TM4>;
+  // @unroll
+  for (var i = 0u; i < TM / 4; i++) {
+    weights[i] = factor * lhs[p.lhs_at4 + k * p.lhs_stride4 + row / 4u + i];
+  }
+  return weights;
 }

@@ -1,29 +1,10 @@
-// out[i, d] = scale * sum_k w_ik (own[i, d] - rhs[k, d]) (+ out[i, d])
-// By differences, since own * sum w - sum w rhs would lose the digits of near points. The kernel says how w lies in lhs.
-// @use grid tile_shape store_product
-struct Params {
-  first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, strips: u32,
-  lhs_at4: u32, lhs_stride4: u32, rhs_at4: u32, rhs_stride4: u32, own_at4: u32, own_stride4: u32,
-  out_at: u32, out_stride: u32,
-  scale: f32, accumulating: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>;
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // [depth, 4 rhs_stride4]
-@group(0) @binding(3) var<storage, read> own: array<vec4f>; // [rows, 4 own_stride4]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-
-@compute @workgroup_size(WX, WY)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_id) local: vec3u) {
-  let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
-  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
-  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
+// c = sum_k w_ik (own[i, d] - rhs[k, d]), a register tile from (row, 4 column4) on; the kernel's pair_weights says what w is
+// By differences, since own * sum w - sum w rhs would lose the digits of near points.
+// The kernel declares `own` and `rhs` as rows of vec4s, and where they start in its Params.
+// @use tile_shape
+fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   var mine: array<vec4f, TILE_BLOCK>;
-  var c: array<vec4f, TILE_BLOCK>;
-  tile_clear(&c);
+  tile_clear(c);
   // @unroll
   for (var m = 0u; m < TM; m++) {
     // @unroll
@@ -38,9 +19,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX];
       // @unroll
       for (var m = 0u; m < TM; m++) {
-        c[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), mine[m * TV + v] - other, c[m * TV + v]);
+        (*c)[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), mine[m * TV + v] - other, (*c)[m * TV + v]);
       }
     }
   }
-  store_product(&c, row, column4);
 }
