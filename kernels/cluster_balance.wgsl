@@ -1,6 +1,7 @@
 // terms[k] = p_k log(K p_k), levels[k] = log(K p_k), p_k = shares[k]: their sum is log K - H(p)
 // A share of 0 (a dead cluster) has the term 0 and a level far below all others, but finite.
-// @use grid
+// Of clusters that are alike, levels are what little K p_k is off 1.
+// @use grid log1p
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, clusters: u32 }
@@ -15,7 +16,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let k = group * WG + lane;
   if (group >= p.end_group || k >= p.clusters) { return; }
-  let level = log(max(shares[k] * f32(p.clusters), 1e-37));
+  let share = max(shares[k] * f32(p.clusters), 1e-37);
+  let level = select(log(share), log1p(share - 1.0), share > 0.5);
   terms[k] = shares[k] * level;
   levels[k] = level;
 }

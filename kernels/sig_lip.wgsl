@@ -1,6 +1,6 @@
 // g_ij = -y_ij sigmoid(-y_ij l_ij) in place of s_ij for the rows i of a panel, l = scale s + bias, y = 1 for j = i, else -1
 // losses = sum of log(1 + exp(-y l)), pulls = sum of g, a part an invocation: it goes down EACH rows of four columns.
-// @use grid contrast
+// @use grid log1p
 const WG: u32 = 64;
 const EACH: u32 = 8;
 

@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let radial = select(along / size, 0.0, free);
   let level = row_sum(lane, sums.z);
   let lift = row_sum(lane, sums.w);
-  let cancelling = row_sum(lane, square) - radial * along < 0.01 * radial * along;
+  let cancelling = row_sum(lane, square) - radial * along < 0.1 * radial * along;
   var rest = vec2f(); // of what the projection leaves: u.t, v.t
   for (var k = select(p.columns, lane % LANES, cancelling); k < p.columns; k += LANES) {
     let t = fma(-radial, units[start + k], g[start + k]);

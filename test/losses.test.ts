@@ -1,67 +1,38 @@
 import { describe, expect, test } from 'vitest';
 import { createRandom } from '../src/core/random.ts';
-import type { Tensor } from '../src/index.ts';
 import { type Values, values } from './cases.ts';
 import { choosing, otherWays } from './choices.ts';
 import { expectClose, largest } from './compare.ts';
+import { allowedBeside, type Errors, errorsOf, evaluate, type Outcome, outcomeOf } from './losses/evaluate.ts';
+import { agreeing, coinciding } from './losses/near.ts';
 import type { Golden, GoldenInputs, Invariance, LossRow } from './losses/row.ts';
 import { LOSSES } from './losses.table.ts';
+import type { LossResult } from './reference/losses/result.ts';
 import { dot, type Matrix, matrix, normalize, row } from './reference/matrix.ts';
+import { lossesInSingle } from './reference/single.ts';
 import { folded, oneGroupASubmit, watchedEngine, withPoison } from './watch.ts';
 
 const engine = watchedEngine();
 
-interface Outcome {
-  readonly value: number;
-  readonly gradients: Float32Array[];
-  /** Of a live temperature. */
+const naive = await lossesInSingle();
+
+interface Right {
   readonly temperature: number;
+  /** In f64. */
+  readonly wanted: LossResult;
+  /** Twice the errors of the naive version in f32, and what it may be beside. */
+  readonly allowed: Errors;
 }
 
-async function evaluate(loss: LossRow, views: readonly Matrix[], temperature: number, live = false): Promise<Outcome> {
-  const tensors = views.map((view) =>
-    engine().tensor(Float32Array.from(view.data), [view.rows, view.columns], { requiresGrad: true }),
-  );
-  const tau = live ? engine().tensor([temperature], [1], { requiresGrad: true }) : null;
-  const result = loss.run(tensors, tau ?? temperature);
-  expect(result.shape).toEqual([]);
-  result.backward();
-  const value = await result.item();
-  const gradients = await Promise.all(tensors.map((tensor) => (tensor.grad as Tensor).data()));
-  const slope = tau ? await (tau.grad as Tensor).item() : 0;
-  for (const tensor of [...tensors, result, ...(tau ? [tau] : [])]) tensor.dispose();
-  return { value, gradients, temperature: slope };
-}
-
-/** The second view is the first up to a little noise: positives at a cosine of 0.99 and more. */
-function peaked(loss: LossRow, n: number, d: number, seed: number): Matrix[] {
-  const [first, noise, ...others] = loss.inputs(n, d, 'normal', seed);
-  const near = first.data.map((x, t) => Math.fround(x + 0.05 * noise.data[t]));
-  return [first, matrix(n, d, near), ...others];
-}
-
-/** Clusters of `size` rows in each view, the same for all views, their rows within `noise` of each other. */
-function coinciding(loss: LossRow, n: number, d: number, size: number, noise: number): Matrix[] {
-  const [first] = loss.inputs(n, d, 'normal', 1);
-  return loss.inputs(n, d, 'normal', 2).map((input) => {
-    if (input.columns !== d) return input;
-    const center = (i: number): number => (Math.floor(i / size) % n) * d;
-    return matrix(
-      input.rows,
-      d,
-      input.data.map((x, t) => Math.fround(first.data[center(Math.floor(t / d)) + (t % d)] + noise * x)),
-    );
-  });
+function rightOf(loss: LossRow, inputs: readonly Matrix[], temperature: number): Right {
+  const wanted = loss.reference(inputs, temperature);
+  const naively = errorsOf(outcomeOf(naive[LOSSES.indexOf(loss)].reference(inputs, temperature)), wanted);
+  return { temperature, wanted, allowed: allowedBeside(naively, loss, temperature) };
 }
 
 /** Value within 1e-5 of max(|v|, 0.1), gradients within 1e-5 of their largest entry; looser as 1 / temperature grows. */
-function expectRight(
-  loss: LossRow,
-  what: string,
-  outcome: Outcome,
-  wanted: ReturnType<LossRow['reference']>,
-  temperature: number,
-): void {
+function expectRight(loss: LossRow, what: string, outcome: Outcome, right: Right): void {
+  const { wanted, allowed, temperature } = right;
   const budget = 1e-5 * Math.max(1, 0.05 / temperature) * (loss.slack ?? 1);
   expectClose(`${what} value`, [outcome.value], [wanted.value], budget * Math.max(Math.abs(wanted.value), 0.1));
   wanted.gradients.forEach(({ data }, i) => {
@@ -73,6 +44,9 @@ function expectRight(
       outcome.gradients[i].every((x) => x === 0),
       `${what} stopped ${i}`,
     ).toBe(true);
+  const errors = errorsOf(outcome, wanted);
+  expect(errors.value, `${what} error of the value, beside naive f32`).toBeLessThanOrEqual(allowed.value);
+  expect(errors.gradient, `${what} error of the gradients, beside naive f32`).toBeLessThanOrEqual(allowed.gradient);
 }
 
 const GOLDEN: GoldenInputs = (() => {
@@ -132,7 +106,12 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     const wanted = [value, first, ...norms];
     const gradients = exact.gradients.map(({ data }) => data);
     expectClose('reference', figures({ value: exact.value, gradients }), wanted, 1e-10);
-    expectClose('kernels', figures(await evaluate(loss, inputs, temperature)), wanted, 1e-6 * Math.max(1, value));
+    expectClose(
+      'kernels',
+      figures(await evaluate(engine(), loss, inputs, temperature)),
+      wanted,
+      1e-6 * Math.max(1, value),
+    );
   });
 
   test('the reference is that of central differences', () => {
@@ -168,13 +147,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       const kind = kinds[i % kinds.length];
       const inputs = loss.inputs(n, d, kind, i);
       const what = `${loss.name} [${n}, ${d}], ${kind}, temperature ${temperature}:`;
-      expectRight(
-        loss,
-        what,
-        await evaluate(loss, inputs, temperature),
-        loss.reference(inputs, temperature),
-        temperature,
-      );
+      expectRight(loss, what, await evaluate(engine(), loss, inputs, temperature), rightOf(loss, inputs, temperature));
     }
   });
 
@@ -182,7 +155,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     const [n, d] = [70, 44];
     const [temperature] = loss.temperatures;
     const inputs = loss.inputs(n, d, 'normal', 7);
-    const wanted = loss.reference(inputs, temperature);
+    const right = rightOf(loss, inputs, temperature);
     const again = (): void => {
       const tensors = inputs.map(({ rows, columns, data }) =>
         engine().tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
@@ -190,8 +163,8 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       loss.run(tensors, temperature).backward();
     };
     for (const way of otherWays(engine(), again, LOSSES.indexOf(loss))) {
-      const outcome = await choosing(engine(), way, () => evaluate(loss, inputs, temperature));
-      expectRight(loss, `${loss.name} [${n}, ${d}], ${JSON.stringify(way)}:`, outcome, wanted, temperature);
+      const outcome = await choosing(engine(), way, () => evaluate(engine(), loss, inputs, temperature));
+      expectRight(loss, `${loss.name} [${n}, ${d}], ${JSON.stringify(way)}:`, outcome, right);
     }
   }, 300_000);
 
@@ -206,15 +179,9 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       // prettier-ignore
       if (typeof loss.peaked === 'object' && n > loss.peaked.rows) continue;
       const temperature = Math.min(...loss.temperatures.filter((t) => t >= 0.05));
-      const inputs = peaked(loss, n, d, n);
+      const inputs = agreeing(loss.inputs(n, d, 'normal', n));
       const what = `${loss.name} [${n}, ${d}], peaked, temperature ${temperature}:`;
-      expectRight(
-        loss,
-        what,
-        await evaluate(loss, inputs, temperature),
-        loss.reference(inputs, temperature),
-        temperature,
-      );
+      expectRight(loss, what, await evaluate(engine(), loss, inputs, temperature), rightOf(loss, inputs, temperature));
     }
   });
 
@@ -235,9 +202,8 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
         expectRight(
           loss,
           what,
-          await evaluate(loss, inputs, temperature),
-          loss.reference(inputs, temperature),
-          temperature,
+          await evaluate(engine(), loss, inputs, temperature),
+          rightOf(loss, inputs, temperature),
         );
       }
     }
@@ -253,9 +219,10 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       // prettier-ignore
       const inputs = loss.inputs(n, d, 'normal', n);
       const what = `${loss.name} [${n}, ${d}], live temperature ${temperature}:`;
-      const [outcome, wanted] = [await evaluate(loss, inputs, temperature, true), loss.reference(inputs, temperature)];
-      expectRight(loss, what, outcome, wanted, temperature);
-      const slope = wanted.temperature ?? Number.NaN;
+      const outcome = await evaluate(engine(), loss, inputs, temperature, true);
+      const right = rightOf(loss, inputs, temperature);
+      expectRight(loss, what, outcome, right);
+      const slope = right.wanted.temperature ?? Number.NaN;
       const allowed = 1e-5 * Math.max(1, 0.05 / temperature) * Math.max(Math.abs(slope), 0.1 / temperature);
       expectClose(`${what} gradient`, [outcome.temperature], [slope], allowed);
     }
@@ -269,7 +236,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       // prettier-ignore
       for (const live of loss.live ? [false, true] : [false]) {
         const inputs = loss.inputs(n, d, 'normal', 3);
-        const run = () => evaluate(loss, inputs, loss.temperatures[0], live);
+        const run = () => evaluate(engine(), loss, inputs, loss.temperatures[0], live);
         const first = await run();
         expect(await run()).toEqual(first);
         expect(await oneGroupASubmit(engine(), run)).toEqual(first);
@@ -281,9 +248,9 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
 
   test('the same bits, twenty times', async () => {
     const inputs = loss.inputs(65, 40, 'normal', 4);
-    const first = await evaluate(loss, inputs, loss.temperatures[0]);
+    const first = await evaluate(engine(), loss, inputs, loss.temperatures[0]);
     for (let repeat = 1; repeat < 20; repeat++)
-      expect(await evaluate(loss, inputs, loss.temperatures[0])).toEqual(first);
+      expect(await evaluate(engine(), loss, inputs, loss.temperatures[0])).toEqual(first);
   });
 
   test.runIf(loss.allEqual)('all rows equal: a closed form, and nothing pulls', async () => {
@@ -303,7 +270,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
           Array.from({ length: n * d }, (_, t) => one[t % d]),
         ),
       );
-      const { value, gradients } = await evaluate(loss, inputs, temperature);
+      const { value, gradients } = await evaluate(engine(), loss, inputs, temperature);
       const wanted = loss.allEqual?.(n, temperature) ?? 0;
       expectClose('value', [value], [wanted], 2e-6 * Math.max(Math.abs(wanted), 0.1));
       for (const gradient of gradients) expectClose('gradient', gradient, new Float64Array(n * d), 1e-6);
@@ -319,8 +286,8 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       // prettier-ignore
       const inputs = loss.inputs(n, d, 'normal', 5);
       const { moved, back } = MOVES[invariance](inputs);
-      const before = await evaluate(loss, inputs, 0.2);
-      const after = await evaluate(loss, moved, 0.2);
+      const before = await evaluate(engine(), loss, inputs, 0.2);
+      const after = await evaluate(engine(), loss, moved, 0.2);
       const wanted = back(before.gradients.map((gradient) => matrix(n, d, gradient)));
       const top = Math.max(...before.gradients.map(largest));
       expectClose('value', [after.value], [before.value], 4e-6 * Math.max(1, Math.abs(before.value)));

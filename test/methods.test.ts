@@ -29,11 +29,13 @@ async function confusion(method: Method): Promise<number> {
 
 const average = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 
+const optimize = (method: Method) => optimizerOf(method, (parameters) => adamW(parameters, rate));
+
 describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fills }) => {
   test('learns: finite losses that fall, every parameter moves, nothing stays behind', async () => {
     const before = engine.memory().buffers;
     const method = make(engine, 1);
-    const optimizer = optimizerOf(method, (parameters) => adamW(parameters, rate));
+    const optimizer = optimize(method);
     const start = await numbersOf(method.parameters);
     const untrained = await confusion(method);
     const losses = await walk(engine, method, optimizer, 0, DATA.totalSteps);
@@ -48,15 +50,15 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
 
   test('resumed within an epoch, it goes on to the same bits', async () => {
     const straight = make(engine, 1);
-    const whole = optimizerOf(straight, (parameters) => adamW(parameters, rate));
+    const whole = optimize(straight);
     const losses = await walk(engine, straight, whole, 0, DATA.totalSteps);
 
     const first = make(engine, 1);
-    const half = optimizerOf(first, (parameters) => adamW(parameters, rate));
+    const half = optimize(first);
     const head = await walk(engine, first, half, 0, 5);
     const saved = await numbersOf(tensorsOfRun(first, half));
     const second = make(engine, 1);
-    const rest = optimizerOf(second, (parameters) => adamW(parameters, rate));
+    const rest = optimize(second);
     await walk(engine, second, rest, 0, 1);
     for (const [name, tensor] of Object.entries(tensorsOfRun(second, rest)))
       engine.write(tensor, Float32Array.from(saved[name]));

@@ -48,6 +48,7 @@ describe('sinkhorn', () => {
     [3, 129, 0.5, 1, 1],
     [129, 65, 0.05, 3, 1],
     [100, 300, 0.01, 3, 1],
+    [70, 300, 0.05, 3, 1],
     [257, 33, 0.05, 20, 1],
     [130, 68, 0.05, 3, 1],
     [70, 64, 0.05, 3, 1e3],
@@ -286,6 +287,7 @@ describe('entropicOT', () => {
   test.each([
     [41, 30, 3, undefined],
     [30, 66, 5, 4],
+    [23, 20, 2, undefined],
   ] as const)('[%d, %d, %d], rho %s: right on both sides of the range of powers', async (n, m, d, rho) => {
     const [a, b] = [normal(n, d, n), normal(m, d, m)];
     let most = 0;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { contenderName, digits, fromCsv, isOurs, type Row, sizeOf } from '../bench/results.ts';
 import { launchChromium } from '../test/browser/chromium.ts';
+import { fillReadme } from './readme.ts';
 
 const root = join(import.meta.dirname, '..');
 const FIGURE = 'docs/bench.svg';
-const [START, END] = ['<!-- figure:start -->', '<!-- figure:end -->'];
 
 /** Of each contender and size the newest row, all of the adapter and profile that was measured last. */
 export function newest(rows: readonly Row[], name: string): Row[] {
@@ -68,9 +68,6 @@ if (import.meta.filename === process.argv[1]) {
   const name = process.argv[2] ?? 'ntXent';
   const rows = newest(fromCsv(readFileSync(join(root, 'bench/results.csv'), 'utf8')), name);
   writeFileSync(join(root, FIGURE), `${await draw(rows)}\n`);
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const [before, rest] = readme.split(START);
-  const [, after] = rest.split(END);
-  writeFileSync(join(root, 'README.md'), `${before}${START}\n${readmeText(rows, name)}\n${END}${after}`);
+  fillReadme('figure', readmeText(rows, name));
   console.log(`wrote ${FIGURE} and README's figure`);
 }

@@ -1,10 +1,8 @@
 // npm run results:table -- DIRECTORY...: README's table of the systems, from what `gramian train --compare ... --out DIRECTORY` left.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ComparisonData, Interval } from '../src/cli/report/comparison.ts';
-
-const root = join(import.meta.dirname, '..');
-const [START, END] = ['<!-- results:start -->', '<!-- results:end -->'];
+import { fillReadme } from './readme.ts';
 
 type Result = Omit<ComparisonData, 'runs'> & {
   readonly runs: readonly Omit<ComparisonData['runs'][number], 'embeddings' | 'loss'>[];
@@ -17,7 +15,6 @@ function cell(value: Interval | undefined): string {
   return value.half === null ? share(value.mean) : `${share(value.mean)} ± ${share(value.half)}`;
 }
 
-// Of a folder its name alone: where it lay says nothing to others.
 function table({ title, command, adapter, dataset, seeds, raw, runs }: Result): string {
   const columns: readonly [string, (run: Result['runs'][number]) => string][] = [
     ['k-NN, %', (run) => cell(run.knn)],
@@ -30,6 +27,8 @@ function table({ title, command, adapter, dataset, seeds, raw, runs }: Result): 
   const untrained = runs.flatMap((run) => run.untrained?.values ?? []);
   const mean = untrained.reduce((a, b) => a + b, 0) / untrained.length;
   const ranked = [...runs].sort((a, b) => (b.knn?.mean ?? 0) - (a.knn?.mean ?? 0));
+  // Of a folder its name alone: where it lay says nothing to others.
+  const shownCommand = command.replace(/(--data )\S*\//, '$1');
   return `${title}: ${dataset.train.toLocaleString('en')} images to train on, ${dataset.test.toLocaleString('en')} to test on, ${dataset.classes} classes. k-NN of raw
 pixels ${share(raw)} %, of the untrained encoder ${share(mean)} %. ${adapter}; ${seeds === 1 ? 'one seed' : `${seeds} seeds`}.
 
@@ -37,7 +36,7 @@ pixels ${share(raw)} %, of the untrained encoder ${share(mean)} %. ${adapter}; $
 | --- |${' --- |'.repeat(shown.length)}
 ${ranked.map((run) => `| ${run.label} | ${shown.map(([, of]) => of(run)).join(' | ')} |`).join('\n')}
 
-\`${command.replace(/(--data )\S*\//, '$1')}\``;
+\`${shownCommand}\``;
 }
 
 /** What stands between the markers of README. */
@@ -50,9 +49,6 @@ if (import.meta.filename === process.argv[1]) {
   if (directories.length === 0)
     throw new Error('results:table: no directory, expected those that gramian train --compare wrote to.');
   const results = directories.map((path): Result => JSON.parse(readFileSync(join(path, 'results.json'), 'utf8')));
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const [before, rest] = readme.split(START);
-  const [, after] = rest.split(END);
-  writeFileSync(join(root, 'README.md'), `${before}${START}\n${resultsText(results)}\n${END}${after}`);
+  fillReadme('results', resultsText(results));
   console.log("wrote README's table of the systems");
 }

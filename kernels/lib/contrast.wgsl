@@ -1,6 +1,7 @@
 // loss = log(1 + x), x = sum over j != positive of exp((s_ij - s_positive) / tau), and what its gradient needs of it
 // In this form a loss near zero keeps its digits: log Z - s_positive would lose them to cancellation.
 // DECOUPLED: the positive is no part of Z: loss = log R - s_positive / tau, and it lacks the whole weight.
+// @use log1p
 const DECOUPLED: u32 = 0; // @tune 0 1
 
 struct Contrast {
@@ -21,10 +22,4 @@ fn contrast(rest: f32, shift: f32, positive: f32) -> Contrast {
   }
   let x = rest * exp2(gap);
   return Contrast(log1p(x), positive + log2(1.0 + x), x / (1.0 + x));
-}
-
-fn log1p(x: f32) -> f32 {
-  if (x > 0.0625) { return log(1.0 + x); }
-  // 1 + x would round x away; the next term is below 2^-24 of the sum.
-  return x * (1.0 + x * (-1.0 / 2.0 + x * (1.0 / 3.0 + x * (-1.0 / 4.0 + x * (1.0 / 5.0 + x * (-1.0 / 6.0))))));
 }

@@ -33,6 +33,7 @@ const withPrototypes: LossRow['inputs'] = (n, d, kind, seed) => {
   const phi = Array.from({ length: k }, (_, c) => Math.fround(0.05 + (0.3 * ((7 * c) % k)) / k));
   return [...views(1)(n, d, kind, seed), matrix(k, d, values(kind, [k, d], 10 * seed + 5).data), matrix(k, 1, phi)];
 };
+const byPrototype = (): number => 1 / 0.05;
 
 function runPrototypes(
   [query, centroids, phi]: readonly Tensor[],
@@ -114,6 +115,7 @@ export const ONE_SIDED: readonly LossRow[] = [
     run: (inputs) => runPrototypes(inputs, {}),
     reference: (inputs) => paper(inputs, nobodys(inputs[0].rows)),
     temperatures: [1],
+    exponent: byPrototype,
     peaked: false,
     invariances: [],
   },
@@ -125,6 +127,7 @@ export const ONE_SIDED: readonly LossRow[] = [
     run: (inputs) => runPrototypes(inputs, {}, [0, nobodys(inputs[0].shape[0])[1]]),
     reference: (inputs) => paper(inputs, [nobodys(inputs[0].rows)[1]]),
     temperatures: [1],
+    exponent: byPrototype,
     peaked: false,
     accepts: (n) => n < 70,
     invariances: [],
@@ -141,6 +144,7 @@ export const ONE_SIDED: readonly LossRow[] = [
       return reference.protoNCE(query, centroids, phi, ids, positives);
     },
     temperatures: [1],
+    exponent: byPrototype,
     peaked: false,
     golden: {
       temperature: 1,

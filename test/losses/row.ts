@@ -60,6 +60,8 @@ export interface LossRow {
   readonly coincide?: boolean;
   /** What errors of value and gradients are relative to beside max(|value|, 0.1) and the largest entry; default 1. */
   readonly slack?: number;
+  /** How far the exponents of e reach: exp of WGSL may be so many digits off. Default: 1 / temperature. */
+  readonly exponent?: (temperature: number) => number;
 }
 
 /** `count` inputs of [n, d]. */

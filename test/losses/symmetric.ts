@@ -156,6 +156,7 @@ export const SYMMETRIC: readonly LossRow[] = [
     reference: ([z], t) => reference.uniformity(z, t),
     coincide: true,
     temperatures: [2, 0.5, 5, 30, 1],
+    exponent: (t) => 2 * t,
     golden: { temperature: 2, value: -2.5812697277, norms: [1.2136659884], first: -0.308789744 },
     invariances: [...COSINE, 'permutation'],
     accepts: (n) => n > 1,

@@ -68,6 +68,8 @@ const { live } = lowLevel.pool as unknown as { live: Set<{ alive: boolean; relea
 
 async function run({ test, tiles }: Instance, substitute: typeof Device.substitute): Promise<void> {
   (engine.info as { software: boolean }).software = tiles !== 'gpu';
+  // Asked for, f32 takes a GPU's lanes and passes everywhere; left alone, a software adapter has kernels of its own.
+  (engine.choice as { forced: boolean }).forced = tiles !== 'software';
   await test.prepare();
   const before = new Set(live);
   Device.substitute = substitute;
