@@ -88,48 +88,60 @@ export function keepScores(
   const stride = roundUp(rows.rows, 4);
   const of = engine.scratch(columns.rows * stride, op);
   const form = lanesAlone(engine) ? engine.scratch(1, op) : null;
-  const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
   if (form) engine.fillBits(form, 1, range > 0 ? 0 : 1);
-  if (form && range > 0) {
-    const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
-    const strips = Math.ceil(size.columns / tile.columns);
-    const { scale, rest } = splitScale(scores.scale);
-    engine.run(kept_distances, {
-      params: {
-        ...size,
-        strips,
-        lhs_stride4: columns.stride / 4,
-        rhs_stride4: rows.stride / 4,
-        stride4: stride / 4,
-        scale,
-        range,
-      },
-      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
-      groups: Math.ceil(size.rows / tile.rows) * strips,
-      work: 2 * size.rows * size.columns * size.depth,
-      tuning,
-    });
-    engine.run(kept_powers, {
-      params: { rows: size.rows, columns: size.columns, stride4: stride / 4, scale, rest },
-      buffers: { form, scores: of },
-      groups: Math.ceil(stride / 64),
-      work: 8 * size.rows * stride,
-      maybe: true,
-    });
-  } else
+  const release = (): void => {
+    of.release();
+    form?.release();
+  };
+  const kept: Kept = { of, rows, stride, form, release };
+  if (form && range > 0) keepPowers(engine, columns, scores, kept, form, range);
+  else
     launchProduct(
       engine,
-      size,
+      { rows: columns.rows, columns: rows.rows, depth: scores.depth },
       { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
       { of: rows.of, at: 0, stride: rows.stride },
       { of, at: 0, stride },
       { pairs: scores.distance ? 'distances' : 'products' },
     );
-  const release = (): void => {
-    of.release();
-    form?.release();
-  };
-  return { ...scores, kept: { of, rows, stride, form, release } };
+  return { ...scores, kept };
+}
+
+/** Distances, and 2^score in their place where none of them was beyond the range: the first kernel says so in `form`. */
+function keepPowers(
+  engine: Engine,
+  columns: Columns,
+  scores: Scores,
+  { of, rows, stride }: Kept,
+  form: Storage,
+  range: number,
+): void {
+  const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
+  const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
+  const strips = Math.ceil(size.columns / tile.columns);
+  const { scale, rest } = splitScale(scores.scale);
+  engine.run(kept_distances, {
+    params: {
+      ...size,
+      strips,
+      lhs_stride4: columns.stride / 4,
+      rhs_stride4: rows.stride / 4,
+      stride4: stride / 4,
+      scale,
+      range,
+    },
+    buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
+    groups: Math.ceil(size.rows / tile.rows) * strips,
+    work: 2 * size.rows * size.columns * size.depth,
+    tuning,
+  });
+  engine.run(kept_powers, {
+    params: { rows: size.rows, columns: size.columns, stride4: stride / 4, scale, rest },
+    buffers: { form, scores: of },
+    groups: Math.ceil(stride / 64),
+    work: 8 * size.rows * stride,
+    maybe: true,
+  });
 }
 
 /** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
