@@ -57,7 +57,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     fma(-part_along, turn[p.columns + 3u], level),
     fma(-part_reach, turn[p.columns + 1u], along),
     square - part_reach * (2.0 * along / max(turn[p.columns + 1u], 1e-30) - part_reach)); // y.v, y.r, y.y
-  let near = rests.z < 0.0625 * square;
+  let near = rests.z < 0.25 * square;
   if (near) { rests = vec3f(); }
   for (var head = select(p.columns, lane % LANES, near); head < p.columns; head += BLOCK * LANES) {
     var part = vec3f();
@@ -68,7 +68,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     rests += part;
   }
   let share = select(1.0 / f32(LANES), 1.0, near); // all lanes of a row have the same where it is not near
-  let across = row_sum(lane, rests.x * share) * unit;
+  var across = row_sum(lane, rests.x * share) * unit;
   let flip = 1.0 - turn[p.columns];
   // |z|^2 = (a |r|)^2 + excess
   let excess = fma(2.0 * part_along, row_sum(lane, rests.y * share), row_sum(lane, rests.z * share));
@@ -80,6 +80,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     lift = sign(reach) * (1.0 - short);
     if (reach > 0.0) { rest = -short; }
   }
+  // M takes the last axis to r: an error of `across` is that of one coordinate of z, the last. What it is off is seen there.
+  var seen = 0.0; // r.u
+  for (var k = select(lane % LANES, p.columns, near); k < p.columns; k += LANES) {
+    seen = fma(turn[r + k], flip * (fma(-across, turn[k], z[start + k] - a * turn[r + k]) / norm), seen);
+  }
+  seen = row_sum(lane, seen);
+  let end = p.columns - 1u;
+  let off = z[start + end] / norm - fma(turn[r + end], lift, seen) * (turn[p.columns + 1u] * turn[p.columns + 2u]);
+  across += select(off * norm / turn[end], 0.0, near || turn[end] == 0.0);
   let scale = 1.0 / norm;
   let real = row < p.rows;
   if (CENTRED == 1u && TRANSPOSED == 0u && row == 0u && lane == 0u) { units[p.rows * p.row_stride] = shift; }
