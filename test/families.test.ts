@@ -4,13 +4,14 @@ import { chooseFamilies, type FamilyChoice, type MatmulPrecision, matrixFor } fr
 import { extrasOf, type MatrixShape } from '../src/gpu/device.ts';
 import { largest } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
-import type { Form } from '../src/launch/families.ts';
+import { type Form, productForm } from '../src/launch/families.ts';
 import { toHalves } from '../src/launch/halves.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { logSumExp } from '../src/ops/logSumExp.ts';
 import { matmul } from '../src/ops/matmul.ts';
 import { sum } from '../src/ops/sum.ts';
 import { readKernel } from '../tools/generate.ts';
+import { choosing, questionsOf } from './choices.ts';
 import { normals, sharedEngine } from './engine.ts';
 
 const HALF: MatrixShape = { m: 16, n: 16, k: 16, of: 'f16' };
@@ -337,6 +338,30 @@ test.skipIf(!offered.f16)(
     const off = await lossError(engine);
     expect(off.value).toBeLessThan(1e-3);
     expect(off.gradient).toBeLessThan(1e-2);
+  },
+  300_000,
+);
+
+test.skipIf(!offered.f16)(
+  'a precision that allows halves has them as a choice: by the model only on large products of a GPU, or as the tuner says',
+  async () => {
+    const engine = await engineOf({ matmulPrecision: 'medium' });
+    const by = (size: number): string => productForm(engine, { rows: size, columns: size, depth: size }).by;
+    expect([64, 4096].map(by)).toEqual(['tile', 'tile']);
+    const info = engine.info as { software: boolean };
+    info.software = false;
+    expect([64, 4096].map(by)).toEqual(['tile', 'halves']);
+    info.software = true;
+
+    const [a, b] = [engine.tensor(A, [M, K]), engine.tensor(B, [K, N])];
+    const product = () => matmul(a, b);
+    const question = [...questionsOf(engine, product).keys()].find((name) => name.startsWith('product family')) ?? '';
+    const plainly = await productError(engine);
+    const halved = await choosing(engine, { [question]: 'halves' }, () => productError(engine));
+    expect(plainly).toBeLessThan(2 ** -18);
+    expect(halved).toBeGreaterThan(2 ** -16);
+    const [launch] = engine.explain(product).filter(({ kernel }) => kernel.startsWith('matmul'));
+    expect(launch.choices.map(({ question: asked }) => asked)).toContain(question);
   },
   300_000,
 );

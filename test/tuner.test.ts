@@ -20,6 +20,7 @@ import {
   type Tensor,
   type TuneOptions,
 } from '../src/index.ts';
+import { canShuffle } from '../src/launch/families.ts';
 import { launchProduct, tileOf } from '../src/launch/tile.ts';
 import { sgd } from '../src/optim/index.ts';
 import { questionsOf } from './choices.ts';
@@ -150,10 +151,11 @@ describe('explain', () => {
     expect(engine.memory().buffers).toBe(memory.buffers);
     expect(await z0.grad!.data()).toEqual(before);
     const software = engine.info.software;
+    const shuffles = software && canShuffle(engine, 8);
     const sums = list.find(({ kernel }) => kernel === (software ? 'nt_xent_sums_lanes_cached' : 'nt_xent_sums_cached'));
     expect(sums).toMatchObject({ op: 'ntXent', family: 'f32' });
     expect(sums?.choices.map(({ question, option, from }) => [question, option, from])).toEqual([
-      ['pairs tile [128, 128, 32]', software ? '16x8 8x1' : '8x4 16x4', 'model'],
+      ['pairs tile [128, 128, 32]', `${software ? '16x8 8x1' : '8x4 16x4'}${shuffles ? ' shuffled' : ''}`, 'model'],
       ['pair sweep [128, 32]', 'cached triangle', 'model'],
     ]);
     expect(sums?.choices[1].reason).toMatch(/^predicted [\d.]+ ms; panels [\d.]+ ms$/);

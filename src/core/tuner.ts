@@ -44,7 +44,7 @@ const WINS = 4; // rounds that the faster one must have won: a burst of other wo
 const LEAST_MS = 5; // a sample is as many runs as last this long
 const HOPELESS = 1.5; // times slower: not worth more rounds
 // Two right results may differ by twice what one is allowed, relative to the largest entry.
-const TOLERANCE = 2e-5;
+const TOLERANCE = { highest: 2e-5, high: 2e-5, medium: 2e-2 };
 
 interface Launch {
   readonly kernel: KernelSource;
@@ -126,7 +126,11 @@ async function results(device: Device, take: Take): Promise<{ bits: Uint32Array;
 }
 
 /** Whether both are the same but for rounding. What is no float has to be the same. */
-function agree(a: Awaited<ReturnType<typeof results>>, b: Awaited<ReturnType<typeof results>>): boolean {
+function agree(
+  a: Awaited<ReturnType<typeof results>>,
+  b: Awaited<ReturnType<typeof results>>,
+  tolerance: number,
+): boolean {
   return (
     a.length === b.length &&
     a.every(({ bits, numbers }, i) => {
@@ -137,7 +141,7 @@ function agree(a: Awaited<ReturnType<typeof results>>, b: Awaited<ReturnType<typ
       for (const value of x) if (Number.isFinite(value)) top = Math.max(top, Math.abs(value));
       for (let k = 0; k < bits.length; k++) {
         if (bits[k] === other[k]) continue;
-        if (!numbers || !(Math.abs(x[k] - y[k]) <= TOLERANCE * top)) return false;
+        if (!numbers || !(Math.abs(x[k] - y[k]) <= tolerance * top)) return false;
       }
       return true;
     })
@@ -267,7 +271,7 @@ async function decide(
       let take: Take | null = null;
       try {
         take = takeWith(option);
-        if (!agree(wanted, await results(device, take))) {
+        if (!agree(wanted, await results(device, take), TOLERANCE[engine.choice.precision])) {
           ms[option] = null;
           continue;
         }

@@ -1,21 +1,20 @@
+import { type Answer, because, type Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Family } from '../core/families.ts';
 import type { MatrixShape } from '../gpu/device.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 
 /** How a product is computed: what its operands are stored in, and by which kernels. */
-export type Form =
-  /** f32 in registers. */
-  | { readonly by: 'tile' }
+export type Form = (
+  | /** f32 in registers. */ { readonly by: 'tile' }
   /** Operands rounded to f16 (`split`: each as two of them), sums in f32 registers. */
   | { readonly by: 'halves'; readonly split: boolean }
   /** Matrix units of `shape`. */
-  | { readonly by: 'fragments'; readonly shape: MatrixShape; readonly split: boolean; readonly emulated: boolean };
-
-const TILE: Form = { by: 'tile' };
-
-/** Rows, columns and depth of a product below which matrix units would wait for their operands to be packed. */
-const LEAST = { rows: 128, columns: 64, depth: 64 };
+  | { readonly by: 'fragments'; readonly shape: MatrixShape; readonly split: boolean; readonly emulated: boolean }
+) & {
+  /** Why, where there was a choice. */
+  readonly chosen?: Answer;
+};
 
 /** rows x columns sums of `depth` products each. */
 export interface Size {
@@ -24,46 +23,76 @@ export interface Size {
   readonly depth: number;
 }
 
-/** How a product of this size is computed here. The one place where that is decided. */
-export function productForm(engine: Engine, { rows, columns, depth }: Size): Form {
-  const { families, forced } = engine.choice;
-  const large = rows >= LEAST.rows && columns >= LEAST.columns && depth >= LEAST.depth;
-  if (families.includes('subgroup-matrix') && (forced || large)) return fragmentForm(engine);
-  // Measured on lavapipe: packing costs what the smaller operands save; a software adapter has it only when asked.
-  if (families.includes('f16') && (forced || (large && !engine.info.software))) return { by: 'halves', split: false };
-  return TILE;
+type By = Form['by'];
+
+// What packing adds: each operand is read twice and written once, in four launches.
+const packing = ([rows, columns, depth]: readonly number[]) => ({
+  bytes: 10 * (rows + columns) * depth,
+  dispatches: 5,
+});
+const flopsOf = ([rows, columns, depth]: readonly number[]): number => 2 * rows * columns * depth;
+
+const FAMILY: Choice<By> = {
+  name: 'product family',
+  options: {
+    tile: (sizes) => ({ flops: flopsOf(sizes) }),
+    // Measured on lavapipe: converting halves costs more than the smaller operands save. On GPUs loads bound the loop.
+    halves: (sizes, { name }) => ({ flops: flopsOf(sizes), ...packing(sizes), eta: name === 'gpu' ? 0.7 : 0.4 }),
+    fragments: (sizes) => ({ flops: flopsOf(sizes), ...packing(sizes), eta: 4 }),
+  },
+};
+
+/**
+ * How a product of this size is computed here. The one place where that is decided.
+ * @param among the forms that the caller has kernels for
+ */
+export function productForm(
+  engine: Engine,
+  { rows, columns, depth }: Size,
+  among: readonly By[] = ['tile', 'halves', 'fragments'],
+): Form {
+  const offered = among.filter((by) => offers(engine, by));
+  if (offered.length === 1 || engine.choice.forced) return formOf(engine, offered.at(-1) as By);
+  const chosen = engine.choose(FAMILY, [rows, columns, depth], offered);
+  return { ...formOf(engine, chosen.option), chosen };
 }
 
-/** How a sweep over all pairs of `rows` unit rows of `depth` features is computed here. */
-export function sweepForm(engine: Engine, { rows, depth }: Pick<Size, 'rows' | 'depth'>): Form {
-  return productForm(engine, { rows, columns: rows, depth });
+function offers(engine: Engine, by: By): boolean {
+  if (by === 'halves') return uses(engine, 'f16');
+  if (by === 'fragments') return uses(engine, 'subgroup-matrix') && engine.choice.matrix !== null;
+  return true;
 }
 
-function fragmentForm({ choice: { matrix, precision, emulated = false } }: Engine): Form {
-  if (!matrix) return TILE;
-  return { by: 'fragments', shape: matrix, split: matrix.of === 'f16' && precision !== 'medium', emulated };
+function formOf({ choice: { matrix, precision, emulated = false } }: Engine, by: By): Form {
+  if (by === 'fragments' && matrix)
+    return { by, shape: matrix, split: matrix.of === 'f16' && precision !== 'medium', emulated };
+  return by === 'halves' ? { by, split: false } : { by: 'tile' };
+}
+
+/** Constants of a launch that say why its form is what it is. */
+export function withReason(tuning: Tuning, { chosen }: Form): Tuning {
+  return chosen ? because(tuning, chosen) : tuning;
 }
 
 /** The constants of fragment kernels, and the rows and columns that one workgroup covers. */
 export function fragmentTuning(
   engine: Engine,
-  { shape, split, emulated }: Extract<Form, { by: 'fragments' }>,
+  form: Extract<Form, { by: 'fragments' }>,
 ): { tuning: Tuning; rows: number; columns: number } {
+  const { shape, split, emulated } = form;
   const { m, n, k, of } = shape;
   const { size = 32, pinned = false } = engine.info.subgroup ?? {};
   const SM = emulated ? 2 : 4;
   const SN = emulated ? 1 : 32 / n;
   const lanes: Tuning = emulated ? { SUBGROUP: 64 } : { SUBGROUP: size, PINNED: pinned ? 1 : 0, MATRIX: 1 };
   const tuning = { FM: m, FN: n, FK: k, SM, SN, SPLIT: split ? 1 : 0, ...lanes, ...(of === 'f16' ? { F16: 1 } : {}) };
-  return { tuning, rows: 2 * SM * m, columns: 2 * SN * n };
+  return { tuning: withReason(tuning, form), rows: 2 * SM * m, columns: 2 * SN * n };
 }
 
-/** Whether the lanes of a tile's rows hand the left operand round, WX of them in one subgroup. */
-export function tileSubgroups(engine: Engine, WX: number): Tuning {
+/** Whether the lanes of a tile's rows can hand the left operand round, WX of them in one subgroup. */
+export function canShuffle(engine: Engine, WX: number): boolean {
   const { size = 0, pinned = true } = engine.info.subgroup ?? {};
-  if (!uses(engine, 'subgroups') || pinned || size < WX) return {};
-  // lavapipe: 12 to 27 % faster, the same bits. On GPUs a load that all lanes share may cost less than a shuffle.
-  return engine.info.software || engine.choice.forced ? { SUBGROUP: size } : {};
+  return uses(engine, 'subgroups') && !pinned && size >= WX;
 }
 
 /** Lanes that share a row without workgroup memory, where the adapter has them: at most `most`. */

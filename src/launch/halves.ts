@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { halves, largest, matmul_fragments, matmul_halves } from '../gpu/kernels.generated.ts';
-import { type Form, fragmentTuning, type Size } from './families.ts';
+import { type Form, fragmentTuning, type Size, withReason } from './families.ts';
 import type { Operand, Tile } from './tile.ts';
 
 type Packed = Extract<Form, { by: 'halves' | 'fragments' }>;
@@ -151,7 +151,7 @@ export function launchFragments(
 
 function launchHalves(
   engine: Engine,
-  { split }: Packed,
+  form: Packed,
   { tuning, rows: tileRows, columns: tileColumns }: Tile,
   { rows, columns, depth }: Size,
   lhs: Halves,
@@ -180,6 +180,6 @@ function launchHalves(
     buffers: { lhs: lhs.of, rhs: rhs.of, lhs_top: lhs.top, rhs_top: rhs.top, out: out.of },
     groups: Math.ceil(rows / tileRows) * strips,
     work: rows * columns * depth,
-    tuning: { ...tuning, F16: 1, SPLIT: split ? 1 : 0 },
+    tuning: withReason({ ...tuning, F16: 1, SPLIT: form.split ? 1 : 0 }, form),
   });
 }

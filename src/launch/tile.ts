@@ -5,7 +5,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
-import { laneSubgroups, productForm, tileSubgroups } from './families.ts';
+import { canShuffle, laneSubgroups, productForm, withReason } from './families.ts';
 import { launchPacked } from './halves.ts';
 
 /** Shape of the register tile that every product kernel is built from. */
@@ -40,6 +40,16 @@ const HARDWARE = {
 const SHAPES = { ...SOFTWARE, ...HARDWARE };
 type Shape = keyof typeof SHAPES;
 
+/** A shape, and whether its lanes read the left operand themselves or hand it round by shuffles. */
+type TileName = Shape | `${Shape} shuffled`;
+const shuffledName = (shape: Shape): TileName => `${shape} shuffled`;
+const shapeOf = (name: TileName): Shape => name.replace(' shuffled', '') as Shape;
+// lavapipe: 12 to 27 % faster, the same bits. On GPUs a load that all lanes share may cost less than a shuffle: there the
+// tuner may find it, and nobody else.
+const SHUFFLE_GAIN = { lavapipe: 1.2, swiftshader: 1, gpu: 1 };
+
+const SHAPE_NAMES = Object.keys(SHAPES) as Shape[];
+
 /** Every tile that may be chosen. */
 export const TILES: readonly Tile[] = Object.values(SHAPES);
 
@@ -50,14 +60,17 @@ export const WIDEST = Math.max(...TILES.map(({ columns }) => columns));
  * Padding and a machine half filled are left out of the prediction: a tile of its own for every size would have every
  * kernel compiled again, for seconds on a software adapter. The tuner finds where it pays.
  */
-function tileChoice(name: string): Choice<Shape> {
+function tileChoice(name: string): Choice<TileName> {
   const cost =
-    ({ tuning: { TM, TV, WX, WY } }: Tile): Choice['options'][string] =>
+    ({ tuning: { TM, TV, WX, WY } }: Tile, shuffled: boolean): Choice['options'][string] =>
     ([rows, columns, depth], kind) => ({
       flops: 2 * rows * columns * depth,
-      eta: tileEta(TM, 4 * TV, WX * WY, kind),
+      eta: tileEta(TM, 4 * TV, WX * WY, kind) * (shuffled ? SHUFFLE_GAIN[kind.name] : 1),
     });
-  const options = Object.entries(SHAPES).map(([shape, of]) => [shape, cost(of)]);
+  const options = SHAPE_NAMES.flatMap((shape) => [
+    [shape, cost(SHAPES[shape], false)],
+    [shuffledName(shape), cost(SHAPES[shape], true)],
+  ]);
   return { name: `${name} tile`, options: Object.fromEntries(options) };
 }
 
@@ -75,12 +88,21 @@ const USES = {
 
 const SOFTWARE_SHAPES = Object.keys(SOFTWARE) as Shape[];
 const HARDWARE_SHAPES = Object.keys(HARDWARE) as Shape[];
+
+/** The tiles that an engine has: where families are listed, shuffled ones alone if they can be. */
+function tilesOf(engine: Engine): readonly TileName[] {
+  const shapes = engine.info.software ? SOFTWARE_SHAPES : HARDWARE_SHAPES;
+  return shapes.flatMap((shape) => {
+    if (!canShuffle(engine, SHAPES[shape].tuning.WX)) return [shape];
+    return engine.choice.forced ? [shuffledName(shape)] : [shape, shuffledName(shape)];
+  });
+}
+
 const made = new WeakMap<Engine, WeakMap<Answer, Tile>>();
 
 /** The tile for a matrix of rows x columns entries, each a sum of `depth` terms. */
 export function tileOf(engine: Engine, use: keyof typeof USES, rows: number, columns: number, depth: number): Tile {
-  const shapes = engine.info.software ? SOFTWARE_SHAPES : HARDWARE_SHAPES;
-  const answer = engine.choose(USES[use], [rows, columns, depth], shapes);
+  const answer = engine.choose(USES[use], [rows, columns, depth], tilesOf(engine));
   let own = made.get(engine);
   if (!own) {
     own = new WeakMap();
@@ -88,9 +110,10 @@ export function tileOf(engine: Engine, use: keyof typeof USES, rows: number, col
   }
   let chosen = own.get(answer);
   if (!chosen) {
-    const shape = SHAPES[answer.option];
-    const tuning = { ...shape.tuning, ...tileSubgroups(engine, shape.tuning.WX) };
-    chosen = { ...shape, tuning: because(tuning, answer) };
+    const shape = SHAPES[shapeOf(answer.option)];
+    const shuffled = answer.option !== shapeOf(answer.option);
+    const lanes: Tuning = shuffled ? { SUBGROUP: engine.info.subgroup?.size ?? 0 } : {};
+    chosen = { ...shape, tuning: because({ ...shape.tuning, ...lanes }, answer) };
     own.set(answer, chosen);
   }
   return chosen;
@@ -152,13 +175,12 @@ export function launchProduct(
     tile = tileOf(engine, 'product', size.rows, size.columns, size.depth),
   }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances'; tile?: Tile } = {},
 ): void {
-  const form = productForm(engine, size);
-  if (form.by !== 'tile' && pairs === 'products') {
-    // Halves have kernels for k-major left operands alone.
-    if (form.by === 'fragments' || lhs.along === 'columns')
-      return launchPacked(engine, form, tile, size, lhs, rhs, out, { scale, accumulating });
-  }
-  const { tuning, rows: tileRows, columns: tileColumns } = tile;
+  // Distances have kernels of f32 alone, halves those for k-major left operands.
+  const among = lhs.along === 'columns' ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'fragments'] as const);
+  const form = productForm(engine, size, pairs === 'products' ? among : ['tile']);
+  if (form.by !== 'tile') return launchPacked(engine, form, tile, size, lhs, rhs, out, { scale, accumulating });
+  const { rows: tileRows, columns: tileColumns } = tile;
+  const tuning = withReason(tile.tuning, form);
   const strips = Math.ceil(size.columns / tileColumns);
   const kernel = lhs.along === 'rows' ? productRows : pairs === 'distances' ? distances : product;
   engine.run(kernel, {

@@ -21,7 +21,7 @@ import {
   sup_con_sums_lanes_cached,
   sup_con_weights_cached,
 } from '../gpu/kernels.generated.ts';
-import { sweepForm } from '../launch/families.ts';
+import { productForm, withReason } from '../launch/families.ts';
 import { type Halves, toHalves } from '../launch/halves.ts';
 import { type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units } from '../launch/units.ts';
@@ -169,7 +169,8 @@ export function sweepTriangle(
   wanted: boolean,
 ): Sweep {
   const { n, d } = sizesOf(views);
-  const form = sweepForm(engine, { rows: n, depth: d });
+  const among = kernels.fragments ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'halves'] as const);
+  const form = productForm(engine, { rows: n, columns: n, depth: d }, among);
   if (form.by === 'fragments' && kernels.fragments) {
     const pairs = { kernels: kernels.fragments, tuning: own, buffers };
     return sweepByFragments(engine, op, views, temperature, form, pairs);
@@ -177,7 +178,8 @@ export function sweepTriangle(
   const schedule = wanted && n <= 8 * d ? engine.choose(SCHEDULE, [n, d]) : null;
   const cached = schedule?.option === 'cached triangle';
   const plain = tileOf(engine, 'pairs', n, n, d);
-  const tile = schedule ? { ...plain, tuning: because(plain.tuning, schedule) } : plain;
+  const reasoned = withReason(plain.tuning, form);
+  const tile = { ...plain, tuning: schedule ? because(reasoned, schedule) : reasoned };
   const { tuning, columns: tileEdge } = tile;
   const family = tuning.WY === 1 ? kernels.lanes : kernels.workgroup;
   const slots = family === kernels.lanes ? tuning.WX : 1;
