@@ -2,7 +2,7 @@
 // A row is its owner's alone: LANES lanes look through all indices for those that name it, and add what they find.
 // @use grid apart
 const WG: u32 = 64;
-const LANES: u32 = 1; // @tune 1 64
+const LANES: u32 = 1; // @tune 1 4 8 16 32 64
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -10,7 +10,7 @@ import { ntXent } from '../src/losses/ntXent.ts';
 import { logSumExp } from '../src/ops/logSumExp.ts';
 import { matmul } from '../src/ops/matmul.ts';
 import { sum } from '../src/ops/sum.ts';
-import { readKernel } from '../tools/generate.ts';
+import { kernelNames, readKernel } from '../tools/generate.ts';
 import { choosing, questionsOf } from './choices.ts';
 import { normals, sharedEngine } from './engine.ts';
 
@@ -100,6 +100,15 @@ describe('linking a family', () => {
     const { code } = link(readKernel('normalize'), { LANES: 32, SUBGROUP: 32, PINNED: 1 });
     expect(code).toContain('@compute @subgroup_size(SUBGROUP) @workgroup_size(WG)');
     expect(code.startsWith('enable subgroup_size_control;\nenable subgroups;\n')).toBe(true);
+  });
+
+  test('whatever lanes a row has, there are kernels for subgroups of any width', () => {
+    const kernels = kernelNames().map(readKernel);
+    const ofRows = kernels.filter(({ tunables }) => 'LANES' in tunables);
+    expect(ofRows.length).toBeGreaterThan(20);
+    for (const kernel of ofRows)
+      for (const LANES of [4, 8, 16, 32, 64])
+        expect(() => link(kernel, { LANES, SUBGROUP: LANES, PINNED: 1 }), kernel.name).not.toThrow();
   });
 
   test('kernels without a form in a family take its offer without change', () => {

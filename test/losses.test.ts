@@ -27,7 +27,7 @@ interface Right {
 function rightOf(loss: LossRow, inputs: readonly Matrix[], temperature: number): Right {
   const wanted = loss.reference(inputs, temperature);
   const naively = errorsOf(outcomeOf(naive[LOSSES.indexOf(loss)].reference(inputs, temperature)), wanted);
-  return { temperature, wanted, allowed: allowedBeside(naively, loss, temperature) };
+  return { temperature, wanted, allowed: allowedBeside(naively, loss, temperature, wanted.value) };
 }
 
 /** Value within 1e-5 of max(|v|, 0.1), gradients within 1e-5 of their largest entry; looser as 1 / temperature grows. */

@@ -54,7 +54,7 @@ for (const [i, loss] of LOSSES.entries()) {
     const wanted = loss.reference(inputs, temperature);
     const errors = errorsOf(await evaluate(engine, loss, inputs, temperature), wanted);
     const naively = errorsOf(outcomeOf(naive[i].reference(inputs, temperature)), wanted);
-    const allowed = allowedBeside(naively, loss, temperature);
+    const allowed = allowedBeside(naively, loss, temperature, wanted.value);
     const where = `[${n}, ${d}], temperature ${temperature}${near ? ', views that nearly agree' : ''}`;
     for (const of of PARTS) {
       if (!(errors[of] <= worst[of].error)) Object.assign(worst[of], { error: errors[of], where });

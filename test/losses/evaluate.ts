@@ -56,11 +56,18 @@ export function errorsOf(
  * What errors may be: twice those of the naive version, and beyond that what WGSL leaves to exp and log, which
  * JavaScript rounds right: some 3 + 2 |x| and 3 units in the last place.
  */
-export function allowedBeside(naive: Errors, { slack = 1, exponent }: LossRow, temperature: number): Errors {
+export function allowedBeside(
+  naive: Errors,
+  { slack = 1, exponent }: LossRow,
+  temperature: number,
+  value: number,
+): Errors {
   const floor = (3 + 2 * (exponent?.(temperature) ?? 1 / temperature)) * 2 ** -23 * slack;
   // What is no number any more in f32 allows everything.
   const allowed = (error: number): number => (Number.isFinite(error) ? 2 * error + floor : Number.POSITIVE_INFINITY);
-  return { value: allowed(naive.value), gradient: allowed(naive.gradient) };
+  // Nor does a loss near zero keep more than its log's absolute error.
+  const least = 2 ** -21 / Math.max(Math.abs(value), 0.1);
+  return { value: Math.max(allowed(naive.value), least), gradient: allowed(naive.gradient) };
 }
 
 /** What a reference gives as an outcome. */
