@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { contenderName, digits, fromCsv, isOurs, type Row, sizeOf } from '../bench/results.ts';
 import { launchChromium } from '../test/browser/chromium.ts';
-import { fillReadme } from './readme.ts';
+import { fillMarkers } from './markers.ts';
 
 const root = join(import.meta.dirname, '..');
 const FIGURE = 'docs/bench.svg';
@@ -68,6 +68,6 @@ if (import.meta.filename === process.argv[1]) {
   const name = process.argv[2] ?? 'ntXent';
   const rows = newest(fromCsv(readFileSync(join(root, 'bench/results.csv'), 'utf8')), name);
   writeFileSync(join(root, FIGURE), `${await draw(rows)}\n`);
-  fillReadme('figure', readmeText(rows, name));
+  fillMarkers('README.md', 'figure', readmeText(rows, name));
   console.log(`wrote ${FIGURE} and README's figure`);
 }

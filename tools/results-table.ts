@@ -1,8 +1,10 @@
-// npm run results:table -- DIRECTORY...: README's table of the systems, from what `gramian train --compare ... --out DIRECTORY` left.
+// npm run results:table -- [--into FILE] DIRECTORY...: README's tables of the systems, or those of another document, from what
+// `gramian train --compare ... --out DIRECTORY` and `gramian train --study ... --out DIRECTORY` left.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import type { ComparisonData, Interval } from '../src/cli/report/comparison.ts';
-import { fillReadme } from './readme.ts';
+import { fillMarkers } from './markers.ts';
 
 type Result = Omit<ComparisonData, 'runs'> & {
   readonly runs: readonly Omit<ComparisonData['runs'][number], 'embeddings' | 'loss'>[];
@@ -19,7 +21,12 @@ function table({ title, command, adapter, dataset, seeds, raw, runs }: Result): 
   const columns: readonly [string, (run: Result['runs'][number]) => string][] = [
     ['k-NN, %', (run) => cell(run.knn)],
     ['linear probe, %', (run) => cell(run.probe)],
+    ['linear probe of corrupted images, %', (run) => cell(run.corrupted)],
+    ['its own classifier, %', (run) => cell(run.classifier)],
     ['clusters: ACC, %', (run) => cell(run.acc)],
+    ['NMI, %', (run) => cell(run.nmi)],
+    ['ARI, %', (run) => cell(run.ari)],
+    ['ACC of k-means on pixels, %', (run) => cell(run.pixelAcc)],
     ['effective rank', (run) => run.effectiveRank?.mean.toFixed(0) ?? ''],
     ['GPU memory, MB', (run) => (run.peakBytes / 1e6).toFixed(0)],
   ];
@@ -39,16 +46,19 @@ ${ranked.map((run) => `| ${run.label} | ${shown.map(([, of]) => of(run)).join(' 
 \`${shownCommand}\``;
 }
 
-/** What stands between the markers of README. */
+/** What stands between the markers of a document. */
 export function resultsText(results: readonly Result[]): string {
   return results.map(table).join('\n\n');
 }
 
 if (import.meta.filename === process.argv[1]) {
-  const directories = process.argv.slice(2);
+  const { values: given, positionals: directories } = parseArgs({
+    options: { into: { type: 'string', default: 'README.md' } },
+    allowPositionals: true,
+  });
   if (directories.length === 0)
-    throw new Error('results:table: no directory, expected those that gramian train --compare wrote to.');
+    throw new Error('results:table: no directory, expected those that gramian train --compare or --study wrote to.');
   const results = directories.map((path): Result => JSON.parse(readFileSync(join(path, 'results.json'), 'utf8')));
-  fillReadme('results', resultsText(results));
-  console.log("wrote README's table of the systems");
+  fillMarkers(given.into, 'results', resultsText(results));
+  console.log(`wrote the tables of ${given.into}`);
 }
