@@ -90,8 +90,8 @@ test("README's table: the best first, and only columns that somebody fills", () 
   const better = { ...cc, label: 'Better', knn: interval([0.8]), untrained: interval([0.3, 0.4]) };
   const text = resultsText([{ ...comparison, runs: [byol, better] }]);
   expect(text).toContain('raw\npixels 40.0 %, of the untrained encoder 35.0 %. lavapipe; 3 seeds.');
-  expect(text).toContain('| | k-NN, % | GPU memory, MB |\n');
-  expect(text).toContain('| Better | 80.0 | 1 |\n| BYOL | 60.0 ± 24.8 | 12 |\n');
+  expect(text).toContain('| | k-NN, % | NMI, % | GPU memory, MB |\n');
+  expect(text).toContain('| Better | 80.0 | 25.0 | 1 |\n| BYOL | 60.0 ± 24.8 |  | 12 |\n');
   expect(text).toContain('`gramian train --compare byol,cc`');
 });
 
