@@ -4,7 +4,7 @@ import { type Values, values } from './cases.ts';
 import { choosing, otherWays } from './choices.ts';
 import { expectClose, largest } from './compare.ts';
 import { allowedBeside, type Errors, errorsOf, evaluate, type Outcome, outcomeOf } from './losses/evaluate.ts';
-import { agreeing, coinciding } from './losses/near.ts';
+import { agreeing, coinciding, peculiar } from './losses/peculiar.ts';
 import type { Golden, GoldenInputs, Invariance, LossRow } from './losses/row.ts';
 import { LOSSES } from './losses.table.ts';
 import type { LossResult } from './reference/losses/result.ts';
@@ -206,6 +206,19 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
           rightOf(loss, inputs, temperature),
         );
       }
+    }
+  });
+
+  test('a zero row, rows that are there twice, opposite rows', async () => {
+    for (const [n, d] of [
+      [12, 8],
+      [70, 21],
+    ] as const) {
+      // prettier-ignore
+      const temperature = loss.temperatures.find((t) => t >= 0.05) ?? loss.temperatures[0];
+      const inputs = loss.inputs(n, d, 'normal', 11).map((input) => (input.columns === d ? peculiar(input) : input));
+      const what = `${loss.name} [${n}, ${d}], peculiar rows, temperature ${temperature}:`;
+      expectRight(loss, what, await evaluate(engine(), loss, inputs, temperature), rightOf(loss, inputs, temperature));
     }
   });
 

@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { createRandom } from '../src/core/random.ts';
 import { createEngine } from '../src/index.ts';
 import { allowedBeside, errorsOf, evaluate, outcomeOf } from '../test/losses/evaluate.ts';
-import { agreeing } from '../test/losses/near.ts';
+import { agreeing } from '../test/losses/peculiar.ts';
 import { LOSSES } from '../test/losses.table.ts';
 import { lossesInSingle } from '../test/reference/single.ts';
 

@@ -14,7 +14,7 @@ import * as reference from '../reference/losses/oneSided.ts';
 import { type Matrix, matrix } from '../reference/matrix.ts';
 import { type LossRow, views } from './row.ts';
 
-const TEMPERATURES = [0.05, 0.07, 0.1, 0.5, 1, 0.015];
+const TEMPERATURES = [0.05, 0.07, 0.1, 0.5, 1, 0.01, 0.005];
 
 /** Query, key, and a queue of another length, with a zero row as MoCo's first steps have them. */
 const withQueue: LossRow['inputs'] = (n, d, kind, seed) => {

@@ -11,7 +11,7 @@ function labelsOf(n: number): number[] {
   return Array.from({ length: n }, (_, i) => (i % 7 === 3 ? 2 ** 31 - 1 - i : Math.floor(((i * 5) % n) / 3)));
 }
 
-const TEMPERATURES = [0.05, 0.07, 0.1, 0.5, 1, 0.015];
+const TEMPERATURES = [0.05, 0.07, 0.1, 0.5, 1, 0.01, 0.005];
 const COSINE: readonly Invariance[] = ['row scale', 'rotation', 'radial gradient'];
 
 function supConRow(
@@ -49,7 +49,7 @@ export const SYMMETRIC: readonly LossRow[] = [
     run: ([z0, z1], temperature) => ntXent(z0, z1, { temperature }),
     reference: ([z0, z1], temperature) => reference.ntXent(z0, z1, temperature),
     coincide: true,
-    temperatures: [0.05, 0.07, 0.1, 0.5, 1, 0.015],
+    temperatures: [0.05, 0.07, 0.1, 0.5, 1, 0.01, 0.005],
     live: true,
     golden: {
       temperature: 0.5,

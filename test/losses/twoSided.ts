@@ -23,7 +23,7 @@ export const TWO_SIDED: readonly LossRow[] = [
     inputs: views(2),
     run: ([a, b], temperature) => atScale(temperature, (logitScale) => clip(a, b, { logitScale })),
     reference: ([a, b], temperature) => perTemperature(reference.clip(a, b, 1 / temperature), temperature),
-    temperatures: [0.05, 0.07, 0.1, 0.5, 1, 0.01],
+    temperatures: [0.05, 0.07, 0.1, 0.5, 1, 0.01, 0.005],
     live: true,
     invariances: ['permutation', 'row scale', 'rotation', 'swapped views', 'radial gradient'],
     allEqual: (n) => Math.log(n),

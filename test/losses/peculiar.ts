@@ -1,5 +1,6 @@
-// Inputs of a loss that nearly agree, where little is left of what is subtracted.
-import { type Matrix, matrix } from '../reference/matrix.ts';
+// Inputs of a loss that are unlike random ones: rows that nearly agree, where little is left of what is subtracted, that are
+// there twice, opposite or zero.
+import { type Matrix, matrix, row } from '../reference/matrix.ts';
 import type { LossRow } from './row.ts';
 
 /** The second view is the first up to a little noise: positives at a cosine of 0.99 and more. */
@@ -20,4 +21,14 @@ export function coinciding(loss: LossRow, n: number, d: number, size: number, no
       input.data.map((x, t) => Math.fround(first.data[center(Math.floor(t / d)) + (t % d)] + noise * x)),
     );
   });
+}
+
+/** Row 1 is zero; rows 2 and 3 are the same, and rows 4 and 5 opposite. */
+export function peculiar(input: Matrix): Matrix {
+  const copy = matrix(input.rows, input.columns, input.data);
+  if (copy.rows < 6) return copy;
+  row(copy, 1).fill(0);
+  row(copy, 3).set(row(copy, 2));
+  row(copy, 5).set(row(copy, 4).map((x) => -x));
+  return copy;
 }
