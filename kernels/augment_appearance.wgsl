@@ -1,5 +1,5 @@
-// out = (clamp(colour * clamp(gain * blur(x) + lift)) + noise - mean) / deviation
-// One workgroup an image. draws[b] goes on with (blur1, blur2, gain, lift), (noise, stream, -, -), 3 rows of colour, whose
+// out = (solarised(clamp(colour * clamp(gain * blur(x) + lift))) + noise - mean) / deviation
+// One workgroup an image. draws[b] goes on with (blur1, blur2, gain, lift), (noise, stream, solarise, -), 3 rows of colour, whose
 // fourth column is added. blur is 5 x 5, edges repeated: weights 1 - 2 blur1 - 2 blur2, blur1 beside, blur2 beyond.
 // @use grid random
 const WG: u32 = 64;
@@ -65,6 +65,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       v = vec3f(dot(red.xyz, v) + red.w, dot(green.xyz, v) + green.w, dot(blue.xyz, v) + blue.w);
     }
     v = saturate(v);
+    v = select(v, 1.0 - v, v >= vec3f(select(2.0, 0.5, noise.z != 0.0)));
     let means = vec3f(p.mean0, p.mean1, p.mean2);
     let scales = vec3f(p.scale0, p.scale1, p.scale2);
     // @unroll

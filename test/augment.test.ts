@@ -54,6 +54,7 @@ const everything: Augmentation = {
   hue: 0.2,
   grey: 0.3,
   invert: 0.3,
+  solarize: 0.4,
   noise: 0.2,
 };
 
@@ -61,6 +62,7 @@ const cases: [string, ImageSet, Augmentation][] = [
   ['letters', images(9, 1, 28, 28), augmentations.letters],
   ['digits', images(9, 1, 28, 28), augmentations.digits],
   ['photos', images(9, 3, 32, 32), augmentations.photos],
+  ['the second of an asymmetric pair', images(9, 3, 32, 32), augmentations.asymmetric[1]],
   ['everything on grey images of odd sides', images(5, 1, 13, 17), everything],
   ['everything on wide colour images', images(5, 3, 9, 70), everything],
   ['everything, smaller views', images(5, 3, 20, 15), { ...everything, size: 12 }],
@@ -117,6 +119,23 @@ describe.each(cases)('%s', (_, set, augmentation) => {
   });
 });
 
+test('each view has an augmentation of its own where there is a list of them, in turns', async () => {
+  const set = images(4, 3, 16, 16);
+  const resident = uploadImages(engine, set);
+  const read = async (augmentation: Augmentation | readonly Augmentation[], view: number): Promise<Float32Array> => {
+    using batch = resident.batch([0, 1, 2, 3], { seed: 1, step: 2, view, augmentation });
+    return batch.data();
+  };
+  const [first, second] = augmentations.asymmetric;
+  for (const view of [0, 1, 2, 3])
+    expect(await read([first, second], view)).toEqual(await read(view % 2 ? second : first, view));
+  using both = resident.views([0, 1, 2, 3], { seed: 1, step: 2, augmentation: [first, second] });
+  const stacked = await both.data();
+  expect(stacked.subarray(0, stacked.length / 2)).toEqual(await read(first, 0));
+  expect(stacked.subarray(stacked.length / 2)).toEqual(await read(second, 1));
+  resident.dispose();
+});
+
 test('raw and plain views are the images as they are', async () => {
   for (const set of [images(7, 1, 11, 13), images(4, 3, 8, 8)]) {
     const size = set.channels * set.height * set.width;
@@ -164,6 +183,12 @@ test('what is wrong is said in a sentence', () => {
     [at({ augmentation: { rotations: 3 } }), 'batch: unknown option "rotations"; did you mean "rotation"?'],
     [at({ augmentation: { flip: 2 } }), 'batch: flip = 2, expected a probability in [0, 1].'],
     [at({ augmentation: { area: [0.5, 2] } }), 'batch: area = [0.5, 2], expected [low, high] above 0 up to 1.'],
+    [at({ augmentation: { solarize: -1 } }), 'batch: solarize = -1, expected a probability in [0, 1].'],
+    [at({ augmentation: [] }), 'batch: augmentation is an empty list, expected at least one for the views.'],
+    [
+      at({ augmentation: [{ size: 8 }, {}] }),
+      'batch: the augmentations give views of several sizes, expected the same size of all.',
+    ],
     [at({ augmentation: { scale: [2, 1] } }), 'batch: scale = [2, 1], expected [low, high] above 0.'],
   ];
   for (const [run, sentence] of wrong) expect(run).toThrow(sentence);

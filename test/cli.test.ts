@@ -92,7 +92,10 @@ const BAD: [args: string[], sentence: string][] = [
   [['train', '--epochs', '0'], 'train: --epochs 0, expected an integer in [1, 100000].'],
   [['train', '--epochs', '1.5'], 'train: --epochs 1.5, expected an integer in [1, 100000].'],
   [['train', '--temperature', 'warm'], 'train: --temperature warm, expected a number in [0.0001, 100].'],
-  [['train', '--augmentation', 'sepia'], 'train: --augmentation sepia, expected letters, digits or photos.'],
+  [
+    ['train', '--augmentation', 'sepia'],
+    'train: --augmentation sepia, expected letters, digits, photos or asymmetric.',
+  ],
   [['train', '--epoch', '3'], "error: unknown option '--epoch'"],
   [['train', '--data', '/no/such/folder'], '/no/such/folder'],
   [['train', '--resume', 'nothing.safetensors'], 'train: --resume nothing.safetensors cannot be read'],

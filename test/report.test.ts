@@ -95,6 +95,18 @@ test("README's table: the best first, and only columns that somebody fills", () 
   expect(text).toContain('`gramian train --compare byol,cc`');
 });
 
+test.each([
+  ['byol', 'photos', 3, 'asymmetric'],
+  ['simclr', 'photos', 3, 'photos'],
+  ['byol', 'digits', 1, 'digits'],
+  ['byol', 'letters', 1, 'letters'],
+] as const)('%s augments %s as its paper and the data want', (method, data, channels, augmentation) => {
+  expect(completeConfig({ method, data }, false, { count: 100, channels }).augmentation).toBe(augmentation);
+  expect(completeConfig({ method, data, augmentation: 'photos' }, false, { count: 100, channels }).augmentation).toBe(
+    'photos',
+  );
+});
+
 test('the command of a comparison says what was asked for', () => {
   const asked = {
     data: 'letters',

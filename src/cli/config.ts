@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { augmentations } from '../data/augmentations.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { METHODS, type MethodOptions } from './methods.ts';
 import type { OptimizerName } from './optimizers.ts';
@@ -21,7 +22,7 @@ export interface RunConfig {
   readonly weightDecay: number;
   readonly width: number;
   readonly features: number;
-  readonly augmentation: 'letters' | 'digits' | 'photos';
+  readonly augmentation: keyof typeof augmentations;
   /** Use at most this many training images; 0 means all. */
   readonly limit: number;
   /** Edge of multi-crop's small views; 0: that of the images. */
@@ -65,7 +66,8 @@ export function completeConfig(
 ): RunConfig {
   const shown = Math.max(FEWEST_EPOCHS, Math.round(IMAGES_SHOWN / count));
   const epochs = given.data === 'letters' ? LETTERS_EPOCHS : shown;
-  const augmentation = given.data === 'letters' ? 'letters' : channels === 1 ? 'digits' : 'photos';
+  const colour = METHODS[given.method ?? DEFAULTS.method].asymmetric ? 'asymmetric' : 'photos';
+  const augmentation = given.data === 'letters' ? 'letters' : channels === 1 ? 'digits' : colour;
   const asked = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const { optimizer, learningRate, weightDecay } = METHODS[given.method ?? DEFAULTS.method];
   const own = { optimizer, learningRate, weightDecay, options: {} };

@@ -88,8 +88,8 @@ program
   )
   .option(
     '--augmentation <name>',
-    'letters, digits or photos; default: what fits the data',
-    oneOf('augmentation', ['letters', 'digits', 'photos'], 'letters, digits or photos'),
+    'letters, digits, photos, or asymmetric: the pair of BYOL, Barlow Twins, VICReg and MoCo v3; default: what fits data and method',
+    oneOf('augmentation', ['letters', 'digits', 'photos', 'asymmetric'], 'letters, digits, photos or asymmetric'),
   )
   .option(
     '--crop-size <n>',

@@ -30,6 +30,8 @@ export interface MethodRow {
   readonly weightDecay: number;
   /** What gradient accumulation changes about its loss; null: nothing. */
   readonly accumulation: string | null;
+  /** Whether its paper augments the two views of a photo differently. */
+  readonly asymmetric?: boolean;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each method checks the options that it is given
@@ -73,6 +75,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     make: (engine, options) => moCo(engine, { version: 3, ...options } as Options),
     ...ADAM_W,
     accumulation: FEWER_NEGATIVES,
+    asymmetric: true,
   },
   supcon: {
     title: 'SupCon',
@@ -104,18 +107,21 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     make: (engine, options) => byol(engine, options as Options),
     ...ADAM_W,
     accumulation: null,
+    asymmetric: true,
   },
   barlow: {
     title: 'Barlow Twins',
     make: (engine, options) => barlowTwins(engine, options as Options),
     ...ADAM_W,
     accumulation: FEWER_ROWS,
+    asymmetric: true,
   },
   vicreg: {
     title: 'VICReg',
     make: (engine, options) => vicReg(engine, options as Options),
     ...ADAM_W,
     accumulation: FEWER_ROWS,
+    asymmetric: true,
   },
   simsiam: {
     title: 'SimSiam',

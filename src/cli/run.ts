@@ -193,7 +193,7 @@ function batchParts(
   { step }: Place,
 ): (() => Batch)[] {
   const { views, crops, labels } = method.wants;
-  const large: Augmentation = augmentations[augmentation];
+  const large: readonly Augmentation[] = [augmentations[augmentation]].flat();
   const size = indices.length / accumulate;
   return Array.from({ length: accumulate }, (_, part) => () => {
     const own = indices.subarray(part * size, (part + 1) * size);
@@ -212,15 +212,13 @@ function smallViews(
   images: ResidentImages,
   indices: Int32Array,
   { seed, step, first, count }: { seed: number; step: number; first: number; count: number },
-  large: Augmentation,
+  large: readonly Augmentation[],
   cropSize: number,
 ): Tensor {
-  const [least] = large.area ?? [1];
-  const augmentation: Augmentation = {
-    ...large,
-    area: [least / 2, least],
-    ...(cropSize > 0 ? { size: cropSize } : {}),
-  };
+  const augmentation = large.map((one): Augmentation => {
+    const [least] = one.area ?? [1];
+    return { ...one, area: [least / 2, least], ...(cropSize > 0 ? { size: cropSize } : {}) };
+  });
   return concat(
     Array.from({ length: count }, (_, v) => images.batch(indices, { seed, step, view: first + v, augmentation })),
   );

@@ -19,7 +19,8 @@ export interface ViewOptions {
   /** With the step, decides the batch to the bit; any safe integer. */
   seed: number;
   step: number;
-  augmentation?: Augmentation;
+  /** Of all views, or a list: one for each view, in turns. */
+  augmentation?: Augmentation | readonly Augmentation[];
 }
 
 /** Images that stay on the GPU, a byte a value; batches of views are made there. */
@@ -55,11 +56,11 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
   const { count, channels, height, width } = set;
   if (channels !== 1 && channels !== 3) check.fail(op, `${set.name} has ${channels} channels, expected 1 or 3.`);
   check.integer(op, 'count', count, 1, MAX_IMAGES);
-  const size = channels * height * width;
-  if (set.images.length !== count * size)
+  const values = channels * height * width;
+  if (set.images.length !== count * values)
     check.fail(
       op,
-      `${set.name} has ${set.images.length} bytes, expected ${count * size} for [${count}, ${channels}, ${height}, ${width}].`,
+      `${set.name} has ${set.images.length} bytes, expected ${count * values} for [${count}, ${channels}, ${height}, ${width}].`,
     );
   const own = statistics(set);
   const mean = perChannel(op, 'mean', given.mean ?? own.mean, channels);
@@ -81,14 +82,22 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
     checkIndices(what, indices, count);
     if (!Number.isSafeInteger(seed)) check.fail(what, `seed = ${check.say(seed)}, expected a safe integer.`);
     check.integer(what, 'step', step, 0, 2 ** 32 / MAX_VIEWS - 1);
-    const settings = settingsOf(what, augmentation);
+    const list = Array.isArray(augmentation) ? augmentation : [augmentation];
+    if (list.length === 0) check.fail(what, 'augmentation is an empty list, expected at least one for the views.');
+    const settings = list.map((one) => settingsOf(what, one));
+    const [{ size }] = settings;
+    if (settings.some((one) => one.size !== size))
+      check.fail(what, 'the augmentations give views of several sizes, expected the same size of all.');
     const images = views.length * indices.length;
     const draws = new Float32Array(images * DRAW);
     views.forEach((view, v) => {
-      draws.set(drawView(drawn, indices, { seed, step, view }, settings), v * indices.length * DRAW);
+      draws.set(
+        drawView(drawn, indices, { seed, step, view }, settings[view % settings.length]),
+        v * indices.length * DRAW,
+      );
     });
     return render(engine, what, pixels, drawn, draws, {
-      side: [settings.size ?? height, settings.size ?? width],
+      side: [size ?? height, size ?? width],
       mean: what === 'raw' ? null : [0, 1, 2].map((channel) => at(mean, channel)),
       scale: [0, 1, 2].map((channel) => 1 / at(deviation, channel)),
     });

@@ -37,6 +37,8 @@ export interface Augmentation {
   grey?: number;
   /** Probability of a negative. */
   invert?: number;
+  /** Probability that values from 1/2 on become their negatives (BYOL). */
+  solarize?: number;
   /** Standard deviation of Gaussian noise, drawn from [0, value]. */
   noise?: number;
 }
@@ -61,10 +63,29 @@ export const NO_AUGMENTATION: Required<Omit<Augmentation, 'size'>> & Pick<Augmen
   hue: 0,
   grey: 0,
   invert: 0,
+  solarize: 0,
   noise: 0,
 } as const);
 
-/** Settings that work: strong for letters, as much as digits bear, SimCLR's of CIFAR-10 for photos. */
+const photos = {
+  area: [0.2, 1],
+  aspect: [3 / 4, 4 / 3],
+  flip: 0.5,
+  jitter: 0.8,
+  brightness: 0.4,
+  contrast: 0.4,
+  saturation: 0.4,
+  hue: 0.1,
+  grey: 0.2,
+} as const satisfies Augmentation;
+
+/** BYOL's jitter; its blur of 0.1 to 2 pixels of 224 is one of 0.1 to 0.6 here, where a view is some 32 to 64 wide. */
+const byol = { ...photos, saturation: 0.2 } as const;
+
+/**
+ * Settings that work: strong for letters, as much as digits bear, SimCLR's of CIFAR-10 for photos; and the pair of BYOL,
+ * which Barlow Twins and VICReg share: one view is always blurred, the other seldom, and sometimes solarised.
+ */
 export const augmentations = {
   letters: {
     area: [0.75, 1],
@@ -95,18 +116,12 @@ export const augmentations = {
     contrast: 0.3,
     noise: 0.05,
   },
-  photos: {
-    area: [0.2, 1],
-    aspect: [3 / 4, 4 / 3],
-    flip: 0.5,
-    jitter: 0.8,
-    brightness: 0.4,
-    contrast: 0.4,
-    saturation: 0.4,
-    hue: 0.1,
-    grey: 0.2,
-  },
-} as const satisfies Record<string, Augmentation>;
+  photos,
+  asymmetric: [
+    { ...byol, blur: { probability: 1, sigma: [0.1, 0.6] } },
+    { ...byol, blur: { probability: 0.1, sigma: [0.1, 0.6] }, solarize: 0.2 },
+  ],
+} as const satisfies Record<string, Augmentation | readonly Augmentation[]>;
 
 /** What may have happened to test images that nobody trained for: turned, blurred, faint and noisy. */
 export const CORRUPTION: Augmentation = {

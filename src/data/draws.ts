@@ -43,9 +43,10 @@ export function settingsOf(op: string, augmentation: Augmentation | undefined): 
   range('scale', all.scale, 0);
   range('strokes', all.strokes);
   range('blur.sigma', all.blur?.sigma, 0);
-  const { flip, jitter, grey, invert, rotation, shear, translation, warp } = all;
+  const { flip, jitter, grey, invert, solarize, rotation, shear, translation, warp } = all;
   const { brightness, contrast, saturation, hue, noise } = all;
-  for (const [name, value] of Object.entries({ flip, jitter, grey, invert, 'blur.probability': all.blur.probability }))
+  const chances = { flip, jitter, grey, invert, solarize, 'blur.probability': all.blur.probability };
+  for (const [name, value] of Object.entries(chances))
     if (!(value >= 0 && value <= 1)) check.fail(op, `${name} = ${check.say(value)}, expected a probability in [0, 1].`);
   for (const [name, value] of Object.entries({
     rotation,
@@ -86,6 +87,7 @@ export function drawView(
     own[13] = random.bits() >>> 8; // 24 bits: a whole number that f32 holds
     own.set(colours(images, images.greyMeans[indices[i]], settings, between, chance), 16);
     own.set(waves(images, settings, between), 28);
+    own[14] = chance(settings.solarize) ? 1 : 0;
   }
   return draws;
 }
@@ -144,7 +146,7 @@ function waves({ height, width }: Drawn, settings: Settings & { size?: number },
   return [...all, ...phases, 0, 0];
 }
 
-/** (blur1, blur2, gain, lift), (noise, -, -, -). */
+/** (blur1, blur2, gain, lift), (noise, -, -, -); the stream of the noise and whether to solarise come to the latter. */
 function appearance({ blur, strokes, noise }: Settings, between: Between, chance: Chance): number[] {
   const blurs = chance(blur.probability);
   const sigma = between(...blur.sigma);

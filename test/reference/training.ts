@@ -69,7 +69,7 @@ export function renderView(
   mean: readonly number[],
   deviation: readonly number[],
 ): Float64Array {
-  const [a, b, c, number, d, e, f, , blur1, blur2, gain, lift, noise, stream] = draws;
+  const [a, b, c, number, d, e, f, , blur1, blur2, gain, lift, noise, stream, solarises] = draws;
   const colour = draws.subarray(16, 28);
   const [u0, v0, k0, l0, u1, v1, k1, l1, phase0, phase1] = draws.subarray(28, DRAW);
   const texel = (channel: number, x: number, y: number) =>
@@ -117,7 +117,9 @@ export function renderView(
     let value = colour[4 * channel + 3];
     for (let other = 0; other < channels; other++)
       value += colour[4 * channel + other] * levelled[other * area + pixel];
-    out[at] = (clamp(value) + noise * randomNormal(at, stream) - mean[channel]) / deviation[channel];
+    value = clamp(value);
+    if (solarises && value >= 0.5) value = 1 - value;
+    out[at] = (value + noise * randomNormal(at, stream) - mean[channel]) / deviation[channel];
   });
   return out;
 }
