@@ -10,7 +10,7 @@ import { LOSSES } from './losses.table.ts';
 import type { LossResult } from './reference/losses/result.ts';
 import { dot, type Matrix, matrix, normalize, row } from './reference/matrix.ts';
 import { lossesInSingle } from './reference/single.ts';
-import { folded, oneGroupASubmit, watchedEngine, withPoison } from './watch.ts';
+import { expectKernelsForGpus, folded, oneGroupASubmit, watchedEngine, withPoison } from './watch.ts';
 
 const engine = watchedEngine();
 
@@ -148,6 +148,23 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       const inputs = loss.inputs(n, d, kind, i);
       const what = `${loss.name} [${n}, ${d}], ${kind}, temperature ${temperature}:`;
       expectRight(loss, what, await evaluate(engine(), loss, inputs, temperature), rightOf(loss, inputs, temperature));
+    }
+  });
+
+  test('has kernels for GPUs with any subgroups, or none', () => {
+    for (const [n, d] of [
+      [70, 44],
+      [300, 20],
+    ]) {
+      if (!accepts(n, d)) continue;
+      expectKernelsForGpus(engine(), () => {
+        const tensors = loss
+          .inputs(n, d, 'normal', 7)
+          .map(({ rows, columns, data }) =>
+            engine().tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
+          );
+        loss.run(tensors, loss.temperatures[0]).backward();
+      });
     }
   });
 

@@ -5,7 +5,16 @@ import { choosing, otherWays } from './choices.ts';
 import { distance, expectClose, largest } from './compare.ts';
 import { OPS, type OpRow } from './ops.table.ts';
 import type { Evaluated, Numbers } from './reference/ops.ts';
-import { folded, oneGroupASubmit, slack, untouched, watchedEngine, withBindingLimit, withPoison } from './watch.ts';
+import {
+  expectKernelsForGpus,
+  folded,
+  oneGroupASubmit,
+  slack,
+  untouched,
+  watchedEngine,
+  withBindingLimit,
+  withPoison,
+} from './watch.ts';
 
 const engine = watchedEngine();
 
@@ -128,15 +137,22 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
     }
   });
 
+  const running = (prepared: ReturnType<typeof prepare>) => (): void => {
+    const tensors = prepared.inputs.map(({ shape: extents, data }) =>
+      engine().tensor(Float32Array.from(data), extents, { requiresGrad: true }),
+    );
+    sum(op.run(...tensors)).backward();
+  };
+
+  test('has kernels for GPUs with any subgroups, or none', () => {
+    for (const { kind, seed, shape } of cases(op, SHAPES))
+      expectKernelsForGpus(engine(), running(prepare(op, shape, kind, seed)));
+  });
+
   test('the same numbers however the tuner would do it', async () => {
     for (const { kind, seed, shape, what } of cases(op, ODD.slice(1))) {
       const prepared = prepare(op, shape, kind, seed);
-      const again = (): void => {
-        const tensors = prepared.inputs.map(({ shape: extents, data }) =>
-          engine().tensor(Float32Array.from(data), extents, { requiresGrad: true }),
-        );
-        sum(op.run(...tensors)).backward();
-      };
+      const again = running(prepared);
       for (const way of otherWays(engine(), again, OPS.indexOf(op))) {
         const outcome = await choosing(engine(), way, () => evaluate(op, prepared));
         expectRight(op, `${what} ${JSON.stringify(way)}`, prepared, outcome);

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import type { Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { link } from '../src/gpu/link.ts';
 import { sharedEngine } from './engine.ts';
 
 const POISON = 0x7fc00000; // a NaN, which no sum hides
@@ -22,6 +23,22 @@ export function watchedEngine(): () => Engine {
     expect(engine.memory().buffers).toBe(buffers);
   });
   return () => engine;
+}
+
+/** Fails where `fn` would launch on a GPU what cannot be linked: runs nothing, so any adapter tells. */
+export function expectKernelsForGpus(engine: Engine, fn: () => unknown): void {
+  const info = engine.info as { software: boolean; subgroup: { size: number; pinned: boolean } | null };
+  const { software, subgroup } = info;
+  try {
+    info.software = false;
+    for (const size of [null, 8, 32, 64]) {
+      info.subgroup = size === null ? null : { size, pinned: false };
+      engine.rehearse((kernel, { tuning }) => void link(kernel, tuning), fn);
+    }
+  } finally {
+    info.software = software;
+    info.subgroup = subgroup;
+  }
 }
 
 /** Runs `fn` with every launch cut into submits of one workgroup each. */
