@@ -210,12 +210,13 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     ] as const) {
       // prettier-ignore
       const temperature = loss.temperatures.find((t) => t >= 0.05) ?? 1;
-      for (const [size, noise] of [
-        [1000, 0.002],
-        [3, 0.03],
+      for (const [size, noise, every] of [
+        [1000, 0.002, 1],
+        [3, 0.03, 1],
+        [3, 0.002, 2],
       ]) {
-        const inputs = coinciding(loss, n, d, size, noise);
-        const what = `${loss.name} [${n}, ${d}], in clusters of ${size} within ${noise}, temperature ${temperature}:`;
+        const inputs = coinciding(loss, n, d, size, noise, every);
+        const what = `${loss.name} [${n}, ${d}], in clusters of ${size} within ${noise}, each ${every}., temperature ${temperature}:`;
         expectRight(
           loss,
           what,

@@ -6,7 +6,7 @@ import { convEncoder, perceptron } from '../nn/networks.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
 
 export interface VICRegMethodOptions extends NetworkOptions {
-  /** Default 25. */
+  /** Default 10; the paper's 25 leaves the views of small batches little but what they share. */
   readonly invariance?: number;
   /** Default 25. */
   readonly variance?: number;
@@ -23,7 +23,7 @@ export function vicReg(engine: Engine, options: VICRegMethodOptions): Method {
     ...NETWORK,
     hidden: 512,
     projection: 512,
-    invariance: 25,
+    invariance: 10,
     variance: 25,
     covariance: 1,
   });

@@ -9,16 +9,23 @@ export function agreeing([first, noise, ...others]: readonly Matrix[]): Matrix[]
   return [first, matrix(first.rows, first.columns, near), ...others];
 }
 
-/** Clusters of `size` rows in each view, the same for all views, their rows within `noise` of each other. */
-export function coinciding(loss: LossRow, n: number, d: number, size: number, noise: number): Matrix[] {
+/**
+ * Clusters of `size` rows in each view, the same for all views, their rows within `noise` of each other.
+ * @param every every second cluster's rows are apart instead, where it is 2
+ */
+export function coinciding(loss: LossRow, n: number, d: number, size: number, noise: number, every = 1): Matrix[] {
   const [first] = loss.inputs(n, d, 'normal', 1);
+  const within = (i: number): number => ((Math.floor(i / size) + 1) % every === 0 ? noise : 1);
   return loss.inputs(n, d, 'normal', 2).map((input) => {
     if (input.columns !== d) return input;
     const center = (i: number): number => (Math.floor(i / size) % n) * d;
     return matrix(
       input.rows,
       d,
-      input.data.map((x, t) => Math.fround(first.data[center(Math.floor(t / d)) + (t % d)] + noise * x)),
+      input.data.map((x, t) => {
+        const i = Math.floor(t / d);
+        return Math.fround(first.data[center(i) + (t % d)] + within(i) * x);
+      }),
     );
   });
 }
