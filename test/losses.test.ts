@@ -140,6 +140,17 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       );
   });
 
+  test('the naive version is of f32: right, but not to the last digit', () => {
+    const inputs = loss.inputs(40, 16, 'normal', 1);
+    const [temperature] = loss.temperatures;
+    const single = naive[LOSSES.indexOf(loss)].reference(inputs, temperature);
+    const { value, gradient } = errorsOf(outcomeOf(single), loss.reference(inputs, temperature));
+    expect(value).toBeLessThan(1e-5);
+    expect(gradient).toBeLessThan(1e-5);
+    expect(Math.max(value, gradient)).toBeGreaterThan(1e-9);
+    expect(single.gradients[0].data).toEqual(single.gradients[0].data.map(Math.fround));
+  });
+
   test('value and gradient', async () => {
     for (const [i, [n, d]] of SHAPES.entries()) {
       if (!accepts(n, d)) continue;
