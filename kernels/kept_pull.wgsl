@@ -1,7 +1,7 @@
 // out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the powers kept of a plan
 // As differences, and without a plan in memory: its factors join where they are few. Where what is kept is the plan itself
 // (WIDE: kept_plan made it), they are taken for 1.
-// @use grid differences store_product narrow
+// @use differences tile_main narrow
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, strips: u32, first_row: u32, first_k: u32,
@@ -19,24 +19,16 @@ struct Params {
 @group(0) @binding(7) var<storage, read> dy: array<f32>; // one number
 @group(0) @binding(8) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(WX, WY)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_id) local: vec3u) {
-  let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
-  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
-  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
-  var c: array<vec4f, TILE_BLOCK>;
-  differences(&c, row, column4);
+fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
+  differences(c, row, column4);
   // @unroll
   for (var m = 0u; m < TM; m++) {
     let factor = dy[0] * factor_of(u[p.first_row + min(row + m, p.rows - 1u)]);
     // @unroll
     for (var v = 0u; v < TV; v++) {
-      c[m * TV + v] *= factor;
+      (*c)[m * TV + v] *= factor;
     }
   }
-  store_product(&c, row, column4);
 }
 
 fn factor_of(point: vec2f) -> f32 { return select(point.y, 1.0, form[WIDE] != 0u); }

@@ -1,6 +1,6 @@
 // out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (lifts) (+ out[i, j]), of operands that kernels/halves.wgsl made
 // SPLIT: three products of halves, hi hi + hi lo + lo hi. Without F16 the operands are f32 and not lifted.
-// @use grid store_product tile stored part power_of_two
+// @use tile_main tile stored part power_of_two
 const SPLIT: u32 = 0; // @tune 0 1
 
 struct Params {
@@ -16,27 +16,18 @@ struct Params {
 @group(0) @binding(4) var<storage, read> rhs_top: array<u32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(WX, WY)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_id) local: vec3u) {
-  let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
-  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
-  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
+fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   let left = p.lhs_at4 + row / 4u;
   let right = p.rhs_at4 + column4;
-  var c: array<vec4f, TILE_BLOCK>;
-  tile_clear(&c);
   // A loop, not three calls: the product's code would be there three times.
   for (var turn = 0u; turn < 1u + 2u * SPLIT; turn++) {
     let low_left = select(0u, p.lhs_low4, turn == 1u);
     let low_right = select(0u, p.rhs_low4, turn == 2u);
-    tile_product(&c, left + low_left, p.lhs_stride4, right + low_right, p.rhs_stride4, p.depth);
+    tile_product(c, left + low_left, p.lhs_stride4, right + low_right, p.rhs_stride4, p.depth);
   }
   let down = -(part_lift(lhs_top[0]) + part_lift(rhs_top[0]));
   // @unroll
   for (var i = 0u; i < TM * TV; i++) {
-    c[i] = c[i] * power_of_two(down / 2) * power_of_two(down - down / 2);
+    (*c)[i] = (*c)[i] * power_of_two(down / 2) * power_of_two(down - down / 2);
   }
-  store_product(&c, row, column4);
 }

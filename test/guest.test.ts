@@ -143,8 +143,8 @@ describe('fromBuffer', () => {
 });
 
 test('tensors of two engines do not meet', async () => {
-  const own = await sharedEngine();
-  const [a, b] = [own.tensor([[1, 2]]), engine.tensor([[1, 2]])];
+  const other = await sharedEngine();
+  const [a, b] = [other.tensor([[1, 2]]), engine.tensor([[1, 2]])];
   expect(() => ntXent(a, b)).toThrow(/^ntXent: z0 and z1 live on different devices\.$/);
   for (const tensor of [a, b]) tensor.dispose();
 });

@@ -3,7 +3,15 @@ import { createRandom } from '../src/core/random.ts';
 import { type Values, values } from './cases.ts';
 import { choosing, otherWays } from './choices.ts';
 import { expectClose, largest } from './compare.ts';
-import { allowedBeside, type Errors, errorsOf, evaluate, type Outcome, outcomeOf } from './losses/evaluate.ts';
+import {
+  allowedBeside,
+  type Errors,
+  errorsOf,
+  evaluate,
+  type Outcome,
+  outcomeOf,
+  tensorsOf,
+} from './losses/evaluate.ts';
 import { agreeing, coinciding, peculiar } from './losses/peculiar.ts';
 import type { Golden, GoldenInputs, Invariance, LossRow } from './losses/row.ts';
 import { LOSSES } from './losses.table.ts';
@@ -14,7 +22,8 @@ import { expectKernelsForGpus, folded, oneGroupASubmit, watchedEngine, withPoiso
 
 const engine = watchedEngine();
 
-const naive = await lossesInSingle();
+const single = await lossesInSingle();
+const naiveOf = (loss: LossRow): LossRow => single[LOSSES.indexOf(loss)];
 const UNBOUNDED: Errors = { value: Number.POSITIVE_INFINITY, gradient: Number.POSITIVE_INFINITY };
 
 interface Right {
@@ -32,8 +41,7 @@ function rightOf(loss: LossRow, inputs: readonly Matrix[], temperature: number):
   const wanted = loss.reference(inputs, temperature);
   const [{ rows, columns }] = inputs;
   if (rows ** 2 * columns > NAIVE_WORK) return { temperature, wanted, allowed: UNBOUNDED };
-  const naively = errorsOf(outcomeOf(naive[LOSSES.indexOf(loss)].reference(inputs, temperature)), wanted);
-  return { temperature, wanted, allowed: allowedBeside(naively, loss, temperature, wanted.value) };
+  return { temperature, wanted, allowed: allowedBeside(naiveOf(loss), inputs, temperature, wanted) };
 }
 
 /** Value within 1e-5 of max(|v|, 0.1), gradients within 1e-5 of their largest entry; looser as 1 / temperature grows. */
@@ -149,12 +157,12 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
   test('the naive version is of f32: right, but not to the last digit', () => {
     const inputs = loss.inputs(40, 16, 'normal', 1);
     const [temperature] = loss.temperatures;
-    const single = naive[LOSSES.indexOf(loss)].reference(inputs, temperature);
-    const { value, gradient } = errorsOf(outcomeOf(single), loss.reference(inputs, temperature));
+    const naive = naiveOf(loss).reference(inputs, temperature);
+    const { value, gradient } = errorsOf(outcomeOf(naive), loss.reference(inputs, temperature));
     expect(value).toBeLessThan(1e-5);
     expect(gradient).toBeLessThan(1e-5);
     expect(Math.max(value, gradient)).toBeGreaterThan(1e-9);
-    expect(single.gradients[0].data).toEqual(single.gradients[0].data.map(Math.fround));
+    expect(naive.gradients[0].data).toEqual(naive.gradients[0].data.map(Math.fround));
   });
 
   test('value and gradient', async () => {
@@ -175,12 +183,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     ]) {
       if (!accepts(n, d)) continue;
       expectKernelsForGpus(engine(), () => {
-        const tensors = loss
-          .inputs(n, d, 'normal', 7)
-          .map(({ rows, columns, data }) =>
-            engine().tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
-          );
-        loss.run(tensors, loss.temperatures[0]).backward();
+        loss.run(tensorsOf(engine(), loss.inputs(n, d, 'normal', 7)), loss.temperatures[0]).backward();
       });
     }
   });
@@ -190,12 +193,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     const [temperature] = loss.temperatures;
     const inputs = loss.inputs(n, d, 'normal', 7);
     const right = rightOf(loss, inputs, temperature);
-    const again = (): void => {
-      const tensors = inputs.map(({ rows, columns, data }) =>
-        engine().tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
-      );
-      loss.run(tensors, temperature).backward();
-    };
+    const again = (): void => loss.run(tensorsOf(engine(), inputs), temperature).backward();
     for (const way of otherWays(engine(), again, LOSSES.indexOf(loss))) {
       const outcome = await choosing(engine(), way, () => evaluate(engine(), loss, inputs, temperature));
       expectRight(loss, `${loss.name} [${n}, ${d}], ${JSON.stringify(way)}:`, outcome, right);

@@ -1,10 +1,9 @@
-// c = sum_k w_ik (own[i, d] - rhs[k, d]), a register tile from (row, 4 column4) on; the kernel's pair_weights says what w is
+// c += sum_k w_ik (own[i, d] - rhs[k, d]), a register tile from (row, 4 column4) on; the kernel's pair_weights says what w is
 // By differences, since own * sum w - sum w rhs would lose the digits of near points.
 // The kernel declares `own` and `rhs` as rows of vec4s, and where they start in its Params.
 // @use tile_shape
 fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   var mine: array<vec4f, TILE_BLOCK>;
-  tile_clear(c);
   // @unroll
   for (var m = 0u; m < TM; m++) {
     // @unroll

@@ -1,5 +1,5 @@
 // out[row + m, 4 column4 ..] = scale * what the kernel's `gather` adds up over p.depth (+ out), a register tile a lane
-// @use grid store_product
+// @use tile_main
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, strips: u32,
@@ -10,16 +10,3 @@ struct Params {
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>;
 @group(0) @binding(2) var<storage, read> rhs: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
-@compute @workgroup_size(WX, WY)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_id) local: vec3u) {
-  let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
-  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
-  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
-  var c: array<vec4f, TILE_BLOCK>;
-  tile_clear(&c);
-  gather(&c, row, column4);
-  store_product(&c, row, column4);
-}

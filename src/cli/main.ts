@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { augmentations } from '../data/augmentations.ts';
 import { embed, evaluateCheckpoint } from './apply.ts';
 import { methodName, methodOption, numberOption } from './config.ts';
 import { METHODS } from './methods.ts';
@@ -89,7 +90,7 @@ program
   .option(
     '--augmentation <name>',
     'letters, digits, photos, or asymmetric: the pair of BYOL, Barlow Twins, VICReg and MoCo v3; default: what fits data and method',
-    oneOf('augmentation', ['letters', 'digits', 'photos', 'asymmetric'], 'letters, digits, photos or asymmetric'),
+    oneOf('augmentation', Object.keys(augmentations), 'letters, digits, photos or asymmetric'),
   )
   .option(
     '--crop-size <n>',

@@ -89,10 +89,10 @@ export function fragmentTuning(
   return { tuning: withReason(tuning, form), rows: 2 * SM * m, columns: 2 * SN * n };
 }
 
-/** Whether the lanes of a tile's rows can hand the left operand round, WX of them in one subgroup. */
-export function canShuffle(engine: Engine, WX: number): boolean {
+/** How many lanes of a tile's row at most can hand the left operand round: those of a subgroup, or 0. */
+export function shuffleWidth(engine: Engine): number {
   const { size = 0, pinned = true } = engine.info.subgroup ?? {};
-  return uses(engine, 'subgroups') && !pinned && size >= WX;
+  return uses(engine, 'subgroups') && !pinned ? size : 0;
 }
 
 /** Lanes that share a row without workgroup memory, where the adapter has them: at most `most`. */

@@ -5,7 +5,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
-import { canShuffle, laneSubgroups, productForm, withReason } from './families.ts';
+import { laneSubgroups, productForm, shuffleWidth, withReason } from './families.ts';
 import { launchPacked } from './halves.ts';
 
 /** Shape of the register tile that every product kernel is built from. */
@@ -42,13 +42,25 @@ type Shape = keyof typeof SHAPES;
 
 /** A shape, and whether its lanes read the left operand themselves or hand it round by shuffles. */
 type TileName = Shape | `${Shape} shuffled`;
-const shuffledName = (shape: Shape): TileName => `${shape} shuffled`;
-const shapeOf = (name: TileName): Shape => name.replace(' shuffled', '') as Shape;
+interface TileOption {
+  readonly tile: Tile;
+  readonly shuffled: boolean;
+  readonly software: boolean;
+}
+const OPTIONS = Object.fromEntries(
+  Object.entries(SHAPES).flatMap(([shape, of]): [string, TileOption][] => {
+    const own = { tile: of, software: shape in SOFTWARE };
+    return [
+      [shape, { ...own, shuffled: false }],
+      [`${shape} shuffled`, { ...own, shuffled: true }],
+    ];
+  }),
+) as Record<TileName, TileOption>;
+const NAMES = Object.keys(OPTIONS) as TileName[];
+
 // lavapipe: 12 to 27 % faster, the same bits. On GPUs a load that all lanes share may cost less than a shuffle: there the
 // tuner may find it, and nobody else.
 const SHUFFLE_GAIN = { lavapipe: 1.2, swiftshader: 1, gpu: 1 };
-
-const SHAPE_NAMES = Object.keys(SHAPES) as Shape[];
 
 /** Every tile that may be chosen. */
 export const TILES: readonly Tile[] = Object.values(SHAPES);
@@ -62,15 +74,12 @@ export const WIDEST = Math.max(...TILES.map(({ columns }) => columns));
  */
 function tileChoice(name: string): Choice<TileName> {
   const cost =
-    ({ tuning: { TM, TV, WX, WY } }: Tile, shuffled: boolean): Choice['options'][string] =>
+    ({ tile: { tuning }, shuffled }: TileOption): Choice['options'][string] =>
     ([rows, columns, depth], kind) => ({
       flops: 2 * rows * columns * depth,
-      eta: tileEta(TM, 4 * TV, WX * WY, kind) * (shuffled ? SHUFFLE_GAIN[kind.name] : 1),
+      eta: tileEta(tuning.TM, 4 * tuning.TV, tuning.WX * tuning.WY, kind) * (shuffled ? SHUFFLE_GAIN[kind.name] : 1),
     });
-  const options = SHAPE_NAMES.flatMap((shape) => [
-    [shape, cost(SHAPES[shape], false)],
-    [shuffledName(shape), cost(SHAPES[shape], true)],
-  ]);
+  const options = NAMES.map((of) => [of, cost(OPTIONS[of])]);
   return { name: `${name} tile`, options: Object.fromEntries(options) };
 }
 
@@ -86,16 +95,24 @@ const USES = {
   convolution: tileChoice('convolution'),
 };
 
-const SOFTWARE_SHAPES = Object.keys(SOFTWARE) as Shape[];
-const HARDWARE_SHAPES = Object.keys(HARDWARE) as Shape[];
+const lists = new Map<string, readonly TileName[]>(); // asked for at every launch
 
 /** The tiles that an engine has: where families are listed, shuffled ones alone if they can be. */
 function tilesOf(engine: Engine): readonly TileName[] {
-  const shapes = engine.info.software ? SOFTWARE_SHAPES : HARDWARE_SHAPES;
-  return shapes.flatMap((shape) => {
-    if (!canShuffle(engine, SHAPES[shape].tuning.WX)) return [shape];
-    return engine.choice.forced ? [shuffledName(shape)] : [shape, shuffledName(shape)];
-  });
+  const { software } = engine.info;
+  const { forced } = engine.choice;
+  const width = shuffleWidth(engine);
+  const key = `${software} ${forced} ${width}`;
+  let list = lists.get(key);
+  if (!list) {
+    list = NAMES.filter((name) => {
+      const { tile: of, shuffled, software: own } = OPTIONS[name];
+      const can = of.tuning.WX <= width;
+      return own === software && (shuffled ? can : !(can && forced));
+    });
+    lists.set(key, list);
+  }
+  return list;
 }
 
 const made = new WeakMap<Engine, WeakMap<Answer, Tile>>();
@@ -110,10 +127,9 @@ export function tileOf(engine: Engine, use: keyof typeof USES, rows: number, col
   }
   let chosen = own.get(answer);
   if (!chosen) {
-    const shape = SHAPES[shapeOf(answer.option)];
-    const shuffled = answer.option !== shapeOf(answer.option);
-    const lanes: Tuning = shuffled ? { SUBGROUP: engine.info.subgroup?.size ?? 0 } : {};
-    chosen = { ...shape, tuning: because({ ...shape.tuning, ...lanes }, answer) };
+    const { tile: of, shuffled } = OPTIONS[answer.option];
+    const lanes: Tuning = shuffled ? { SUBGROUP: shuffleWidth(engine) } : {};
+    chosen = { ...of, tuning: because({ ...of.tuning, ...lanes }, answer) };
     own.set(answer, chosen);
   }
   return chosen;

@@ -18,6 +18,12 @@ export interface Errors {
   readonly gradient: number;
 }
 
+export function tensorsOf(engine: Engine, inputs: readonly Matrix[]): Tensor[] {
+  return inputs.map(({ data, rows, columns }) =>
+    engine.tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
+  );
+}
+
 /** Runs a loss and its backward pass on the engine. */
 export async function evaluate(
   engine: Engine,
@@ -26,9 +32,7 @@ export async function evaluate(
   temperature: number,
   live = false,
 ): Promise<Outcome> {
-  const tensors = inputs.map(({ data, rows, columns }) =>
-    engine.tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
-  );
+  const tensors = tensorsOf(engine, inputs);
   const tau = live ? engine.tensor([temperature], [1], { requiresGrad: true }) : null;
   const result = loss.run(tensors, tau ?? temperature);
   expect(result.shape).toEqual([]);
@@ -53,20 +57,21 @@ export function errorsOf(
 }
 
 /**
- * What errors may be: twice those of the naive version, and beyond that what WGSL leaves to exp and log, which
+ * What errors may be: twice those of the naive version (see reference/single.ts), and beyond that what WGSL leaves to exp and log, which
  * JavaScript rounds right: some 3 + 2 |x| and 3 units in the last place.
  */
 export function allowedBeside(
-  naive: Errors,
-  { slack = 1, exponent }: LossRow,
+  { reference, slack = 1, exponent }: LossRow,
+  inputs: readonly Matrix[],
   temperature: number,
-  value: number,
+  wanted: LossResult,
 ): Errors {
+  const naive = errorsOf(outcomeOf(reference(inputs, temperature)), wanted);
   const floor = (3 + 2 * (exponent?.(temperature) ?? 1 / temperature)) * 2 ** -23 * slack;
   // What is no number any more in f32 allows everything.
   const allowed = (error: number): number => (Number.isFinite(error) ? 2 * error + floor : Number.POSITIVE_INFINITY);
   // Nor does a loss near zero keep more than its log's absolute error.
-  const least = 2 ** -21 / Math.max(Math.abs(value), 0.1);
+  const least = 2 ** -21 / Math.max(Math.abs(wanted.value), 0.1);
   return { value: Math.max(allowed(naive.value), least), gradient: allowed(naive.gradient) };
 }
 
