@@ -1,7 +1,7 @@
 // P_ji = u_i w_j 2^(scale t_ji) in place of kept scores t, 0 in the padding; nothing where powers are kept instead
 // Four columns a lane. A pull then takes the factors for 1.
 // @use grid scaling_logits narrow
-const WG: u32 = 64;
+const WG: u32 = 16;
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -17,14 +17,16 @@ struct Params {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let at = group * WG + lane;
-  if (group >= p.end_group || at >= p.rows * p.stride4 || form[WIDE] == 0u) { return; }
-  let i4 = at % p.stride4;
-  let mine = w[at / p.stride4];
-  let one = u[2u * i4];
-  let two = u[2u * i4 + 1u];
-  let l = logits(scores[at], vec4f(mine.x) + vec4f(one.x, one.z, two.x, two.z));
-  let plan = mine.y * vec4f(one.y, one.w, two.y, two.w) * exp2(min(l, vec4f(120.0)));
-  let outside = vec4u(4u * i4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-  scores[at] = select(plan, vec4f(), outside);
+  let k = group * WG + lane;
+  if (group >= p.end_group || k >= p.stride4 || form[WIDE] == 0u) { return; }
+  let one = u[2u * k];
+  let two = u[2u * k + 1u];
+  let exponents = vec4f(one.x, one.z, two.x, two.z);
+  let factors = vec4f(one.y, one.w, two.y, two.w);
+  let outside = vec4u(4u * k) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
+  for (var n = 0u; n < p.rows; n++) {
+    let at = n * p.stride4 + k;
+    let plan = w[n].y * factors * exp2(min(logits(scores[at], vec4f(w[n].x) + exponents), vec4f(120.0)));
+    scores[at] = select(plan, vec4f(), outside);
+  }
 }

@@ -5,12 +5,12 @@
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, strips: u32, first_row: u32, first_k: u32,
-  lhs_at4: u32, lhs_stride4: u32, rhs_at4: u32, rhs_stride4: u32, own_at4: u32, own_stride4: u32,
+  lhs_at: u32, lhs_row: u32, lhs_k: u32, rhs_at4: u32, rhs_stride4: u32, own_at4: u32, own_stride4: u32,
   out_at: u32, out_stride: u32,
   scale: f32, accumulating: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // K, [depth, 4 lhs_stride4]
+@group(0) @binding(1) var<storage, read> lhs: array<f32>; // K_ki at lhs_at + i lhs_row + k lhs_k
 @group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // [depth, 4 rhs_stride4]
 @group(0) @binding(3) var<storage, read> own: array<vec4f>; // [rows, 4 own_stride4]
 @group(0) @binding(4) var<storage, read> form: array<u32>;
@@ -35,10 +35,11 @@ fn factor_of(point: vec2f) -> f32 { return select(point.y, 1.0, form[WIDE] != 0u
 
 fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
   let factor = factor_of(w[p.first_k + k]);
+  let at = p.lhs_at + row * p.lhs_row + k * p.lhs_k;
   var weights: array<vec4f, TM4>;
   // @unroll
-  for (var i = 0u; i < TM / 4; i++) {
-    weights[i] = factor * lhs[p.lhs_at4 + k * p.lhs_stride4 + row / 4u + i];
+  for (var m = 0u; m < TM; m++) {
+    weights[m / 4u][m % 4u] = factor * lhs[at + m * p.lhs_row];
   }
   return weights;
 }

@@ -1,38 +1,5 @@
-// cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 16, else 0
-// reach is what pulls one way at the least: g itself may be what is left of it.
-// A row below the norm's floor is not one: its gradient knows what is along it, too.
-// Of such a gradient rounding has taken four bits and more: see near_rows.
-// @use grid rows
-struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride4: u32, at: u32, scale: f32 }
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> units: array<vec4f>; // [rows, stride4], zeros past the columns
-@group(0) @binding(2) var<storage, read> g: array<vec4f>; // [rows, stride4]
-@group(0) @binding(3) var<storage, read> reaches: array<f32>; // from `at` on
-@group(0) @binding(4) var<storage, read_write> cancels: array<u32>;
+// cancels[i] = 1 where the pulls g[i] on row i all but cancel, else 0
+// @use row_cancel
+@group(0) @binding(4) var<storage, read> g: array<vec4f>; // [rows, stride4]
 
-@compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
-        @builtin(local_invocation_index) lane: u32) {
-  let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
-  let row = group * (WG / LANES) + lane / LANES;
-  let start4 = min(row, p.rows - 1u) * p.stride4;
-  var squares = vec4f();
-  var products = vec4f();
-  var lengths = vec4f();
-  for (var k4 = lane % LANES; k4 < p.stride4; k4 += LANES) {
-    let u = units[start4 + k4];
-    let past = vec4u(4u * k4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-    let x = select(g[start4 + k4], vec4f(), past); // nobody wrote what is past them
-    squares = fma(x, x, squares);
-    products = fma(x, u, products);
-    lengths = fma(u, u, lengths);
-  }
-  let square = row_sum(lane, dot(squares, vec4f(1.0)));
-  let along = row_sum(lane, dot(products, vec4f(1.0)));
-  let length = row_sum(lane, dot(lengths, vec4f(1.0)));
-  if (row >= p.rows || lane % LANES != 0u) { return; }
-  let across = square - along * along / max(length, 1e-30);
-  let reach = p.scale * reaches[p.at + row];
-  cancels[row] = select(0u, 1u, length > 0.5 && across < max(square, reach * reach) * (1.0 / 256.0));
-}
+fn pulled(row: u32, at4: u32) -> vec4f { return g[at4]; }

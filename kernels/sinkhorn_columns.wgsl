@@ -1,6 +1,6 @@
 // sum_n v_n 2^(l_nk) = sum[k] 2^top[k], l_nk = scale s_nk + e_n + e_k, over one slice of the rows n
 // One lane a column: neighbours read neighbours.
-// @use grid scaling_sum narrow
+// @use grid scaling_sum
 const WG: u32 = 64;
 
 struct Params {
@@ -11,8 +11,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // [rows, columns]
 @group(0) @binding(2) var<storage, read> u: array<vec2f>; // (e, v) of the rows
 @group(0) @binding(3) var<storage, read> w: array<vec2f>; // of the columns
-@group(0) @binding(4) var<storage, read> state: array<u32>;
-@group(0) @binding(5) var<storage, read_write> partial: array<f32>; // [slices of all launches, 2, columns]
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [slices of all launches, 2, columns]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -20,7 +19,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let slice = group % p.slices;
   let k = (group / p.slices) * WG + lane;
-  if (group >= p.end_group || k >= p.columns || state[WIDE] == 0u) { return; }
+  if (group >= p.end_group || k >= p.columns) { return; }
   let own = w[k].x;
   let end = min((slice + 1u) * p.slice_rows, p.rows);
   var sum = vec2f(FLOOR, 0.0);

@@ -1,21 +1,20 @@
 // u_n = 1 / mean_k w_k 2^(scale s_nk) and, in the last iteration, codes Q_nk = u_n w_k 2^(scale s_nk) / K
 // One row is read, reduced and, at the end, written where it stands, by LANES lanes.
-// @use grid rows scaling_sum narrow
+// @use grid rows scaling_sum
 const LAST: u32 = 0; // @tune 0 1
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, scale: f32, rest: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // [rows, columns]
 @group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, v) of the columns
-@group(0) @binding(3) var<storage, read> state: array<u32>;
-@group(0) @binding(4) var<storage, read_write> u: array<vec2f>; // of the rows
-@group(0) @binding(5) var<storage, read_write> codes: array<f32>; // [rows, columns] in the last iteration
+@group(0) @binding(3) var<storage, read_write> u: array<vec2f>; // of the rows
+@group(0) @binding(4) var<storage, read_write> codes: array<f32>; // [rows, columns] in the last iteration
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  if (group >= p.end_group || state[WIDE] == 0u) { return; }
+  if (group >= p.end_group) { return; }
   let row = group * (WG / LANES) + lane / LANES;
   let safe = min(row, p.rows - 1u);
   let start = safe * p.columns;

@@ -1,4 +1,4 @@
-// dz[i] = M (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = M z / |z|, M the reflection `turn`
+// dz[i] = M (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = M z / |z|, M the reflection `turn`; scale = factor dy / temperature
 // Where g is along u[i] for the most part, what the rounding of u.g leaves there is taken off once more: it may be larger
 // than what is across.
 // Where the floor of the norm acts, dz = M g / floor; a zero row gets 0, and so does a row of one number, whose direction
@@ -6,15 +6,16 @@
 // @use grid rows
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, columns: u32, first_row: u32, row_stride: u32,
+  rows: u32, columns: u32, first_row: u32, row_stride: u32, factor: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> units: array<f32>;
 @group(0) @binding(2) var<storage, read> inverse_norms: array<f32>;
 @group(0) @binding(3) var<storage, read> turn: array<f32>; // see turn.wgsl
 @group(0) @binding(4) var<storage, read> g: array<f32>;
-@group(0) @binding(5) var<storage, read> scale: array<f32>; // one number
-@group(0) @binding(6) var<storage, read_write> dz: array<f32>;
+@group(0) @binding(5) var<storage, read> dy: array<f32>; // one number, as the next
+@group(0) @binding(6) var<storage, read> temperature: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dz: array<f32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -57,7 +58,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let across = select(fma(-radial, level, lift), fma(-again, level, rest.y), cancelling);
   if (row >= p.rows) { return; }
   let stuck = p.columns == 1u && inverse > 0.0;
-  let factor = (1.0 - turn[p.columns]) * (abs(inverse) * scale[0]);
+  let factor = (1.0 - turn[p.columns]) * (abs(inverse) * (p.factor * dy[0] / temperature[0]));
   for (var k = lane % LANES; k < p.columns; k += LANES) {
     let t = fma(-again, units[start + k], fma(-radial, units[start + k], g[start + k]));
     dz[row * p.columns + k] = select(fma(-across, turn[k], t) * factor, 0.0, stuck);

@@ -520,6 +520,26 @@ const CASES: Record<string, Case[]> = {
       expected: { out: [0, 1].map((o) => 0.5 * add(waves(600).slice(300 * o, 300 * o + 300))) },
     },
   ],
+  partner_pull: [
+    {
+      params: { rows: 2, columns: 70, stride4: 18, at: 0, scale: 1 },
+      buffers: {
+        units: Float32Array.from({ length: 144 }, (_, t) => (t % 72 < 70 ? Math.sin(t) / 6 : 0)),
+        g: floats(144).fill(1),
+        reaches: Float32Array.of(0.5, 0.25),
+        inverse_norms: floats(2).fill(1),
+        cancels: new Uint32Array(2),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: {
+        g: Float32Array.from({ length: 144 }, (_, t) =>
+          t % 72 < 70 ? 1 - (0.75 * (Math.sin((t + 72) % 144) - Math.sin(t))) / 6 : 1,
+        ),
+        cancels: [0, 0],
+      },
+    },
+  ],
   row_cancel: [
     {
       params: { rows: 2, columns: 70, stride4: 18, at: 1, scale: 1 },
@@ -600,13 +620,14 @@ const CASES: Record<string, Case[]> = {
   ],
   unit_rows_grad: [
     {
-      params: { rows: 2, columns: 70, first_row: 0, row_stride: 72 },
+      params: { rows: 2, columns: 70, first_row: 0, row_stride: 72, factor: 2 },
       buffers: {
         units: floats(144).fill(1 / Math.sqrt(70)),
         inverse_norms: Float32Array.of(0.5, 0.5),
         turn: floats(144),
         g: floats(144).fill(1), // along u: nothing is left of it
-        scale: Float32Array.of(2),
+        dy: floats(1).fill(1),
+        temperature: floats(1).fill(1),
         dz: floats(140),
       },
       groups: 2,

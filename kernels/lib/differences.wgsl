@@ -1,14 +1,63 @@
-// c += sum_k w_ik (own[i, d] - rhs[k, d]), a register tile from (row, 4 column4) on; the kernel's pair_weights says what w is
-// By differences, since own * sum w - sum w rhs would lose the digits of near points.
-// The kernel declares `own` and `rhs` as rows of vec4s, and where they start in its Params.
-// @use tile_shape
+// c += sum_k w_ik (own[i, d] - rhs[k, d]), a register tile from (row, 4 column4) on
+// As r_i (own_i - a) - sum_k w_ik (rhs_k - a), r the sums of w and a the first of the own rows: half the arithmetic, and
+// `own` is read once. Where little is left of the two, as among near points, so little of their digits would be, too: there
+// once more, by differences. Which four columns take those does not depend on the tile.
+// The kernel declares `own` and `rhs` as rows of vec4s, where they start in its Params, and how w lies: pair_weights.
+// @use tile_shape hand_round
+const CANCELS: f32 = 0.0625;
+
 fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
-  var mine: array<vec4f, TILE_BLOCK>;
+  var anchor: array<vec4f, TV>;
+  // @unroll
+  for (var v = 0u; v < TV; v++) {
+    anchor[v] = own[p.own_at4 + column4 + v * WX];
+  }
+  var totals = array<vec4f, TM4>();
+  var pulls: array<vec4f, TILE_BLOCK>;
+  tile_clear(&pulls);
+  let seat = hand_seat();
+  var mine: array<vec4f, TM4>;
+  for (var k = 0u; k < p.depth; k++) {
+    if (k % HANDS == 0u) { mine = pair_weights(row, k + seat % HANDS); } // past the depth: not handed round
+    let w = handed(mine, seat, k % HANDS);
+    // @unroll
+    for (var i = 0u; i < TM / 4; i++) {
+      totals[i] += w[i];
+    }
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX] - anchor[v];
+      // @unroll
+      for (var m = 0u; m < TM; m++) {
+        pulls[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), other, pulls[m * TV + v]);
+      }
+    }
+  }
+  var cancelling = 0u; // a bit for each four columns
   // @unroll
   for (var m = 0u; m < TM; m++) {
     // @unroll
     for (var v = 0u; v < TV; v++) {
-      mine[m * TV + v] = own[p.own_at4 + (row + m) * p.own_stride4 + column4 + v * WX];
+      let i = m * TV + v;
+      let hold = totals[m / 4u][m % 4u] * (own_four(row + m, column4 + v * WX) - anchor[v]);
+      let left = hold - pulls[i];
+      let cancels = largest(left) < CANCELS * largest(abs(hold) + abs(pulls[i]));
+      cancelling |= select(0u, 1u << i, cancels);
+      (*c)[i] += select(left, vec4f(), cancels);
+    }
+  }
+  if (cancelling != 0u) { near_differences(c, row, column4, cancelling); }
+}
+
+fn near_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32, cancelling: u32) {
+  var mine: array<vec4f, TILE_BLOCK>;
+  var pulls: array<vec4f, TILE_BLOCK>;
+  tile_clear(&pulls);
+  // @unroll
+  for (var m = 0u; m < TM; m++) {
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      mine[m * TV + v] = own_four(row + m, column4 + v * WX);
     }
   }
   for (var k = 0u; k < p.depth; k++) {
@@ -18,8 +67,19 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
       let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX];
       // @unroll
       for (var m = 0u; m < TM; m++) {
-        (*c)[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), mine[m * TV + v] - other, (*c)[m * TV + v]);
+        pulls[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), mine[m * TV + v] - other, pulls[m * TV + v]);
       }
     }
   }
+  // @unroll
+  for (var i = 0u; i < TM * TV; i++) {
+    (*c)[i] += select(vec4f(), pulls[i], (cancelling & (1u << i)) != 0u);
+  }
+}
+
+fn own_four(row: u32, at4: u32) -> vec4f { return own[p.own_at4 + row * p.own_stride4 + at4]; }
+
+fn largest(four: vec4f) -> f32 {
+  let size = abs(four);
+  return max(max(size.x, size.y), max(size.z, size.w));
 }

@@ -4,16 +4,23 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import {
+  sinkhorn_codes,
   sinkhorn_columns,
-  sinkhorn_power_codes,
-  sinkhorn_power_columns,
-  sinkhorn_power_rows,
   sinkhorn_powers,
   sinkhorn_rows,
   sinkhorn_sweep,
   sinkhorn_update,
+  sinkhorn_wide,
 } from '../gpu/kernels.generated.ts';
-import { launchScalingUpdate, type Scaling, splitScale, startScaling, startState } from './scaling.ts';
+import {
+  type Kept,
+  launchScalingUpdate,
+  type Scaling,
+  splitScale,
+  startScaling,
+  startState,
+  updateFromKept,
+} from './scaling.ts';
 import { rowTuning } from './tile.ts';
 
 /** Scores [rows, columns] in memory, whose codes are wanted. */
@@ -46,14 +53,10 @@ export function launchCodes(engine: Engine, op: string, scored: Scored, codes: T
   const cut = ranges(engine, rows, columns);
   const batch = { ...scored, engine, op, codes, cut, split: splitScale(1 / scored.epsilon) };
   const { software } = engine.info;
-  const narrow = software && columns % 4 === 0 && cut.length === 1;
-  const state = engine.scratch(1, op);
-  engine.fillBits(state, 1, narrow ? 0 : 1);
   const shape = software ? null : sweepShape(columns);
-  if (narrow) keptPowers(batch, state);
-  if (shape) sweeps(batch, shape, state);
-  else separatePasses(batch, state, narrow);
-  state.release();
+  if (software && columns % 4 === 0 && cut.length === 1) keptPowers(batch);
+  else if (shape) sweeps(batch, shape);
+  else separatePasses(batch);
 }
 
 /** How a workgroup holds a row: SIDE^2 lanes with QUADS vec4s each, few of them first. Null where it is too long. */
@@ -63,11 +66,11 @@ function sweepShape(columns: number): Tuning | null {
   return null;
 }
 
-function sweeps(batch: Batch, shape: Tuning, state: Storage): void {
+function sweeps(batch: Batch, shape: Tuning): void {
   const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
   const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
   const going = startState(engine, op);
-  sumColumns(batch, u, w, { state, going, maybe: false });
+  sumColumns(batch, u, w, going);
   // Few workgroups keep the sums of each short, many keep the machine busy; the sums take 2 / rowsEach of a read of scores.
   const rowsEach = Math.max(Math.ceil(rows / 512), 4);
   const counts = cut.map(({ count }) => Math.ceil(count / rowsEach));
@@ -102,64 +105,67 @@ function sweeps(batch: Batch, shape: Tuning, state: Storage): void {
   for (const storage of [u, w, going]) storage.release();
 }
 
-/** On the powers themselves, kept in `codes`; once `state` says that they do not serve, it does nothing. */
-function keptPowers({ engine, op, rows, columns, iterations, scores, codes, split }: Batch, state: Storage): void {
+/** By updates that read the powers themselves, or the scores where those are WIDE: both kept in `codes`. */
+function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, codes, split }: Batch): void {
   const columns4 = columns / 4;
-  const [u, w] = [engine.scratch(rows, op), engine.scratch(columns, op)];
+  const form = engine.scratch(1, op);
+  engine.fill(form, 1, 0);
+  const [going, begun] = [startState(engine, op), startState(engine, op)];
+  const side = (count: number) => ({
+    points: { of: codes.storage, stride: columns, rows: count },
+    u: startScaling(engine, op, count),
+    excess: engine.scratch(count, op),
+  });
+  const [samples, prototypes] = [side(rows), side(columns)];
+  const kept: Kept = { of: codes.storage, rows: prototypes.points, stride: columns, form, release: () => {} };
+  const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
+    updateFromKept(engine, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });
+  const overColumns = { groups: Math.ceil(columns4 / 16), work: 16 * rows * columns };
   engine.run(sinkhorn_powers, {
     params: { rows, columns4, ...split },
-    buffers: { scores, powers: codes, w, state },
-    groups: Math.ceil(columns4 / 16),
-    work: 16 * rows * columns,
+    buffers: { scores, powers: codes, w: prototypes.u, form },
+    ...overColumns,
   });
-  for (let t = 1; t <= iterations; t++) {
-    if (t > 1)
-      engine.run(sinkhorn_power_columns, {
-        params: { rows, columns4 },
-        buffers: { powers: codes, u, w, state },
-        groups: Math.ceil(columns4 / 32),
-        work: 4 * rows * columns,
-        maybe: true,
-      });
-    engine.run(sinkhorn_power_rows, {
-      params: { rows, columns4 },
-      buffers: { powers: codes, w, u, state },
-      groups: Math.ceil(rows / 32),
-      work: 4 * rows * columns,
-      maybe: true,
-    });
-  }
-  engine.run(sinkhorn_power_codes, {
+  // The first sums of columns came with the powers; of scores they are taken here.
+  engine.run(sinkhorn_wide, {
     params: { rows, columns4 },
-    buffers: { u, w, state, codes },
-    groups: Math.ceil(columns4 / 16),
-    work: 4 * rows * columns,
+    buffers: { scores, form, kept: codes, state: begun },
+    ...overColumns,
     maybe: true,
   });
-  for (const storage of [u, w]) storage.release();
+  update(prototypes, samples, begun, true);
+  for (let t = 1; t <= iterations; t++) {
+    if (t > 1) update(prototypes, samples, going);
+    update(samples, prototypes, going);
+  }
+  engine.run(sinkhorn_codes, {
+    params: { rows, columns4, ...split },
+    buffers: { form, u: samples.u, w: prototypes.u, codes },
+    ...overColumns,
+  });
+  for (const storage of [samples.u, samples.excess, prototypes.u, prototypes.excess, form, going, begun])
+    storage.release();
 }
 
-/** Rows and columns by reads of their own, from logits of any size; nothing while `state` says that powers serve. */
-function separatePasses(batch: Batch, state: Storage, maybe: boolean): void {
+/** Rows and columns by reads of their own, from logits of any size. */
+function separatePasses(batch: Batch): void {
   const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
   const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const going = startState(engine, op);
   for (let t = 1; t <= iterations; t++) {
-    sumColumns(batch, u, w, { state, going, maybe });
+    sumColumns(batch, u, w, going);
     for (const range of cut)
       engine.run(sinkhorn_rows, {
         params: { rows: range.count, columns, ...split },
         buffers: {
           scores: part(scores, range, columns),
           w,
-          state,
           u: part(u, range, 2),
           codes: part(codes, range, columns),
         },
         groups: Math.ceil(range.count / rowsPerGroup),
         work: 24 * range.count * columns,
-        maybe,
         tuning: { ...tuning, LAST: t === iterations ? 1 : 0 },
       });
   }
@@ -171,7 +177,7 @@ function sumColumns(
   { engine, op, rows, columns, scores, cut, split }: Batch,
   u: Scaling,
   w: Scaling,
-  { state, going, maybe }: { state: Storage; going: Storage; maybe: boolean },
+  state: Storage,
 ): void {
   const strips = Math.ceil(columns / 64);
   // Slices enough to fill the machine, few enough that their partial sums stay O(K).
@@ -192,13 +198,12 @@ function sumColumns(
         first_slice: firstSlice,
         ...split,
       },
-      buffers: { scores: part(scores, range, columns), u: part(u, range, 2), w, state, partial },
+      buffers: { scores: part(scores, range, columns), u: part(u, range, 2), w, partial },
       groups: strips * slices,
       work: 16 * range.count * columns,
-      maybe,
     });
     firstSlice += slices;
   }
-  launchScalingUpdate(engine, partial, w, { rows: columns, columns: rows, parts }, { state: going, excess, maybe });
+  launchScalingUpdate(engine, partial, w, { rows: columns, columns: rows, parts }, { state, excess });
   for (const storage of [partial, excess]) storage.release();
 }

@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
-import { row_cancel } from '../gpu/kernels.generated.ts';
+import { partner_pull, row_cancel } from '../gpu/kernels.generated.ts';
 import { rowTuning } from './tile.ts';
 
 /** Unit rows, and what was pulled on them. */
@@ -15,21 +15,42 @@ export interface Gathered {
   readonly g: Storage;
 }
 
-/**
- * Finds the rows whose pulls all but cancel, for which `launchNear` does something; the others cost a look at their sums.
- * @param reach per row, times scale: what pulls one way at the least
- */
-export function findCancelling(
+/** What pulls one way at the least, of each row, times scale: the numbers of `of` from `at` on. */
+export interface Reach {
+  readonly of: Storage | Tensor;
+  readonly at?: number;
+  readonly scale?: number;
+}
+
+/** Finds the rows whose pulls all but cancel, for which `launchNear` does something; the others cost a look at their sums. */
+export function findCancelling(engine: Engine, op: string, gathered: Gathered, reach: Reach): Storage {
+  return launchCancel(engine, op, row_cancel, gathered, reach, {});
+}
+
+/** As above, of rows i and i + n/2 that are each other's positives; these pull here, apart from the rest, by 1 - p each. */
+export function pullPartners(
   engine: Engine,
   op: string,
+  gathered: Gathered,
+  inverseNorms: Storage,
+  miss: Storage,
+): Storage {
+  return launchCancel(engine, op, partner_pull, gathered, { of: miss }, { inverse_norms: inverseNorms });
+}
+
+function launchCancel(
+  engine: Engine,
+  op: string,
+  kernel: KernelSource,
   { rows, count, columns, rowStride, g }: Gathered,
-  { of, at = 0, scale = 1 }: { of: Storage | Tensor; at?: number; scale?: number },
+  { of, at = 0, scale = 1 }: Reach,
+  buffers: Readonly<Record<string, Storage>>,
 ): Storage {
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const cancels = engine.scratch(count, op);
-  engine.run(row_cancel, {
+  engine.run(kernel, {
     params: { rows: count, columns, stride4: rowStride / 4, at, scale },
-    buffers: { units: rows, g, reaches: of, cancels },
+    buffers: { units: rows, g, reaches: of, cancels, ...buffers },
     groups: Math.ceil(count / rowsPerGroup),
     work: 4 * count * columns,
     tuning,

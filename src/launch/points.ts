@@ -171,7 +171,7 @@ export function panelWidth(
 export function endPull(engine: Engine, op: string, { points, into }: Pulled): Tensor {
   if (!points.units) return into.of as Tensor;
   const gradient = into.of as Storage;
-  const [dx] = unitsBackward(engine, op, points.units, [points.count], gradient, engine.constant(1));
+  const [dx] = unitsBackward(engine, op, points.units, [points.count], gradient, { dy: engine.constant(1) });
   gradient.release();
   return dx;
 }

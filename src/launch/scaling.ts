@@ -215,7 +215,7 @@ export function updateScaling(
 }
 
 /** The same in one launch, by a read of the scores. */
-function updateFromKept(
+export function updateFromKept(
   engine: Engine,
   rows: Side,
   columns: Side,
@@ -279,7 +279,7 @@ export function launchPlan(engine: Engine, rows: Side, columns: Side, scale: num
   engine.run(kept_plan, {
     params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
     buffers: { form, w: columns.u, u: rows.u, scores: kept.of },
-    groups: Math.ceil((count * kept.stride) / 256),
+    groups: Math.ceil(kept.stride / 64),
     work: 12 * count * kept.stride,
     maybe: true,
   });

@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { kept_pull, transport_control } from '../gpu/kernels.generated.ts';
-import { leftRows, packedTranspose } from './pack.ts';
+import { leftRows } from './pack.ts';
 import { featuresOf, type Points, type Pulled, panelWidth, pull, rowsOf } from './points.ts';
 import {
   type Kept,
@@ -15,7 +15,7 @@ import {
   startState,
   updateScaling,
 } from './scaling.ts';
-import { type Operand, tileOf } from './tile.ts';
+import { tileOf } from './tile.ts';
 
 /** Without `tolerance`: exactly this many iterations. With it: at most, and until the marginal error is within it. */
 export interface Stop {
@@ -166,7 +166,7 @@ export function pullCoupling(
   dy: Tensor,
 ): void {
   const { x, y, rows, columns, scores } = plan;
-  if (scores.kept?.form) return pullKept(engine, op, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
+  if (scores.kept?.form) return pullKept(engine, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
   const width = x.paddedRows;
   const panel = panelWidth(engine, x, y.count);
   const weights = engine.scratch(panel * width, op);
@@ -191,10 +191,9 @@ export function pullCoupling(
   weights.release();
 }
 
-/** The same of a plan that is kept, without its weights in memory once more: by panels too, which are part of the bits. */
+/** The same of a plan that is kept, read where it lies: by panels too, which are part of the bits. */
 function pullKept(
   engine: Engine,
-  op: string,
   { x, y, rows, columns, scores }: Coupling,
   kept: Kept,
   form: Storage,
@@ -209,7 +208,7 @@ function pullKept(
   /** `count` rows of `to` from `first` on, pulled by `depth` points of the other side from `from` on. */
   const pulled = (
     to: Pulled,
-    lhs: Operand,
+    lhs: { of: Storage; at: number; row: number; k: number },
     [own, other]: Side[],
     others: Points,
     at: Record<'first' | 'count' | 'from' | 'depth', number>,
@@ -225,8 +224,9 @@ function pullKept(
         strips,
         first_row: at.first,
         first_k: at.from,
-        lhs_at4: lhs.at / 4,
-        lhs_stride4: lhs.stride / 4,
+        lhs_at: lhs.at,
+        lhs_row: lhs.row,
+        lhs_k: lhs.k,
         rhs_at4: rowsOf(others, at.from).at / 4,
         rhs_stride4: others.rowStride / 4,
         own_at4: rowsOf(to.points, at.first).at / 4,
@@ -244,14 +244,21 @@ function pullKept(
   };
   for (let first = 0; first < y.count; first += panel) {
     const count = Math.min(panel, y.count - first);
-    const operand = { of, at: first * stride, stride };
-    if (toColumns) {
-      const turned = packedTranspose(engine, op, { ...operand, rows: count, columns: x.count });
-      pulled(toColumns, turned, [columns, rows], x, { first, count, from: 0, depth: x.count });
-      turned.release();
-    }
+    const operand = { of, at: first * stride };
+    if (toColumns)
+      pulled(toColumns, { ...operand, row: stride, k: 1 }, [columns, rows], x, {
+        first,
+        count,
+        from: 0,
+        depth: x.count,
+      });
     if (toRows) {
-      pulled(toRows, operand, [rows, columns], y, { first: 0, count: x.count, from: first, depth: count });
+      pulled(toRows, { ...operand, row: 1, k: stride }, [rows, columns], y, {
+        first: 0,
+        count: x.count,
+        from: first,
+        depth: count,
+      });
       toRows.begun = true;
     }
   }

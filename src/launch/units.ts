@@ -129,22 +129,37 @@ function inspectEach(engine: Engine, op: string, views: [string, Tensor][], inve
   engine.inspectDirections(op, (row) => names[row], inverseNorms, names.length);
 }
 
-/** Gradients for the raw views from `gradient` ([paddedRows, rowStride], w.r.t. the unit rows) times `scale[0]`. */
+/** factor dy / temperature, of which the latter two are one number each and may be the GPU's alone. */
+export interface Slope {
+  readonly dy: Storage | Tensor;
+  readonly factor?: number;
+  readonly temperature?: Tensor;
+}
+
+/** Gradients for the raw views from `gradient` ([paddedRows, rowStride], w.r.t. the unit rows) times the slope. */
 export function unitsBackward(
   engine: Engine,
   op: string,
   units: Units,
   viewRows: readonly number[],
   gradient: Storage,
-  scale: Storage | Tensor,
+  { dy, factor = 1, temperature = engine.constant(1) }: Slope,
 ): Tensor[] {
   const { tuning, rowsPerGroup } = rowTuning(engine);
   let first = 0;
   return viewRows.map((own) => {
     const dz = engine.empty([own, units.columns], op);
     engine.run(unit_rows_grad, {
-      params: { rows: own, columns: units.columns, first_row: first, row_stride: units.rowStride },
-      buffers: { units: units.rows, inverse_norms: units.inverseNorms, turn: units.turn, g: gradient, scale, dz },
+      params: { rows: own, columns: units.columns, first_row: first, row_stride: units.rowStride, factor },
+      buffers: {
+        units: units.rows,
+        inverse_norms: units.inverseNorms,
+        turn: units.turn,
+        g: gradient,
+        dy,
+        temperature,
+        dz,
+      },
       groups: Math.ceil(own / rowsPerGroup),
       work: 8 * own * units.columns,
       tuning,

@@ -91,7 +91,7 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): 
       const [da, db] = ([toA, toB] as const).map((to) => {
         if (!to?.points.units) return null;
         const gradient = to.into.of as Storage;
-        return unitsBackward(engine, op, to.points.units, [n], gradient, slope)[0];
+        return unitsBackward(engine, op, to.points.units, [n], gradient, { dy: slope })[0];
       });
       for (const to of [toA, toB]) (to?.into.of as Storage | undefined)?.release();
       return [da, db, dScale];

@@ -4,7 +4,6 @@ import { makePoints } from '../launch/points.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { rowTuning } from '../launch/tile.ts';
 import { type Units, unitsBackward } from '../launch/units.ts';
-import { mul } from '../ops/arithmetic.ts';
 import { launchNearestOne } from '../ops/nearest.ts';
 
 /**
@@ -44,7 +43,7 @@ export function neighbourDistance(op: string, z: Tensor): Tensor {
         work: n * (n + 8 * d),
         tuning,
       });
-      const dz = unitsBackward(engine, op, units, [n], gradient, mul(dy, 1 / n));
+      const dz = unitsBackward(engine, op, units, [n], gradient, { dy, factor: 1 / n });
       gradient.release();
       return dz;
     },

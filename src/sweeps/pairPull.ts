@@ -1,18 +1,11 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import {
-  class_lifts,
-  loss_scale,
-  nt_xent_weights_cached,
-  partner_pull,
-  temperature_grad,
-  triangle_product,
-} from '../gpu/kernels.generated.ts';
-import { findCancelling, launchNear, nearRows } from '../launch/near.ts';
+import { class_lifts, nt_xent_weights_cached, temperature_grad, triangle_product } from '../gpu/kernels.generated.ts';
+import { findCancelling, launchNear, nearRows, pullPartners } from '../launch/near.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchProduct, tileOf } from '../launch/tile.ts';
-import { type Units, unitsBackward } from '../launch/units.ts';
+import { unitsBackward } from '../launch/units.ts';
 import { pullByFragments } from './pairFragments.ts';
 import { PARTNERS, type Pairs, type Sweep, type Views, widthOfPanels } from './pairSweep.ts';
 
@@ -35,7 +28,7 @@ export interface Pull {
 /** Records a loss over all pairs whose gradient w.r.t. the unit rows is factor / temperature * sum_j w_ij u_j. */
 export function recordPull(op: string, views: Views, temperature: Tensor, loss: Tensor, pull: Pull): Tensor {
   const { engine } = loss;
-  const { pairs, sweep, rows, reaches, misses, slopes, factor } = pull;
+  const { sweep, rows, reaches, misses, slopes, factor } = pull;
   const release = (): void => {
     sweep.units.release();
     sweep.cache?.release();
@@ -55,19 +48,10 @@ export function recordPull(op: string, views: Views, temperature: Tensor, loss: 
     release,
     backward: (dy, [tau]) => {
       const gradient = pulled(engine, op, tau, pull);
-      if (pairs === PARTNERS) pullPartners(engine, sweep.units, reaches, gradient);
-      pullNear(engine, op, tau, pull, gradient);
-      const scale = engine.scratch(1, op);
-      engine.run(loss_scale, {
-        params: { factor },
-        buffers: { dy, temperature: tau, out: scale },
-        groups: 1,
-        work: 1,
-      });
+      pullApart(engine, op, tau, pull, gradient);
       const lengths = list.map(({ shape }) => shape[0]);
-      const gradients = unitsBackward(engine, op, sweep.units, lengths, gradient, scale);
+      const gradients = unitsBackward(engine, op, sweep.units, lengths, gradient, { dy, factor, temperature: tau });
       gradient.release();
-      scale.release();
       const live = slopes && temperature.requiresGrad;
       return [...gradients, live ? temperatureGradient(engine, op, slopes, sweep.units.count, factor, dy, tau) : null];
     },
@@ -167,23 +151,8 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
   return gradient;
 }
 
-/** What the positives pull, which the products leave out: see kernels/partner_pull.wgsl. */
-function pullPartners(
-  engine: Engine,
-  { rows, inverseNorms, rowStride, count: n }: Units,
-  miss: Storage,
-  g: Storage,
-): void {
-  engine.run(partner_pull, {
-    params: { n, stride4: rowStride / 4 },
-    buffers: { units: rows, miss, inverse_norms: inverseNorms, g },
-    groups: Math.ceil((n * rowStride) / (8 * 4 * 64)),
-    work: 4 * n * rowStride,
-  });
-}
-
-/** Once more, by differences, for the rows whose pulls all but cancel: the rounding of the products is as large there. */
-function pullNear(
+/** What the products leave out: partners; and once more, by differences, the rows whose pulls all but cancel: the rounding of the products is as large there. */
+function pullApart(
   engine: Engine,
   op: string,
   temperature: Tensor,
@@ -192,7 +161,10 @@ function pullNear(
 ): void {
   const { count: n, columns, rowStride } = sweep.units;
   const gathered = { ...sweep.units, g };
-  const cancels = findCancelling(engine, op, gathered, { of: reaches });
+  const cancels =
+    pairs === PARTNERS
+      ? pullPartners(engine, op, gathered, sweep.units.inverseNorms, reaches)
+      : findCancelling(engine, op, gathered, { of: reaches });
   const lifts = misses ? engine.scratch(2 * n, op) : null;
   if (misses && lifts)
     engine.run(class_lifts, {

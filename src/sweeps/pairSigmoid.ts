@@ -84,7 +84,7 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
       const slope = mul(dy, multiplier);
       const [da, db] = [left, right].map(({ units }, i) => {
         const gradient = gradients[i];
-        return units && gradient ? unitsBackward(engine, op, units, [n], gradient, slope)[0] : null;
+        return units && gradient ? unitsBackward(engine, op, units, [n], gradient, { dy: slope })[0] : null;
       });
       if (!bias.requiresGrad) return [da, db, dScale, null];
       const dBias = engine.empty(bias.shape, op);

@@ -125,7 +125,7 @@ export function rowContrast(
       for (const storage of [units.rows, units.inverseNorms, units.turn, results, gathered]) storage?.release();
     },
     backward: (dy, [tau]) => {
-      const dq = gathered && unitsBackward(engine, op, units, [n], gathered, dy)[0];
+      const dq = gathered && unitsBackward(engine, op, units, [n], gathered, { dy })[0];
       const dTau = live?.requiresGrad ? temperatureGradient(engine, op, results, n, scale, dy, tau) : null;
       return inputs.map((input, i) => (i === 0 ? dq : input === live ? dTau : null));
     },

@@ -125,7 +125,7 @@ export function swappedPrediction(
     },
     backward: (dy) => [
       ...views.map((view, v) =>
-        view.requiresGrad ? unitsBackward(engine, op, units[v], [rows], gradients[v], dy)[0] : null,
+        view.requiresGrad ? unitsBackward(engine, op, units[v], [rows], gradients[v], { dy })[0] : null,
       ),
       prototypes.requiresGrad ? mul(batch.toPrototypes as Tensor, dy) : null,
       ...queues.map(() => null),

@@ -1,0 +1,18 @@
+// handed: as lib/hand_round.wgsl, by shuffles among the WX lanes that share rows
+// WX <= SUBGROUP, both powers of two. All of them call it, as often.
+// @use tile_shape
+enable subgroups;
+const SUBGROUP: u32 = 8; // @tune 4 8 16 32 64
+const PINNED: u32 = 0; // @tune 0 1
+const HANDS: u32 = WX;
+
+fn hand_seat() -> u32 { return subgroupExclusiveAdd(1u); } // the lane's number in its subgroup
+
+fn handed(mine: array<vec4f, TM4>, seat: u32, from_hand: u32) -> array<vec4f, TM4> {
+  var all: array<vec4f, TM4>;
+  // @unroll
+  for (var i = 0u; i < TM / 4; i++) {
+    all[i] = subgroupShuffle(mine[i], seat - seat % WX + from_hand);
+  }
+  return all;
+}

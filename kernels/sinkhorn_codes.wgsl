@@ -1,0 +1,31 @@
+// Q_nk = u_n w_k 2^(scale s_nk) / K, the codes, in place of the scores or powers that were kept
+// Neighbouring lanes write neighbours, which costs half of what a lane with rows of its own takes to write them.
+// @use grid scaling_logits narrow
+const WG: u32 = 16;
+
+struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32, scale: f32, rest: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> form: array<u32>;
+@group(0) @binding(2) var<storage, read> u: array<vec2f>; // (e, v) of the rows; of powers e = 0
+@group(0) @binding(3) var<storage, read> w: array<vec4f>; // those of two columns each
+@group(0) @binding(4) var<storage, read_write> codes: array<vec4f>; // s or E, then Q, [rows, columns4]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let k = group * WG + lane;
+  if (group >= p.end_group || k >= p.columns4) { return; }
+  let powers = form[WIDE] == 0u;
+  let one = w[2u * k];
+  let two = w[2u * k + 1u];
+  let exponents = vec4f(one.x, one.z, two.x, two.z);
+  let factors = vec4f(one.y, one.w, two.y, two.w) / f32(4u * p.columns4);
+  for (var n = 0u; n < p.rows; n++) {
+    let at = n * p.columns4 + k;
+    let own = u[n];
+    var power = codes[at];
+    if (!powers) { power = exp2(min(logits(power, exponents + vec4f(own.x)), vec4f(120.0))); }
+    codes[at] = own.y * factors * power;
+  }
+}
