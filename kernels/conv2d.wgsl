@@ -2,7 +2,7 @@
 // A product whose right operand is gathered from the image: rows are output channels, columns are positions (n, y, x),
 // and (Y, X) = (spread y + shift_y, spread x + shift_x). Forward: step = stride, turn = 1, spread = 1. Gradient of the
 // input: the same sum with turn = -1, once for each phase of the stride (spread = stride), so that no tap is wasted.
-// @use grid tile_shape
+// @use grid tile_shape hand_round tile_left
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, height: u32, width: u32, // of src
@@ -40,6 +40,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
+  let seat = hand_seat();
+  var mine: array<vec4f, TM4>;
   for (var ty = 0u; ty < p.taps_y; ty++) {
     for (var tx = 0u; tx < p.taps_x; tx++) {
       var at: array<vec4u, TV>;
@@ -55,11 +57,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
       var w = (p.first_tap + ty * p.tap_step_y + tx * p.tap_step_x) * p.channels * p.weight_stride4 + row / 4u;
       for (var channel = 0u; channel < p.channels; channel++) {
-        var a: array<vec4f, TM4>;
-        // @unroll
-        for (var i = 0u; i < TM4; i++) {
-          a[i] = lhs[w + i];
-        }
+        if (channel % HANDS == 0u) { mine = tile_left(w + (seat % HANDS) * p.weight_stride4); }
+        let a = handed(mine, seat, channel % HANDS);
         // @unroll
         for (var v = 0u; v < TV; v++) {
           let b = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];

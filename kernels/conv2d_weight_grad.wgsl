@@ -1,6 +1,6 @@
 // partial[s, co, (c, ky, kx)] = sum over the images n of slice s and positions (y, x) of dy[n, co, y, x] * src[n, c, ...]
 // A product over positions; few outputs, so the images are cut into slices whose partial sums another launch adds up.
-// @use grid tile_shape
+// @use grid tile_shape hand_round
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, height: u32, width: u32,
@@ -40,6 +40,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let top = min(row, p.out_channels - 1u);
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
+  let seat = hand_seat();
+  var mine: array<vec4f, TM4>;
   let end = min((slice + 1u) * p.images_per_slice, p.images);
   for (var n = slice * p.images_per_slice; n < end; n++) {
     for (var y = 0u; y < p.rows; y++) {
@@ -52,7 +54,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         line[v] = select(vec4u(), vec4u(n * p.channels * plane) + offset[v] + vec4u(sy) * p.width, ok);
         open[v] = select(vec4u(), vec4u(p.width), ok);
       }
-      var l = (n * p.out_channels + top) * area + y * p.columns;
+      let l = (n * p.out_channels + top) * area + y * p.columns;
       for (var x = 0u; x < p.columns; x++) {
         var b: array<vec4f, TV>;
         // @unroll
@@ -62,15 +64,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let at = select(vec4u(), line[v] + sx, ok);
           b[v] = select(vec4f(), vec4f(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]), ok);
         }
-        // @unroll
-        for (var m = 0u; m < TM; m++) {
-          let a = lhs[l + m * area];
+        if (x % HANDS == 0u) {
           // @unroll
-          for (var v = 0u; v < TV; v++) {
-            c[m * TV + v] = fma(vec4f(a), b[v], c[m * TV + v]);
+          for (var m = 0u; m < TM; m++) {
+            mine[m / 4u][m % 4u] = lhs[l + x + seat % HANDS + m * area];
           }
         }
-        l += 1u;
+        let a = handed(mine, seat, x % HANDS);
+        // @unroll
+        for (var m = 0u; m < TM; m++) {
+          // @unroll
+          for (var v = 0u; v < TV; v++) {
+            c[m * TV + v] = fma(vec4f(a[m / 4u][m % 4u]), b[v], c[m * TV + v]);
+          }
+        }
       }
     }
   }

@@ -44,6 +44,8 @@ const LAVAPIPE: AdapterKind = {
   accumulators: 128,
   alongRows: 0.5,
 };
+/** Lanes that hand the left operand round load each of its numbers once, wherever it lies. */
+const LAVAPIPE_SUBGROUPS: AdapterKind = { ...LAVAPIPE, alongRows: 1 };
 const SWIFTSHADER: AdapterKind = { ...LAVAPIPE, name: 'swiftshader', flops: 8e9, bytes: 1e9, exps: 0.2e9, lanes: 4 };
 const GPU: AdapterKind = {
   name: 'gpu',
@@ -57,9 +59,10 @@ const GPU: AdapterKind = {
   alongRows: 1,
 };
 
-export function kindOf({ software, architecture, description }: DeviceInfo): AdapterKind {
+export function kindOf({ software, architecture, description, subgroup }: DeviceInfo): AdapterKind {
   if (!software) return GPU;
-  return /swiftshader/i.test(`${architecture} ${description}`) ? SWIFTSHADER : LAVAPIPE;
+  if (/swiftshader/i.test(`${architecture} ${description}`)) return SWIFTSHADER;
+  return subgroup ? LAVAPIPE_SUBGROUPS : LAVAPIPE;
 }
 
 const ETA = 0.5;

@@ -75,8 +75,8 @@ export function launchTranspose(engine: Engine, source: Source, out: Storage | T
 }
 
 /**
- * Software adapters multiply k-major operands twice as fast (one cache line serves a whole tile), which pays for turning
- * the left one if it meets columns enough. Sizes are its rows and columns, and those columns.
+ * Software adapters without subgroups multiply k-major operands twice as fast (one cache line serves a whole tile), which
+ * pays for turning the left one if it meets columns enough. Sizes are its rows and columns, and those columns.
  */
 const LEFT: Choice<'along rows' | 'turned'> = {
   name: 'left operand',

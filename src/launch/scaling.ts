@@ -85,7 +85,7 @@ export function keepScores(
   scores: Scores,
   range = 0,
 ): Scores {
-  const stride = roundUp(rows.rows, 4);
+  const stride = keptStride(engine, rows.rows);
   const of = engine.scratch(columns.rows * stride, op);
   const form = lanesAlone(engine) ? engine.scratch(1, op) : null;
   if (form) engine.fillBits(form, 1, range > 0 ? 0 : 1);
@@ -105,6 +105,13 @@ export function keepScores(
       { pairs: scores.distance ? 'distances' : 'products' },
     );
   return { ...scores, kept };
+}
+
+/** Floats from one row that is kept to the next: never a power of two apart where lanes have rows of their own, see below. */
+export function keptStride(engine: Engine, columns: number): number {
+  const stride = roundUp(columns, 4);
+  // All rows of a workgroup would fall into the same set of a CPU's cache, and drive each other out.
+  return lanesAlone(engine) && stride % 512 === 0 ? stride + 16 : stride;
 }
 
 /** Distances, and 2^score in their place where none of them was beyond the range: the first kernel says so in `form`. */

@@ -31,13 +31,14 @@ export function normalize(x: Tensor): Tensor {
       const turn = noTurn(engine, op, columns);
       for (const range of cut)
         engine.run(unit_rows_grad, {
-          params: { rows: range.count, columns, first_row: 0, row_stride: columns },
+          params: { rows: range.count, columns, first_row: 0, row_stride: columns, factor: 1 },
           buffers: {
             units: part(u, range, columns),
             inverse_norms: part(inverse, range),
             turn,
             g: part(dy, range, columns),
-            scale: one,
+            dy: one,
+            temperature: one,
             dz: part(dx, range, columns),
           },
           groups: Math.ceil(range.count / rowsPerGroup),
