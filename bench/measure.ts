@@ -23,7 +23,7 @@ export interface Surroundings {
 
 const FEWEST = 3;
 const CLOCKED = 3; // runs with timestamps
-const WARM = 2;
+const TURN = 4; // timed runs of a turn
 
 /** A contender that is right, and what was seen of it so far. */
 interface Ready {
@@ -55,7 +55,7 @@ export async function measure(work: Work, entries: readonly Entry[], plan: Plan,
       if ('contender' in made) ready.push(made);
       else rows.set(entry, row(work, around, made));
     }
-    await inTurns(ready, plan, (round) => say(`${what}: round ${round} of ${plan.repeats}`), stop);
+    await inTurns(ready, plan, (round, rounds) => say(`${what}: round ${round} of ${rounds}`), stop);
     for (const each of ready) {
       if (each.times.length === 0) continue;
       say(`${what}: counting ${each.entry.library} ${each.entry.form}`);
@@ -122,23 +122,30 @@ export function isMemory(message: string, error?: unknown): boolean {
   );
 }
 
-/** Rounds in which each contender runs once, another one first each time. */
+/**
+ * Rounds of turns, another contender first each time. A turn begins with a run that is not timed: it pays for what the one
+ * before left behind, cold caches and memory still to be given back (a short run took half as long again by that).
+ */
 async function inTurns(
   ready: readonly Ready[],
   { repeats, seconds }: Plan,
-  say: (round: number) => void,
+  say: (round: number, rounds: number) => void,
   stop: () => boolean,
 ): Promise<void> {
-  for (let i = 0; i < WARM; i++) for (const { contender } of ready) if (!stop()) await contender.run();
-  for (let round = 0; round < repeats && !stop(); round++) {
-    say(round + 1);
+  const rounds = Math.ceil(repeats / TURN);
+  for (let round = 0; round < rounds && !stop(); round++) {
+    say(round + 1, rounds);
     for (let i = 0; i < ready.length && !stop(); i++) {
       const { contender, times } = ready[(round + i) % ready.length];
-      const spent = times.reduce((sum, ms) => sum + ms, 0) / 1000;
-      if (times.length >= FEWEST && spent > seconds) continue;
-      const began = performance.now();
+      const enough = (): boolean => times.length >= FEWEST && times.reduce((sum, ms) => sum + ms, 0) > 1000 * seconds;
+      if (enough()) continue;
       await contender.run();
-      times.push(performance.now() - began);
+      const end = Math.min(times.length + TURN, repeats);
+      while (times.length < end && !enough() && !stop()) {
+        const began = performance.now();
+        await contender.run();
+        times.push(performance.now() - began);
+      }
     }
   }
 }

@@ -1,22 +1,21 @@
-// t_ji = |b_j - a_i|^2, both k-major, and WIDE where any |scale t_ji| is above p.range: powers 2^(scale t) would leave f32
-// As distances, stored in fours. By a loop over a copy, as store_product.
+// t_ji = |b_j - a_i|^2, both k-major, in place of the powers where those are WIDE; else nothing
+// By a loop over a copy, as store_product.
 // @use grid tile_distance narrow
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, strips: u32, lhs_stride4: u32, rhs_stride4: u32, stride4: u32,
-  scale: f32, range: f32,
+  rows: u32, depth: u32, strips: u32, lhs_stride4: u32, rhs_stride4: u32, stride4: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // b, [depth, 4 lhs_stride4]
 @group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // a, [depth, 4 rhs_stride4]
-@group(0) @binding(3) var<storage, read_write> scores: array<vec4f>; // t, [rows, stride4]
-@group(0) @binding(4) var<storage, read_write> form: array<atomic<u32>>;
+@group(0) @binding(3) var<storage, read> form: array<u32>;
+@group(0) @binding(4) var<storage, read_write> scores: array<vec4f>; // K, then t, [rows, stride4]
 
 @compute @workgroup_size(WX, WY)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_id) local: vec3u) {
   let group = group_number(id, grid);
-  if (group >= p.end_group) { return; }
+  if (group >= p.end_group || form[WIDE] == 0u) { return; }
   let row = (group / p.strips) * TILE_ROWS + local.y * TM;
   let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
   var c: array<vec4f, TILE_BLOCK>;
@@ -27,14 +26,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var i = 0u; i < TM * TV; i++) {
     copy[i] = c[i];
   }
-  var far = vec4f();
   for (var i = 0u; i < TM * TV; i++) {
     let to = row + i / TV;
     let at = column4 + (i % TV) * WX;
-    if (to >= p.rows || at >= p.stride4) { continue; }
-    scores[to * p.stride4 + at] = copy[i];
-    let outside = vec4u(4u * at) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-    far = max(far, select(copy[i], vec4f(), outside));
+    if (to < p.rows && at < p.stride4) { scores[to * p.stride4 + at] = copy[i]; }
   }
-  if (any(far * abs(p.scale) > vec4f(p.range))) { atomicOr(&form[WIDE], 1u); }
 }

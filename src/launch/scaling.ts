@@ -114,7 +114,7 @@ export function keptStride(engine: Engine, columns: number): number {
   return lanesAlone(engine) && stride % 512 === 0 ? stride + 16 : stride;
 }
 
-/** Distances, and 2^score in their place where none of them was beyond the range: the first kernel says so in `form`. */
+/** 2^score, or distances where one of them is beyond the range: the first launch says so in `form`. */
 function keepPowers(
   engine: Engine,
   columns: Columns,
@@ -127,28 +127,22 @@ function keepPowers(
   const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
   const strips = Math.ceil(size.columns / tile.columns);
   const { scale, rest } = splitScale(scores.scale);
-  engine.run(kept_distances, {
-    params: {
-      ...size,
-      strips,
-      lhs_stride4: columns.stride / 4,
-      rhs_stride4: rows.stride / 4,
-      stride4: stride / 4,
-      scale,
-      range,
-    },
+  const params = {
+    rows: size.rows,
+    depth: size.depth,
+    strips,
+    lhs_stride4: columns.stride / 4,
+    rhs_stride4: rows.stride / 4,
+    stride4: stride / 4,
+  };
+  const launch = {
     buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
     groups: Math.ceil(size.rows / tile.rows) * strips,
     work: 2 * size.rows * size.columns * size.depth,
     tuning,
-  });
-  engine.run(kept_powers, {
-    params: { rows: size.rows, columns: size.columns, stride4: stride / 4, scale, rest },
-    buffers: { form, scores: of },
-    groups: Math.ceil(stride / 64),
-    work: 8 * size.rows * stride,
-    maybe: true,
-  });
+  };
+  engine.run(kept_powers, { params: { ...params, columns: size.columns, scale, rest, range }, ...launch });
+  engine.run(kept_distances, { params, ...launch, maybe: true });
 }
 
 /** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
