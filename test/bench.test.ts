@@ -233,7 +233,7 @@ describe('measure', () => {
       opening('also right', right),
     ];
     seen.length = 0;
-    const rows = await measure(work, entries, { repeats: 4, seconds: 60 }, around);
+    const rows = await measure(work, entries, { repeats: 8, seconds: 60 }, around);
     const by = Object.fromEntries(rows.map((row) => [row.library, row]));
     expect(rows.map(({ status }) => status)).toEqual([
       'ok',
@@ -251,14 +251,14 @@ describe('measure', () => {
     expect(by.short.detail).toBe('clip: d_b has no numbers, expected 24');
     for (const { library, status, median, runs } of rows)
       if (status !== 'ok') expect([library, median, runs]).toEqual([library, null, 0]);
-    expect(by.right).toMatchObject({ runs: 4, dispatches: 3, submits: 1, peakBytes: 4096, gpu: 0.5, size: 'n=6 d=4' });
+    expect(by.right).toMatchObject({ runs: 8, dispatches: 3, submits: 1, peakBytes: 4096, gpu: 0.5, size: 'n=6 d=4' });
     expect(by.right.gflops).toBeCloseTo(work.flops / (by.right.median as number) / 1e6, 6);
     expect(by.right.share).toBeCloseTo(boundOf(work, roofline) / (by.right.median as number), 9);
     for (const library of ['off', 'not a number', 'short'])
       expect(seen.filter((name) => name === library)).toHaveLength(1);
-    // Two warm rounds, then the four that count: each time another one first.
-    const timed = seen.filter((name) => name.endsWith('right')).slice(2 + 4, 2 + 4 + 8);
-    expect(timed.map((name) => name[0]).join('')).toBe('raarraar');
+    // After the first run of each: turns of one that is not timed and four that are, another one first in each round.
+    const turns = seen.filter((name) => name.endsWith('right')).slice(2, 2 + 20);
+    expect(turns.map((name) => name[0]).join('')).toBe('rrrrraaaaaaaaaarrrrr');
     expect(seen.filter((name) => name.endsWith('gone'))).toHaveLength(5);
   });
 
@@ -284,7 +284,7 @@ describe('measure', () => {
     };
     const [row] = await measure(work, [opening('right', right)], { repeats: 50, seconds: 60 }, stopping);
     expect(row.status).toBe('ok');
-    expect(row.runs).toBe(2);
+    expect(row.runs).toBe(8); // of two rounds
   });
 
   test.each([
