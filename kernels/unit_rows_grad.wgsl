@@ -1,4 +1,5 @@
-// dz[i] = M (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = M z / |z|, M the reflection `turn`; scale = factor dy / temperature
+// dz[i] = M (g[i] - u[i] (u[i].g[i])) / |z[i]| * scale, the gradient through u = M z / |z|, M the reflection `turn`
+// scale = factor dy / temperature.
 // Where g is along u[i] for the most part, what the rounding of u.g leaves there is taken off once more: it may be larger
 // than what is across.
 // Where the floor of the norm acts, dz = M g / floor; a zero row gets 0, and so does a row of one number, whose direction

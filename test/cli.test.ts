@@ -99,6 +99,7 @@ const BAD: [args: string[], sentence: string][] = [
   [['train', '--epoch', '3'], "error: unknown option '--epoch'"],
   [['train', '--data', '/no/such/folder'], '/no/such/folder'],
   [['train', '--resume', 'nothing.safetensors'], 'train: --resume nothing.safetensors cannot be read'],
+  [['train', '--validation', '1'], 'train: --validation 1, expected a number in [0, 0.9].'],
   [['train', '--batch', '60000'], 'training images, expected at least 120000; give a smaller --batch.'],
   [['trian'], "unknown command 'trian'"],
 ];
@@ -144,6 +145,18 @@ describe('train', () => {
       expect(Buffer.from(second.tensors.get(name)!.data.buffer).equals(Buffer.from(data.buffer)), name).toBe(true);
     const losses = (name: string) => JSON.parse(readFileSync(join(folder, name, 'metrics.json'), 'utf8')).losses;
     expect(losses('parts')).toEqual(losses('whole'));
+  });
+});
+
+describe('validation', () => {
+  it('scores on training images that are held out; eval scores on the test images', async () => {
+    const { code, err } = await start(['train', ...TINY, '--validation', '0.25', '--out', 'held']);
+    expect(err).toContain('8482 training and 2828 validation images');
+    expect(code).toBe(0);
+    const chosen = JSON.parse(readFileSync(join(folder, 'held', 'metrics.json'), 'utf8'));
+    const tested = await start(['eval', join('held', 'checkpoint.safetensors'), '--json']);
+    expect(tested.code).toBe(0);
+    expect(JSON.parse(tested.out).knn).not.toBe(chosen.knn);
   });
 });
 

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { createRandom, naturalLog } from '../src/core/random.ts';
 import { readCifar10 } from '../src/data/cifar.ts';
-import { type ImageSet, permutation, subset } from '../src/data/dataset.ts';
+import { holdOut, type ImageSet, permutation, subset } from '../src/data/dataset.ts';
 import { readIdx } from '../src/data/idx.ts';
 
 const set: ImageSet = {
@@ -75,6 +75,22 @@ test('subset copies images and labels', () => {
   expect(part).toMatchObject({ count: 3, labels: Int32Array.of(2, 0, 2), classes: ['a', 'b', 'c'], width: 3 });
   expect(subset({ ...set, labels: null }, [1]).labels).toBeNull();
   expect(() => subset(set, [0, 4])).toThrow('subset: indices[1] = 4, expected an integer in [0, 4).');
+});
+
+test('holdOut cuts a set in two, always the same two', () => {
+  const many = subset(
+    set,
+    Array.from({ length: 40 }, (_, i) => i % 4),
+  );
+  const { train, test } = holdOut({ ...many, labels: Int32Array.from({ length: 40 }, (_, i) => i) }, 0.25);
+  expect([train.count, test.count]).toEqual([30, 10]);
+  expect([...(train.labels ?? []), ...(test.labels ?? [])].sort((a, b) => a - b)).toEqual([...Array(40).keys()]);
+  expect(holdOut({ ...many, labels: Int32Array.from({ length: 40 }, (_, i) => i) }, 0.25).test.labels).toEqual(
+    test.labels,
+  );
+  expect([...(test.labels ?? [])]).not.toEqual([...Array(10).keys()]);
+  expect(() => holdOut(set, 1)).toThrow('holdOut: share = 1, expected a number in (0, 1).');
+  expect(() => holdOut(set, 0.1)).toThrow('holdOut: share = 0.1 of 4 images is 0, expected some on both sides.');
 });
 
 const header = (magic: number, ...sizes: number[]) => {

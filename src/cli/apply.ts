@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Engine } from '../core/engine.ts';
+import { holdOut } from '../data/dataset.ts';
 import { openData } from '../data/open.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { loadCheckpoint } from './checkpoint.ts';
@@ -25,7 +26,9 @@ async function openRun(
   const { tensors, progress } = await loadCheckpoint(checkpoint);
   const { config } = progress;
   const engine = await openEngine(adapter);
-  const splits = await openData(data ?? config.data, { size });
+  const { train, test } = await openData(data ?? config.data, { size });
+  // What was held out to choose by is not trained on here, either; the scores are those of the test images.
+  const splits = { train: config.validation > 0 && !data ? holdOut(train, config.validation).train : train, test };
   const run = startRun(engine, splits, { ...config, corrupted, data: data ?? config.data });
   run.load(tensors, progress);
   return { engine, run, config };

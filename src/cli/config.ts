@@ -25,6 +25,8 @@ export interface RunConfig {
   readonly augmentation: keyof typeof augmentations;
   /** Use at most this many training images; 0 means all. */
   readonly limit: number;
+  /** Share of the training images that is held out and scored on in place of the test images; 0: none is. */
+  readonly validation: number;
   /** Edge of multi-crop's small views; 0: that of the images. */
   readonly cropSize: number;
   /** Score corrupted test images, too. */
@@ -46,6 +48,7 @@ const DEFAULTS = {
   width: 16,
   features: 256,
   limit: 0,
+  validation: 0,
   cropSize: 0,
   corrupted: false,
 } as const;
@@ -76,7 +79,7 @@ export function completeConfig(
 
 const KEYS: readonly string[] = [
   ...['method', 'data', 'epochs', 'batch', 'accumulate', 'cached', 'seed', 'optimizer', 'learningRate', 'weightDecay'],
-  ...['width', 'features', 'augmentation', 'limit', 'cropSize', 'corrupted', 'options'],
+  ...['width', 'features', 'augmentation', 'limit', 'validation', 'cropSize', 'corrupted', 'options'],
 ];
 
 /** A configuration file: JSON with any of RunConfig's fields. */

@@ -99,6 +99,11 @@ program
   )
   .option('--corrupted', 'score corrupted test images, too')
   .option('--limit <n>', 'train on this many images only; 0: all', number('limit', 0, 1e9, true))
+  .option(
+    '--validation <share>',
+    'hold out this share of the training images and score on them, to choose settings without the test images',
+    number('validation', 0, 0.9, false),
+  )
   .addOption(sizeOption())
   .option('--out <directory>', 'where checkpoint, report and metrics go; default: runs/METHOD-DATA')
   .option('--resume <file>', 'go on from a checkpoint.safetensors, to the same bits as without the break')

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Choices } from '../core/choices.ts';
 import { createEngine, type Engine } from '../core/engine.ts';
-import type { ImageSplits } from '../data/dataset.ts';
+import { holdOut, type ImageSplits } from '../data/dataset.ts';
 import { openData } from '../data/open.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
@@ -41,9 +41,10 @@ export async function train(given: TrainOptions): Promise<void> {
   const saved = resume ? await loadCheckpoint(resume) : null;
   const asked = saved ? saved.progress.config : await askedFor(given);
   const engine = await openEngine(adapter, saved?.progress.choices);
-  const splits = await openData(asked.data, { size });
+  const opened = await openData(asked.data, { size });
   const small = /swiftshader/i.test(engine.info.description);
-  const config = saved ? saved.progress.config : completeConfig(asked, small, splits.train);
+  const config = saved ? saved.progress.config : completeConfig(asked, small, opened.train);
+  const splits = config.validation > 0 ? holdOut(opened.train, config.validation) : opened;
   if (small && !saved && given.epochs === undefined)
     say(
       'this adapter is slow: a smaller run (fewer images, a narrower encoder); --epochs, --width, --limit choose another',
@@ -98,9 +99,12 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function describeData({ train, test }: ImageSplits, { method, batch, accumulate, cached }: RunConfig): void {
+function describeData(
+  { train, test }: ImageSplits,
+  { method, batch, accumulate, cached, validation }: RunConfig,
+): void {
   say(
-    `data: ${train.name}, ${train.count} training and ${test?.count ?? 0} test images of ` +
+    `data: ${train.name}, ${train.count} training and ${test?.count ?? 0} ${validation > 0 ? 'validation' : 'test'} images of ` +
       `${train.channels} x ${train.height} x ${train.width}`,
   );
   if (accumulate === 1) return;

@@ -44,6 +44,23 @@ export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
 }
 
 /**
+ * Cuts a set in two: most to train on, and a share to choose settings by, so that test images stay unseen until the end.
+ *
+ * @param share of the images that go to `test`, in (0, 1); which ones depends on nothing but their number
+ * @throws GramianError where the share is outside of (0, 1) or leaves one of the two without images
+ */
+export function holdOut(set: ImageSet, share: number): { train: ImageSet; test: ImageSet } {
+  if (!(share > 0 && share < 1)) throw new GramianError(`holdOut: share = ${share}, expected a number in (0, 1).`);
+  const count = Math.round(share * set.count);
+  if (count < 1 || count >= set.count)
+    throw new GramianError(
+      `holdOut: share = ${share} of ${set.count} images is ${count}, expected some on both sides.`,
+    );
+  const order = permutation(set.count, 0);
+  return { train: subset(set, order.subarray(count)), test: subset(set, order.subarray(0, count)) };
+}
+
+/**
  * The numbers 0 .. count - 1 in a random order that depends on nothing but the arguments.
  *
  * @param count at most 2^32

@@ -151,7 +151,10 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
   return gradient;
 }
 
-/** What the products leave out: partners; and once more, by differences, the rows whose pulls all but cancel: the rounding of the products is as large there. */
+/**
+ * What the products leave out: partners. And once more, by differences, the rows whose pulls all but cancel: the rounding of
+ * the products is as large there.
+ */
 function pullApart(
   engine: Engine,
   op: string,
