@@ -14,7 +14,7 @@ import { fifoQueue } from './queue.ts';
 export interface MoCoOptions extends NetworkOptions {
   /** Default 2. */
   readonly version?: 1 | 2 | 3;
-  /** Default: 0.07 (version 1), 0.2 (2), 1 (3, as with a ResNet). */
+  /** Default: 0.07 (version 1), 0.2 (2, and 3 as its recipe for AdamW has it; that for LARS has 1). */
   readonly temperature?: number;
   /** Of the key encoder; default 0.99. The papers' 0.999 (1, 2) suits runs a hundred times as long. Version 3 ends at 1. */
   readonly momentum?: number;
@@ -22,7 +22,7 @@ export interface MoCoOptions extends NetworkOptions {
   readonly queue?: number;
 }
 
-const TEMPERATURE = { 1: 0.07, 2: 0.2, 3: 1 } as const;
+const TEMPERATURE = { 1: 0.07, 2: 0.2, 3: 0.2 } as const;
 
 /**
  * MoCo v1 (He et al. 2019, arXiv 1911.05722), v2 (Chen et al. 2020, arXiv 2003.04297) and v3 (2021, arXiv 2104.02057): keys
