@@ -464,7 +464,12 @@ describe('results', () => {
     const later = { ...row, date: '2026-11-26T03:00:00' };
     const other = { ...row, date: '2026-11-24T03:00:00', adapter: 'another' };
     const large = { ...later, size: 'n=2048 d=128', median: 1234 };
-    const chosen = newest([other, row, peer, { ...later, median: 5 }, large, { ...row, case: 'clip' }], 'ntXent');
+    const old = { ...peer, median: 1 }; // of a run before: no ratio to it
+    const beside = { ...peer, date: later.date };
+    const chosen = newest(
+      [other, row, old, { ...later, median: 5 }, beside, large, { ...row, case: 'clip' }],
+      'ntXent',
+    );
     expect(chosen.map(({ size, median, adapter }) => [size, median, adapter])).toEqual([
       ['n=512 d=128', 5, 'an adapter'],
       ['n=512 d=128', 65, 'an adapter'],

@@ -9,17 +9,20 @@ import { fillMarkers } from './markers.ts';
 const root = join(import.meta.dirname, '..');
 const FIGURE = 'docs/bench.svg';
 
-/** Of each contender and size the newest row, all of the adapter and profile that was measured last. */
+/** Of each size the newest run, of the adapter and profile that was measured last: ratios are those of one run. */
 export function newest(rows: readonly Row[], name: string): Row[] {
   const own = rows.filter((row) => row.case === name);
   const last = own.reduce<Row | undefined>((top, row) => (top && top.date > row.date ? top : row), undefined);
   if (!last)
     throw new Error(`figure: bench/results.csv has no row of ${name}; npm run bench -- --csv bench/results.csv.`);
-  const chosen = new Map<string, Row>();
-  for (const row of own)
-    if (row.adapter === last.adapter && row.driver === last.driver && row.profile === last.profile)
-      chosen.set(`${contenderName(row)} ${row.size}`, row); // later lines are newer
-  return [...chosen.values()].sort((a, b) => (sizeOf(a.size).n ?? 0) - (sizeOf(b.size).n ?? 0));
+  const alike = own.filter(
+    ({ adapter, driver, profile }) => adapter === last.adapter && driver === last.driver && profile === last.profile,
+  );
+  const dates = new Map<string, string>();
+  for (const { size, date } of alike) if (date > (dates.get(size) ?? '')) dates.set(size, date);
+  return alike
+    .filter(({ size, date }) => date === dates.get(size))
+    .sort((a, b) => (sizeOf(a.size).n ?? 0) - (sizeOf(b.size).n ?? 0));
 }
 
 /** What stands between the markers of README. */
