@@ -1,6 +1,6 @@
 // partial[s, co, (c, ky, kx)] = sum over the images n of slice s and positions (y, x) of dy[n, co, y, x] * src[n, c, ...]
 // A product over positions; few outputs, so the images are cut into slices whose partial sums another launch adds up.
-// @use grid tile_shape hand_round
+// @use grid tile_shape hand_round tile_outer
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, height: u32, width: u32,
@@ -70,14 +70,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
             mine[m / 4u][m % 4u] = lhs[l + x + seat % HANDS + m * area];
           }
         }
-        let a = handed(mine, seat, x % HANDS);
-        // @unroll
-        for (var m = 0u; m < TM; m++) {
-          // @unroll
-          for (var v = 0u; v < TV; v++) {
-            c[m * TV + v] = fma(vec4f(a[m / 4u][m % 4u]), b[v], c[m * TV + v]);
-          }
-        }
+        tile_outer(&c, handed(mine, seat, x % HANDS), b);
       }
     }
   }

@@ -1,19 +1,14 @@
 // c[m * TV + v] += sum_k (lhs[k, 4 row4 + m] - rhs[k, 4 (column4 + v WX) ..+3])^2
 // As tile_product, but of differences: |a|^2 + |b|^2 - 2 a.b would lose the digits of near points.
-// @use tile_shape hand_round tile_left
+// @use tile_shape hand_round tile_left tile_right
 fn tile_distance(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                  depth: u32) {
   let seat = hand_seat();
   var mine: array<vec4f, TM4>;
-  var r = rhs_at;
   for (var k = 0u; k < depth; k++) {
     if (k % HANDS == 0u) { mine = tile_left(lhs_at + (k + seat % HANDS) * lhs_stride); }
     let a = handed(mine, seat, k % HANDS);
-    var b: array<vec4f, TV>;
-    // @unroll
-    for (var v = 0u; v < TV; v++) {
-      b[v] = rhs[r + v * WX];
-    }
+    let b = tile_right(rhs_at + k * rhs_stride);
     // @unroll
     for (var m = 0u; m < TM; m++) {
       // @unroll
@@ -22,6 +17,5 @@ fn tile_distance(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_st
         (*c)[m * TV + v] = fma(apart, apart, (*c)[m * TV + v]);
       }
     }
-    r += rhs_stride;
   }
 }

@@ -12,15 +12,7 @@ import {
   sinkhorn_update,
   sinkhorn_wide,
 } from '../gpu/kernels.generated.ts';
-import {
-  type Kept,
-  launchScalingUpdate,
-  type Scaling,
-  splitScale,
-  startScaling,
-  startState,
-  updateFromKept,
-} from './scaling.ts';
+import { launchScalingUpdate, type Scaling, splitScale, startScaling, startState, updateFromKept } from './scaling.ts';
 import { rowTuning } from './tile.ts';
 
 /** Scores [rows, columns] in memory, whose codes are wanted. */
@@ -117,7 +109,7 @@ function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, co
     excess: engine.scratch(count, op),
   });
   const [samples, prototypes] = [side(rows), side(columns)];
-  const kept: Kept = { of: codes.storage, rows: prototypes.points, stride: columns, form, release: () => {} };
+  const kept = { of: codes.storage, rows: prototypes.points, stride: columns, form };
   const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
     updateFromKept(engine, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });
   const overColumns = { groups: Math.ceil(columns4 / 16), work: 16 * rows * columns };

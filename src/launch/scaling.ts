@@ -127,23 +127,23 @@ function keepPowers(
   const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
   const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
   const strips = Math.ceil(size.columns / tile.columns);
-  const { scale, rest } = splitScale(scores.scale);
-  const params = {
-    rows: size.rows,
-    depth: size.depth,
-    strips,
-    lhs_stride4: columns.stride / 4,
-    rhs_stride4: rows.stride / 4,
-    stride4: stride / 4,
-  };
-  const launch = {
-    buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
-    groups: Math.ceil(size.rows / tile.rows) * strips,
-    work: 2 * size.rows * size.columns * size.depth,
-    tuning,
-  };
-  engine.run(kept_powers, { params: { ...params, columns: size.columns, scale, rest, range }, ...launch });
-  engine.run(kept_distances, { params, ...launch, maybe: true });
+  for (const kernel of [kept_powers, kept_distances])
+    engine.run(kernel, {
+      params: {
+        ...size,
+        strips,
+        lhs_stride4: columns.stride / 4,
+        rhs_stride4: rows.stride / 4,
+        stride4: stride / 4,
+        ...splitScale(scores.scale),
+        range,
+      },
+      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
+      groups: Math.ceil(size.rows / tile.rows) * strips,
+      work: 2 * size.rows * size.columns * size.depth,
+      maybe: kernel === kept_distances,
+      tuning,
+    });
 }
 
 /** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
@@ -222,7 +222,7 @@ export function updateFromKept(
   rows: Side,
   columns: Side,
   scale: number,
-  kept: Kept,
+  kept: Omit<Kept, 'release'>,
   { step = 1, kappa = 0, state, excess, maybe }: Update,
 ): void {
   const down = kept.rows === rows.points;

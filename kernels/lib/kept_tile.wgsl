@@ -1,0 +1,34 @@
+// keeps something of every distance t_ji = |b_j - a_i|^2, both k-major, four columns i at a time: see the kernel's `keep`
+// By a loop over a copy, as store_product. The kernel declares `form` (binding 4) and whether anything is `wanted`.
+// @use grid tile_distance
+struct Params {
+  first_group: u32, end_group: u32,
+  rows: u32, columns: u32, depth: u32, strips: u32, lhs_stride4: u32, rhs_stride4: u32, stride4: u32,
+  scale: f32, rest: f32, range: f32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // b, [depth, 4 lhs_stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // a, [depth, 4 rhs_stride4]
+@group(0) @binding(3) var<storage, read_write> scores: array<vec4f>; // [rows, stride4]
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_id) local: vec3u) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group || !wanted()) { return; }
+  let row = (group / p.strips) * TILE_ROWS + local.y * TM;
+  let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
+  var c: array<vec4f, TILE_BLOCK>;
+  tile_clear(&c);
+  tile_distance(&c, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
+  var copy: array<vec4f, TILE_BLOCK>;
+  // @unroll
+  for (var i = 0u; i < TM * TV; i++) {
+    copy[i] = c[i];
+  }
+  for (var i = 0u; i < TM * TV; i++) {
+    let to = row + i / TV;
+    let at = column4 + (i % TV) * WX;
+    if (to < p.rows && at < p.stride4) { keep(to, at, copy[i]); }
+  }
+}
