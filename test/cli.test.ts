@@ -121,7 +121,7 @@ describe('train', () => {
     expect(whole.err).toContain('adapter: ');
     expect(whole.code).toBe(0);
     expect(whole.out).toMatch(
-      /^k-NN accuracy: raw pixels [\d.]+ %, untrained encoder [\d.]+ %, trained encoder [\d.]+ %/,
+      /^k-NN accuracy: raw pixels [\d.]+ %, untrained encoder [\d.]+ %, trained encoder [\d.]+ %; linear probe: raw pixels [\d.]+ %, untrained encoder [\d.]+ %, trained encoder [\d.]+ %$/m,
     );
     expect(readFileSync(join(folder, 'whole', 'report.html'), 'utf8')).toContain('SimCLR on');
 

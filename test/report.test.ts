@@ -24,7 +24,12 @@ const data: ReportData = {
     { step: 1, epoch: 0.5, loss: 4.25, learningRate: 0.0005 },
     { step: 2, epoch: 1, loss: Number.NaN, learningRate: 0 },
   ],
-  accuracy: { raw: 0.6, untrained: 0.5, trained: 0.875, history: [{ epoch: 1, knn: 0.875 }] },
+  accuracy: {
+    raw: { knn: 0.6, probe: Number.NaN },
+    untrained: { knn: 0.5, probe: Number.NaN },
+    trained: { knn: 0.875, probe: Number.NaN },
+    history: [{ epoch: 1, knn: 0.875 }],
+  },
   speed: { imagesPerSecond: 1234.5, seconds: 754, peakBytes: 245e6 },
   embeddings: { points: [[0, 1]], labels: [0], classes: ['A'] },
 };
@@ -41,7 +46,9 @@ test('a report holds its numbers, its data and its script', () => {
   expect(html).not.toContain('linear probe');
   expect(html).toContain('<script>start()</script>');
   expect(embedded(html)).toEqual(JSON.parse(JSON.stringify(data)));
-  expect(renderReport({ ...data, accuracy: { ...data.accuracy, probe: 0.9 } }, '')).toContain('90.0%');
+  expect(renderReport({ ...data, accuracy: { ...data.accuracy, trained: { knn: 1, probe: 0.9 } } }, '')).toContain(
+    '90.0%',
+  );
 });
 
 const comparison: ComparisonData = {
@@ -51,7 +58,7 @@ const comparison: ComparisonData = {
   startedAt: data.startedAt,
   dataset: data.dataset,
   seeds: 3,
-  raw: 0.4,
+  raw: { knn: 0.4, probe: 0.3 },
   runs: [
     {
       label: 'BYOL',
@@ -87,9 +94,16 @@ test('a comparison holds its numbers, its warnings and a place for each chart', 
 
 test("README's table: the best first, and only columns that somebody fills", () => {
   const [byol, cc] = comparison.runs;
-  const better = { ...cc, label: 'Better', knn: interval([0.8]), untrained: interval([0.3, 0.4]) };
+  const better = {
+    ...cc,
+    label: 'Better',
+    knn: interval([0.8]),
+    untrained: { knn: interval([0.3, 0.4]), probe: interval([0.1]) },
+  };
   const text = resultsText([{ ...comparison, runs: [byol, better] }]);
-  expect(text).toContain('raw\npixels 40.0 %, of the untrained encoder 35.0 %. lavapipe; 3 seeds.');
+  expect(text).toContain(
+    'Raw\npixels: k-NN 40.0 %, linear probe 30.0 %; the untrained encoder: 35.0 %, 10.0 %. lavapipe; 3 seeds.',
+  );
   expect(text).toContain('| | k-NN, % | NMI, % | GPU memory, MB |\n');
   expect(text).toContain('| Better | 80.0 | 25.0 | 1 |\n| BYOL | 60.0 ± 24.8 |  | 12 |\n');
   expect(text).toContain('`gramian train --compare byol,cc`');
@@ -170,7 +184,8 @@ test('the script cannot end its element', () => {
 });
 
 test('a report with nothing in it is still a page', () => {
-  const accuracy = { raw: Number.NaN, untrained: 0, trained: Number.NaN, history: [] };
+  const none = { knn: Number.NaN, probe: Number.NaN };
+  const accuracy = { raw: none, untrained: none, trained: none, history: [] };
   const html = renderReport({ ...data, loss: [], accuracy, embeddings: { points: [], labels: [], classes: [] } }, '');
   expect(html).not.toContain('NaN');
   expect(html).toContain('</html>');

@@ -31,13 +31,15 @@ function table({ title, command, adapter, dataset, seeds, raw, runs }: Result): 
     ['GPU memory, MB', (run) => (run.peakBytes / 1e6).toFixed(0)],
   ];
   const shown = columns.filter(([, of]) => runs.some((run) => of(run) !== ''));
-  const untrained = runs.flatMap((run) => run.untrained?.values ?? []);
-  const mean = untrained.reduce((a, b) => a + b, 0) / untrained.length;
+  const untrained = (score: 'knn' | 'probe'): string => {
+    const values = runs.flatMap((run) => run.untrained?.[score]?.values ?? []);
+    return share(values.reduce((a, b) => a + b, 0) / values.length);
+  };
   const ranked = [...runs].sort((a, b) => (b.knn?.mean ?? 0) - (a.knn?.mean ?? 0));
   // Of a folder its name alone: where it lay says nothing to others.
   const shownCommand = command.replace(/(--data )\S*\//, '$1');
-  return `${title}: ${dataset.train.toLocaleString('en')} images to train on, ${dataset.test.toLocaleString('en')} to test on, ${dataset.classes} classes. k-NN of raw
-pixels ${share(raw)} %, of the untrained encoder ${share(mean)} %. ${adapter}; ${seeds === 1 ? 'one seed' : `${seeds} seeds`}.
+  return `${title}: ${dataset.train.toLocaleString('en')} images to train on, ${dataset.test.toLocaleString('en')} to test on, ${dataset.classes} classes. Raw
+pixels: k-NN ${share(raw.knn)} %, linear probe ${share(raw.probe)} %; the untrained encoder: ${untrained('knn')} %, ${untrained('probe')} %. ${adapter}; ${seeds === 1 ? 'one seed' : `${seeds} seeds`}.
 
 | | ${shown.map(([name]) => name).join(' | ')} |
 | --- |${' --- |'.repeat(shown.length)}

@@ -4,7 +4,7 @@ import { readSafetensors, type SafeTensor, writeSafetensors } from '../core/safe
 import type { Tensor } from '../core/tensor.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { RunConfig } from './config.ts';
-import type { LossPoint } from './report/data.ts';
+import type { FeatureScores, LossPoint } from './report/data.ts';
 
 /** Where a run stands, besides its tensors. */
 export interface Progress {
@@ -12,8 +12,10 @@ export interface Progress {
   /** Steps done. */
   readonly step: number;
   readonly loss: LossPoint[];
-  readonly raw: number;
-  readonly untrained: number;
+  /** Of the pixels themselves. */
+  readonly raw: FeatureScores;
+  /** Of the encoder before its first step. */
+  readonly untrained: FeatureScores;
   readonly history: { epoch: number; knn: number }[];
   /** Signs of collapse on the way. */
   readonly warnings: string[];

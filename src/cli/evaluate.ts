@@ -9,6 +9,7 @@ import { linearProbe } from '../eval/probe.ts';
 import type { Method } from '../methods/method.ts';
 import { kMeans } from '../ops/kMeans.ts';
 import { slice } from '../ops/slice.ts';
+import type { FeatureScores } from './report/data.ts';
 
 const EVALUATION_BATCH = 512;
 const SPREAD_ROWS = 2048;
@@ -19,17 +20,15 @@ export interface Split {
   readonly images: ResidentImages;
 }
 
-/** Scores of a trained method on test images; NaN where labels are missing. */
-export interface Evaluation {
-  readonly knn: number;
-  readonly probe: number;
+/** Scores of a trained method on test images. */
+export interface Evaluation extends FeatureScores {
   readonly effectiveRank: number;
   readonly deviation: number;
   /** Share of test images that a classifier's own scores put in their class. */
   readonly classifier?: number;
   readonly clusters?: ClusterEvaluation;
   /** The same encoder on corrupted test images. */
-  readonly corrupted?: { readonly knn: number; readonly probe: number; readonly classifier?: number };
+  readonly corrupted?: FeatureScores & { readonly classifier?: number };
   /** Prototypes or clusters that win at least one test image, and how many would if all won equally often. */
   readonly used?: number;
   readonly perplexity?: number;
@@ -78,13 +77,46 @@ export function pixels(engine: Engine, images: ResidentImages): Tensor {
   });
 }
 
-/** k-NN accuracy of features of both splits; they are used up. */
+/** Both scores of features. */
+export async function featureScores(
+  train: Split,
+  test: Split | null,
+  features: (split: Split) => Tensor,
+  { classes, seed }: { classes: number; seed: number },
+): Promise<FeatureScores> {
+  const scores = await withFeatures(train, test, features, async (split) => ({
+    knn: (await knn(split)).accuracy,
+    probe: (await linearProbe({ ...split, classes, seed })).accuracy,
+  }));
+  return scores ?? { knn: Number.NaN, probe: Number.NaN };
+}
+
+/** k-NN alone: quick enough for the middle of a run. */
 export async function knnOf(train: Split, test: Split | null, features: (split: Split) => Tensor): Promise<number> {
-  if (!train.set.labels || !test?.set.labels) return Number.NaN;
+  return (await withFeatures(train, test, features, async (split) => (await knn(split)).accuracy)) ?? Number.NaN;
+}
+
+/** What `score` makes of the features of both splits; null where labels are missing. */
+async function withFeatures<Scores>(
+  train: Split,
+  test: Split | null,
+  features: (split: Split) => Tensor,
+  score: (labelled: {
+    train: Tensor;
+    trainLabels: Int32Array;
+    test: Tensor;
+    testLabels: Int32Array;
+  }) => Promise<Scores>,
+): Promise<Scores | null> {
+  if (!train.set.labels || !test?.set.labels) return null;
   const [known, asked] = [features(train), features(test)];
   try {
-    const { labels } = train.set;
-    return (await knn({ train: known, trainLabels: labels, test: asked, testLabels: test.set.labels })).accuracy;
+    return await score({
+      train: known,
+      trainLabels: train.set.labels,
+      test: asked,
+      testLabels: test.set.labels,
+    });
   } finally {
     known.dispose();
     asked.dispose();
@@ -100,17 +132,15 @@ export async function evaluate(
   { classes, seed, corrupted = false }: { classes: number; seed: number; corrupted?: boolean },
 ): Promise<Evaluation> {
   const embed = ({ images }: Split): Tensor => overAll(engine, images, (batch) => method.embed(batch));
-  const nearest = await knnOf(train, test, embed);
-  const probe = await probeOf(train, test, embed, { classes, seed });
+  const scores = await featureScores(train, test, embed, { classes, seed });
   const measured = test ?? train;
   const spread = await monitor(engine, method, measured);
   const worse = corrupted && test?.set.labels ? corrupt(test, seed) : null;
   const ofWorse = worse && {
-    knn: await knnOf(train, worse, embed),
-    probe: await probeOf(train, worse, embed, { classes, seed }),
+    ...(await featureScores(train, worse, embed, { classes, seed })),
     ...(method.scoresOf === 'classes' ? { classifier: await accuracyOf(engine, method, worse) } : {}),
   };
-  const result = { knn: nearest, probe, ...spread, ...(ofWorse ? { corrupted: ofWorse } : {}) };
+  const result = { ...scores, ...spread, ...(ofWorse ? { corrupted: ofWorse } : {}) };
   const { labels } = measured.set;
   if (!method.scores || !method.scoresOf || !labels) return result;
   if (method.scoresOf === 'classes') return { ...result, classifier: await accuracyOf(engine, method, measured) };
@@ -172,28 +202,4 @@ async function pixelClusters(engine: Engine, { set, images }: Split, clusters: n
   const assignments = new Int32Array(await found.assignments.data());
   for (const tensor of Object.values(found)) (tensor as Tensor).dispose();
   return clusteringScores(assignments, set.labels as Int32Array).accuracy;
-}
-
-async function probeOf(
-  train: Split,
-  test: Split | null,
-  embed: (split: Split) => Tensor,
-  { classes, seed }: { classes: number; seed: number },
-): Promise<number> {
-  if (!train.set.labels || !test?.set.labels) return Number.NaN;
-  const [known, asked] = [embed(train), embed(test)];
-  try {
-    const result = await linearProbe({
-      train: known,
-      trainLabels: train.set.labels,
-      test: asked,
-      testLabels: test.set.labels,
-      classes,
-      seed,
-    });
-    return result.accuracy;
-  } finally {
-    known.dispose();
-    asked.dispose();
-  }
 }

@@ -10,9 +10,10 @@ import { concat } from '../ops/concat.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { type Progress, restore } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
-import { type Evaluation, evaluate, knnOf, monitor, overAll, pixels, type Split } from './evaluate.ts';
+import { type Evaluation, evaluate, featureScores, knnOf, monitor, overAll, pixels, type Split } from './evaluate.ts';
 import { METHODS } from './methods.ts';
 import { OPTIMIZERS } from './optimizers.ts';
+import type { FeatureScores } from './report/data.ts';
 
 /** What a run tells while it goes on. */
 export interface RunEvents {
@@ -30,8 +31,8 @@ export interface Run {
   /** Tensors of a checkpoint, by name. */
   tensors(): Record<string, Tensor>;
   load(tensors: ReadonlyMap<string, SafeTensor>, progress: Progress): void;
-  /** k-NN of raw pixels (unless it is known) and of the encoder as it is; once, before training. */
-  measureStart(raw?: number): Promise<void>;
+  /** Scores of raw pixels (unless they are known) and of the encoder as it is; once, before training. */
+  measureStart(raw?: FeatureScores): Promise<void>;
   train(events: RunEvents): Promise<void>;
   /** [images, features] of a data split. */
   embed(part: 'train' | 'test'): Tensor;
@@ -41,6 +42,8 @@ export interface Run {
   /** Gives all GPU memory back. */
   dispose(): void;
 }
+
+const UNKNOWN: FeatureScores = { knn: Number.NaN, probe: Number.NaN };
 
 export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig): Run {
   const all = splits.train;
@@ -91,8 +94,8 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   const state = {
     step: 0,
     loss: [] as Progress['loss'],
-    raw: Number.NaN,
-    untrained: Number.NaN,
+    raw: UNKNOWN,
+    untrained: UNKNOWN,
     history: [] as Progress['history'],
     warnings: [] as Progress['warnings'],
     seconds: 0,
@@ -122,8 +125,9 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
       loaded = true;
     },
     measureStart: async (raw) => {
-      state.raw = raw ?? (await knnOf(train, test, ({ images }) => pixels(engine, images)));
-      state.untrained = await knnOf(train, test, embed);
+      const given = { classes, seed: config.seed };
+      state.raw = raw ?? (await featureScores(train, test, ({ images }) => pixels(engine, images), given));
+      state.untrained = await featureScores(train, test, embed, given);
     },
     train: async (events) => {
       const evaluateEvery = Math.max(1, Math.ceil(config.epochs / 4));
@@ -171,8 +175,9 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   };
 }
 
+/** A share in words; `none` where it was not measured. */
 export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+  return Number.isFinite(share) ? `${(100 * share).toFixed(1)} %` : 'none';
 }
 
 /** The name of each class. */

@@ -5,7 +5,7 @@ import { loadCheckpoint } from './checkpoint.ts';
 import { methodName, type PartialConfig, type RunConfig } from './config.ts';
 import { METHODS } from './methods.ts';
 import type { ComparedRun, ComparisonData, Interval } from './report/comparison.ts';
-import type { EmbeddingPicture } from './report/data.ts';
+import type { EmbeddingPicture, FeatureScores } from './report/data.ts';
 import { renderComparison } from './report/write.ts';
 import { classNames, percent } from './run.ts';
 import { STUDIES } from './studies.ts';
@@ -86,14 +86,14 @@ export async function trainSeveral(task: Task, plan: RunPlan, out: string | unde
   const { variants, seeds } = plan;
   const directory = out ?? join('runs', `${slug(plan.title)}-${basename(variants[0].config.data)}`);
   const compared: ComparedRun[] = [];
-  let raw: number | undefined;
+  let raw: FeatureScores | undefined;
   for (const { label, config } of variants) {
     const done: Done[] = [];
     for (let s = 0; s < seeds; s++) {
       const own = { ...config, seed: config.seed + s };
       const result = await oneOf(task, own, join(directory, `${slug(label)}-${own.seed}`), raw);
       if (!result) return;
-      raw = result.metrics.raw ?? undefined;
+      raw = result.metrics.raw;
       done.push(result);
     }
     const line = summary(label, config, done);
@@ -113,7 +113,7 @@ export async function trainSeveral(task: Task, plan: RunPlan, out: string | unde
       classes: classNames(splits).length,
     },
     seeds,
-    raw: raw ?? Number.NaN,
+    raw: raw as FeatureScores, // of the first run: there is one at least
     runs: compared,
   };
   const page = join(directory, 'report.html');
@@ -126,7 +126,7 @@ export async function trainSeveral(task: Task, plan: RunPlan, out: string | unde
 }
 
 /** A finished run: from its directory, or trained now; null where somebody stopped it. */
-async function oneOf(task: Task, config: RunConfig, directory: string, raw: number | undefined): Promise<Done | null> {
+async function oneOf(task: Task, config: RunConfig, directory: string, raw?: FeatureScores): Promise<Done | null> {
   const known = await finishedEarlier(directory, config);
   if (known) {
     say(`${config.method}, seed ${config.seed}: taken from ${directory}`);
@@ -177,8 +177,8 @@ function summary(label: string, config: RunConfig, done: readonly Done[]): Compa
     label,
     method: config.method,
     knn: of((m) => m.knn),
-    untrained: of((m) => m.untrained),
     probe: of((m) => m.probe),
+    untrained: { knn: of((m) => m.untrained.knn), probe: of((m) => m.untrained.probe) },
     classifier: of((m) => m.classifier),
     acc: of((m) => m.clusters?.accuracy),
     nmi: of((m) => m.clusters?.nmi),

@@ -10,7 +10,7 @@ import { completeConfig, type PartialConfig, type RunConfig, readConfig } from '
 import type { Evaluation } from './evaluate.ts';
 import { METHODS } from './methods.ts';
 import { showProgress } from './progress.ts';
-import type { ReportData } from './report/data.ts';
+import type { FeatureScores, ReportData } from './report/data.ts';
 import { projectEmbeddings } from './report/project.ts';
 import { makeThumbnails } from './report/thumbnails.ts';
 import { renderReport } from './report/write.ts';
@@ -149,9 +149,8 @@ async function trainOne(task: Task, config: RunConfig, directory: string, saved:
     accuracy: {
       raw,
       untrained,
-      trained: evaluation.knn,
-      ...(Number.isFinite(evaluation.probe) ? { probe: evaluation.probe } : {}),
-      history: [{ epoch: 0, knn: untrained }, ...history, { epoch: config.epochs, knn: evaluation.knn }],
+      trained: { knn: evaluation.knn, probe: evaluation.probe },
+      history: [{ epoch: 0, knn: untrained.knn }, ...history, { epoch: config.epochs, knn: evaluation.knn }],
     },
     speed: {
       imagesPerSecond: metrics.imagesPerSecond,
@@ -176,7 +175,7 @@ export async function finishedRun(
   config: RunConfig,
   directory: string,
   saved: Saved,
-  raw?: number,
+  raw?: FeatureScores,
 ): Promise<Run | null> {
   await mkdir(directory, { recursive: true });
   const run = startRun(engine, splits, config);
@@ -185,7 +184,7 @@ export async function finishedRun(
   const start = run.progress();
   const opening =
     `${config.method}, seed ${config.seed}: ${run.totalSteps} steps of ${config.batch}; k-NN before training: ` +
-    `raw pixels ${percent(start.raw)}, untrained encoder ${percent(start.untrained)}`;
+    `raw pixels ${percent(start.raw.knn)}, untrained encoder ${percent(start.untrained.knn)}`;
   engine.resetPeakMemory();
   const interrupted = await trainWithProgress(run, config, opening);
   const checkpoint = join(directory, 'checkpoint.safetensors');
@@ -197,10 +196,8 @@ export async function finishedRun(
 
 /** What metrics.json holds. */
 export interface Metrics extends Evaluation {
-  readonly raw: number;
-  readonly untrained: number;
-  /** k-NN, as `knn`. */
-  readonly trained: number;
+  readonly raw: FeatureScores;
+  readonly untrained: FeatureScores;
   readonly history: readonly { epoch: number; knn: number }[];
   readonly finalLoss: number | undefined;
   readonly losses: readonly number[];
@@ -225,7 +222,6 @@ export async function measured(
     ...evaluation,
     raw,
     untrained,
-    trained: evaluation.knn,
     history,
     warnings: [...warnings, ...evaluation.warnings],
     finalLoss: loss.at(-1)?.loss,
@@ -302,11 +298,13 @@ export function scoresOf(evaluation: Evaluation): Record<string, string> {
   };
 }
 
-export function sentenceOf(raw: number, untrained: number, evaluation: Evaluation): string {
-  const { knn, probe, classifier, clusters } = evaluation;
+export function sentenceOf(raw: FeatureScores, untrained: FeatureScores, evaluation: Evaluation): string {
+  const { classifier, clusters } = evaluation;
+  const by = (score: keyof FeatureScores) =>
+    `raw pixels ${percent(raw[score])}, untrained encoder ${percent(untrained[score])}, trained encoder ${percent(evaluation[score])}`;
   return (
-    `k-NN accuracy: raw pixels ${percent(raw)}, untrained encoder ${percent(untrained)}, trained encoder ${percent(knn)}` +
-    `${Number.isFinite(probe) ? `; linear probe ${percent(probe)}` : ''}` +
+    `k-NN accuracy: ${by('knn')}` +
+    `${Number.isFinite(evaluation.probe) ? `; linear probe: ${by('probe')}` : ''}` +
     `${classifier === undefined ? '' : `; classifier ${percent(classifier)}`}` +
     `${clusters ? `; clusters: ACC ${percent(clusters.accuracy)} (k-means on pixels ${percent(clusters.pixels)}), NMI ${clusters.nmi.toFixed(3)}, ARI ${clusters.ari.toFixed(3)}` : ''}`
   );

@@ -33,9 +33,9 @@ const data: ReportData = {
     learningRate: 1,
   })),
   accuracy: {
-    raw: 0.5,
-    untrained: 0.4,
-    trained: 0.75,
+    raw: { knn: 0.5, probe: 0.3 },
+    untrained: { knn: 0.4, probe: 0.35 },
+    trained: { knn: 0.75, probe: 0.8 },
     history: [
       { epoch: 0, knn: 0.4 },
       { epoch: 5, knn: 0.75 },

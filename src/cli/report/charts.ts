@@ -7,18 +7,25 @@ const MOST_POINTS = 3000; // more than a screen has columns
 
 const percent = (share: number) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)}%` : 'none');
 
-/** One bar for each way to see the test images. */
-export function drawAccuracy(accuracy: Accuracy, width: number): Element {
-  const bars = [
-    { name: 'raw pixels', share: accuracy.raw, fill: 'var(--quiet)' },
-    { name: 'untrained', share: accuracy.untrained, fill: 'var(--faint)' },
-    { name: 'trained', share: accuracy.trained, fill: 'var(--accent)' },
-  ];
-  if (accuracy.probe !== undefined) bars.push({ name: 'linear probe', share: accuracy.probe, fill: 'var(--good)' });
+/** One bar for each kind of features and each way to score them. */
+export function drawAccuracy({ raw, untrained, trained }: Accuracy, width: number): Element {
+  const bars = (
+    [
+      ['k-NN', 'knn', 'var(--accent)'],
+      ['probe', 'probe', 'var(--good)'],
+    ] as const
+  )
+    .filter(([, score]) => Number.isFinite(trained[score]))
+    .flatMap(([name, score, fill]) => [
+      { name: `${name}, raw pixels`, share: raw[score], fill: 'var(--quiet)' },
+      { name: `${name}, untrained`, share: untrained[score], fill: 'var(--faint)' },
+      { name: `${name}, trained`, share: trained[score], fill },
+    ]);
+  if (bars.length === 0) return note('The images have no labels to be scored by.');
   return Plot.plot({
     width,
-    height: 60 + 46 * bars.length,
-    marginLeft: 86,
+    height: 60 + 34 * bars.length,
+    marginLeft: 122,
     marginRight: 48,
     x: { domain: [0, 1], tickFormat: '.0%', label: null, ticks: 5, grid: true },
     y: { domain: bars.map((bar) => bar.name), label: null, padding: 0.3, tickSize: 0 },
@@ -44,7 +51,7 @@ export function drawCompared({ runs, raw }: ComparisonData, width: number): Elem
     ['linear probe', 'var(--good)', (run) => run.probe],
     ['classifier', 'var(--soft)', (run) => run.classifier],
     ['ACC', 'var(--soft)', (run) => run.acc],
-    ['untrained k-NN', 'var(--faint)', (run) => run.untrained],
+    ['untrained k-NN', 'var(--faint)', (run) => run.untrained?.knn],
   ];
   const dots = runs.flatMap((run) =>
     kinds.flatMap(([name, , of]) => {
@@ -63,7 +70,7 @@ export function drawCompared({ runs, raw }: ComparisonData, width: number): Elem
     x: { tickFormat: '.0%', label: null, grid: true, nice: true },
     y: { domain: runs.map((run) => run.label), label: null, padding: 0.4, tickSize: 0 },
     marks: [
-      ...(Number.isFinite(raw) ? [Plot.ruleX([raw], { stroke: 'var(--soft)', strokeDasharray: '4 4' })] : []),
+      ...(Number.isFinite(raw.knn) ? [Plot.ruleX([raw.knn], { stroke: 'var(--soft)', strokeDasharray: '4 4' })] : []),
       Plot.ruleY(dots, { y: 'label', x1: 'low', x2: 'high', stroke: 'name', strokeWidth: 2 }),
       Plot.dot(dots, { x: 'mean', y: 'label', r: 5, fill: 'name' }),
       Plot.tip(
@@ -87,7 +94,7 @@ export function drawHistory({ history, raw }: Accuracy, width: number): Element 
     x: { label: 'epoch', nice: true },
     y: { tickFormat: '.0%', label: null, grid: true, nice: true },
     marks: [
-      Plot.ruleY([raw], { stroke: 'var(--soft)', strokeDasharray: '4 4' }),
+      Plot.ruleY([raw.knn], { stroke: 'var(--soft)', strokeDasharray: '4 4' }),
       Plot.lineY(history, { x: 'epoch', y: 'knn', stroke: 'var(--accent)', strokeWidth: 2 }),
       Plot.dot(history, { x: 'epoch', y: 'knn', fill: 'var(--accent)', r: 3 }),
       Plot.tip(history, Plot.pointerX({ x: 'epoch', y: 'knn', format: { y: percent } })),

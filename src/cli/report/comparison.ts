@@ -1,4 +1,4 @@
-import type { EmbeddingPicture, LossPoint } from './data.ts';
+import type { EmbeddingPicture, FeatureScores, LossPoint } from './data.ts';
 
 /** A mean over seeds. */
 export interface Interval {
@@ -13,8 +13,10 @@ export interface ComparedRun {
   label: string;
   method: string;
   knn?: Interval;
-  untrained?: Interval;
+  /** Linear probe. */
   probe?: Interval;
+  /** The same of the encoder before its first step. */
+  untrained?: { knn?: Interval; probe?: Interval };
   /** Accuracy of a classifier's own scores. */
   classifier?: Interval;
   acc?: Interval;
@@ -41,7 +43,7 @@ export interface ComparisonData {
   startedAt: string;
   dataset: { name: string; train: number; test: number; classes: number };
   seeds: number;
-  /** k-NN of the pixels. */
-  raw: number;
+  /** Of the pixels. */
+  raw: FeatureScores;
   runs: ComparedRun[];
 }

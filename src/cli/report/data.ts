@@ -41,16 +41,22 @@ export interface LossPoint {
   learningRate: number;
 }
 
-/** Shares of the test images that got their own class, in [0, 1]. */
+/** Shares of the test images whose class is found from features, in [0, 1]; NaN where labels are missing. */
+export interface FeatureScores {
+  /** By their nearest neighbours: k = 20, cosine. */
+  readonly knn: number;
+  /** By a linear classifier. */
+  readonly probe: number;
+}
+
+/** What features of the test images are worth. */
 export interface Accuracy {
-  /** k-NN on the pixels themselves. */
-  raw: number;
-  /** k-NN on the encoder before its first step. */
-  untrained: number;
-  /** k-NN on the encoder at the end. */
-  trained: number;
-  /** A linear classifier on the trained encoder. */
-  probe?: number;
+  /** The pixels themselves. */
+  raw: FeatureScores;
+  /** The encoder before its first step. */
+  untrained: FeatureScores;
+  /** The encoder at the end. */
+  trained: FeatureScores;
   history: { epoch: number; knn: number }[];
 }
 

@@ -16,7 +16,7 @@ export function renderReport(data: ReportData, pageScript: string): string {
     `${data.method} on ${dataset.name}`,
     `${tiles(data)}${warnings((data.warnings ?? []).map((text) => ['', text]))}
 <div class="cards">
-${card('accuracy', 'k-NN accuracy on the test images', 'Learning without labels has to beat both baselines.')}
+${card('accuracy', 'Accuracy on the test images', 'Learning without labels has to beat both baselines.')}
 ${card('history', 'k-NN accuracy while training', 'Dashed: the pixels themselves.')}
 ${card('loss', 'Loss', 'Faint: every step. Strong: running mean.')}
 ${card('rate', 'Learning rate', 'The schedule as it was run.')}
@@ -72,8 +72,9 @@ function warnings(list: readonly (readonly [label: string, text: string])[]): st
 
 const COLUMNS: readonly [name: string, of: (run: ComparedRun) => string][] = [
   ['k-NN', ({ knn }) => share(knn)],
-  ['untrained', ({ untrained }) => share(untrained)],
+  ['untrained k-NN', ({ untrained }) => share(untrained?.knn)],
   ['linear probe', ({ probe }) => share(probe)],
+  ['untrained probe', ({ untrained }) => share(untrained?.probe)],
   ['classifier', ({ classifier }) => share(classifier)],
   ['probe, corrupted', ({ corrupted }) => share(corrupted)],
   ['ACC', ({ acc }) => share(acc)],
@@ -108,17 +109,17 @@ function plain(value: Interval | undefined, digits: number): string {
 
 function tiles({ accuracy, loss, speed }: ReportData): string {
   const last = loss.findLast((point) => Number.isFinite(point.loss));
-  const points = (accuracy.trained - accuracy.raw) * 100;
+  const points = (accuracy.trained.knn - accuracy.raw.knn) * 100;
   const gain = Number.isFinite(points) ? `${points < 0 ? '' : '+'}${points.toFixed(1)}` : 'none';
   const list: [string, string, boolean?][] = [
-    [percent(accuracy.trained), 'k-NN accuracy'],
+    [percent(accuracy.trained.knn), 'k-NN accuracy'],
     [gain, 'points over raw pixels', points > 0],
     [last ? last.loss.toPrecision(4) : 'none', 'last loss'],
     [whole(speed.imagesPerSecond), 'images a second'],
     [duration(speed.seconds), 'in all'],
     [formatBytes(speed.peakBytes), 'GPU memory at most'],
   ];
-  if (accuracy.probe !== undefined) list.splice(1, 0, [percent(accuracy.probe), 'linear probe']);
+  if (Number.isFinite(accuracy.trained.probe)) list.splice(1, 0, [percent(accuracy.trained.probe), 'linear probe']);
   const tile = ([value, name, good]: [string, string, boolean?]) =>
     `<div class="tile"><b${good ? ' class="gain"' : ''}>${escapeHtml(value)}</b><span>${escapeHtml(name)}</span></div>`;
   return `<div class="tiles">${list.map(tile).join('')}</div>`;
