@@ -255,6 +255,20 @@ const CASES: Record<string, Case[]> = {
       expected: { losses: [Math.log(70), Math.log(70)] },
     },
   ],
+  // Scores of 0, and all of the second row's codes at its last prototype: slopes 1 / 72 - codes.
+  swav_slopes: [1, 2].map((sources) => {
+    const codes = Float32Array.from({ length: 144 }, (_, t) => (t < 72 ? 1 / 72 : t === 100 ? 1 : 0));
+    return {
+      params: { rows: 2, columns4: 18, first_row: 1, scale: 14, rest: 0.01 },
+      buffers: { codes0: codes, codes1: codes, scores: floats(144), losses: floats(3) },
+      groups: 2,
+      tuning: { ...LANES, SOURCES: sources },
+      expected: {
+        losses: [0, sources * Math.log(72), sources * Math.log(72)],
+        scores: Array.from(codes, (code) => sources * (1 / 72 - code)),
+      },
+    };
+  }),
   heavy_features: [
     {
       params: { columns: 70, count: 3 },

@@ -135,7 +135,31 @@ describe('swav', () => {
     return { value, gradients };
   }
 
-  test('scores that are kept and scores computed anew give the same', async () => {
+  // 24 prototypes are stored, 21 swept; 7 columns end within a vector.
+  test.each([
+    [2, 24, 0, true],
+    [2, 24, 50, true],
+    [3, 24, 50, true],
+    [3, 24, 0, false],
+    [4, 21, 50, true],
+  ])(
+    '%d views, %d prototypes, a queue of %d, software tiles %s: as the reference',
+    async (count, k, length, software) => {
+      using _ = tiles(software);
+      const views = Array.from({ length: count }, (_, v) => normal(33, 7, v));
+      const prototypes = unit(k, 7, 9);
+      const queue = length > 0 ? unit(length, 7, 8) : undefined;
+      const got = await evaluate(views, prototypes, queue);
+      const wanted = swavReference({ views, prototypes, ...(queue ? { queues: [queue, queue] } : {}) }, 0.1);
+      expectClose('value', [got.value], [wanted.value], 1e-5 * wanted.value);
+      got.gradients.forEach((g, i) => {
+        const { data } = wanted.gradients[i];
+        expectClose(`gradient ${i}`, g, data, 1e-5 * largest(data));
+      });
+    },
+  );
+
+  test('scores that are stored and scores computed anew give the same', async () => {
     const views = [normal(150, 32, 1), normal(150, 32, 2)];
     const prototypes = unit(200, 32, 3); // 120,000 bytes of scores
     const kept = await evaluate(views, prototypes);
@@ -201,6 +225,8 @@ describe('swav', () => {
         for (const tensor of [z0, z1, c, loss]) tensor.dispose();
         return extra;
       };
+      const stored = await memory(512, 1500, 128);
+      expect(stored).toBeLessThan(4 * (16 + 8) * (512 + 1500) * 128); // two matrices, and what is swept beside them
       const one = await memory(1024, 3000, 32);
       expect(one).toBeLessThan(4 * 8 * (1024 + 3000) * 32); // gradients included; N x K would be 24 times (N + K) D
       const [small, large] = [await memory(512, 300, 16), await memory(1024, 300, 16)];

@@ -17,7 +17,7 @@ import { rowTuning } from './tile.ts';
 
 /** Scores [rows, columns] in memory, whose codes are wanted. */
 export interface Scored {
-  readonly scores: Tensor;
+  readonly scores: Tensor | Storage;
   readonly rows: number;
   readonly columns: number;
   readonly epsilon: number;
@@ -28,7 +28,7 @@ export interface Scored {
 interface Batch extends Scored {
   readonly engine: Engine;
   readonly op: string;
-  readonly codes: Tensor;
+  readonly codes: Storage;
   /** Rows that can be bound at a time. */
   readonly cut: readonly Range[];
   /** log2(e) / epsilon, its first 12 bits and the rest. */
@@ -40,7 +40,7 @@ interface Batch extends Scored {
  * on a GPU memory, so a workgroup holds a row and reads it once an iteration; on software adapters powers and waiting lanes,
  * so the powers of two are kept in `codes`; and, where neither can be, two reads an iteration.
  */
-export function launchCodes(engine: Engine, op: string, scored: Scored, codes: Tensor): void {
+export function launchCodes(engine: Engine, op: string, scored: Scored, codes: Storage): void {
   const { rows, columns } = scored;
   const cut = ranges(engine, rows, columns);
   const batch = { ...scored, engine, op, codes, cut, split: splitScale(1 / scored.epsilon) };
@@ -104,12 +104,12 @@ function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, co
   engine.fill(form, 1, 0);
   const [going, begun] = [startState(engine, op), startState(engine, op)];
   const side = (count: number) => ({
-    points: { of: codes.storage, stride: columns, rows: count },
+    points: { of: codes, stride: columns, rows: count },
     u: startScaling(engine, op, count),
     excess: engine.scratch(count, op),
   });
   const [samples, prototypes] = [side(rows), side(columns)];
-  const kept = { of: codes.storage, rows: prototypes.points, stride: columns, form };
+  const kept = { of: codes, rows: prototypes.points, stride: columns, form };
   const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
     updateFromKept(engine, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });
   const overColumns = { groups: Math.ceil(columns4 / 16), work: 16 * rows * columns };

@@ -62,7 +62,7 @@ export interface Scores {
   readonly kept?: Kept;
 }
 
-/** The s_ij, or the powers of two that the plan takes of them, in memory: [columns j of the plan, stride], rows i next to each other. */
+/** The distances, or the powers of two that the plan takes of them: [columns j of the plan, stride], rows i next to each other. */
 export interface Kept {
   readonly of: Storage;
   readonly rows: Columns;
@@ -73,9 +73,9 @@ export interface Kept {
 }
 
 /**
- * Computes all s_ij once, for updates and weights that read them; release `kept` when they are done.
- * @param range of distances: where powers are dear, on software adapters, and no |score| is above this many powers of two,
- * 2^score is kept instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
+ * Computes all squared distances once, for updates and weights that read them; release `kept` when they are done.
+ * @param range where powers are dear, on software adapters, and no |score| is above this many powers of two, 2^score is kept
+ * instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
  */
 export function keepScores(
   engine: Engine,
@@ -83,18 +83,18 @@ export function keepScores(
   rows: Columns,
   columns: Columns,
   scores: Scores,
-  range = 0,
+  range: number,
 ): Scores {
   const stride = keptStride(engine, rows.rows);
   const of = engine.scratch(columns.rows * stride, op);
   const form = lanesAlone(engine) ? engine.scratch(1, op) : null;
-  if (form) engine.fillBits(form, 1, range > 0 ? 0 : 1);
+  if (form) engine.fill(form, 1, 0);
   const release = (): void => {
     of.release();
     form?.release();
   };
   const kept: Kept = { of, rows, stride, form, release };
-  if (form && range > 0) keepPowers(engine, columns, scores, kept, form, range);
+  if (form) keepPowers(engine, columns, scores, kept, form, range);
   else
     launchProduct(
       engine,
@@ -102,7 +102,7 @@ export function keepScores(
       { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
       { of: rows.of, at: 0, stride: rows.stride },
       { of, at: 0, stride },
-      { pairs: scores.distance ? 'distances' : 'products' },
+      { pairs: 'distances' },
     );
   return { ...scores, kept };
 }

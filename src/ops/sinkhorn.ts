@@ -25,7 +25,7 @@ export function sinkhorn(scores: Tensor, options?: SinkhornOptions): Tensor {
   const epsilon = check.positive(op, 'epsilon', given.epsilon);
   const iterations = check.integer(op, 'iterations', given.iterations, 1, 1000);
   const codes = engine.empty([rows, columns], op);
-  launchCodes(engine, op, { scores, rows, columns, epsilon, iterations }, codes);
+  launchCodes(engine, op, { scores, rows, columns, epsilon, iterations }, codes.storage);
   engine.opEnded();
   return codes;
 }

@@ -1,0 +1,186 @@
+import type { Storage } from '../gpu/buffers.ts';
+import { accumulate, swav_rows } from '../gpu/kernels.generated.ts';
+import { leftRows } from '../launch/pack.ts';
+import { featuresOf, panelWidth, rowsOf } from '../launch/points.ts';
+import {
+  launchScalingWeights,
+  type Scores,
+  type Side,
+  startScaling,
+  startState,
+  updateScaling,
+} from '../launch/scaling.ts';
+import { launchProduct, roundUp } from '../launch/tile.ts';
+import type { Units } from '../launch/units.ts';
+import type { Batch, SwappedPrediction } from './swappedPrediction.ts';
+
+/**
+ * The losses, and what pulls on views and prototypes, in panels of prototypes from the plans' factors: neither scores nor codes
+ * are stored. Codes enter loss and gradient of the views only through t_a = Q_a C, [N, D]: what row n of view v loses is
+ * |A(v)| log Z_v[n] - u_v[n].sum_{a in A(v)} t_a[n] / tau.
+ */
+export function sweptPrediction(
+  batch: Batch,
+  units: readonly Units[],
+  { temperature, epsilon, iterations }: SwappedPrediction,
+  { losses, gradients, share }: { losses: Storage; gradients: readonly Storage[]; share: number },
+): void {
+  const { engine, op, rows, stride, toPrototypes } = batch;
+  const targets = [0, 1].map((source) => {
+    const target = engine.scratch(batch.floats, op);
+    engine.fill(target, batch.floats, 0);
+    const others = toPrototypes ? sumOfOthers(batch, units, source) : null;
+    const plan = codes(batch, units[source], epsilon, iterations);
+    sweep(batch, plan, target, 1, others && { rows: others.of, scale: -share });
+    others?.release();
+    plan.release();
+    return target;
+  });
+  units.forEach((view, v) => {
+    const plan = predictions(batch, view, temperature);
+    const sources = v === 0 ? 2 : v === 1 ? 1 : 3;
+    engine.run(swav_rows, {
+      params: {
+        rows,
+        first_row: v * rows,
+        row_stride4: stride / 4,
+        prototypes: batch.prototypes.count,
+        sources,
+        inverse_temperature: 1 / temperature,
+        share,
+      },
+      buffers: {
+        units: view.rows,
+        targets0: targets[0],
+        targets1: targets[1],
+        prediction: plan.samples.u,
+        losses,
+        g: gradients[v],
+      },
+      groups: Math.ceil(rows / 64),
+      work: 4 * rows * stride,
+    });
+    const scale = (sources === 3 ? 2 : 1) * share;
+    if (toPrototypes) sweep(batch, plan, gradients[v], scale, { rows: view.rows, scale });
+    plan.release();
+  });
+  for (const target of targets) target.release();
+}
+
+/** A plan between samples and prototypes, by its factors. */
+interface Plan {
+  readonly samples: Side;
+  readonly prototypes: Side;
+  readonly scores: Scores;
+  release(): void;
+}
+
+function startPlan({ engine, op, prototypes }: Batch, units: Units, count: number, inverse: number): Plan {
+  const points = { of: units.transposed, stride: units.paddedRows, rows: count };
+  const samples = { points, u: startScaling(engine, op, count) };
+  const others = { points: featuresOf(prototypes), u: startScaling(engine, op, prototypes.count) };
+  const scores = { depth: units.columns, scale: inverse, distance: false };
+  const release = (): void => {
+    samples.u.release();
+    others.u.release();
+  };
+  return { samples, prototypes: others, scores, release };
+}
+
+/** Q_a: Sinkhorn over the view's rows and its queue's; the factors of the first rows are those of the view. */
+function codes(batch: Batch, units: Units, epsilon: number, iterations: number): Plan {
+  const { engine, op } = batch;
+  const plan = startPlan(batch, units, units.count, 1 / epsilon);
+  const state = startState(engine, op);
+  const excess = engine.scratch(Math.max(units.count, batch.prototypes.count), op);
+  for (let t = 0; t < iterations; t++) {
+    updateScaling(engine, op, plan.prototypes, plan.samples, plan.scores, { state, excess });
+    updateScaling(engine, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
+  }
+  state.release();
+  excess.release();
+  const samples = { ...plan.samples, points: { ...plan.samples.points, rows: batch.rows } };
+  return { ...plan, samples };
+}
+
+/** P_v = softmax(scores / tau): one update of the samples, and none of the prototypes. */
+function predictions(batch: Batch, units: Units, temperature: number): Plan {
+  const { engine, op } = batch;
+  const plan = startPlan(batch, units, batch.rows, 1 / temperature);
+  const state = startState(engine, op);
+  const excess = engine.scratch(batch.rows, op);
+  updateScaling(engine, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
+  state.release();
+  excess.release();
+  return plan;
+}
+
+/** out[n] += scale sum_k P_nk c_k, and with `pulling` rows r: dC[k] += pulling.scale sum_n P_nk r_n. */
+function sweep(
+  { engine, op, prototypes, rows, stride, toPrototypes }: Batch,
+  plan: Plan,
+  out: Storage,
+  scale: number,
+  pulling: { rows: Storage; scale: number } | null,
+): void {
+  const columns = prototypes.columns;
+  const width = roundUp(rows, 4);
+  const panel = panelWidth(engine, { paddedRows: width, columns }, prototypes.count);
+  const weights = engine.scratch(panel * width, op);
+  const one = engine.constant(1);
+  for (let first = 0; first < prototypes.count; first += panel) {
+    const count = Math.min(panel, prototypes.count - first);
+    const share = 1 / prototypes.count;
+    launchScalingWeights(
+      engine,
+      plan.samples,
+      plan.prototypes,
+      plan.scores,
+      { first, count, width, share },
+      one,
+      weights,
+    );
+    launchProduct(
+      engine,
+      { rows, columns, depth: count },
+      { of: weights, at: 0, stride: width, along: 'columns' },
+      rowsOf(prototypes, first),
+      { of: out, at: 0, stride },
+      { scale, accumulating: true },
+    );
+    if (!pulling || !toPrototypes) continue;
+    const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, columns);
+    launchProduct(
+      engine,
+      { rows: count, columns, depth: rows },
+      { ...operand, along },
+      { of: pulling.rows, at: 0, stride },
+      { of: toPrototypes, at: first * columns, stride: columns },
+      { scale: pulling.scale, accumulating: true },
+    );
+    operand.release();
+  }
+  one.dispose();
+  weights.release();
+}
+
+/** The unit rows of all views but `source`, added up. */
+function sumOfOthers(
+  { engine, op, floats }: Batch,
+  units: readonly Units[],
+  source: number,
+): { of: Storage; release(): void } {
+  if (units.length === 2) return { of: units[1 - source].rows, release: () => {} };
+  const total = engine.scratch(floats, op);
+  engine.fill(total, floats, 0);
+  units.forEach((view, v) => {
+    if (v === source) return;
+    engine.run(accumulate, {
+      params: { count: floats },
+      buffers: { total, more: view.rows },
+      groups: Math.ceil(floats / 256),
+      work: 2 * floats,
+    });
+  });
+  return { of: total, release: () => total.release() };
+}
