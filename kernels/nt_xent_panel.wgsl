@@ -1,7 +1,5 @@
 // w_ji = exp(s_ij / tau) (1/Z_i + 1/Z_j) for the columns j of a panel and all rows i from its first on
-// 0 for i = j and for a positive pair, which pulls apart from the rest: see partner_pull. Two powers rather than one shared: both exponents are <= 0, so
-// nothing overflows at any temperature.
-// @use grid tile stored mark_partner store_panel
+// @use grid tile stored nt_xent_weigh store_panel
 struct Params {
   first_group: u32, end_group: u32,
   n: u32, columns: u32, stride4: u32, first: u32, width4: u32, strips: u32,
@@ -13,8 +11,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
 @group(0) @binding(5) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4], rows i - first
 
-const LOG2E: f32 = 1.4426950408889634;
-
 @compute @workgroup_size(WX, WY)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_id) local: vec3u) {
@@ -25,24 +21,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
   tile_product(&c, (p.first + j0) / 4u, p.stride4, p.first / 4u + i4, p.stride4, p.columns);
-  let k = LOG2E / temperature[0];
-  let last = p.n - 1u;
-  // @unroll
-  for (var v = 0u; v < TV; v++) {
-    let i = vec4u(p.first + 4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
-    let at = min(i, vec4u(last));
-    let z_i = vec4f(log2_z[at.x], log2_z[at.y], log2_z[at.z], log2_z[at.w]);
-    // @unroll
-    for (var m = 0u; m < TM; m++) {
-      let j = p.first + j0 + m;
-      let positive = row_mark(j);
-      let s = c[m * TV + v] * k;
-      let near = min(j, last);
-      let w = exp2(min(s - z_i, vec4f())) + exp2(min(s - log2_z[near], vec4f()));
-      let blank = j >= p.n;
-      let skip = (i == vec4u(j)) | (i == vec4u(positive)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
-      c[m * TV + v] = select(w, vec4f(), skip);
-    }
-  }
+  weigh(&c, p.first + j0, p.first / 4u + i4);
   store_panel(&c, j0, i4, j0 + TM);
 }

@@ -97,6 +97,18 @@ const classSums: Case = {
   ...pairSums,
   buffers: { ...pairSums.buffers, classes, partial: floats(2 * 2 * 64) },
 };
+const owner: Case = {
+  params: { n: 6, columns: 2, stride4: 16, row_stride4: 1 },
+  buffers: {
+    lhs: unitsT,
+    rhs: unitsT,
+    temperature: Float32Array.of(0.5),
+    rows: waves(4 * 64 + 128),
+    g: floats(4 * 64),
+  },
+  groups: 2,
+  tuning: { ...TILE, FV: 1 },
+};
 const rowPass: Case = {
   params: { rows: 5, columns: 40, depth: 2, lhs_stride4: 4, rhs_stride4: 16, slices: 2, slice_columns: 32, scale: 1 },
   buffers: { lhs: waves(2 * 16), rhs: waves(2 * 64), temperature: Float32Array.of(0.5), partial: floats(2 * 3 * 5) },
@@ -401,6 +413,7 @@ const CASES: Record<string, Case[]> = {
   nt_xent_near: [
     { ...near, buffers: { ...near.buffers, log2_z: floats(3).fill(9), miss: floats(3) }, tuning: { PARTNERS: 0 } },
   ],
+  nt_xent_owner: [{ ...owner, buffers: { ...owner.buffers, log2_z: floats(6).fill(4) } }],
   nt_xent_sums: [pairSums],
   nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
   off_diagonal: [
@@ -607,6 +620,7 @@ const CASES: Record<string, Case[]> = {
       },
     },
   ],
+  sup_con_owner: [{ ...owner, buffers: { ...owner.buffers, classes, pulls: waves(24), holds: waves(6) } }],
   sup_con_sums: [classSums],
   sup_con_sums_cached: [{ ...classSums, buffers: { ...classSums.buffers, cache: floats(3 * 32 * 32) } }],
   turn: [

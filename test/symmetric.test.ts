@@ -121,6 +121,33 @@ test("convention = 'official' multiplies by tau / 0.07, a live tau too", async (
   expectClose('slope', [slopes[1]], [wanted], 1e-4 * Math.abs(wanted));
 });
 
+test.each([
+  ...Object.keys(LOSSES).flatMap((name) => [[name, 300, 20] as const, [name, 37, 5] as const]),
+  ['ntXent', 1100, 128] as const, // 2,200 columns: more than one sum
+])('%s of %d x %d by workgroups that own rows is that by panels', async (name, n, d) => {
+  const loss = LOSSES[name] ?? (([z0, z1]: Tensor[], temperature: number) => ntXent(z0, z1, { temperature }));
+  const seeds = name === 'uniformity' ? [1] : [1, 2]; // views
+  const inputs = seeds.map((seed) => [normals(n * d, seed), d] as const);
+  const run: Loss = (views) => loss(views, 0.2);
+  const panels = await evaluate(run, inputs);
+  const info = engine().info as { software: boolean };
+  const own = info.software;
+  info.software = false; // a GPU, of which this schedule is
+  try {
+    const launched = engine().explain(() =>
+      run(inputs.map(([data]) => engine().tensor(data, [n, d], { requiresGrad: true }))).backward(),
+    );
+    expect(launched.some(({ kernel }) => kernel.endsWith('_owner'))).toBe(true);
+    const owned = await evaluate(run, inputs);
+    expectClose('value', [owned.value], [panels.value], 2e-6);
+    owned.gradients.forEach((g, i) => {
+      expectClose(`gradient ${i}`, g, panels.gradients[i], 5e-6 * largest(panels.gradients[i]));
+    });
+  } finally {
+    info.software = own;
+  }
+});
+
 test('uniformity of equal rows is 0, and nothing pulls', async () => {
   for (const t of [0.5, 2, 30]) {
     const row = normals(7, 1);

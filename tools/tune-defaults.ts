@@ -36,14 +36,15 @@ for (const { question, option } of winners) own[question] = option;
 const kinds = Object.entries({ ...SHIPPED, [kind]: own }).sort(([a], [b]) => (a < b ? -1 : 1));
 const rows = kinds.map(([name, options]) => {
   const entries = Object.entries(options ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `  ${name}: {\n${entries.map(([question, option]) => `    '${question}': '${option}',\n`).join('')}  },\n`;
+  const lines = entries.map(([question, option]) => `    '${question}': '${option}',\n`);
+  return `  ${name}: {${lines.length > 0 ? `\n${lines.join('')}  ` : ''}},\n`;
 });
 writeFileSync(
   new URL('../src/core/choices.shipped.ts', import.meta.url),
   `// Made by \`npm run tune:defaults\`: what was fastest, by a clear margin, on the adapters that we have. Do not edit.
 import type { AdapterKind } from './costModel.ts';
 
-/** Option by question, for each kind of adapter. */
+/** Option by question, for each kind of adapter; none where the prediction stood in all that was measured. */
 export const SHIPPED: Readonly<Partial<Record<AdapterKind['name'], Readonly<Record<string, string>>>>> = {
 ${rows.join('')}};
 `,

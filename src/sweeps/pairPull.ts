@@ -82,7 +82,7 @@ function temperatureGradient(
 
 /** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */
 function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep, rows }: Pull): Storage {
-  const { units, cache, edge, tile, packed } = sweep;
+  const { units, cache, owner, edge, tile, packed } = sweep;
   const { kernels } = pairs;
   const { paddedRows, rowStride, count: n, columns } = units;
   const gradient = engine.scratch(paddedRows * rowStride, op);
@@ -104,6 +104,16 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       groups: (paddedRows / product.rows) * strips,
       work: paddedRows * paddedRows * columns,
       tuning,
+    });
+    return gradient;
+  }
+  if (owner) {
+    engine.run(kernels.owner, {
+      params: { n, columns, stride4: paddedRows / 4, row_stride4: rowStride / 4 },
+      buffers: { lhs: units.transposed, rhs: units.transposed, ...rows, temperature, rows: units.rows, g: gradient },
+      groups: paddedRows / tile.rows,
+      work: 2 * paddedRows * paddedRows * (columns + 16),
+      tuning: { ...tile.tuning, ...pairs.tuning, FV: Math.ceil(columns / (4 * tile.tuning.WX)) },
     });
     return gradient;
   }

@@ -5,6 +5,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import {
   nt_xent_near,
+  nt_xent_owner,
   nt_xent_panel,
   nt_xent_panel_fragments,
   nt_xent_sums,
@@ -14,6 +15,7 @@ import {
   nt_xent_sums_lanes_cached,
   nt_xent_weights_cached,
   sup_con_near,
+  sup_con_owner,
   sup_con_panel,
   sup_con_sums,
   sup_con_sums_cached,
@@ -41,10 +43,10 @@ const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
 const UNLIFTED = 16384;
 
 /**
- * How a sweep with a gradient goes on: from the kept triangle of e_ij, or with the weights computed again, a panel of
- * columns at a time. Sizes are n and d.
+ * How a sweep with a gradient goes on: from the kept triangle of e_ij, with the weights computed again a panel of columns at
+ * a time, or in one launch whose workgroups own rows, and compute their weights again for themselves. Sizes are n and d.
  */
-const SCHEDULE: Choice<'cached triangle' | 'panels'> = {
+const SCHEDULE: Choice<'cached triangle' | 'panels' | 'row owner'> = {
   name: 'pair sweep',
   options: {
     'cached triangle': ([n, d]) => ({ flops: 3 * n * n * d, bytes: 8 * n * n, exps: n ** 2 / 2, dispatches: 3 }),
@@ -54,8 +56,14 @@ const SCHEDULE: Choice<'cached triangle' | 'panels'> = {
       exps: 1.5 * n * n,
       dispatches: 1 + 3 * Math.ceil(n / widthOfPanels(n, d)),
     }),
+    'row owner': ([n, d]) => ({ flops: 5 * n * n * d, exps: 1.5 * n * n, dispatches: 2 }),
   },
 };
+
+type Schedule = keyof typeof SCHEDULE.options;
+
+/** Features of the rows that a workgroup owns, at most: two vec4s for each of its 16 columns of lanes. */
+const WIDEST_OWNED = 128;
 
 interface SumKernels {
   readonly sums: KernelSource;
@@ -72,6 +80,7 @@ interface PairKernels {
   readonly workgroup: SumKernels;
   readonly weights: KernelSource;
   readonly panel: KernelSource;
+  readonly owner: KernelSource;
   /** The same sweep on matrix units, where it has been written for them. */
   readonly fragments: FragmentPairs['kernels'] | null;
   readonly near: KernelSource;
@@ -84,6 +93,7 @@ const PARTNER_KERNELS: PairKernels = {
   workgroup: { sums: nt_xent_sums, cached: nt_xent_sums_cached, maxEdge: 512 },
   weights: nt_xent_weights_cached,
   panel: nt_xent_panel,
+  owner: nt_xent_owner,
   fragments: { sums: nt_xent_sums_fragments, panel: nt_xent_panel_fragments },
   near: nt_xent_near,
   sums: 1,
@@ -94,6 +104,7 @@ const CLASS_KERNELS: PairKernels = {
   workgroup: { sums: sup_con_sums, cached: sup_con_sums_cached, maxEdge: 256 },
   weights: sup_con_weights_cached,
   panel: sup_con_panel,
+  owner: sup_con_owner,
   fragments: null,
   near: sup_con_near,
   sums: 2,
@@ -125,6 +136,8 @@ export interface Sweep {
   readonly units: Units;
   /** e_ij over the triangle, where it is kept. */
   readonly cache: Storage | null;
+  /** Whether the gradient's workgroups own rows. */
+  readonly owner: boolean;
   readonly edge: number;
   /** Of the kernels that evaluate pairs. */
   readonly tile: Tile;
@@ -151,7 +164,15 @@ export function unitsOf(engine: Engine, op: string, views: Views): Sweep {
   const { n, d } = sizesOf(views);
   const tile = tileOf(engine, 'pairs', n, n, d);
   const edge = tile.columns;
-  return { units: makeUnits(engine, op, views, edge), cache: null, edge, tile, partial: null, packed: null };
+  return {
+    units: makeUnits(engine, op, views, edge),
+    cache: null,
+    owner: false,
+    edge,
+    tile,
+    partial: null,
+    packed: null,
+  };
 }
 
 function sizesOf(views: Views): { n: number; d: number } {
@@ -175,7 +196,8 @@ export function sweepTriangle(
     const pairs = { kernels: kernels.fragments, tuning: own, buffers };
     return sweepByFragments(engine, op, views, temperature, form, pairs);
   }
-  const schedule = wanted && n <= 8 * d ? engine.choose(SCHEDULE, [n, d]) : null;
+  const schedules = wanted ? schedulesFor(engine, n, d, form.by === 'tile') : [];
+  const schedule = schedules.length > 1 ? engine.choose(SCHEDULE, [n, d], schedules) : null;
   const cached = schedule?.option === 'cached triangle';
   const plain = tileOf(engine, 'pairs', n, n, d);
   const reasoned = withReason(plain.tuning, form);
@@ -214,7 +236,15 @@ export function sweepTriangle(
     },
   });
   const layout = { blocks, edge, slots, partial_stride: units.paddedRows };
-  return { units, cache, edge, tile, partial: { of: partial, behind, layout }, packed };
+  const owner = schedule?.option === 'row owner';
+  return { units, cache, owner, edge, tile, partial: { of: partial, behind, layout }, packed };
+}
+
+/** The schedules that there are: a triangle has to fit, and a row's features among the accumulators of its lanes. */
+function schedulesFor(engine: Engine, n: number, d: number, plain: boolean): Schedule[] {
+  const schedules: Schedule[] = n <= 8 * d ? ['cached triangle', 'panels'] : ['panels'];
+  // On a software adapter workgroup memory costs more than the panels.
+  return plain && d <= WIDEST_OWNED && !engine.info.software ? [...schedules, 'row owner'] : schedules;
 }
 
 /** The transposed unit rows rounded to f16, as they are: f16 has digits enough for what adds to a product of unit rows. */
@@ -245,7 +275,7 @@ function sweepByFragments(
   sumByFragments(engine, form, pairs, units, packed, temperature, { partial: of, edge });
   const layout = { blocks, edge, slots: 1, partial_stride: units.paddedRows };
   const tile = tileOf(engine, 'pairs', n, n, d);
-  return { units, cache: null, edge, tile, partial: { of, behind, layout }, packed: { ...packed, form } };
+  return { units, cache: null, owner: false, edge, tile, partial: { of, behind, layout }, packed: { ...packed, form } };
 }
 
 /** Row sums that a lane has room for. No more than it needs: lavapipe compiles 2,048 in 13 s, 64 in 1. */
