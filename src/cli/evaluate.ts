@@ -77,6 +77,9 @@ export function pixels(engine: Engine, images: ResidentImages): Tensor {
   });
 }
 
+/** Of what was not measured. */
+export const NO_SCORES: FeatureScores = { knn: Number.NaN, probe: Number.NaN };
+
 /** Both scores of features. */
 export async function featureScores(
   train: Split,
@@ -88,7 +91,7 @@ export async function featureScores(
     knn: (await knn(split)).accuracy,
     probe: (await linearProbe({ ...split, classes, seed })).accuracy,
   }));
-  return scores ?? { knn: Number.NaN, probe: Number.NaN };
+  return scores ?? NO_SCORES;
 }
 
 /** k-NN alone: quick enough for the middle of a run. */

@@ -10,7 +10,17 @@ import { concat } from '../ops/concat.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { type Progress, restore } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
-import { type Evaluation, evaluate, featureScores, knnOf, monitor, overAll, pixels, type Split } from './evaluate.ts';
+import {
+  type Evaluation,
+  evaluate,
+  featureScores,
+  knnOf,
+  monitor,
+  NO_SCORES,
+  overAll,
+  pixels,
+  type Split,
+} from './evaluate.ts';
 import { METHODS } from './methods.ts';
 import { OPTIMIZERS } from './optimizers.ts';
 import type { FeatureScores } from './report/data.ts';
@@ -42,8 +52,6 @@ export interface Run {
   /** Gives all GPU memory back. */
   dispose(): void;
 }
-
-const UNKNOWN: FeatureScores = { knn: Number.NaN, probe: Number.NaN };
 
 export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig): Run {
   const all = splits.train;
@@ -94,8 +102,8 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   const state = {
     step: 0,
     loss: [] as Progress['loss'],
-    raw: UNKNOWN,
-    untrained: UNKNOWN,
+    raw: NO_SCORES,
+    untrained: NO_SCORES,
     history: [] as Progress['history'],
     warnings: [] as Progress['warnings'],
     seconds: 0,

@@ -2,6 +2,7 @@ import { part } from '../core/ranges.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { swav_slopes } from '../gpu/kernels.generated.ts';
 import { launchCodes } from '../launch/codes.ts';
+import { leftRows } from '../launch/pack.ts';
 import { rowsOf } from '../launch/points.ts';
 import { splitScale } from '../launch/scaling.ts';
 import { launchProduct, rowTuning } from '../launch/tile.ts';
@@ -32,13 +33,18 @@ function stagesOf(views: number): readonly Stage[] {
 
 /** Whether scores and codes may be stored: within 16 times the memory of what they are of, and such that kernels can read them. */
 export function storable({ engine, prototypes }: Batch, units: readonly Units[]): boolean {
-  const [rows, { count, columns }] = [units[0].count, prototypes];
+  const [rows, { count, columns }] = [longest(units), prototypes];
   const matrices = 1 + stagesOf(units.length)[0].sources.length;
   return (
     count % 4 === 0 &&
     matrices * rows * count <= STORED * (rows + count) * columns &&
     4 * rows * count <= engine.info.limits.maxStorageBufferBindingSize
   );
+}
+
+/** Rows of the longest view with its queue: two queues may differ. */
+function longest(units: readonly Units[]): number {
+  return Math.max(...units.map(({ count }) => count));
 }
 
 /**
@@ -53,10 +59,8 @@ export function storedPrediction(
 ): void {
   const { engine, op, prototypes, rows, stride, toPrototypes } = batch;
   const { count: columns } = prototypes;
-  const room = Math.max(...units.map(({ count }) => count)) * columns;
   const { tuning, rowsPerGroup } = rowTuning(engine);
-  const scores = engine.scratch(room, op);
-  let begun = false; // whether anything pulled on the prototypes
+  const scores = engine.scratch(longest(units) * columns, op);
   for (const { sources, views } of stagesOf(units.length)) {
     const codes = sources.map((source) => {
       const of = engine.scratch(units[source].count * columns, op);
@@ -77,24 +81,28 @@ export function storedPrediction(
         tuning: { ...tuning, SOURCES: own.length },
       });
       if (!toPrototypes) continue;
-      for (let first = 0; first < columns; first += DEPTH)
+      for (let first = 0; first < columns; first += DEPTH) {
+        const depth = Math.min(DEPTH, columns - first);
+        const slopes = { of: scores, rows, columns: depth, at: first, stride: columns };
+        const { along, operand } = leftRows(engine, op, slopes, prototypes.columns);
         launchProduct(
           engine,
-          { rows, columns: prototypes.columns, depth: Math.min(DEPTH, columns - first) },
-          { of: scores, at: first, stride: columns, along: 'rows' },
+          { rows, columns: prototypes.columns, depth },
+          { ...operand, along },
           rowsOf(prototypes, first),
           { of: gradients[v], at: 0, stride },
           { scale: share, accumulating: first > 0 },
         );
+        operand.release();
+      }
       launchProduct(
         engine,
         { rows: columns, columns: prototypes.columns, depth: rows },
         { of: scores, at: 0, stride: columns, along: 'columns' },
         { of: units[v].rows, at: 0, stride },
         { of: toPrototypes, at: 0, stride: prototypes.columns },
-        { scale: share, accumulating: begun },
+        { scale: share, accumulating: true }, // begun as zeros
       );
-      begun = true;
     }
     for (const { of } of codes) of.release();
   }
