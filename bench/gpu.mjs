@@ -1,6 +1,6 @@
 // Everything that a machine with a GPU is asked for, in one call of less than ten minutes:
 //
-//   node bench/gpu.mjs [--out folder] [--minutes 9.5] [--python python3] [--only step,step]
+//   node bench/gpu.mjs [--out folder] [--minutes 9.5] [--python python3] [--adapter hardware] [--only step,step]
 //
 // Needs dist/ and bench/peers/dist (npm run build), the package webgpu, the GPU's Vulkan driver, and for the comparison with
 // PyTorch a python3 that has it. Rows are appended to bench/results.csv; the log, the JSON of each step and a copy of the
@@ -32,32 +32,26 @@ const say = (text) => {
   log.write(text);
 };
 
-const bench = (name, ...more) => ({
+const gramian = (...args) => ({
   command: process.execPath,
-  args: [
-    'dist/cli.js',
-    'bench',
-    '--adapters',
-    values.adapter,
-    '--csv',
-    results,
-    '--json',
-    join(out, `${name}.json`),
-    ...more,
-  ],
+  args: ['dist/cli.js', ...args],
+  env: { GRAMIAN_ADAPTER: values.adapter },
 });
+const bench = (name, ...more) =>
+  gramian('bench', '--adapters', values.adapter, '--csv', results, '--json', join(out, `${name}.json`), ...more);
 const torchRows = join(out, 'torch.jsonl');
 
 /** `share`: of the time that is left when the step begins. */
 const STEPS = {
   card: { command: 'nvidia-smi', args: [], share: 0.05 },
-  features: {
-    command: process.execPath,
-    args: ['bench/features.mjs'],
-    share: 0.05,
-    env: { GRAMIAN_ADAPTER: values.adapter },
+  probe: { ...gramian('probe', '--json', join(out, 'probe.json')), share: 0.2 },
+  // What is found here, the benchmark below uses: it is remembered on this machine.
+  tune: {
+    ...gramian('tune', '--rows', '1024,4096', '--columns', '64,128,512', '--json', join(out, 'tune.json')),
+    seconds: '--budget',
+    share: 0.25,
   },
-  default: { ...bench('default', '--profile', 'default', '--peers', 'none', '--seconds', '2'), share: 0.3 },
+  default: { ...bench('default', '--profile', 'default', '--peers', 'none', '--seconds', '2'), share: 0.35 },
   native: { ...bench('native', '--profile', 'native', '--peers', 'none', '--seconds', '2'), share: 0.4 },
   torch: {
     command: values.python,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Choices } from '../src/core/choices.ts';
+import { kindOf } from '../src/core/costModel.ts';
 import { choicesFile } from '../src/core/remembered.ts';
 import { readSafetensors } from '../src/core/safetensors.ts';
 
@@ -101,6 +102,9 @@ const BAD: [args: string[], sentence: string][] = [
   [['train', '--resume', 'nothing.safetensors'], 'train: --resume nothing.safetensors cannot be read'],
   [['train', '--validation', '1'], 'train: --validation 1, expected a number in [0, 0.9].'],
   [['train', '--batch', '60000'], 'training images, expected at least 120000; give a smaller --batch.'],
+  [['tune', '--rows', '1'], 'tune: --rows 1, expected an integer in [2, 1048576].'],
+  [['tune', '--adapter', 'fast'], 'tune: --adapter fast, expected auto, hardware or software.'],
+  [['probe', '--only', 'speed'], 'probe: --only speed, expected peak, tiles, families,'],
   [['trian'], "unknown command 'trian'"],
 ];
 
@@ -236,4 +240,33 @@ describe('every system', () => {
     );
     expect(code).toBe(0);
   }, 300_000);
+});
+
+describe('gramian tune and probe', () => {
+  it('tune measures, says each answer, and remembers it', async () => {
+    const args = ['tune', '--rows', '8', '--columns', '4', '--budget', '20', '--json', 'tune.json'];
+    const { code, out } = await start(args);
+    expect(code).toBe(0);
+    const { measured, finished, place, adapter } = JSON.parse(readFileSync(join(folder, 'tune.json'), 'utf8'));
+    const lines = out.trim().split('\n');
+    expect(lines.map((line) => line.slice(2).split(':')[0]).slice(0, -1)).toEqual(
+      measured.map(({ question }: { question: string }) => question),
+    );
+    expect(lines.at(-1)).toContain(`${measured.length} questions in `);
+    expect(lines.at(-1)?.includes('not all of them')).toBe(!finished);
+    expect(kindOf(adapter).name).toMatch(/^(lavapipe|swiftshader|gpu)$/);
+    expect(place.startsWith(join(folder, 'cache'))).toBe(true);
+    const { options } = JSON.parse(readFileSync(place, 'utf8')) as Choices;
+    for (const { question, option } of measured) expect(options[question]).toBe(option);
+    if (!finished) return;
+    const again = await start(args);
+    expect(again.out).toMatch(/^0 questions in /);
+  }, 120_000);
+
+  it('probe answers in JSON', async () => {
+    const { code, out } = await start(['probe', '--quick', '--only', 'costs']);
+    expect(code).toBe(0);
+    const { submitAndWait, dispatch, encode } = JSON.parse(out);
+    for (const cost of [submitAndWait, dispatch, encode]) expect(cost).toBeGreaterThan(0);
+  }, 60_000);
 });

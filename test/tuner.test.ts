@@ -283,8 +283,13 @@ describe('tune', () => {
     const engine = await open();
     const [a, b] = [1, 2].map((seed) => engine.tensor(normals(64 * 64, seed), [64, 64]));
     const before = await matmul(a, b).data();
-    const { measured, finished } = await engine.tune([() => matmul(a, b)], { budget: 100 });
+    const told: unknown[] = [];
+    const { measured, finished } = await engine.tune([() => matmul(a, b)], {
+      budget: 100,
+      onMeasured: (one) => told.push(one),
+    });
     expect(finished).toBe(true);
+    expect(told).toEqual(measured);
     expect(measured.map(({ question }) => question).sort()).toEqual([
       'left operand [64, 64, 64]',
       'product tile [64, 64, 64]',
@@ -298,6 +303,8 @@ describe('tune', () => {
     [undefined, {}, 'tune: list is undefined, expected an array of functions that call ops.'],
     [[1], {}, 'tune: list is an Array, expected an array of functions that call ops.'],
     [[], { budget: 0 }, 'tune: budget = 0, expected a finite number above 0.'],
+    [[], { clock: 5 as never }, 'tune: clock is 5, expected a function.'],
+    [[], { onMeasured: 'log' as never }, 'tune: onMeasured is "log", expected a function.'],
     [[], { margin: -1 }, 'tune: margin = -1, expected a finite number, 0 or above.'],
     [[], { bugdet: 1 }, 'tune: '],
   ])('tune(%j, %j) is one sentence', async (list, options, sentence) => {

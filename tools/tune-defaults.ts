@@ -1,35 +1,24 @@
 // Measures the standard work on this machine's adapter and writes what clearly wins into src/core/choices.shipped.ts.
 //   GRAMIAN_ADAPTER=lavapipe npm run tune:defaults -- [SECONDS]
-import { writeFileSync } from 'node:fs';
+// With a file that `gramian tune --json` wrote, elsewhere perhaps, takes what that measured.
+//   npm run tune:defaults -- tune.json
+import { readFileSync, writeFileSync } from 'node:fs';
+import { measureStandardWork } from '../src/cli/tune.ts';
 import { SHIPPED } from '../src/core/choices.shipped.ts';
 import { kindOf } from '../src/core/costModel.ts';
-import { createEngine } from '../src/core/engine.ts';
-import { matmul, standardWork } from '../src/index.ts';
+import { createEngine, type EngineInfo } from '../src/core/engine.ts';
+import type { TuneReport } from '../src/core/tuner.ts';
 
 const MARGIN = 0.1; // a default is for machines that we have not measured
 
-const budget = Number(process.argv[2] ?? 600);
-const engine = await createEngine({ tune: 'off' });
-const kind = kindOf(engine.info).name;
-const square = (n: number) =>
-  engine.tensor(
-    new Float32Array(n * n).map((_, i) => Math.sin(i)),
-    [n, n],
-  );
-const list = [() => void matmul(square(1024), square(1024)), ...standardWork(engine)];
-const { measured, finished, seconds } = await engine.tune(list, {
-  budget,
-  margin: MARGIN,
-  // A software adapter computes in this process: its processor time is the same on a busy machine.
-  ...(engine.info.software ? { clock: () => process.cpuUsage().user / 1000 } : {}),
-});
-for (const { question, option, instead, ms } of measured) {
-  const times = Object.entries(ms).map(([name, of]) => `${name} ${of === null ? 'failed' : `${of.toFixed(2)} ms`}`);
-  console.log(`${option === instead ? ' ' : '*'} ${question}: ${option}   (${times.join(', ')})`);
-}
+const { adapter, measured, finished, seconds } = await report(process.argv[2] ?? '600');
+const kind = kindOf(adapter).name;
 console.log(`${kind}: ${measured.length} questions in ${seconds.toFixed(0)} s${finished ? '' : ', not all of them'}`);
 
-const winners = measured.filter(({ option, instead }) => option !== instead);
+const winners = measured.filter(({ option, instead, ms }) => {
+  const [now, before] = [ms[option], ms[instead]];
+  return option !== instead && typeof now === 'number' && typeof before === 'number' && now < (1 - MARGIN) * before;
+});
 const own = { ...SHIPPED[kind] };
 for (const { question } of measured) delete own[question];
 for (const { question, option } of winners) own[question] = option;
@@ -49,4 +38,11 @@ export const SHIPPED: Readonly<Partial<Record<AdapterKind['name'], Readonly<Reco
 ${rows.join('')}};
 `,
 );
-engine.destroy();
+
+async function report(asked: string): Promise<TuneReport & { adapter: EngineInfo }> {
+  if (asked.endsWith('.json')) return JSON.parse(readFileSync(asked, 'utf8'));
+  const engine = await createEngine({ tune: 'off' });
+  const measured = await measureStandardWork(engine, {}, Number(asked), MARGIN);
+  engine.destroy();
+  return { adapter: engine.info, ...measured };
+}

@@ -20,12 +20,13 @@ interface ApplyOptions {
 
 /** The method of a checkpoint on the data that it was trained on, or on other images of the same shape. */
 async function openRun(
+  command: string,
   checkpoint: string,
   { data, size, corrupted = false, adapter = 'auto' }: ApplyOptions,
 ): Promise<{ engine: Engine; run: Run; config: RunConfig }> {
   const { tensors, progress } = await loadCheckpoint(checkpoint);
   const { config } = progress;
-  const engine = await openEngine(adapter);
+  const engine = await openEngine(command, adapter);
   const { train, test } = await openData(data ?? config.data, { size });
   // What was held out to choose by is not trained on here, either; the scores are those of the test images.
   const splits = { train: config.validation > 0 && !data ? holdOut(train, config.validation).train : train, test };
@@ -40,7 +41,7 @@ export async function embed(
   { out, part = 'test', ...rest }: ApplyOptions & { out?: string; part?: string },
 ): Promise<void> {
   if (part !== 'train' && part !== 'test') throw new GramianError(`embed: --part ${part}, expected train or test.`);
-  const { engine, run } = await openRun(checkpoint, rest);
+  const { engine, run } = await openRun('embed', checkpoint, rest);
   const rows = run.embed(part);
   const file = out ?? `${basename(checkpoint).replace(/\.safetensors$/, '')}-${part}.npy`;
   await writeFile(file, writeNpy(await rows.data(), rows.shape));
@@ -53,7 +54,7 @@ export async function evaluateCheckpoint(
   checkpoint: string,
   { json = false, ...rest }: ApplyOptions & { json?: boolean },
 ): Promise<void> {
-  const { engine, run, config } = await openRun(checkpoint, rest);
+  const { engine, run, config } = await openRun('eval', checkpoint, rest);
   const evaluation = await run.evaluate();
   const { raw, untrained, step } = run.progress();
   for (const warning of evaluation.warnings) say(`warning: ${warning}`);

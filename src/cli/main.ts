@@ -7,6 +7,7 @@ import { METHODS } from './methods.ts';
 import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
 import { STUDIES } from './studies.ts';
 import { train } from './train.ts';
+import { tune } from './tune.ts';
 
 /** Commander prints an argument's own sentence after naming the option. */
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -112,6 +113,11 @@ program
 
 const list = (text: string, before: string[] = []): string[] => [...before, ...text.split(',').filter(Boolean)];
 
+const numbers = (name: string, low: number, high: number) => {
+  const parse = number(name, low, high, true, 'tune');
+  return (text: string, before: number[] = []): number[] => [...before, ...text.split(',').filter(Boolean).map(parse)];
+};
+
 program
   .command('bench')
   .description('Measure losses and ops on this adapter, against its own roofline and against other libraries.')
@@ -142,6 +148,34 @@ program
   .action(async ({ adapters = ['auto'], peers = ['none'], ...options }) => {
     const { bench } = await import('./bench.ts'); // its tables are of no use to the other commands
     await bench({ adapters, peers, ...options });
+  });
+
+program
+  .command('tune')
+  .description('Measure how losses and products are best done on this adapter, and remember it for later processes.')
+  .option('--rows <n...>', 'rows a view; default: 256,1024', numbers('rows', 2, 2 ** 20))
+  .option('--columns <n...>', 'length of an embedding; default: 128', numbers('columns', 2, 2 ** 20))
+  .option(
+    '--budget <seconds>',
+    'after which what was not reached stays as it was',
+    number('budget', 0.001, 1e6, false, 'tune'),
+    120,
+  )
+  .option('--fresh', 'measure again what is remembered')
+  .option('--json <file>', 'questions and times, for programs')
+  .addOption(adapterOption())
+  .action(tune);
+
+program
+  .command('probe')
+  .description('Ask this adapter what it can do: features, rates of every kernel family, costs of launches; JSON.')
+  .option('--quick', 'few and small measurements, as always on software adapters')
+  .option('--toggles <list>', "Dawn's, in place of those that show most; a minus turns one off")
+  .option('--only <question>', 'one of them alone')
+  .option('--json <file>', 'default: stdout')
+  .action(async (options) => {
+    const { probe } = await import('./probe.ts'); // as bench
+    await probe(options);
   });
 
 program

@@ -40,7 +40,7 @@ export async function train(given: TrainOptions): Promise<void> {
     throw new GramianError('train: --resume goes with one run; give --out alone to go on with several.');
   const saved = resume ? await loadCheckpoint(resume) : null;
   const asked = saved ? saved.progress.config : await askedFor(given);
-  const engine = await openEngine(adapter, saved?.progress.choices);
+  const engine = await openEngine('train', adapter, saved?.progress.choices);
   const opened = await openData(asked.data, { size });
   const small = /swiftshader/i.test(engine.info.description);
   const config = saved ? saved.progress.config : completeConfig(asked, small, opened.train);
@@ -84,12 +84,17 @@ async function askedFor({
   return { data: 'letters', ...file, ...known, ...(Object.keys(options).length > 0 ? { options } : {}) };
 }
 
-/** @param choices those of a checkpoint; older ones have none */
-export async function openEngine(adapter: string, choices?: Choices): Promise<Engine> {
+/** @param tune `'full'`, or the choices of a checkpoint; older ones have none */
+export async function openEngine(
+  command: string,
+  adapter: string,
+  tune: 'cached' | 'full' | Choices = 'cached',
+): Promise<Engine> {
   if (adapter !== 'auto' && adapter !== 'hardware' && adapter !== 'software')
-    throw new GramianError(`train: --adapter ${adapter}, expected auto, hardware or software.`);
-  const engine = await createEngine({ adapter, tune: choices ?? 'cached' });
+    throw new GramianError(`${command}: --adapter ${adapter}, expected auto, hardware or software.`);
+  const engine = await createEngine({ adapter, tune });
   say(`adapter: ${engine.info.note}`);
+  const choices = typeof tune === 'string' ? null : tune;
   if (choices && choices.adapter !== engine.choices().adapter)
     say(`the checkpoint was made on ${choices.adapter}: its numbers go on, but not to the same bits`);
   return engine;

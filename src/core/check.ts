@@ -104,6 +104,10 @@ export function integer(op: string, name: string, value: unknown, low: number, h
   return value;
 }
 
+export function callback(op: string, name: string, value: unknown): void {
+  if (typeof value !== 'function') fail(op, `${name} is ${say(value)}, expected a function.`);
+}
+
 export function oneOf<T extends string>(op: string, name: string, value: unknown, allowed: readonly T[]): T {
   if (!allowed.includes(value as T))
     fail(op, `${name} = ${say(value)}, expected ${allowed.map((a) => `"${a}"`).join(' or ')}.`);

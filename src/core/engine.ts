@@ -211,18 +211,22 @@ export class Engine {
   async tune(list: readonly (() => unknown)[], options?: TuneOptions): Promise<TuneReport> {
     this.assertAlive('tune');
     this.checkList('tune', list);
-    const { budget, margin, clock } = check.options('tune', options, {
+    const { budget, margin, clock, onMeasured } = check.options('tune', options, {
       budget: 30,
       margin: 0.05,
       clock: () => performance.now(),
+      onMeasured: (() => {}) as NonNullable<TuneOptions['onMeasured']>,
     });
     check.positive('tune', 'budget', budget);
     check.nonNegative('tune', 'margin', margin);
+    check.callback('tune', 'clock', clock);
+    check.callback('tune', 'onMeasured', onMeasured);
     await this.sync(); // earlier trouble is not the tuner's
     const report = await tune(this, this.gpu, this.table, list, {
       budget,
       margin,
       clock,
+      onMeasured,
       fresh: this.tuning === 'full',
     });
     this.tunings++;

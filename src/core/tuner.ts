@@ -1,10 +1,8 @@
-import { type Storage, USAGE } from '../gpu/buffers.ts';
-import type { Device, LaunchOptions } from '../gpu/device.ts';
+import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
-import type { KernelSource } from '../gpu/kernel.ts';
 import { type Asked, type ChoiceTable, inMs } from './choices.ts';
 import type { Engine } from './engine.ts';
-import type { Result } from './rehearsal.ts';
+import { agree, play, resultsOf, type Take, takeOf } from './takes.ts';
 
 export interface TuneOptions {
   /** Seconds that measuring may take; what was not reached stays as it was. Default 30. */
@@ -16,6 +14,8 @@ export interface TuneOptions {
    * process says more about a software adapter: `() => process.cpuUsage().user / 1000`.
    */
   clock?: () => number;
+  /** Called with each question as it is answered: measuring may take minutes. */
+  onMeasured?: (measured: Measured) => void;
 }
 
 /** A question that was measured. */
@@ -45,108 +45,6 @@ const LEAST_MS = 5; // a sample is as many runs as last this long
 const HOPELESS = 1.5; // times slower: not worth more rounds
 // Two right results may differ by twice what one is allowed, relative to the largest entry.
 const TOLERANCE = { highest: 2e-5, high: 2e-5, medium: 2e-2 };
-
-interface Launch {
-  readonly kernel: KernelSource;
-  readonly options: LaunchOptions;
-}
-
-/**
- * What a function launches, recorded to be run again and again without its JavaScript. It reads the caller's tensors, and
- * writes into memory of its own: whatever the launches write that was there before is a copy.
- */
-interface Take {
-  readonly launches: readonly Launch[];
-  readonly copies: readonly { from: Storage; to: Storage }[];
-  readonly outputs: readonly Result[];
-  release(): void;
-}
-
-function record(engine: Engine, device: Device, fn: () => unknown): Take {
-  const before = device.pool.held();
-  const kept = new Set<Storage>();
-  const launches: Launch[] = [];
-  const written = new Set<Storage>();
-  const copies = new Map<Storage, Storage>();
-  const release = (): void => {
-    for (const storage of [...kept, ...copies.values()]) storage.release();
-  };
-  let results: readonly Result[];
-  try {
-    results = engine.rehearse((kernel, options) => {
-      launches.push({ kernel, options });
-      for (const { name, access } of kernel.buffers) {
-        const whole = options.buffers[name].whole ?? options.buffers[name];
-        if (!kept.has(whole)) kept.add(whole.retain());
-        if (access === 'read_write') written.add(whole);
-      }
-    }, fn);
-    for (const whole of written)
-      if (before.has(whole) || !whole.slot) copies.set(whole, device.pool.acquire(whole.bytes, 'tune'));
-  } catch (error) {
-    release();
-    throw error;
-  }
-  const own = (storage: Storage): Storage => {
-    const whole = storage.whole ?? storage;
-    return copies.get(whole)?.range(storage.offset - whole.offset, storage.bytes) ?? storage;
-  };
-  const outputs = new Map<Storage, Result>();
-  for (const result of results)
-    if (written.has(result.storage) && !copies.has(result.storage)) outputs.set(result.storage, result);
-  for (const to of copies.values()) outputs.set(to, { storage: to, bytes: to.bytes, dtype: 'f32' });
-  return {
-    launches: launches.map(({ kernel, options }) => {
-      const buffers = Object.fromEntries(Object.entries(options.buffers).map(([name, of]) => [name, own(of)]));
-      return { kernel, options: { ...options, buffers } };
-    }),
-    copies: [...copies].map(([from, to]) => ({ from, to })),
-    outputs: [...outputs.values()],
-    release,
-  };
-}
-
-function play(device: Device, take: Take, times: number): void {
-  for (let i = 0; i < times; i++) for (const { kernel, options } of take.launches) device.run(kernel, options);
-}
-
-/** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
-async function results(device: Device, take: Take): Promise<{ bits: Uint32Array; numbers: boolean }[]> {
-  device.queue.flush();
-  const encoder = device.gpu.createCommandEncoder();
-  for (const { from, to } of take.copies)
-    if (from.buffer.usage & USAGE.COPY_SRC)
-      encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, 0, from.bytes);
-  device.gpu.queue.submit([encoder.finish()]);
-  play(device, take, 1);
-  const found: { bits: Uint32Array; numbers: boolean }[] = [];
-  for (const { storage, bytes, dtype } of take.outputs)
-    found.push({ bits: new Uint32Array(await device.read('tune', storage, bytes)), numbers: dtype === 'f32' });
-  return found;
-}
-
-/** Whether both are the same but for rounding. What is no float has to be the same. */
-function agree(
-  a: Awaited<ReturnType<typeof results>>,
-  b: Awaited<ReturnType<typeof results>>,
-  tolerance: number,
-): boolean {
-  return (
-    a.length === b.length &&
-    a.every(({ bits, numbers }, i) => {
-      const other = b[i].bits;
-      if (bits.length !== other.length) return false;
-      const [x, y] = [bits, other].map((of) => new Float32Array(of.buffer));
-      let top = 0;
-      for (const value of x) if (Number.isFinite(value)) top = Math.max(top, Math.abs(value));
-      for (let k = 0; k < bits.length; k++) {
-        if (bits[k] === other[k]) continue;
-        if (!numbers || !(Math.abs(x[k] - y[k]) <= tolerance * top)) return false;
-      }
-      return true;
-    })
-  );
-}
 
 async function time(device: Device, take: Take, runs: number, clock: () => number): Promise<number> {
   await device.sync('tune');
@@ -189,7 +87,7 @@ export async function tune(
   device: Device,
   table: ChoiceTable,
   list: readonly (() => unknown)[],
-  { budget, margin, fresh, clock }: Required<TuneOptions> & { fresh: boolean },
+  { budget, margin, fresh, clock, onMeasured }: Required<TuneOptions> & { fresh: boolean },
 ): Promise<{ measured: Measured[]; finished: boolean; seconds: number }> {
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
@@ -216,6 +114,7 @@ export async function tune(
         'tuned',
         option === instead ? `${reason}; nothing was clearly faster` : reason,
       );
+      onMeasured(outcome);
     }
   }
   return { measured, finished: true, seconds: seconds() };
@@ -255,7 +154,7 @@ async function decide(
   const takeWith = (option: string): Take => {
     table.trial = new Map([[question, option]]);
     try {
-      return record(engine, device, fn);
+      return takeOf(engine, device, fn);
     } finally {
       table.trial = null;
     }
@@ -263,7 +162,7 @@ async function decide(
   const ms: Record<string, number | null> = {};
   let best = { option: instead, take: takeWith(instead) };
   try {
-    const wanted = await results(device, best.take);
+    const wanted = await resultsOf(device, best.take);
     await time(device, best.take, 1, clock);
     for (const option of among) {
       if (option === instead) continue;
@@ -271,7 +170,7 @@ async function decide(
       let take: Take | null = null;
       try {
         take = takeWith(option);
-        if (!agree(wanted, await results(device, take), TOLERANCE[engine.choice.precision])) {
+        if (!agree(wanted, await resultsOf(device, take), TOLERANCE[engine.choice.precision])) {
           ms[option] = null;
           continue;
         }

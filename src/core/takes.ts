@@ -1,0 +1,110 @@
+import { type Storage, USAGE } from '../gpu/buffers.ts';
+import type { Device, LaunchOptions } from '../gpu/device.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
+import type { Engine } from './engine.ts';
+import type { Result } from './rehearsal.ts';
+
+interface Launch {
+  readonly kernel: KernelSource;
+  readonly options: LaunchOptions;
+}
+
+/**
+ * What a function launches, recorded to be run again and again without its JavaScript. It reads the caller's tensors, and
+ * writes into memory of its own: whatever the launches write that was there before is a copy.
+ */
+export interface Take {
+  readonly launches: readonly Launch[];
+  readonly copies: readonly { from: Storage; to: Storage }[];
+  readonly outputs: readonly Result[];
+  release(): void;
+}
+
+export function takeOf(engine: Engine, device: Device, fn: () => unknown): Take {
+  const before = device.pool.held();
+  const kept = new Set<Storage>();
+  const launches: Launch[] = [];
+  const written = new Set<Storage>();
+  const copies = new Map<Storage, Storage>();
+  const release = (): void => {
+    for (const storage of [...kept, ...copies.values()]) storage.release();
+  };
+  let results: readonly Result[];
+  try {
+    results = engine.rehearse((kernel, options) => {
+      launches.push({ kernel, options });
+      for (const { name, access } of kernel.buffers) {
+        const whole = options.buffers[name].whole ?? options.buffers[name];
+        if (!kept.has(whole)) kept.add(whole.retain());
+        if (access === 'read_write') written.add(whole);
+      }
+    }, fn);
+    for (const whole of written)
+      if (before.has(whole) || !whole.slot) copies.set(whole, device.pool.acquire(whole.bytes, 'tune'));
+  } catch (error) {
+    release();
+    throw error;
+  }
+  const own = (storage: Storage): Storage => {
+    const whole = storage.whole ?? storage;
+    return copies.get(whole)?.range(storage.offset - whole.offset, storage.bytes) ?? storage;
+  };
+  const outputs = new Map<Storage, Result>();
+  for (const result of results)
+    if (written.has(result.storage) && !copies.has(result.storage)) outputs.set(result.storage, result);
+  for (const to of copies.values()) outputs.set(to, { storage: to, bytes: to.bytes, dtype: 'f32' });
+  return {
+    launches: launches.map(({ kernel, options }) => {
+      const buffers = Object.fromEntries(Object.entries(options.buffers).map(([name, of]) => [name, own(of)]));
+      return { kernel, options: { ...options, buffers } };
+    }),
+    copies: [...copies].map(([from, to]) => ({ from, to })),
+    outputs: [...outputs.values()],
+    release,
+  };
+}
+
+export function play(device: Device, take: Take, times: number): void {
+  for (let i = 0; i < times; i++) for (const { kernel, options } of take.launches) device.run(kernel, options);
+}
+
+/** One result, bit by bit. */
+export interface Answer {
+  readonly bits: Uint32Array;
+  /** Floats, which may differ by rounding. */
+  readonly floats: boolean;
+}
+
+/** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
+export async function resultsOf(device: Device, take: Take): Promise<Answer[]> {
+  device.queue.flush();
+  const encoder = device.gpu.createCommandEncoder();
+  for (const { from, to } of take.copies)
+    if (from.buffer.usage & USAGE.COPY_SRC)
+      encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, 0, from.bytes);
+  device.gpu.queue.submit([encoder.finish()]);
+  play(device, take, 1);
+  const found: Answer[] = [];
+  for (const { storage, bytes, dtype } of take.outputs)
+    found.push({ bits: new Uint32Array(await device.read('tune', storage, bytes)), floats: dtype === 'f32' });
+  return found;
+}
+
+/** Whether both are the same but for rounding. What is no float has to be the same. */
+export function agree(a: readonly Answer[], b: readonly Answer[], tolerance: number): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ bits, floats }, i) => {
+      const other = b[i].bits;
+      if (bits.length !== other.length) return false;
+      const [x, y] = [bits, other].map((of) => new Float32Array(of.buffer));
+      let top = 0;
+      for (const value of x) if (Number.isFinite(value)) top = Math.max(top, Math.abs(value));
+      for (let k = 0; k < bits.length; k++) {
+        if (bits[k] === other[k]) continue;
+        if (!floats || !(Math.abs(x[k] - y[k]) <= tolerance * top)) return false;
+      }
+      return true;
+    })
+  );
+}
