@@ -1,6 +1,7 @@
 // total[i] = total[i] + more[i]
 // @use grid
 const WG: u32 = 256;
+const EACH: u32 = 4; // elements an invocation, as in lib/unary.wgsl
 
 struct Params { first_group: u32, end_group: u32, count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -11,7 +12,7 @@ struct Params { first_group: u32, end_group: u32, count: u32 }
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let i = group * WG + lane;
-  if (group >= p.end_group || i >= p.count) { return; }
-  total[i] += more[i];
+  if (group >= p.end_group) { return; }
+  let end = min((group + 1u) * EACH * WG, p.count);
+  for (var i = group * EACH * WG + lane; i < end; i += WG) { total[i] += more[i]; }
 }

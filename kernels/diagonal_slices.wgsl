@@ -16,11 +16,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let slice = group / p.strips;
   let first = slice * p.slice_rows;
   let end = min(first + p.slice_rows, p.rows);
+  let f = feature(k);
+  let o = other_feature(k);
   var products = vec4f();
   var squares = vec4f();
   for (var i = first; i < end; i++) {
-    let x = standard(i, k);
-    let y = standard_other(i, k);
+    let x = standard(f, i, k);
+    let y = standard_other(o, i, k);
     products = vec4f(products.yzw, fma(x, y, products.x));
     squares = vec4f(squares.yzw, fma(x - y, x - y, squares.x));
   }

@@ -22,9 +22,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var m = 0u; m < 4u; m++) {
     if (k + m < p.count) {
       let column = p.first + k + m;
+      let f = feature(column);
+      let light = moments[column].light;
       for (var q = 0u; q < 4u; q++) {
         var value = 0.0;
-        if (i + q < p.rows) { value = standard(i + q, column) * moments[column].light; }
+        if (i + q < p.rows) { value = standard(f, i + q, column) * light; }
         out[(k + m) * p.out_stride + i + q] = value;
       }
     }

@@ -1,6 +1,7 @@
 // out[i] = bits
 // @use grid
 const WG: u32 = 256;
+const EACH: u32 = 4; // elements an invocation, as in lib/unary.wgsl
 
 struct Params { first_group: u32, end_group: u32, count: u32, bits: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -10,7 +11,7 @@ struct Params { first_group: u32, end_group: u32, count: u32, bits: u32 }
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let i = group * WG + lane;
-  if (group >= p.end_group || i >= p.count) { return; }
-  out[i] = p.bits;
+  if (group >= p.end_group) { return; }
+  let end = min((group + 1u) * EACH * WG, p.count);
+  for (var i = group * EACH * WG + lane; i < end; i += WG) { out[i] = p.bits; }
 }

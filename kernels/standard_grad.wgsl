@@ -1,10 +1,14 @@
 // g[i, k] = dy scale[k] (pulled - mean of pulled - standard(i, k) * mean of (pulled * standard)), in place, means over i
 // The gradient through z -> (z - mean) / deviation, from that w.r.t. the standardised features. Of two rows the feature's
 // own direction is all there is, and only epsilon keeps it from cancelling: that difference is taken on paper.
+// One lane a column and slice of rows, as in feature_rows.
 // @use grid standard_pull
-const WG: u32 = 256;
+const WG: u32 = 64;
 
-struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, factor: f32, epsilon: f32 }
+struct Params {
+  first_group: u32, end_group: u32,
+  rows: u32, columns: u32, slice_rows: u32, strips: u32, factor: f32, epsilon: f32,
+}
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(7) var<storage, read> sums: array<f32>; // [2, columns]
 @group(0) @binding(8) var<storage, read> dy: array<f32>; // one number
@@ -13,14 +17,22 @@ struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, facto
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let at = group * WG + lane;
-  let i = at / p.columns;
-  if (group >= p.end_group || i >= p.rows) { return; }
-  let k = at - i * p.columns;
+  let k = (group % p.strips) * WG + lane;
+  if (group >= p.end_group || k >= p.columns) { return; }
+  let first = (group / p.strips) * p.slice_rows;
+  let end = min(first + p.slice_rows, p.rows);
+  let f = feature(k);
+  let o = other_feature(k);
   let share = 1.0 / f32(p.rows);
-  let across = pulled(i, k) - sums[k] * share;
-  let along = standard(i, k) * sums[p.columns + k];
-  var rest = fma(-along, share, across);
-  if (p.rows == 2u && moments[k].spread > 0.0) { rest = along * p.epsilon / moments[k].spread; }
-  g[at] = rest * (moments[k].scale * dy[0]);
+  let mean = sums[k] * share;
+  let slope = sums[p.columns + k];
+  let spread = moments[k].spread;
+  let pull = own[k];
+  let lift = f.scale * dy[0];
+  for (var i = first; i < end; i++) {
+    let along = standard(f, i, k) * slope;
+    var rest = fma(-along, share, pulled(o, pull, i, k) - mean);
+    if (p.rows == 2u && spread > 0.0) { rest = along * p.epsilon / spread; }
+    g[i * p.columns + k] = rest * lift;
+  }
 }

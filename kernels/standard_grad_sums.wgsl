@@ -19,12 +19,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let slice = group / p.strips;
   let first = slice * p.slice_rows;
   let end = min(first + p.slice_rows, p.rows);
+  let f = feature(k);
+  let o = other_feature(k);
+  let share = own[k];
   var total = vec4f();
   var along = vec4f();
   for (var i = first; i < end; i++) {
-    let pull = pulled(i, k);
+    let pull = pulled(o, share, i, k);
     total = vec4f(total.yzw, total.x + pull);
-    along = vec4f(along.yzw, fma(pull, standard(i, k), along.x));
+    along = vec4f(along.yzw, fma(pull, standard(f, i, k), along.x));
   }
   sums[2u * slice * p.columns + k] = (total.x + total.y) + (total.z + total.w);
   sums[(2u * slice + 1u) * p.columns + k] = (along.x + along.y) + (along.z + along.w);

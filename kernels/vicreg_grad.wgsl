@@ -1,10 +1,13 @@
 // g[i, k] = dy (apart (z[i, k] - other[i, k]) + factor g[i, k] + own[k] standard(i, k)), in place
 // Columns of the last two terms have mean 0 already: nothing is left to take off for the centring. factor = 0: g has
-// nothing in it yet.
+// nothing in it yet. One lane a column and slice of rows, as in feature_rows.
 // @use grid standard
-const WG: u32 = 256;
+const WG: u32 = 64;
 
-struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, apart: f32, factor: f32 }
+struct Params {
+  first_group: u32, end_group: u32,
+  rows: u32, columns: u32, slice_rows: u32, strips: u32, apart: f32, factor: f32,
+}
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(3) var<storage, read> other: array<f32>; // [rows, columns]
 @group(0) @binding(4) var<storage, read> own: array<f32>; // [columns]
@@ -15,11 +18,17 @@ struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, apart
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let at = group * WG + lane;
-  let i = at / p.columns;
-  if (group >= p.end_group || i >= p.rows) { return; }
-  let k = at - i * p.columns;
-  var pull = fma(own[k], standard(i, k), p.apart * (z[at] - other[at]));
-  if (p.factor != 0.0) { pull = fma(p.factor, g[at], pull); }
-  g[at] = pull * dy[0];
+  let k = (group % p.strips) * WG + lane;
+  if (group >= p.end_group || k >= p.columns) { return; }
+  let first = (group / p.strips) * p.slice_rows;
+  let end = min(first + p.slice_rows, p.rows);
+  let f = feature(k);
+  let share = own[k];
+  let upstream = dy[0];
+  for (var i = first; i < end; i++) {
+    let at = i * p.columns + k;
+    var pull = fma(share, standard(f, i, k), p.apart * (z[at] - other[at]));
+    if (p.factor != 0.0) { pull = fma(p.factor, g[at], pull); }
+    g[at] = pull * upstream;
+  }
 }

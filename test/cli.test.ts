@@ -248,7 +248,7 @@ describe('gramian tune and probe', () => {
     const { code, out } = await start(args);
     expect(code).toBe(0);
     const { measured, finished, place, adapter } = JSON.parse(readFileSync(join(folder, 'tune.json'), 'utf8'));
-    const lines = out.trim().split('\n');
+    const lines = out.trimEnd().split('\n');
     expect(lines.map((line) => line.slice(2).split(':')[0]).slice(0, -1)).toEqual(
       measured.map(({ question }: { question: string }) => question),
     );

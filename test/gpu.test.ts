@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
-import { fill } from '../src/gpu/kernels.generated.ts';
+import { place } from '../src/gpu/kernels.generated.ts';
 import { fold } from '../src/gpu/queue.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { add, mul } from '../src/ops/arithmetic.ts';
@@ -154,10 +154,11 @@ describe('the queue', () => {
 
   test('70,000 groups: each element once, none past the end', async () => {
     const count = 70_000 * 256 - 3;
-    const x = engine.full([count + 1027], -1);
-    engine.run(fill, { params: { count, bits: 0x40000000 }, buffers: { out: x }, groups: 70_000, work: 1 });
-    const numbers = await x.data();
-    x.dispose();
+    const x = engine.full([count], 2);
+    const out = engine.full([count + 1027], -1);
+    engine.run(place, { params: { count, offset: 0 }, buffers: { x, out }, groups: 70_000, work: 1 });
+    const numbers = await out.data();
+    for (const tensor of [x, out]) tensor.dispose();
     expect(numbers.subarray(0, count).every((value) => value === 2)).toBe(true);
     expect(numbers.subarray(count).every((value) => value === -1)).toBe(true);
   });

@@ -175,7 +175,7 @@ async function accuracy(bed: Bed): Promise<object> {
     for (const matmulPrecision of ['highest', 'high', 'medium'] as const)
       answers[matmulPrecision][depth] = await withEngine(bed, { matmulPrecision }, async (engine) => {
         const c = await matmul(engine.tensor(a, [rows, depth]), engine.tensor(b, [depth, columns])).data();
-          return rounded(exact.reduce((most, sum, i) => Math.max(most, Math.abs(sum - c[i])), 0) / top, 3);
+        return rounded(exact.reduce((most, sum, i) => Math.max(most, Math.abs(sum - c[i])), 0) / top, 3);
       });
   }
   return answers;

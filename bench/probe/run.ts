@@ -20,17 +20,20 @@ export interface ProbeOptions {
   /** One question alone. */
   readonly only?: string;
   readonly say: (text: string) => void;
+  /** Called with all answers so far: a driver may crash on the next question. */
+  readonly keep: (answers: object) => void;
 }
 
 export const NAMES: readonly string[] = Object.keys(QUESTIONS);
 
-export async function probe({ quick, toggles = FAST, only, say }: ProbeOptions): Promise<object> {
+export async function probe({ quick, toggles = FAST, only, say, keep }: ProbeOptions): Promise<object> {
   const bed = await makeBed(toggles, quick);
   if (only) return attempt(() => QUESTIONS[only](bed));
   const answers: Record<string, unknown> = { date: new Date().toISOString(), toggles, ...offered(bed) };
   const ask = async (name: string, answer: () => Promise<unknown>): Promise<void> => {
     say(name);
     answers[name] = await answer();
+    keep(answers);
   };
   for (const name of NAMES) if (name !== 'mixed') await ask(name, () => attempt(() => QUESTIONS[name](bed)));
   await ask('unchecked costs', () => inChild('costs', `${toggles},${UNCHECKED}`, quick));

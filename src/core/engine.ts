@@ -489,7 +489,7 @@ export class Engine {
       this.run(fill, {
         params: { count: range.count, bits },
         buffers,
-        groups: Math.ceil(range.count / 256),
+        groups: Math.ceil(range.count / 1024),
         work: range.count,
       });
     }
@@ -501,7 +501,7 @@ export class Engine {
       this.run(accumulate, {
         params: { count: range.count },
         buffers: { total: part(total, range), more: part(more, range) },
-        groups: Math.ceil(range.count / 256),
+        groups: Math.ceil(range.count / 1024),
         work: 2 * range.count,
       });
   }

@@ -16,6 +16,7 @@ import { launchSum } from './reduce.ts';
 import { roundUp } from './tile.ts';
 
 const SLICE_ROWS = 128; // rows whose sums one lane makes: short chains, and lanes enough for a tall narrow matrix
+const CELL_ROWS = 16; // rows whose elements one lane makes
 
 /** The features (columns) of a batch with their moments, from which kernels centre or standardise as they read. */
 export interface Features {
@@ -63,12 +64,21 @@ export function makeFeatures(engine: Engine, op: string, name: string, z: Tensor
 }
 
 /** How column kernels share a matrix: a lane a column and slice of rows, 64 columns a workgroup. */
-export function rowSlices(rows: number, columns: number): { slices: number; slice_rows: number; strips: number } {
-  return {
-    slices: Math.ceil(rows / SLICE_ROWS),
-    slice_rows: Math.min(rows, SLICE_ROWS),
-    strips: Math.ceil(columns / 64),
-  };
+export function rowSlices(
+  rows: number,
+  columns: number,
+  most = SLICE_ROWS,
+): { slices: number; slice_rows: number; strips: number } {
+  return { slices: Math.ceil(rows / most), slice_rows: Math.min(rows, most), strips: Math.ceil(columns / 64) };
+}
+
+/** The same for kernels that sum nothing: `engine.run`'s groups, and params. */
+export function rowCells(
+  rows: number,
+  columns: number,
+): { groups: number; cells: { slice_rows: number; strips: number } } {
+  const { slices, ...cells } = rowSlices(rows, columns, CELL_ROWS);
+  return { groups: slices * cells.strips, cells };
 }
 
 /** A range of features, or all, as rows along them: [rows, count rounded up to 4]. */
@@ -80,10 +90,11 @@ export function featureRows(
 ): Packed {
   const stride = roundUp(count, 4);
   const out = engine.scratch(rows * stride, op);
+  const { groups, cells } = rowCells(rows, stride);
   engine.run(feature_rows, {
-    params: { rows, columns, first, count, out_stride: stride },
+    params: { rows, columns, ...cells, first, count, out_stride: stride },
     buffers: { z, moments, out },
-    groups: Math.ceil((rows * stride) / 256),
+    groups,
     work: 4 * rows * stride,
   });
   return { of: out, at: 0, stride, release: () => out.release() };
@@ -131,10 +142,11 @@ export function standardBackward(
   const sums = engine.scratch(2 * columns, op);
   launchSum(engine, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
   partial.release();
+  const { groups, cells } = rowCells(rows, columns);
   engine.run(standard_grad, {
-    params: { rows, columns, factor, epsilon: features.epsilon ?? 0 },
+    params: { rows, columns, ...cells, factor, epsilon: features.epsilon ?? 0 },
     buffers: { ...shared, sums, dy },
-    groups: Math.ceil((rows * columns) / 256),
+    groups,
     work: 10 * rows * columns,
   });
   sums.release();

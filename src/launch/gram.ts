@@ -39,9 +39,11 @@ export function launchGram(
     work: cells * edge * edge * depth,
     tuning,
   });
+  const strips = Math.ceil(n / 64);
   engine.run(gram_sum, {
     params: {
       n,
+      strips,
       edge,
       stride,
       slices,
@@ -51,7 +53,7 @@ export function launchGram(
       scale,
     },
     buffers: { partial, out: out.of },
-    groups: Math.ceil((n * n) / 256),
+    groups: strips * Math.ceil(n / 8),
     work: (slices + 2) * n * n,
   });
   partial.release();

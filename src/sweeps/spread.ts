@@ -1,7 +1,7 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { difference_squares, vicreg_diagonal, vicreg_grad } from '../gpu/kernels.generated.ts';
-import { type Features, makeFeatures, rowSlices } from '../launch/features.ts';
+import { type Features, makeFeatures, rowCells, rowSlices } from '../launch/features.ts';
 import { launchTerms, type Term } from '../launch/reduce.ts';
 import { autoOffDiagonal, type OffDiagonal } from './offDiagonal.ts';
 
@@ -56,10 +56,11 @@ export function spread(
       sides.map(({ features: { moments }, own }, v) => {
         const z = saved[v];
         const g = engine.alias(saved[sides.length + v], z.shape, false); // in place: nobody reads what was kept again
+        const { groups, cells } = rowCells(rows, columns);
         engine.run(vicreg_grad, {
-          params: { rows, columns, apart: apart ? 2 * invariance : 0, factor },
+          params: { rows, columns, ...cells, apart: apart ? 2 * invariance : 0, factor },
           buffers: { z, moments, other: saved[sides.length - 1 - v], own, g, dy },
-          groups: Math.ceil((rows * columns) / 256),
+          groups,
           work: 6 * rows * columns,
         });
         return g;

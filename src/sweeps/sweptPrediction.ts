@@ -178,7 +178,7 @@ function sumOfOthers(
     engine.run(accumulate, {
       params: { count: floats },
       buffers: { total, more: view.rows },
-      groups: Math.ceil(floats / 256),
+      groups: Math.ceil(floats / 1024),
       work: 2 * floats,
     });
   });
