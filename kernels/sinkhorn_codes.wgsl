@@ -1,7 +1,8 @@
 // Q_nk = u_n w_k 2^(scale s_nk) / K, the codes, in place of the scores or powers that were kept
 // Neighbouring lanes write neighbours, which costs half of what a lane with rows of its own takes to write them.
 // @use grid scaling_logits narrow
-const WG: u32 = 16;
+const WG: u32 = 8;
+const EACH: u32 = 4; // vec4s of a lane, WG apart: as in sinkhorn_powers
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32, scale: f32, rest: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -14,18 +15,30 @@ struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32, scal
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let k = group * WG + lane;
-  if (group >= p.end_group || k >= p.columns4) { return; }
+  let first = group * WG * EACH + lane;
+  if (group >= p.end_group || first >= p.columns4) { return; }
   let powers = form[WIDE] == 0u;
-  let one = w[2u * k];
-  let two = w[2u * k + 1u];
-  let exponents = vec4f(one.x, one.z, two.x, two.z);
-  let factors = vec4f(one.y, one.w, two.y, two.w) / f32(4u * p.columns4);
+  var exponents: array<vec4f, EACH>;
+  var factors: array<vec4f, EACH>;
+  // @unroll
+  for (var c = 0u; c < EACH; c++) {
+    let k = min(first + c * WG, p.columns4 - 1u);
+    let one = w[2u * k];
+    let two = w[2u * k + 1u];
+    exponents[c] = vec4f(one.x, one.z, two.x, two.z);
+    factors[c] = vec4f(one.y, one.w, two.y, two.w) / f32(4u * p.columns4);
+  }
   for (var n = 0u; n < p.rows; n++) {
-    let at = n * p.columns4 + k;
     let own = u[n];
-    var power = codes[at];
-    if (!powers) { power = exp2(min(logits(power, exponents + vec4f(own.x)), vec4f(120.0))); }
-    codes[at] = own.y * factors * power;
+    // @unroll
+    for (var c = 0u; c < EACH; c++) {
+      let k = first + c * WG;
+      if (k < p.columns4) {
+        let at = n * p.columns4 + k;
+        var power = codes[at];
+        if (!powers) { power = exp2(min(logits(power, exponents[c] + vec4f(own.x)), vec4f(120.0))); }
+        codes[at] = own.y * factors[c] * power;
+      }
+    }
   }
 }

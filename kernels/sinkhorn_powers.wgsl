@@ -1,7 +1,8 @@
 // E_nk = 2^(scale s_nk) for every row n, w_k = 1 / mean_n E_nk, and WIDE where a score is too far from 0 for such powers
-// Four columns a lane. Sums of 64 rows are added up: a single one would gather the roundings of all rows.
+// EACH vec4s of columns a lane. Sums of 64 rows are added up: a single one would gather the roundings of all rows.
 // @use grid scaling_logits narrow
-const WG: u32 = 16;
+const WG: u32 = 8;
+const EACH: u32 = 4; // WG apart: together half a kilobyte of a row, next to each other
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32, scale: f32, rest: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -14,23 +15,36 @@ struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32, scal
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let group = group_number(id, grid);
-  let k = group * WG + lane;
+  let k = group * WG * EACH + lane;
   if (group >= p.end_group || k >= p.columns4) { return; }
-  var sum = vec4f();
+  var sum: array<vec4f, EACH>;
   var far = vec4f();
   for (var first = 0u; first < p.rows; first += 64u) {
-    var some = vec4f();
+    var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
     for (var n = first; n < min(first + 64u, p.rows); n++) {
-      let l = logits(scores[n * p.columns4 + k], vec4f());
-      let power = exp2(l);
-      powers[n * p.columns4 + k] = power;
-      far = max(far, abs(l));
-      some += power;
+      // @unroll
+      for (var c = 0u; c < EACH; c++) {
+        if (k + c * WG < p.columns4) {
+          let at = n * p.columns4 + k + c * WG;
+          let l = logits(scores[at], vec4f());
+          let power = exp2(l);
+          powers[at] = power;
+          far = max(far, abs(l));
+          some[c] += power;
+        }
+      }
     }
-    sum += some;
+    // @unroll
+    for (var c = 0u; c < EACH; c++) {
+      sum[c] += some[c];
+    }
   }
-  let factors = vec4f(f32(p.rows)) / sum;
-  w[2u * k] = vec4f(0.0, factors.x, 0.0, factors.y);
-  w[2u * k + 1u] = vec4f(0.0, factors.z, 0.0, factors.w);
+  for (var c = 0u; c < EACH; c++) {
+    let to = k + c * WG;
+    if (to >= p.columns4) { break; }
+    let factors = vec4f(f32(p.rows)) / sum[c];
+    w[2u * to] = vec4f(0.0, factors.x, 0.0, factors.y);
+    w[2u * to + 1u] = vec4f(0.0, factors.z, 0.0, factors.w);
+  }
   if (any(far > vec4f(RANGE))) { atomicOr(&form[WIDE], 1u); }
 }

@@ -103,16 +103,17 @@ function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, co
   const form = engine.scratch(1, op);
   engine.fill(form, 1, 0);
   const [going, begun] = [startState(engine, op), startState(engine, op)];
-  const side = (count: number) => ({
+  const side = (count: number, u: Scaling) => ({
     points: { of: codes, stride: columns, rows: count },
-    u: startScaling(engine, op, count),
+    u,
     excess: engine.scratch(count, op),
   });
-  const [samples, prototypes] = [side(rows), side(columns)];
+  const samples = side(rows, startScaling(engine, op, rows));
+  const prototypes = side(columns, engine.scratch(2 * columns, op)); // sinkhorn_powers gives them their first factors
   const kept = { of: codes, rows: prototypes.points, stride: columns, form };
   const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
     updateFromKept(engine, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });
-  const overColumns = { groups: Math.ceil(columns4 / 16), work: 16 * rows * columns };
+  const overColumns = { groups: Math.ceil(columns4 / 32), work: 16 * rows * columns };
   engine.run(sinkhorn_powers, {
     params: { rows, columns4, ...split },
     buffers: { scores, powers: codes, w: prototypes.u, form },
@@ -122,7 +123,8 @@ function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, co
   engine.run(sinkhorn_wide, {
     params: { rows, columns4 },
     buffers: { scores, form, kept: codes, state: begun },
-    ...overColumns,
+    groups: Math.ceil(columns4 / 16),
+    work: 2 * rows * columns,
     maybe: true,
   });
   update(prototypes, samples, begun, true);

@@ -317,10 +317,7 @@ const listing = (split) =>
   });
 save(
   'typefaces.json',
-  ['train', 'test'].reduce(
-    (text, split, i) => `${text}${i ? ',\n' : ''}  "${split}": [\n${listing(split).join(',\n')}\n  ]`,
-    '{\n',
-  ) + '\n}\n',
+  `{\n${['train', 'test'].map((split) => `  "${split}": [\n${listing(split).join(',\n')}\n  ]`).join(',\n')}\n}\n`,
 );
 
 const byLicence = {};
