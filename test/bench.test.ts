@@ -17,7 +17,7 @@ import { quantile, summarise } from '../bench/statistics.ts';
 import { CASES, type Case, type Size, workOf } from '../bench/works/index.ts';
 import type { Engine } from '../src/index.ts';
 import * as gramian from '../src/index.ts';
-import { newest, readmeText } from '../tools/figure.ts';
+import { besideText, newest, readmeText } from '../tools/figure.ts';
 import { sharedEngine } from './engine.ts';
 
 const caseOf = (name: string): Case => CASES.find((each) => each.name === name) as Case;
@@ -480,6 +480,23 @@ describe('results', () => {
     expect(text).toContain('| | gramian 0.1.0 | other, autodiff 0.1.0 |');
     expect(text).toContain('| n=512 d=128 | 5.00 ms | 65.0 ms (13.0 x) |');
     expect(text).toContain('| n=2048 d=128 | 1,234 ms |  |');
+  });
+
+  test('README names the fastest other library of each other work, in either form', () => {
+    const of = (more: Partial<Row>): Row => ({ ...row, case: 'clip', ...more });
+    const other = (more: Partial<Row>): Row => ({ ...peer, case: 'clip', ...more });
+    const rows = [
+      of({ median: 8, peakBytes: 2e6 }),
+      other({ library: 'slow', median: 80 }),
+      other({ library: 'quick', median: 32, peakBytes: 5e6 }),
+      other({ library: 'slow', form: 'hand-derived', status: 'out of memory', median: null }),
+      of({ size: 'n=2048 d=128', median: 1 }), // nobody beside
+      { ...row, case: 'add' },
+    ];
+    const text = besideText([row, peer, ...rows], 'ntXent');
+    expect(text).toContain('\n| `clip`, n=512 d=128 | 8.00 ms, 2.00 MB | quick: 4.0 x, 5.00 MB |  |');
+    expect(text).not.toContain('`ntXent`');
+    expect(text).not.toContain('`add`');
   });
 
   test('browsers are called by their own names', () => {

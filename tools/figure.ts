@@ -1,4 +1,4 @@
-// npm run bench:figure [-- CASE]: README's figure and its table, from the newest rows of bench/results.csv.
+// npm run bench:figure [-- CASE]: README's figure and its tables, from the newest rows of bench/results.csv.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -50,6 +50,31 @@ ${sizes.map((size) => `| ${size} | ${names.map((each) => cell(size, each)).join(
 \`npm run bench -- --peers all --csv bench/results.csv\` measures, \`npm run bench:figure\` draws; [every row](bench/results.csv).`;
 }
 
+/** A line for each other work: its largest size with other libraries beside, and the fastest of them in either form. */
+export function besideText(rows: readonly Row[], without: string): string {
+  const names = [...new Set(rows.map((row) => row.case))].filter((name) => name !== without);
+  const lines = names.flatMap((name) => {
+    const timed = newest(rows, name).filter(({ status, median }) => status === 'ok' && median !== null);
+    const size = timed.filter(({ form }) => form === 'autodiff' || form === 'hand-derived').at(-1)?.size;
+    const ours = timed.find((row) => row.size === size && isOurs(row));
+    if (!ours) return [];
+    const cells = ['autodiff', 'hand-derived'].map((form) => {
+      const [best] = timed
+        .filter((row) => row.size === size && row.form === form)
+        .sort((a, b) => Number(a.median) - Number(b.median));
+      return best ? `${best.library}: ${((best.median ?? 0) / (ours.median ?? 1)).toFixed(1)} x, ${memory(best)}` : '';
+    });
+    return `| \`${name}\`, ${size} | ${digits(ours.median)} ms, ${memory(ours)} | ${cells.join(' | ')} |`;
+  });
+  return `Other works: our time and GPU memory, and how many times as long the fastest other library takes, by its own autodiff and by hand:
+
+| | gramian | autodiff | by hand |
+| --- | --- | --- | --- |
+${lines.join('\n')}`;
+}
+
+const memory = ({ peakBytes }: Row): string => `${digits((peakBytes ?? 0) / 1e6)} MB`;
+
 async function draw(rows: readonly Row[]): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(root, 'bench/report/figure.ts')],
@@ -69,8 +94,9 @@ async function draw(rows: readonly Row[]): Promise<string> {
 
 if (import.meta.filename === process.argv[1]) {
   const name = process.argv[2] ?? 'ntXent';
-  const rows = newest(fromCsv(readFileSync(join(root, 'bench/results.csv'), 'utf8')), name);
+  const all = fromCsv(readFileSync(join(root, 'bench/results.csv'), 'utf8'));
+  const rows = newest(all, name);
   writeFileSync(join(root, FIGURE), `${await draw(rows)}\n`);
-  fillMarkers('README.md', 'figure', readmeText(rows, name));
+  fillMarkers('README.md', 'figure', `${readmeText(rows, name)}\n\n${besideText(all, name)}`);
   console.log(`wrote ${FIGURE} and README's figure`);
 }
