@@ -83,6 +83,15 @@ describe('the dual form at D > N', () => {
     }
   });
 
+  test.each([
+    [64, 96],
+    [128, 200],
+  ])('[%d, %d]: a Gram matrix that fills its tiles', async (n, d) => {
+    const views = [7, 8].map((seed) => batch(n, d, seed));
+    await expectRight('vicReg', vic, reference.vicReg, views);
+    await expectRight('barlowTwins', barlow, LOSSES.barlowTwins.exact, views);
+  });
+
   test('in several pieces of features', async () => {
     const views = [5, 6].map((seed) => batch(5, 1100, seed));
     await expectRight('vicReg', vic, reference.vicReg, views);

@@ -67,6 +67,16 @@ describe('sinkhorn', () => {
     expectClose('row sums', marginal(matrix(n, k, got)), new Float64Array(n).fill(1), 2e-6);
   });
 
+  test('scores far below zero, whose powers would all be 0', async () => {
+    const low = normal(40, 64, 4);
+    const scores = matrix(
+      40,
+      64,
+      low.data.map((x) => Math.fround(Math.fround(x) - 20)),
+    );
+    expectClose('codes', await codes(scores, { epsilon: 0.1 }), reference.sinkhorn(scores, 0.1, 3).data, 2e-6);
+  });
+
   test('a constant on all scores of a prototype leaves the codes', async () => {
     const s = normal(50, 20, 1);
     const moved = matrix(
@@ -124,14 +134,20 @@ describe('sinkhorn', () => {
 describe('swav', () => {
   const inputs = { views: [normal(33, 8, 1), normal(33, 8, 2)], prototypes: unit(21, 8, 3) };
 
-  async function evaluate(views: readonly Matrix[], prototypes: Matrix, queue?: Matrix, options = {}) {
+  async function evaluate(
+    views: readonly Matrix[],
+    prototypes: Matrix,
+    queue?: Matrix | readonly Matrix[],
+    options = {},
+  ) {
     const tensors = [...views, prototypes].map((m) => onGpu(m, true));
-    const q = queue ? onGpu(queue) : undefined;
+    const queues = (Array.isArray(queue) ? queue : queue ? [queue] : []).map((m: Matrix) => onGpu(m));
+    const q = queues.length === 2 ? ([queues[0], queues[1]] as const) : queues[0];
     const loss = swav(tensors.slice(0, -1), tensors[tensors.length - 1], { queue: q, ...options });
     loss.backward();
     const value = await loss.item();
     const gradients = await Promise.all(tensors.map((tensor) => (tensor.grad as Tensor).data()));
-    for (const tensor of [...tensors, loss, ...(q ? [q] : [])]) tensor.dispose();
+    for (const tensor of [...tensors, loss, ...queues]) tensor.dispose();
     return { value, gradients };
   }
 
@@ -179,6 +195,32 @@ describe('swav', () => {
       const { data } = wanted.gradients[i];
       expectClose(`gradient ${i}`, g, data, 1e-5 * largest(data));
     });
+  });
+
+  test.each([24, 21])('%d prototypes and a queue for each source, one longer than the other', async (k) => {
+    const views = [0, 1].map((v) => normal(33, 7, v));
+    const prototypes = unit(k, 7, 9);
+    const queues = [unit(12, 7, 8), unit(50, 7, 10)];
+    const wanted = swavReference({ views, prototypes, queues }, 0.1);
+    const got = await evaluate(views, prototypes, queues);
+    expectClose('value', [got.value], [wanted.value], 1e-5 * wanted.value);
+    for (const [i, g] of got.gradients.entries()) {
+      const { data } = wanted.gradients[i];
+      expectClose(`gradient ${i}`, g, data, 1e-5 * largest(data));
+    }
+  });
+
+  test.each([24, 21])('%d prototypes, at a temperature that takes powers of hundreds', async (k) => {
+    const views = [0, 1].map((v) => normal(33, 7, v));
+    const prototypes = unit(k, 7, 9);
+    const temperature = 0.004;
+    const wanted = swavReference({ views, prototypes }, temperature);
+    const got = await evaluate(views, prototypes, undefined, { temperature });
+    expectClose('value', [got.value], [wanted.value], 1e-5 * wanted.value);
+    for (const [i, g] of got.gradients.entries()) {
+      const { data } = wanted.gradients[i];
+      expectClose(`gradient ${i}`, g, data, 1e-4 * largest(data)); // f32 cosines over 0.004
+    }
   });
 
   test('prototypes far from unit length, and a small epsilon', async () => {

@@ -4,7 +4,7 @@ import type { Range } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';
-import { type Features, featureColumns, featureRows, rowCells } from '../launch/features.ts';
+import { type Features, featureColumns, featureRows } from '../launch/features.ts';
 import { launchGram } from '../launch/gram.ts';
 import { leftRows, type Packed, packedRows, packedTranspose } from '../launch/pack.ts';
 import type { Term } from '../launch/reduce.ts';
@@ -146,11 +146,10 @@ function autoDual(engine: Engine, op: string, view: Features, scale: number, wan
   });
   const stride = roundUp(count, 4);
   const heavyRows = engine.scratch(rows * stride, op);
-  const { groups, cells } = rowCells(rows, stride);
   engine.run(heavy_rows, {
-    params: { rows, columns, ...cells, count, out_stride: stride },
+    params: { rows, columns, count, out_stride: stride },
     buffers: { z, moments, heavy, out: heavyRows },
-    groups,
+    groups: Math.ceil((rows * stride) / 256),
     work: 4 * rows * stride,
   });
   const gram = rowGram(engine, op, view, scale);
