@@ -68,6 +68,7 @@ describe('conv2d', () => {
     [[2, 5, 6, 7], [33, 5, 4, 2], 1, 0],
     [[1, 2, 3, 3], [1, 2, 3, 3], 5, 0], // stride beyond the image
     [[2, 3, 13, 11], [4, 3, 3, 3], 2, 2],
+    [[131, 2, 4, 3], [3, 2, 3, 2], 1, 1], // sums over several images each, the last over fewer
   ])('x %j, weight %j, stride %d, padding %d', async (shape, weightShape, stride, padding) => {
     const [x, w] = [normals(size(shape), 1), normals(size(weightShape), 2)];
     const inputs = [leaf(x, shape), leaf(w, weightShape)];
