@@ -92,8 +92,8 @@ describe('the dual form at D > N', () => {
     await expectRight('barlowTwins', barlow, LOSSES.barlowTwins.exact, views);
   });
 
-  test('in several pieces of features', async () => {
-    const views = [5, 6].map((seed) => batch(5, 1100, seed));
+  test.each([5, 20])('%d rows, in several pieces of features', async (n) => {
+    const views = [5, 6].map((seed) => batch(n, 1100, seed));
     await expectRight('vicReg', vic, reference.vicReg, views);
     await expectRight('barlowTwins', barlow, LOSSES.barlowTwins.exact, views);
   }, 60_000);

@@ -210,7 +210,7 @@ describe('swav', () => {
     }
   });
 
-  test.each([24, 21])('%d prototypes, at a temperature that takes powers of hundreds', async (k) => {
+  test.each([8, 24, 21])('%d prototypes, at a temperature that takes powers of hundreds', async (k) => {
     const views = [0, 1].map((v) => normal(33, 7, v));
     const prototypes = unit(k, 7, 9);
     const temperature = 0.004;
