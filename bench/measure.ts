@@ -19,6 +19,8 @@ export interface Surroundings {
   say(text: string): void;
   /** Asked between runs; true ends the measurement with what there is. */
   stop(): boolean;
+  /** Resolves when nothing of this process goes on beside the runs, as far as one can tell. */
+  quiet?(stop: () => boolean): Promise<void>;
 }
 
 const FEWEST = 3;
@@ -55,6 +57,8 @@ export async function measure(work: Work, entries: readonly Entry[], plan: Plan,
       if ('contender' in made) ready.push(made);
       else rows.set(entry, row(work, around, made));
     }
+    say(`${what}: waiting for compilers`);
+    await around.quiet?.(stop);
     await inTurns(ready, plan, (round, rounds) => say(`${what}: round ${round} of ${rounds}`), stop);
     for (const each of ready) {
       if (each.times.length === 0) continue;

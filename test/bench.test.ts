@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Contender, Entry } from '../bench/contender.ts';
 import { browserName } from '../bench/host.browser.ts';
@@ -10,6 +11,7 @@ import { isMemory, measure } from '../bench/measure.ts';
 import { type Interfaces, millisecondsOf, type Observer, observe } from '../bench/observe.ts';
 import { setUp } from '../bench/ours.ts';
 import { prove } from '../bench/proof.ts';
+import { untilQuiet } from '../bench/quiet.node.ts';
 import { renderBenchReport } from '../bench/report/write.ts';
 import { boundOf, COLUMNS, CSV_HEADER, fromCsv, type Row, type Session, toCsv, toText } from '../bench/results.ts';
 import { checkAxes, chooseCases, parseSizes, sizesOf } from '../bench/run.ts';
@@ -505,6 +507,26 @@ describe('results', () => {
     expect(browserName(`${chrome} Edg/143.0`)).toBe('Edg 143');
     expect(browserName('Mozilla/5.0 (Mac) AppleWebKit/605 (KHTML) Version/26.1 Safari/605')).toBe('Safari 26');
     expect(browserName('lynx')).toBe('lynx');
+  });
+});
+
+describe('before runs are timed', () => {
+  test('other threads of the process are waited for', async () => {
+    const busy = 'const end = performance.now() + 1500; while (performance.now() < end);';
+    const worker = new Worker(busy, { eval: true });
+    let ended = false;
+    worker.on('exit', () => {
+      ended = true;
+    });
+    await new Promise((resolve) => worker.on('online', resolve));
+    await untilQuiet(() => false);
+    expect(ended).toBe(true);
+  });
+
+  test('but not once the user has stopped it', async () => {
+    const began = performance.now();
+    await untilQuiet(() => true);
+    expect(performance.now() - began).toBeLessThan(150);
   });
 });
 

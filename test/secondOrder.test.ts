@@ -92,11 +92,15 @@ describe('the dual form at D > N', () => {
     await expectRight('barlowTwins', barlow, LOSSES.barlowTwins.exact, views);
   });
 
-  test.each([5, 20])('%d rows, in several pieces of features', async (n) => {
-    const views = [5, 6].map((seed) => batch(n, 1100, seed));
-    await expectRight('vicReg', vic, reference.vicReg, views);
-    await expectRight('barlowTwins', barlow, LOSSES.barlowTwins.exact, views);
-  }, 60_000);
+  test.each([5, 20])(
+    '%d rows, in several pieces of features',
+    async (n) => {
+      const views = [5, 6].map((seed) => batch(n, 1100, seed));
+      await expectRight('vicReg', vic, reference.vicReg, views);
+      await expectRight('barlowTwins', barlow, LOSSES.barlowTwins.exact, views);
+    },
+    60_000,
+  );
 });
 
 describe.each(Object.entries(LOSSES))('%s', (_, { run, exact }) => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Entry } from '../../bench/contender.ts';
 import { loadPeer, openHost, PEERS, PINS, type PinName } from '../../bench/host.node.ts';
 import { contenders as ours } from '../../bench/ours.ts';
+import { untilQuiet } from '../../bench/quiet.node.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
 import { CSV_HEADER, digits, type Environment, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
 import { checkAxes, chooseCases, parseSizes, runCases, sizesOf } from '../../bench/run.ts';
@@ -100,7 +101,7 @@ async function session(
   );
   const rows: Row[] = [];
   const { environment, observer } = host;
-  const around = { environment, observer, roofline, say: view.say, stop: () => stopped };
+  const around = { environment, observer, roofline, say: view.say, stop: () => stopped, quiet: untilQuiet };
   const { adapter, driver, runtime } = environment;
   show(`${adapter}, ${driver}, ${runtime}, profile ${profile}, tune ${tune}\n`);
   await runCases(plan, entries, how, around, (more) => {
