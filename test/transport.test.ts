@@ -151,6 +151,19 @@ describe('swav', () => {
     return { value, gradients };
   }
 
+  /** Value and gradients within shares of the value and of the largest entry of each gradient. */
+  function expectAs(
+    { value, gradients }: Awaited<ReturnType<typeof evaluate>>,
+    wanted: ReturnType<typeof swavReference>,
+    [ofValue, ofGradient]: readonly [number, number] = [1e-5, 1e-5],
+  ): void {
+    expectClose('value', [value], [wanted.value], ofValue * wanted.value);
+    for (const [i, g] of gradients.entries()) {
+      const { data } = wanted.gradients[i];
+      expectClose(`gradient ${i}`, g, data, ofGradient * largest(data));
+    }
+  }
+
   // 24 prototypes are stored, 21 swept; 7 columns end within a vector.
   test.each([
     [2, 24, 0, true],
@@ -167,11 +180,7 @@ describe('swav', () => {
       const queue = length > 0 ? unit(length, 7, 8) : undefined;
       const got = await evaluate(views, prototypes, queue);
       const wanted = swavReference({ views, prototypes, ...(queue ? { queues: [queue, queue] } : {}) }, 0.1);
-      expectClose('value', [got.value], [wanted.value], 1e-5 * wanted.value);
-      got.gradients.forEach((g, i) => {
-        const { data } = wanted.gradients[i];
-        expectClose(`gradient ${i}`, g, data, 1e-5 * largest(data));
-      });
+      expectAs(got, wanted);
     },
   );
 
@@ -190,11 +199,7 @@ describe('swav', () => {
     const queue = unit(50, 8, 4);
     const got = await evaluate(inputs.views, inputs.prototypes, queue);
     const wanted = swavReference({ ...inputs, queues: [queue, queue] }, 0.1);
-    expectClose('value', [got.value], [wanted.value], 1e-5 * wanted.value);
-    got.gradients.forEach((g, i) => {
-      const { data } = wanted.gradients[i];
-      expectClose(`gradient ${i}`, g, data, 1e-5 * largest(data));
-    });
+    expectAs(got, wanted);
   });
 
   test.each([24, 21])('%d prototypes and a queue for each source, one longer than the other', async (k) => {
@@ -203,11 +208,7 @@ describe('swav', () => {
     const queues = [unit(12, 7, 8), unit(50, 7, 10)];
     const wanted = swavReference({ views, prototypes, queues }, 0.1);
     const got = await evaluate(views, prototypes, queues);
-    expectClose('value', [got.value], [wanted.value], 1e-5 * wanted.value);
-    for (const [i, g] of got.gradients.entries()) {
-      const { data } = wanted.gradients[i];
-      expectClose(`gradient ${i}`, g, data, 1e-5 * largest(data));
-    }
+    expectAs(got, wanted);
   });
 
   test.each([8, 24, 21])('%d prototypes, at a temperature that takes powers of hundreds', async (k) => {
@@ -216,11 +217,7 @@ describe('swav', () => {
     const temperature = 0.004;
     const wanted = swavReference({ views, prototypes }, temperature);
     const got = await evaluate(views, prototypes, undefined, { temperature });
-    expectClose('value', [got.value], [wanted.value], 1e-5 * wanted.value);
-    for (const [i, g] of got.gradients.entries()) {
-      const { data } = wanted.gradients[i];
-      expectClose(`gradient ${i}`, g, data, 1e-4 * largest(data)); // f32 cosines over 0.004
-    }
+    expectAs(got, wanted, [1e-5, 1e-4]); // f32 cosines over 0.004
   });
 
   test('prototypes far from unit length, and a small epsilon', async () => {
@@ -231,11 +228,7 @@ describe('swav', () => {
     );
     const got = await evaluate(inputs.views, long, undefined, { epsilon: 0.05, temperature: 1 });
     const wanted = swavReference({ ...inputs, prototypes: long }, 1);
-    expectClose('value', [got.value], [wanted.value], 4e-5 * wanted.value); // f32 scores of 40 / 0.05
-    for (const [i, g] of got.gradients.entries()) {
-      const { data } = wanted.gradients[i];
-      expectClose(`gradient ${i}`, g, data, 1e-4 * largest(data));
-    }
+    expectAs(got, wanted, [4e-5, 1e-4]); // f32 scores of 40 / 0.05
   });
 
   test('swapped sources, permuted rows and prototypes: the same loss, the gradient moves along', async () => {

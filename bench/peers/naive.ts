@@ -1,8 +1,9 @@
 // The floor: the closed forms in plain WGSL as one writes it first. One invocation per element of the result, every matrix
 // in memory, no tiles, nothing shared between invocations.
+
+import { allocate, download, upload } from '../buffers.ts';
 import type { Entry, Open } from '../contender.ts';
 import type { Algebra } from './algebra.ts';
-import { allocate, download, upload } from './buffers.ts';
 import { DERIVATIVES } from './derivatives.ts';
 import { shareAdapter, throwTrouble } from './environment.ts';
 

@@ -1,6 +1,6 @@
 import type { Tensor } from 'onnxruntime-web/webgpu';
+import { allocate, download, upload } from '../buffers.ts';
 import type { Entry, Open } from '../contender.ts';
-import { allocate, download, upload } from './buffers.ts';
 import { DERIVATIVES } from './derivatives.ts';
 import { shareAdapter, throwTrouble } from './environment.ts';
 import { createGraph, type Value } from './onnx.ts';

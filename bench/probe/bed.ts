@@ -11,14 +11,18 @@ export interface Bed {
   readonly note: string;
   readonly device: GPUDevice;
   readonly extras: Extras;
+  readonly software: boolean;
   /** Few and small measurements: asked for, and always so on software adapters. */
   readonly quick: boolean;
 }
 
+/** Once for each device: an adapter makes a single one. */
+export const openFastest = () => openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
+
 /** @param toggles Dawn's, which it reads once a process: before any other adapter is opened */
 export async function makeBed(toggles: string, quick: boolean): Promise<Bed> {
   process.env.GRAMIAN_DAWN_TOGGLES = toggles;
-  const { adapter, note, source } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
+  const { adapter, note, source } = await openFastest();
   const { limits } = adapter;
   const device = await adapter.requestDevice({
     requiredFeatures: [...adapter.features].filter((name) =>
@@ -31,7 +35,8 @@ export async function makeBed(toggles: string, quick: boolean): Promise<Bed> {
     },
   });
   const extras = extrasOf(device.features, adapter.info);
-  return { adapter, note, device, extras, quick: quick || source !== 'hardware' };
+  const software = source !== 'hardware';
+  return { adapter, note, device, extras, software, quick: quick || software };
 }
 
 /** Shortest of `turns` runs, in ms, each waited for. */
@@ -60,10 +65,7 @@ export async function attempt<T>(question: () => Promise<T>): Promise<T | { erro
 /** Asks an engine on the bed's device, and destroys it. */
 export async function withEngine<T>(
   { device }: Bed,
-  options: {
-    matmulPrecision?: MatmulPrecision;
-    families?: readonly ('f32' | 'subgroups' | 'f16' | 'subgroup-matrix')[];
-  },
+  options: { matmulPrecision?: MatmulPrecision },
   question: (engine: Engine) => Promise<T>,
 ): Promise<T | { error: string }> {
   return attempt(async () => {
@@ -74,25 +76,6 @@ export async function withEngine<T>(
       engine.destroy(); // a guest: the device stays
     }
   });
-}
-
-export function makeBuffer(
-  { device }: Bed,
-  bytes: number,
-  data?: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
-): GPUBuffer {
-  const made = device.createBuffer({ size: bytes, usage: 0x80 | 0x8 | 0x4 });
-  if (data) device.queue.writeBuffer(made, 0, data);
-  return made;
-}
-
-export async function read({ device }: Bed, from: GPUBuffer, bytes: number): Promise<Float32Array> {
-  const staging = device.createBuffer({ size: bytes, usage: 0x1 | 0x8 });
-  const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(from, 0, staging, 0, bytes);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(1);
-  return new Float32Array(staging.getMappedRange().slice(0));
 }
 
 /** Compiles a kernel of the probe's own: the function runs it, on so many workgroups, so many times in one submit. */

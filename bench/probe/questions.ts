@@ -5,7 +5,9 @@ import { matmul as matmulKernel } from '../../src/gpu/kernels.generated.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
 import { matmul } from '../../src/ops/matmul.ts';
 import { PARTNERS, sweepTriangle } from '../../src/sweeps/pairSweep.ts';
-import { attempt, type Bed, best, makeBuffer, prepared, read, withEngine } from './bed.ts';
+import { allocate, download, upload } from '../buffers.ts';
+import { measureRoofline } from '../roofline.ts';
+import { attempt, type Bed, best, openFastest, prepared, withEngine } from './bed.ts';
 import { sharedTile } from './sharedTile.ts';
 
 const rounded = (value: number, digits = 4): number => Number(value.toPrecision(digits));
@@ -44,19 +46,10 @@ export function offered({ adapter, note, extras }: Bed): object {
 }
 
 /** Multiply-adds of registers alone, TFLOP/s: what the tiles can reach at most. */
-async function peak(bed: Bed): Promise<object> {
-  const code = `@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-    @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
-      let s = x[0]; var a = s; var b = s + 1.0; var c = s + 2.0; var d = s + 3.0;
-      var e = s + 4.0; var f = s + 5.0; var g = s + 6.0; var h = s + 7.0;
-      for (var i = 0u; i < 512u; i++) {
-        a = fma(a, s, b); b = fma(b, s, c); c = fma(c, s, d); d = fma(d, s, e);
-        e = fma(e, s, f); f = fma(f, s, g); g = fma(g, s, h); h = fma(h, s, a);
-      }
-      x[id.x] = a + b + c + d + e + f + g + h; }`;
-  const groups = bed.quick ? 32 : 16384;
-  const run = await prepared(bed, code, [makeBuffer(bed, 16 * 64 * groups)]);
-  return { tflops: rounded((groups * 64 * 512 * 8 * 8) / (await best(bed, () => run(groups))) / 1e9) };
+async function peak({ software }: Bed): Promise<object> {
+  const { adapter } = await openFastest();
+  const { flops } = await measureRoofline(adapter, software);
+  return { tflops: rounded(flops / 1e12) };
 }
 
 /** f32 tiles on one square product: the library's shapes, with and without shuffles, and shared-memory tiles. */
@@ -154,8 +147,7 @@ async function families(bed: Bed): Promise<object> {
         sweeps[d] = { forwardTflops: rounded((4 * rows ** 2 * d) / forward / 1e9), lossAndGradientMs: rounded(both) };
         for (const tensor of [z0, z1]) tensor.dispose();
       }
-      const result = { families: engine.info.families, productTflops: rounded((2 * n ** 3) / product / 1e9), sweeps };
-      return result;
+      return { families: engine.info.families, productTflops: rounded((2 * n ** 3) / product / 1e9), sweeps };
     });
   return { n, rows: 2 * rows, answers };
 }
@@ -189,10 +181,12 @@ async function compensation(bed: Bed): Promise<object> {
     @compute @workgroup_size(1) fn main() { let zero = bitcast<u32>(x[0]);
       var plain = 0.0; for (var i = 0u; i < 65536u; i++) { plain += x[1]; } x[2] = plain;
       { ${sums('s + y')} x[3] = s; } { ${sums('bitcast<f32>(bitcast<u32>(s + y) ^ zero)')} x[4] = s; } }`;
-  const x = makeBuffer(bed, 32, Float32Array.of(0, 0.1, 0, 0, 0, 0, 0, 0));
+  const x = upload(bed.device, Float32Array.of(0, 0.1, 0, 0, 0, 0, 0, 0));
   (await prepared(bed, code, [x]))(1);
   const exact = 65536 * Math.fround(0.1);
-  const [plain, compensated, hidden] = (await read(bed, x, 32)).slice(2, 5).map((sum) => Math.abs(sum - exact) / exact);
+  const [plain, compensated, hidden] = (await download(bed.device, x, 8))
+    .slice(2, 5)
+    .map((sum) => Math.abs(sum - exact) / exact);
   return { plain, compensated, hidden };
 }
 
@@ -200,7 +194,7 @@ async function compensation(bed: Bed): Promise<object> {
 async function costs(bed: Bed): Promise<object> {
   const code = `@group(0) @binding(0) var<storage, read_write> x: array<f32>;
     @compute @workgroup_size(1) fn main() { x[0] += 1.0; }`;
-  const run = await prepared(bed, code, [makeBuffer(bed, 256)]);
+  const run = await prepared(bed, code, [allocate(bed.device, 64)]);
   const one = await best(bed, () => run(1));
   const many = await best(bed, () => run(1, 1, 500));
   const start = performance.now();
@@ -221,7 +215,7 @@ async function timestampStep(bed: Bed): Promise<number> {
   const set = device.createQuerySet({ type: 'timestamp', count: 32 });
   const code = `@group(0) @binding(0) var<storage, read_write> x: array<u32>;
     @compute @workgroup_size(1) fn main() { for (var i = 0u; i < x[1]; i++) { x[0] += i; } }`;
-  const x = makeBuffer(bed, 16, Uint32Array.of(0, 999, 0, 0));
+  const x = upload(device, Uint32Array.of(0, 999, 0, 0));
   const module = device.createShaderModule({ code });
   const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
   const group = device.createBindGroup({
@@ -241,7 +235,7 @@ async function timestampStep(bed: Bed): Promise<number> {
   const into = device.createBuffer({ size: 256, usage: 0x200 | 0x4 | 0x80 });
   encoder.resolveQuerySet(set, 0, 32, into, 0);
   device.queue.submit([encoder.finish()]);
-  const stamps = new BigUint64Array((await read(bed, into, 256)).buffer);
+  const stamps = new BigUint64Array((await download(device, into, 64)).buffer);
   let step = 0n;
   for (let i = 1; i < stamps.length; i++) {
     let [a, b] = [step, stamps[i] > stamps[0] ? stamps[i] - stamps[0] : stamps[0] - stamps[i]];
@@ -265,7 +259,7 @@ async function mixed(bed: Bed): Promise<object> {
       c = subgroupMatrixMultiplyAccumulate(a, b, c);
       subgroupMatrixStore<row_major>(&x, 0u, c, ${shape.n}u);
       x[1024u + i] = subgroupAdd(x[i]); }`;
-  (await prepared(bed, code, [makeBuffer(bed, 16384), makeBuffer(bed, 16384)]))(1);
+  (await prepared(bed, code, [allocate(bed.device, 4096), allocate(bed.device, 4096)]))(1);
   await bed.device.queue.onSubmittedWorkDone();
   return { survived: true };
 }

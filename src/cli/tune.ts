@@ -16,7 +16,7 @@ export interface TuneCommand {
 /** `gramian tune`: measures how usual work is best done here, and remembers it for later processes. */
 export async function tune({ rows, columns, budget, fresh = false, json, adapter }: TuneCommand): Promise<void> {
   const engine = await openEngine('tune', adapter, fresh ? 'full' : 'cached');
-  const report = await measureStandardWork(engine, { rows, columns }, budget, 0.05);
+  const report = await measureStandardWork(engine, { rows, columns }, budget);
   const { measured, finished, seconds, place } = report;
   const taken = measured.filter(({ option, instead }) => option !== instead).length;
   print(
@@ -32,7 +32,7 @@ export function measureStandardWork(
   engine: Engine,
   sizes: { rows?: readonly number[]; columns?: readonly number[] },
   budget: number,
-  margin: number,
+  margin?: number,
 ): Promise<TuneReport> {
   return engine.tune(standardWork(engine, sizes), {
     budget,
