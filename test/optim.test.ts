@@ -4,6 +4,7 @@ import type { Tensor } from '../src/core/tensor.ts';
 import { mul } from '../src/ops/arithmetic.ts';
 import { sum } from '../src/ops/sum.ts';
 import { adamW } from '../src/optim/adamW.ts';
+import { firstNonFinite } from '../src/optim/finite.ts';
 import { lars } from '../src/optim/lars.ts';
 import type { Optimizer } from '../src/optim/optimizer.ts';
 import { cosineSchedule, momentumSchedule } from '../src/optim/schedule.ts';
@@ -193,6 +194,20 @@ test("adamW's first step is the learning rate, in the sign of the gradient", asy
   [0.875, -1.875, 2.875].forEach((value, i) => expect(got[i]).toBeCloseTo(value, 5));
   optimizer.dispose();
   w.dispose();
+});
+
+test('firstNonFinite names the first tensor that holds a NaN or an infinity, and where', async () => {
+  const sound = { a: engine.tensor(normals(1000, 1)), b: engine.tensor([[3e38, -3e38]]), c: engine.tensor([1e-45, 0]) };
+  expect(await firstNonFinite(engine, {})).toBeNull();
+  expect(await firstNonFinite(engine, sound)).toBeNull();
+  for (const bad of [NaN, Infinity, -Infinity]) {
+    const values = normals(1000, 2);
+    values[999] = values[517] = bad;
+    const tensors = { ...sound, broken: engine.tensor(values, [10, 100]), later: engine.tensor([bad]) };
+    expect(await firstNonFinite(engine, tensors)).toEqual({ name: 'broken', index: 517 });
+    free({ broken: tensors.broken, later: tensors.later });
+  }
+  free(sound);
 });
 
 test('cosineSchedule rises in a line and falls in half a cosine', () => {

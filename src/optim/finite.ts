@@ -1,0 +1,44 @@
+import type { Engine } from '../core/engine.ts';
+import { part, ranges } from '../core/ranges.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { inspect_finite } from '../gpu/kernels.generated.ts';
+
+const NOTHING = 0xffffffff;
+
+/** One of several tensors, and where in it the first NaN or infinity lies (of the flattened values). */
+export interface NonFinite {
+  readonly name: string;
+  readonly index: number;
+}
+
+/**
+ * The first of `tensors` that holds a NaN or an infinity; null where all are finite. One launch a tensor and one read for all: asked
+ * with the loss, it tells a run that diverged while its loss still looks like a number.
+ */
+export async function firstNonFinite(
+  engine: Engine,
+  tensors: Readonly<Record<string, Tensor>>,
+): Promise<NonFinite | null> {
+  const op = 'firstNonFinite';
+  const pieces = Object.entries(tensors).flatMap(([name, tensor]) =>
+    ranges(engine, tensor.size).map((range) => ({ name, tensor, range })),
+  );
+  if (pieces.length === 0) return null;
+  const found = engine.scratch(pieces.length, op);
+  try {
+    engine.fillBits(found, pieces.length, NOTHING);
+    pieces.forEach(({ tensor, range }, slot) => {
+      engine.run(inspect_finite, {
+        params: { count: range.count, slot },
+        buffers: { values: part(tensor, range), found },
+        groups: Math.ceil(range.count / 256),
+        work: range.count,
+      });
+    });
+    const first = new Uint32Array(await engine.readStorage(op, found, 4 * pieces.length));
+    const slot = first.findIndex((index) => index !== NOTHING);
+    return slot < 0 ? null : { name: pieces[slot].name, index: pieces[slot].range.first + first[slot] };
+  } finally {
+    found.release();
+  }
+}
