@@ -55,6 +55,23 @@ describe('clusteringScores', () => {
     expect(Math.abs(ari)).toBeLessThan(0.01);
   });
 
+  test('numbers may lie anywhere, and as many classes as rows cost no square', () => {
+    const [near, far] = [list(0, 0, 1, 1, 2, 2), list(5, 5, 2 ** 31 - 1, 2 ** 31 - 1, 70_000, 70_000)];
+    const labels = list(9, 9, 3, 3, 3, 2 ** 31 - 1);
+    const scores = clusteringScores(far, labels);
+    const { accuracy, nmi, ari } = clusteringScores(near, list(1, 1, 0, 0, 0, 2));
+    expect(scores).toMatchObject({ accuracy, nmi, ari });
+    expect([...scores.classOf]).toEqual([
+      [5, 9],
+      [70_000, 2 ** 31 - 1],
+      [2 ** 31 - 1, 3],
+    ]);
+    expect(scores.classes).toHaveLength(0);
+    expect([...clusteringScores(list(3, 3, 1), list(0, 0, 4)).classes]).toEqual([-1, 4, -1, 0]);
+    const own = Int32Array.from({ length: 20_000 }, (_, i) => 100_000 * i);
+    expect(clusteringScores(own, own)).toMatchObject({ accuracy: 1, ari: 1 });
+  });
+
   test('says what is wrong', () => {
     expect(() => clusteringScores(list(0), list(0, 1))).toThrow('clusters has 1 numbers, expected 2, one a label.');
     expect(() => clusteringScores(list(0, -1), list(0, 1))).toThrow('clusters[1] = -1, expected an integer from 0.');
@@ -122,4 +139,5 @@ test('usageOf counts who wins', async () => {
   expect(usage.perplexity).toBeCloseTo(2 ** 1.5, 10);
   expect(usage.warnings).toEqual([]);
   expect(usageOf(new Int32Array(1000), 50).warnings).toHaveLength(1);
+  expect(usageOf(winners, 2 ** 31)).toMatchObject({ used: 3, perplexity: usage.perplexity });
 });

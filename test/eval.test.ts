@@ -154,6 +154,18 @@ describe('knn', () => {
   });
 });
 
+test.each<[string, typeof knn | typeof linearProbe]>([
+  ['knn', knn],
+  ['linearProbe', linearProbe],
+])('%s: class numbers may lie far apart', async (_, score) => {
+  using train = engine.tensor([1, 0, 0, 1, 1, 0.1, 0.1, 1], [4, 2]);
+  using test = engine.tensor([0, 2, 2, 0], [2, 2]);
+  const far = [7, 2 ** 31 - 1, 7, 2 ** 31 - 1];
+  const [trainLabels, testLabels] = [Int32Array.from(far), Int32Array.of(2 ** 31 - 1, 7)];
+  const { accuracy, predictions } = await score({ train, trainLabels, test, testLabels });
+  expect({ accuracy, predictions }).toEqual({ accuracy: 1, predictions: testLabels });
+});
+
 describe('linearProbe', () => {
   test('separates what a line separates, and gives the same answer twice', async () => {
     const before = engine.memory().buffers;

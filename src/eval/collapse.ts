@@ -59,10 +59,11 @@ export interface Usage {
  * @param columns how many there are
  */
 export function usageOf(winners: Int32Array, columns: number): Usage {
-  const counts = new Float64Array(columns);
-  for (const k of winners) counts[k]++;
-  const used = counts.reduce((total, n) => total + (n > 0 ? 1 : 0), 0);
-  const perplexity = rankOf(Array.from(counts));
+  // Of those that win only: there may be far more columns than rows.
+  const counts = new Map<number, number>();
+  for (const k of Int32Array.from(winners).sort()) counts.set(k, (counts.get(k) ?? 0) + 1);
+  const used = counts.size;
+  const perplexity = rankOf([...counts.values()]);
   const possible = Math.min(columns, winners.length);
   const warnings =
     perplexity < 0.1 * possible && perplexity < 2

@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { knn as kernel } from '../gpu/kernels.generated.ts';
 import { makePoints } from '../launch/points.ts';
-import { checkLabels, numberOfClasses } from '../ops/labels.ts';
+import { labelsOf } from '../ops/labels.ts';
 import { launchNearest, MAX_NEIGHBOURS } from '../ops/nearest.ts';
 
 export interface KNNOptions {
@@ -18,7 +18,7 @@ export interface KNNOptions {
   k?: number;
   /** A neighbour's vote weighs exp(cosine / temperature). Default 0.07. */
   temperature?: number;
-  /** Default: one more than the largest label. */
+  /** Default: one more than the largest label, or as many as there are where labels lie further apart than there are rows. */
   classes?: number;
 }
 
@@ -33,18 +33,16 @@ const VOTE_BYTES = 2 ** 24; // votes in flight, one for each row and class
  */
 export async function knn(options: KNNOptions): Promise<{ accuracy: number; predictions: Int32Array }> {
   const op = 'knn';
-  const { train, trainLabels, test, testLabels, ...given } = options ?? {};
+  const { train, trainLabels, test, testLabels, ...rest } = options ?? {};
   const engine = check.engineOf(op, { train, test });
   const [others] = check.matrix(op, 'train', train);
   const [rows] = check.matrix(op, 'test', test);
   check.sameColumns(op, 'train', train, 'test', test);
-  const settings = check.options(op, given, { k: 20, temperature: 0.07, classes: undefined as number | undefined });
+  const settings = check.options(op, rest, { k: 20, temperature: 0.07, classes: undefined as number | undefined });
   const k = Math.min(others, check.integer(op, 'k', settings.k, 1, MAX_NEIGHBOURS));
   const temperature = check.positive(op, 'temperature', settings.temperature);
-  const classes = settings.classes ?? numberOfClasses(trainLabels, testLabels);
-  check.integer(op, 'classes', classes, 1, 2 ** 20);
-  checkLabels(op, 'trainLabels', trainLabels, others, classes);
-  checkLabels(op, 'testLabels', testLabels, rows, classes);
+  const given = labelsOf(op, settings.classes, { trainLabels, testLabels }, [others, rows]);
+  const { classes, numbers } = given;
   check.bindable(op, engine, [rows, k]);
 
   const width = Math.min(rows, Math.max(GROUP, Math.floor(VOTE_BYTES / (4 * classes))));
@@ -56,7 +54,7 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
     launchNearest(engine, op, asked, known, found, { k });
     known.release();
     asked.release();
-    const labels = engine.tensor(trainLabels);
+    const labels = engine.tensor(given.train);
     const votes = engine.scratch(classes * width, op);
     for (let first = 0; first < rows; first += width) {
       const count = Math.min(width, rows - first);
@@ -71,7 +69,8 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
   });
   engine.opEnded();
   try {
-    const found = (await predictions.data()) as unknown as Int32Array;
+    const places = (await predictions.data()) as unknown as Int32Array;
+    const found = numbers ? places.map((place) => numbers[place]) : places;
     const hits = found.reduce((total, label, i) => total + (label === testLabels[i] ? 1 : 0), 0);
     return { accuracy: hits / rows, predictions: found };
   } finally {

@@ -4,7 +4,7 @@ import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { launchProduct, roundUp } from '../launch/tile.ts';
 import { launchCrossEntropy } from '../ops/crossEntropy.ts';
-import { checkLabels, numberOfClasses } from '../ops/labels.ts';
+import { labelsOf } from '../ops/labels.ts';
 import { adamW } from '../optim/adamW.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { type Features, standardFeatures } from './features.ts';
@@ -16,7 +16,7 @@ export interface ProbeOptions {
   /** [M, D], and M class numbers. */
   test: Tensor;
   testLabels: Int32Array;
-  /** Default: one more than the largest label. */
+  /** Default: one more than the largest label, or as many as there are where labels lie further apart than there are rows. */
   classes?: number;
   /** Passes over the training set; default 20. */
   epochs?: number;
@@ -36,14 +36,14 @@ export interface ProbeOptions {
  */
 export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: number; predictions: Int32Array }> {
   const op = 'linearProbe';
-  const { train, trainLabels, test, testLabels, ...given } = options ?? {};
+  const { train, trainLabels, test, testLabels, ...rest } = options ?? {};
   const engine = check.engineOf(op, { train, test });
   const [rows, columns] = check.matrix(op, 'train', train);
   const [asked] = check.matrix(op, 'test', test);
   check.sameColumns(op, 'train', train, 'test', test);
   check.bindableInput(op, engine, 'train', train);
   check.bindableInput(op, engine, 'test', test);
-  const settings = check.options(op, given, {
+  const settings = check.options(op, rest, {
     classes: undefined as number | undefined,
     epochs: 20,
     batch: 256,
@@ -51,14 +51,12 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
     weightDecay: 0,
     seed: 0,
   });
-  const classes = settings.classes ?? numberOfClasses(trainLabels, testLabels);
-  check.integer(op, 'classes', classes, 1, 2 ** 20);
   check.integer(op, 'epochs', settings.epochs, 1, 1e6);
   check.integer(op, 'batch', settings.batch, 1, 2 ** 24);
   if (!Number.isSafeInteger(settings.seed))
     check.fail(op, `seed = ${check.say(settings.seed)}, expected a safe integer.`);
-  checkLabels(op, 'trainLabels', trainLabels, rows, classes);
-  checkLabels(op, 'testLabels', testLabels, asked, classes);
+  const given = labelsOf(op, settings.classes, { trainLabels, testLabels }, [rows, asked]);
+  const { classes, numbers } = given;
 
   // One column more than the features: the bias. Both strides in fours, as products want them.
   const stride = roundUp(columns + 1, 4);
@@ -67,7 +65,7 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   const scores = engine.unscoped(() => engine.empty([asked, width], op));
   engine.scope(() => {
     const [learnt, measured] = standardFeatures(engine, op, train, test, order, stride);
-    const labels = engine.tensor(Int32Array.from(order, (row) => trainLabels[row]));
+    const labels = engine.tensor(Int32Array.from(order, (row) => given.train[row]));
     const weights = learn(engine, op, { learnt, labels, classes, stride, width }, settings);
     launchProduct(
       engine,
@@ -81,7 +79,8 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   });
   engine.opEnded();
   try {
-    const predictions = argmax(await scores.data(), asked, classes, width);
+    const places = argmax(await scores.data(), asked, classes, width);
+    const predictions = numbers ? places.map((place) => numbers[place]) : places;
     const hits = predictions.reduce((total, label, i) => total + (label === testLabels[i] ? 1 : 0), 0);
     return { accuracy: hits / asked, predictions };
   } finally {

@@ -1,5 +1,7 @@
 import * as check from '../core/check.ts';
 
+const MOST_CLASSES = 2 ** 20;
+
 /** Class numbers: one for each of `rows`, each an integer in [0, classes). */
 export function checkLabels(
   op: string,
@@ -22,4 +24,37 @@ export function numberOfClasses(...lists: readonly unknown[]): number {
   for (const labels of lists)
     if (labels instanceof Int32Array) for (const label of labels) most = Math.max(most, label);
   return most + 1;
+}
+
+/** Class numbers in place of numbers that may lie anywhere: 0, 1, ... in the order of size. */
+export interface Compact {
+  readonly lists: Int32Array<ArrayBuffer>[];
+  /** What stands behind each class number, ascending. */
+  readonly numbers: Int32Array<ArrayBuffer>;
+}
+
+/** What is counted by class must cost as much as there are classes, not as the largest number says. */
+export function compactLabels(...lists: readonly Int32Array[]): Compact {
+  const numbers = Int32Array.from(new Set(lists.flatMap((list) => [...new Set(list)]))).sort();
+  const places = new Map(Array.from(numbers, (number, place) => [number, place]));
+  return { lists: lists.map((list) => Int32Array.from(list, (number) => places.get(number) as number)), numbers };
+}
+
+/**
+ * The labels of two lists and how many classes they are of: as given, or else one more than the largest label; labels that lie
+ * further apart than there are rows are compacted.
+ */
+export function labelsOf(
+  op: string,
+  given: number | undefined,
+  { trainLabels, testLabels }: { trainLabels: Int32Array; testLabels: Int32Array },
+  [known, asked]: readonly [known: number, asked: number],
+): { train: Int32Array<ArrayBuffer>; test: Int32Array<ArrayBuffer>; classes: number; numbers: Int32Array | null } {
+  const classes = given ?? numberOfClasses(trainLabels, testLabels);
+  if (given !== undefined) check.integer(op, 'classes', classes, 1, MOST_CLASSES);
+  const train = checkLabels(op, 'trainLabels', trainLabels, known, classes);
+  const test = checkLabels(op, 'testLabels', testLabels, asked, classes);
+  if (given !== undefined || classes <= known + asked) return { train, test, classes, numbers: null };
+  const { lists, numbers } = compactLabels(train, test);
+  return { train: lists[0], test: lists[1], classes: numbers.length, numbers };
 }
