@@ -115,7 +115,15 @@ test.each([
   expect(bare).toMatchObject({ labels: null, classes: null });
 });
 
+test("QMNIST's labels are the first column of 32-bit integers", async () => {
+  const rows = [3, 9, 0, 7].map((label) => header(label, 1, 2, 3)); // four numbers a row
+  const labels = { name: 'l', bytes: gzipSync(Buffer.concat([header(0xc02, 4, 4), ...rows])) };
+  const read = await readIdx({ name: 'i', bytes: idxImages }, labels, { name: 'q' });
+  expect(read.labels).toEqual(Int32Array.of(3, 9, 0, 7));
+});
+
 const zipped = gzipSync(idxImages);
+const bomb = gzipSync(Buffer.concat([idxImages, Buffer.alloc(2 ** 26)]));
 const badIdx: [string, Uint8Array, Uint8Array, string][] = [
   ['empty', new Uint8Array(0), idxLabels, 'i has 0 bytes, expected the 16 bytes of an IDX header or more.'],
   ['labels as images', idxLabels, idxLabels, 'i has 12 bytes, expected the 16 bytes'],
@@ -127,9 +135,41 @@ const badIdx: [string, Uint8Array, Uint8Array, string][] = [
   ['a huge shape', header(0x803, 2 ** 32 - 1, 2 ** 32 - 1, 2 ** 32 - 1), idxLabels, 'i has 16 bytes, expected 7.9'],
   ['fewer labels', idxImages, Buffer.concat([header(0x801, 1), Buffer.of(0)]), 'l holds 1 labels, expected 4'],
   ['a label too high', idxImages, Buffer.concat([header(0x801, 4), Buffer.of(0, 9, 0, 0)]), 'label 1 of l is 9'],
+  ['gzip of more than its header says', bomb, idxLabels, 'i has more than 40 bytes, expected 40 for its shape'],
+  [
+    'gzip of something else',
+    gzipSync(Buffer.alloc(2 ** 26)),
+    idxLabels,
+    'i starts with 0x00000000, expected 0x00000803',
+  ],
+  [
+    'gzip that cannot hold it',
+    gzipSync(header(0x803, 2 ** 31, 1, 1)),
+    idxLabels,
+    'bytes, which cannot hold the 2147483664',
+  ],
+  ['gzip of too much', gzipSync(header(0x803, 2 ** 31, 9, 9)), idxLabels, 'expected at most 4294967296 bytes.'],
+  [
+    'a negative label',
+    idxImages,
+    Buffer.concat([header(0xc01, 4), Buffer.alloc(16, 255)]),
+    'label 0 of l is -1, expected',
+  ],
   ['cut gzip', zipped.subarray(0, -9), idxLabels, 'gunzip: i is a damaged or cut gzip file'],
   ['damaged gzip', Buffer.from(zipped).fill(0x55, 12, 20), idxLabels, 'gunzip: i is a damaged or cut gzip file'],
 ];
+
+test('a gzip file is not unpacked further than its header asks', async () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const read = readIdx({ name: 'i', bytes: bomb }, null, { name: 'x' });
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers);
+  }, 1);
+  await expect(read).rejects.toThrow('i has more than 40 bytes');
+  clearInterval(watch);
+  expect(most - before).toBeLessThan(2 ** 24);
+});
 
 test.each(badIdx)('IDX: %s', async (_, images, labels, sentence) => {
   const read = readIdx(

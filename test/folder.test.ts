@@ -51,6 +51,44 @@ test('images in train and test folders', async () => {
   expect(test).toMatchObject({ count: 1, labels: Int32Array.of(1), classes: ['cat', 'dog'] });
 });
 
+const MEASURED: [string, Record<string, string>, string[], string[]][] = [
+  ['valid', { 'Valid/a/v.png': 'v' }, ['v'], []],
+  [
+    'test before val',
+    { 'val/a/v.png': 'v', 'test/b/t.png': 't' },
+    ['t'],
+    ['test/ is what is measured on; val/ is left out'],
+  ],
+  [
+    'val where test has no classes',
+    { 'val/a/v.png': 'v', 'test/t.png': 't' },
+    ['v'],
+    ['val/ is what is measured on; test/ is left out'],
+  ],
+  [
+    'none with classes',
+    { 'test/t.png': 't' },
+    ['x'],
+    ['test/ is left out, as it has', 'are held out of training as the test images'],
+  ],
+  ['nothing', {}, ['x'], ['1 of its 4 images, the same ones every time, are held out of training as the test images']],
+];
+
+test.each(MEASURED)('beside train/: %s', async (_, files, pixels, notes) => {
+  const root = folder({
+    'Train/a/1.png': 'x',
+    'Train/a/2.png': 'x',
+    'Train/a/3.png': 'x',
+    'Train/b/1.png': 'x',
+    ...files,
+  });
+  const splits = await loadImages(root, { ...small, channels: 1 });
+  expect(String.fromCharCode(splits.test?.images[0] ?? 0)).toBe(pixels[0]);
+  expect(splits.test?.count).toBe(1);
+  expect(splits.notes).toHaveLength(notes.length);
+  notes.forEach((note, i) => void expect(splits.notes?.[i]).toContain(note));
+});
+
 test('images in class folders are split the same way every time', async () => {
   const files = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`${i % 2 ? 'a' : 'b'}/${i}.png`, `${i}`]));
   const root = folder({ ...files, 'c/only.png': 'x' });
@@ -157,6 +195,50 @@ test('openData tells formats apart', async () => {
   const splits = await openData(cifar);
   expect(splits.train.labels).toEqual(Int32Array.of(1, 2));
   expect(splits.test?.labels).toEqual(Int32Array.of(7));
+});
+
+test('openData finds IDX files by their usual names, and where archives unpack to', async () => {
+  const idxLabels = (kind: number, size: number) =>
+    Buffer.concat([Buffer.from([0, 0, kind, 1, 0, 0, 0, 4]), Buffer.alloc(4 * size)]);
+  // Each in a folder of its own name, beside a folder that holds nothing of the kind.
+  const unpacked = folder({
+    'train-images-idx3-ubyte/train-images.idx3-ubyte': images,
+    'train-labels-idx1-ubyte/train-labels.idx1-ubyte': labels,
+    't10k-images-idx3-ubyte.gz/notes.txt': '',
+    't10k-images.idx3-ubyte': images,
+    'data_batch_1.bin/x': '',
+  });
+  expect(await openData(unpacked)).toMatchObject({
+    train: { count: 4, labels: expect.anything() },
+    test: { count: 4 },
+  });
+  const qmnist = folder({
+    'qmnist-train-images-idx3-ubyte': images,
+    'qmnist-train-labels-idx2-int': Buffer.concat([
+      idx(4, 8).fill(0xc, 2, 3).fill(2, 3, 4).subarray(0, 12),
+      Buffer.alloc(128),
+    ]),
+    'qmnist-test-images-idx3-ubyte.gz': gzipSync(images),
+  });
+  expect(await openData(qmnist)).toMatchObject({
+    train: { labels: new Int32Array(4) },
+    test: { count: 4, labels: null },
+  });
+  const emnist = folder({
+    'emnist-letters-train-images-idx3-ubyte.gz': gzipSync(images),
+    'emnist-letters-train-labels-idx1-ubyte.gz': gzipSync(idxLabels(8, 1)),
+    'emnist-digits-train-images-idx3-ubyte': images,
+    'emnist-digits-test-images-idx3-ubyte': images,
+  });
+  await expect(openData(emnist)).rejects.toThrow(
+    /holds 2 sets \(emnist-digits, emnist-letters\), expected one; name it, such as .*emnist-digits\.$/,
+  );
+  expect(await openData(join(emnist, 'emnist-letters'))).toMatchObject({
+    train: { name: 'emnist-letters', count: 4 },
+    test: null,
+  });
+  expect(await openData(join(emnist, 'emnist-digits'))).toMatchObject({ test: { count: 4 } });
+  await expect(openData(join(emnist, 'emnist-mnist'))).rejects.toThrow('emnist-mnist is not a directory, expected one');
 });
 
 test('openData: letters come with the package', async () => {

@@ -20,6 +20,8 @@ export interface ImageSet {
 export interface ImageSplits {
   train: ImageSet;
   test: ImageSet | null;
+  /** What the loader decided that the data did not say, such as which images are held out: a sentence each. */
+  notes?: string[];
 }
 
 /**

@@ -21,8 +21,8 @@ const AT_ONCE = 8;
 const NAMED = 5;
 
 /**
- * Reads a folder of PNG and JPEG images: DIR/train/CLASS and DIR/test/CLASS (or DIR/val/CLASS); or DIR/CLASS, split by
- * file with a seed; or DIR alone, which gives no labels and no test part. Node only.
+ * Reads a folder of PNG and JPEG images: DIR/train/CLASS and DIR/test/CLASS (or val, valid, validation in its place); or
+ * DIR/CLASS, split by file with a seed; or DIR alone, which gives no labels and no test part. Node only.
  *
  * @throws GramianError where an option is out of range, the folder holds no images, `sharp` is missing, or files
  * cannot be read
@@ -51,7 +51,13 @@ export async function loadImages(directory: string, options: FolderOptions = {})
   const name = basename(resolve(directory));
   const read = (list: FileList) => readAll(list, { name, classes: layout.classes, size, channels, decode });
   const [train, test] = layout.test ? [layout.train, layout.test] : split(layout.train, testFraction, seed);
-  return { train: await read(train), test: test.files.length ? await read(test) : null };
+  const held = test.files.length;
+  if (!layout.test && held > 0)
+    layout.notes.push(
+      `${directory} has no folder test/ or val/ of classes: ${held} of its ${held + train.files.length} images, the same ones every ` +
+        'time, are held out of training as the test images',
+    );
+  return { train: await read(train), test: held ? await read(test) : null, notes: layout.notes };
 }
 
 /** Holds out the same part of every class, so that a small class is in both parts where it can be. */

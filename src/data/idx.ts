@@ -8,14 +8,27 @@ export interface NamedBytes {
   bytes: Uint8Array;
 }
 
-const IMAGES = 0x0803; // unsigned bytes, three dimensions
-const LABELS = 0x0801; // unsigned bytes, one dimension
+/** What an IDX file may hold, by its magic number: the bytes of a value, and how many sizes its header has. */
+interface Kind {
+  readonly bytes: 1 | 4;
+  readonly rank: number;
+}
+
+const IMAGES: ReadonlyMap<number, Kind> = new Map([[0x0803, { bytes: 1, rank: 3 }]]);
+/** A byte a label; or rows of 32-bit integers whose first is the class, as QMNIST has them. */
+const LABELS: ReadonlyMap<number, Kind> = new Map([
+  [0x0801, { bytes: 1, rank: 1 }],
+  [0x0c01, { bytes: 4, rank: 1 }],
+  [0x0c02, { bytes: 4, rank: 2 }],
+]);
+const MOST_BYTES = 2 ** 32;
 
 /**
  * Reads a set of images in the IDX format of MNIST, gzipped or not.
  *
  * @param images an idx3 file: magic 0x00000803, count, height, width, then a byte a pixel
- * @param labels an idx1 file: magic 0x00000801, count, then a byte a label; null for images without labels
+ * @param labels an idx1 file: magic 0x00000801, count, then a byte a label; or QMNIST's idx2 file of 32-bit integers, whose first
+ * column is the class; null for images without labels
  * @param options `name` of the set; `classes`, their names (default null)
  * @returns one channel
  * @throws GramianError where a file is damaged, of another kind, or the two counts differ
@@ -25,51 +38,90 @@ export async function readIdx(
   labels: NamedBytes | null,
   options: { name: string; classes?: readonly string[] | null },
 ): Promise<ImageSet> {
-  const { dims, data } = await parse(images, IMAGES, 3, 'images');
+  const { dims, data } = await parse(images, IMAGES, 'images');
   const [count, height, width] = dims;
   const classes = options.classes ? [...options.classes] : null;
   const set = { name: options.name, images: data, count, channels: 1, height, width, classes };
   if (!labels) return { ...set, labels: null };
 
-  const numbers = await parse(labels, LABELS, 1, 'labels');
-  if (numbers.dims[0] !== count) {
+  const found = await parse(labels, LABELS, 'labels');
+  if (found.dims[0] !== count) {
     throw new GramianError(
-      `readIdx: ${labels.name} holds ${numbers.dims[0]} labels, expected ${count} to match ${images.name}.`,
+      `readIdx: ${labels.name} holds ${found.dims[0]} labels, expected ${count} to match ${images.name}.`,
     );
   }
-  const wrong = classes ? numbers.data.findIndex((label) => label >= classes.length) : -1;
-  if (classes && wrong >= 0) {
-    throw new GramianError(
-      `readIdx: label ${wrong} of ${labels.name} is ${numbers.data[wrong]}, expected a class in [0, ${classes.length}).`,
-    );
+  const numbers = firstColumn(found);
+  const wrong = numbers.findIndex((label) => label < 0 || (classes !== null && label >= classes.length));
+  if (wrong >= 0) {
+    const wanted = classes ? `a class in [0, ${classes.length})` : 'an integer from 0';
+    throw new GramianError(`readIdx: label ${wrong} of ${labels.name} is ${numbers[wrong]}, expected ${wanted}.`);
   }
-  return { ...set, labels: Int32Array.from(numbers.data) };
+  return { ...set, labels: numbers };
 }
 
-async function parse(file: NamedBytes, magic: number, rank: number, kind: string) {
-  const bytes = await gunzip(file.bytes, file.name);
-  const start = 4 + 4 * rank;
-  if (bytes.length < start) {
+interface Parsed {
+  readonly kind: Kind;
+  readonly dims: number[];
+  readonly data: Uint8Array;
+}
+
+function firstColumn({ kind, dims, data }: Parsed): Int32Array {
+  if (kind.bytes === 1) return Int32Array.from(data);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const columns = dims[1] ?? 1;
+  return Int32Array.from({ length: dims[0] }, (_, i) => view.getInt32(4 * columns * i));
+}
+
+async function parse(file: NamedBytes, kinds: ReadonlyMap<number, Kind>, what: string): Promise<Parsed> {
+  const least = Math.min(...[...kinds.values()].map(({ rank }) => 4 + 4 * rank));
+  const head = Math.max(...[...kinds.values()].map(({ rank }) => 4 + 4 * rank));
+  const ofHead = (bytes: Uint8Array) => headerOf(file.name, bytes, kinds, what, least);
+  const bytes = await gunzip(file.bytes, file.name, head, (start) => {
+    const { length, dims } = ofHead(start);
+    if (length > MOST_BYTES)
+      throw new GramianError(
+        `readIdx: ${file.name} has the shape [${dims.join(', ')}], expected at most ${MOST_BYTES} bytes.`,
+      );
+    return length;
+  });
+  const { kind, dims, start, length } = ofHead(bytes);
+  if (bytes.length !== length) {
+    const have = bytes !== file.bytes && bytes.length > length ? `more than ${length}` : bytes.length;
     throw new GramianError(
-      `readIdx: ${file.name} has ${bytes.length} bytes, expected the ${start} bytes of an IDX header or more.`,
+      `readIdx: ${file.name} has ${have} bytes, expected ${length} for its shape [${dims.join(', ')}].`,
     );
   }
+  return { kind, dims, data: bytes.subarray(start) };
+}
+
+/** What the first bytes say of the rest. */
+function headerOf(
+  name: string,
+  bytes: Uint8Array,
+  kinds: ReadonlyMap<number, Kind>,
+  what: string,
+  least: number,
+): { kind: Kind; dims: number[]; start: number; length: number } {
+  const tooShort = (wanted: number): never => {
+    throw new GramianError(
+      `readIdx: ${name} has ${bytes.length} bytes, expected the ${wanted} bytes of an IDX header or more.`,
+    );
+  };
+  if (bytes.length < least) return tooShort(least);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = view.getUint32(0);
-  if (found !== magic) {
-    throw new GramianError(`readIdx: ${file.name} starts with ${hex(found)}, expected ${hex(magic)} (IDX ${kind}).`);
+  const magic = view.getUint32(0);
+  const kind = kinds.get(magic);
+  if (!kind) {
+    const [wanted] = kinds.keys();
+    throw new GramianError(`readIdx: ${name} starts with ${hex(magic)}, expected ${hex(wanted)} (IDX ${what}).`);
   }
-  const dims = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
+  const start = 4 + 4 * kind.rank;
+  if (bytes.length < start) return tooShort(start);
+  const dims = Array.from({ length: kind.rank }, (_, i) => view.getUint32(4 + 4 * i));
   if (dims.some((size) => size === 0)) {
-    throw new GramianError(`readIdx: ${file.name} has the shape [${dims.join(', ')}], expected sizes above 0.`);
+    throw new GramianError(`readIdx: ${name} has the shape [${dims.join(', ')}], expected sizes above 0.`);
   }
-  const expected = start + dims.reduce((product, size) => product * size, 1);
-  if (bytes.length !== expected) {
-    throw new GramianError(
-      `readIdx: ${file.name} has ${bytes.length} bytes, expected ${expected} for its shape [${dims.join(', ')}].`,
-    );
-  }
-  return { dims, data: bytes.subarray(start) };
+  return { kind, dims, start, length: start + dims.reduce((product, size) => product * size, kind.bytes) };
 }
 
 const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;

@@ -13,41 +13,58 @@ export interface Layout {
   train: FileList;
   test: FileList | null;
   classes: string[] | null;
+  /** What was decided on the way; see `ImageSplits`. */
+  notes: string[];
 }
 
 const IMAGE = /\.(png|jpe?g)$/i;
-const TEST_NAMES = ['test', 'val'];
+const TRAIN_NAMES = ['train', 'training'];
+/** Best first: what is there to choose settings by is measured on where nothing was kept for the end. */
+const TEST_NAMES = ['test', 'testing', 't10k', 'val', 'valid', 'validation'];
 
 /**
- * Finds the images of DIR/train/CLASS and DIR/test/CLASS (or DIR/val/CLASS), of DIR/CLASS, or of DIR alone; null where
- * there are none. Classes and files are in the order of their names' code units, whatever the locale. Hidden files
- * and folders are left out.
+ * Finds the images of DIR/train/CLASS and DIR/test/CLASS (or val, valid, validation in its place), of DIR/CLASS, or of DIR alone;
+ * null where there are none. Classes and files are in the order of their names' code units, whatever the locale. Hidden files
+ * and folders are left out; `Train` is `train`.
  *
  * @throws GramianError where the test folder has a class that the train folder lacks
  */
 export async function findImages(directory: string): Promise<Layout | null> {
   const { folders, files } = await list(directory);
-  if (folders.includes('train')) {
-    const train = await byClass(join(directory, 'train'));
-    const testName = TEST_NAMES.find((name) => folders.includes(name));
+  const [trainName] = named(folders, TRAIN_NAMES);
+  if (trainName) {
+    const train = await byClass(join(directory, trainName));
     if (!train) return null;
-    if (!testName) return { train: label(train), test: null, classes: [...train.keys()] };
-    const path = join(directory, testName);
-    const test = (await byClass(path)) ?? new Map<string, string[]>();
-    for (const name of test.keys()) {
-      if (!train.has(name)) {
-        throw new GramianError(
-          `loadImages: ${path} has the class ${name}, expected one of the ${train.size} classes in ${directory}/train.`,
-        );
-      }
-    }
     const classes = [...train.keys()];
-    return { train: label(train), test: test.size ? label(test, classes) : null, classes };
+    const parts = named(folders, TEST_NAMES);
+    for (const name of parts) {
+      const test = await byClass(join(directory, name));
+      if (!test) continue;
+      for (const found of test.keys()) {
+        if (!train.has(found)) {
+          throw new GramianError(
+            `loadImages: ${join(directory, name)} has the class ${found}, expected one of the ${train.size} classes in ` +
+              `${join(directory, trainName)}.`,
+          );
+        }
+      }
+      const others = parts.filter((other) => other !== name);
+      const notes = others.map((other) => `${name}/ is what is measured on; ${other}/ is left out`);
+      return { train: label(train), test: label(test, classes), classes, notes };
+    }
+    const notes = parts.map((name) => `${name}/ is left out, as it has no folders of classes with images`);
+    return { train: label(train), test: null, classes, notes };
   }
   const classed = await byClass(directory, folders);
-  if (classed) return { train: label(classed), test: null, classes: [...classed.keys()] };
+  if (classed) return { train: label(classed), test: null, classes: [...classed.keys()], notes: [] };
   if (files.length === 0) return null;
-  return { train: { files: files.map((name) => join(directory, name)), labels: null }, test: null, classes: null };
+  const all = { files: files.map((name) => join(directory, name)), labels: null };
+  return { train: all, test: null, classes: null, notes: [] };
+}
+
+/** Those of `folders` that are called so, in the order of `names`. */
+function named(folders: readonly string[], names: readonly string[]): string[] {
+  return names.flatMap((name) => folders.filter((folder) => folder.toLowerCase() === name));
 }
 
 function label(byName: Map<string, string[]>, classes = [...byName.keys()]): FileList {
@@ -71,7 +88,8 @@ async function byClass(directory: string, folders?: string[]): Promise<Map<strin
   return classes.size ? classes : null;
 }
 
-async function list(directory: string): Promise<{ folders: string[]; files: string[] }> {
+/** The folders of a directory and its files of that kind, sorted; a FIFO or a device is neither. */
+export async function list(directory: string, wanted = IMAGE): Promise<{ folders: string[]; files: string[] }> {
   const folders: string[] = [];
   const files: string[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
@@ -79,7 +97,7 @@ async function list(directory: string): Promise<{ folders: string[]; files: stri
     // Collections of images are often links into a larger one; a link that leads nowhere is not there.
     const what = entry.isSymbolicLink() ? await stat(join(directory, entry.name)).catch(() => entry) : entry;
     if (what.isDirectory()) folders.push(entry.name);
-    else if (what.isFile() && IMAGE.test(entry.name)) files.push(entry.name);
+    else if (what.isFile() && wanted.test(entry.name)) files.push(entry.name);
   }
   return { folders: folders.sort(), files: files.sort() };
 }

@@ -1,42 +1,66 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GramianError } from '../gpu/errors.ts';
 import { readCifar10 } from './cifar.ts';
-import type { ImageSplits } from './dataset.ts';
+import type { ImageSet, ImageSplits } from './dataset.ts';
 import { type FolderOptions, loadImages } from './folder.ts';
 import { type NamedBytes, readIdx } from './idx.ts';
-import { findImages } from './layout.ts';
+import { findIdx, type IdxFiles } from './idxFiles.ts';
+import { findImages, list } from './layout.ts';
 
 const LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
-const TRAIN_IMAGES = /^train-images[-.]idx3-ubyte(\.gz)?$/;
 const CIFAR_TRAIN = /^data_batch_\d+\.bin$/;
+const CIFAR = /^(data_batch_\d+|test_batch)\.bin$/;
 
 /**
  * Opens a data set by what it is. Node only.
  *
  * @param nameOrDirectory `letters`, the set that comes with the package (labels 0 .. 25 = A .. Z); or a directory with
- * IDX files (`train-*` and `t10k-*` or `test-*`, gzipped or not), with the .bin files of CIFAR-10, or with folders of
- * PNG and JPEG images
+ * IDX files (MNIST, Fashion-MNIST, QMNIST, EMNIST: `train-*` and `t10k-*` or `test-*`, gzipped or not), with the .bin files of
+ * CIFAR-10, or with folders of PNG and JPEG images; of a directory with several IDX sets, one by its name: `DIR/emnist-letters`
  * @param options for folders of images only; see `loadImages`
  * @throws GramianError where the directory is none of these, or a file in it is damaged
  */
 export async function openData(nameOrDirectory: string, options: FolderOptions = {}): Promise<ImageSplits> {
-  if (nameOrDirectory === 'letters') return openIdx(findLetters(), 'letters', LETTERS);
+  if (nameOrDirectory === 'letters') {
+    const [letters] = await findIdx(findLetters());
+    return openIdx(letters, 'letters', LETTERS);
+  }
   const directory = nameOrDirectory;
-  const names = await readdir(directory).catch(() => {
-    throw new GramianError(`openData: ${directory} is not a directory, expected one, or the name letters.`);
-  });
+  const found = await stat(directory).catch(() => null);
+  if (!found?.isDirectory()) {
+    const one = (await findIdx(dirname(directory))).find(({ set }) => set !== '' && set === basename(directory));
+    if (one && !found) return openIdx(one, one.set, null);
+    throw new GramianError(
+      `openData: ${directory} is ${found ? 'a file' : 'not a directory'}, expected one, or the name letters.`,
+    );
+  }
   const name = basename(resolve(directory));
-  if (names.some((file) => TRAIN_IMAGES.test(file))) return openIdx(directory, name, null);
-  if (names.some((file) => CIFAR_TRAIN.test(file))) return openCifar(directory, name, names);
-  if (await findImages(directory)) return loadImages(directory, options);
+  const sets = await findIdx(directory);
+  if (sets.length > 1) {
+    const [names, first] = [sets.map(({ set }) => set || 'one without a name'), sets.find(({ set }) => set !== '')];
+    throw new GramianError(
+      `openData: ${directory} holds ${sets.length} sets (${names.join(', ')}), expected one; ` +
+        `name it, such as ${join(directory, first?.set ?? '')}.`,
+    );
+  }
+  if (sets.length === 1) return openIdx(sets[0], name, null);
+  const { files } = await list(directory, CIFAR).catch(unlistable(directory));
+  if (files.some((file) => CIFAR_TRAIN.test(file))) return openCifar(directory, name, files);
+  if (await findImages(directory).catch(unlistable(directory))) return loadImages(directory, options);
   throw new GramianError(
     `openData: ${directory} holds no known data, expected train-images-idx3-ubyte(.gz), data_batch_1.bin, ` +
       'or PNG/JPEG files in DIR/train/CLASS, DIR/CLASS or DIR.',
   );
 }
+
+const unlistable = (directory: string) => (error: unknown) => {
+  if (error instanceof GramianError) throw error;
+  const { code } = error as NodeJS.ErrnoException;
+  throw new GramianError(`openData: ${directory} cannot be listed (${code}), expected a directory that may be read.`);
+};
 
 /** The nearest data/letters above this file: the same folder from src/ and from dist/. */
 function findLetters(): string {
@@ -50,32 +74,35 @@ function findLetters(): string {
   }
 }
 
-async function openIdx(directory: string, name: string, classes: readonly string[] | null): Promise<ImageSplits> {
-  const names = await readdir(directory);
-  const find = async (prefix: string, kind: string): Promise<NamedBytes | null> => {
-    const pattern = new RegExp(`^${prefix}-${kind}[-.]idx\\d-ubyte(\\.gz)?$`);
-    const file = names.sort().find((candidate) => pattern.test(candidate));
-    return file ? { name: file, bytes: await readFile(join(directory, file)) } : null;
-  };
-  const load = async (prefix: string) => {
-    const images = await find(prefix, 'images');
-    return images ? readIdx(images, await find(prefix, 'labels'), { name, classes }) : null;
-  };
-  const train = await load('train');
-  const test = (await load('t10k')) ?? (await load('test'));
-  if (!train) throw new GramianError(`openData: ${directory} lost its train-images file, expected it to stay.`);
-  if (test && (test.height !== train.height || test.width !== train.width)) {
+async function openIdx(
+  { train, test }: IdxFiles,
+  name: string,
+  classes: readonly string[] | null,
+): Promise<ImageSplits> {
+  const load = async ({ images, labels }: IdxFiles['train']): Promise<ImageSet> =>
+    readIdx(await read(images), labels === null ? null : await read(labels), { name, classes });
+  const splits = { train: await load(train), test: test ? await load(test) : null };
+  if (test && splits.test && (splits.test.height !== splits.train.height || splits.test.width !== splits.train.width)) {
     throw new GramianError(
-      `openData: the test images of ${directory} are ${test.height} x ${test.width}, ` +
-        `expected ${train.height} x ${train.width} as in training.`,
+      `openData: the test images of ${dirname(test.images)} are ${splits.test.height} x ${splits.test.width}, ` +
+        `expected ${splits.train.height} x ${splits.train.width} as in training.`,
     );
   }
+  return splits;
+}
+
+async function openCifar(directory: string, name: string, files: readonly string[]): Promise<ImageSplits> {
+  const load = (names: readonly string[]) => Promise.all(names.map((file) => read(join(directory, file))));
+  const train = readCifar10(await load(files.filter((file) => CIFAR_TRAIN.test(file))), name);
+  const test = files.includes('test_batch.bin') ? readCifar10(await load(['test_batch.bin']), name) : null;
   return { train, test };
 }
 
-async function openCifar(directory: string, name: string, names: string[]): Promise<ImageSplits> {
-  const read = async (file: string) => ({ name: file, bytes: await readFile(join(directory, file)) });
-  const files = names.filter((file) => CIFAR_TRAIN.test(file)).sort();
-  const train = readCifar10(await Promise.all(files.map(read)), name);
-  return { train, test: names.includes('test_batch.bin') ? readCifar10([await read('test_batch.bin')], name) : null };
+async function read(file: string): Promise<NamedBytes> {
+  try {
+    return { name: basename(file), bytes: await readFile(file) };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new GramianError(`openData: ${file} cannot be read (${code ?? message}), expected a file that may be read.`);
+  }
 }
