@@ -1,10 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { cached, embeddedVulkan, findCarrier } from '../src/gpu/embedded.node.ts';
+import { keep, recall } from '../src/gpu/keep.node.ts';
 import { openAdapter as openInBrowser } from '../src/gpu/platform.browser.ts';
 import { driverEnvironment } from '../src/gpu/vulkan.node.ts';
 
@@ -117,6 +118,32 @@ describe('the embedded driver', () => {
     const place = await cached('thing', 'proof', fill, [join(folder, 'a-file', 'cache'), other]);
     expect(place).toBe(join(other, 'thing'));
     expect(readdirSync(place)).toEqual(['proof']);
+  });
+
+  test('what is remembered comes from a file of this user alone, and never waits', async () => {
+    const cache = join(folder, 'kept');
+    vi.stubEnv('XDG_CACHE_HOME', cache);
+    vi.stubEnv('TMPDIR', join(folder, 'no-such-folder'));
+    const place = join(cache, 'gramian', 'choices');
+    try {
+      expect(await keep('choices', 'kept')).toBe(place);
+      expect(await recall('choices')).toEqual({ text: 'kept', place });
+      // As somebody else would see it.
+      const other = vi.spyOn(process, 'getuid').mockReturnValue(4242);
+      expect(await recall('choices')).toBeNull();
+      expect(await keep('choices', 'lost')).toBeNull();
+      other.mockRestore();
+      rmSync(place);
+      expect(spawnSync('mkfifo', [place]).status).toBe(0);
+      expect(await recall('choices')).toBeNull();
+      expect(await keep('choices', 'again')).toBe(place); // over the FIFO
+      expect(await recall('choices')).toEqual({ text: 'again', place });
+      symlinkSync('/dev/zero', join(cache, 'gramian', 'endless'));
+      expect(await recall('endless')).toBeNull();
+    } finally {
+      vi.unstubAllEnvs();
+      vi.restoreAllMocks();
+    }
   });
 
   test('comes last: loaders list drivers in reverse', () => {

@@ -2,6 +2,8 @@ import { USAGE } from '../gpu/buffers.ts';
 import * as check from './check.ts';
 import type { DataType } from './tensor.ts';
 
+const DEEPEST = 32; // of nested arrays; a shape has four extents at most, but may be given apart
+
 /** Numbers as nested arrays: `[[1, 2], [3, 4]]`. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
@@ -17,7 +19,7 @@ export interface Numbers {
 
 /** What `engine.tensor()` or `tensor.write()` was given, checked: the numbers in one row, and their shape. */
 export function numbers(op: string, data: unknown, shape?: readonly number[]): Numbers {
-  const { values, dtype, nested } = flatten(op, data);
+  const { values, dtype, nested } = flatten(op, data, shape);
   const extents = check.shape(op, shape ?? nested);
   const size = extents.reduce((a, b) => a * b, 1);
   if (values.length !== size)
@@ -74,7 +76,11 @@ export function foreignRange(
   return { offset, bytes: needed, shape: extents, dtype, requiresGrad };
 }
 
-function flatten(op: string, data: unknown): { values: Numbers['values']; dtype: DataType; nested: number[] } {
+function flatten(
+  op: string,
+  data: unknown,
+  shape?: readonly number[],
+): { values: Numbers['values']; dtype: DataType; nested: number[] } {
   const fail = (sentence: string): never => check.fail(op, sentence);
   const wanted = 'expected Float32Array, Int32Array, Uint32Array or nested arrays of numbers';
   if (ArrayBuffer.isView(data)) {
@@ -96,16 +102,39 @@ function flatten(op: string, data: unknown): { values: Numbers['values']; dtype:
   }
   if (!Array.isArray(data)) return fail(`data is ${check.say(data)}, ${wanted}.`);
   const nested: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) nested.push(level.length);
-  const flat = data.flat(Number.POSITIVE_INFINITY) as unknown[];
-  const ragged = (value: unknown, depth: number): boolean =>
-    depth === nested.length
-      ? Array.isArray(value)
-      : !Array.isArray(value) || value.length !== nested[depth] || value.some((item) => ragged(item, depth + 1));
-  if (ragged(data, 0)) return fail('data is ragged, expected nested arrays of equal lengths.');
-  const odd = flat.findIndex((value) => typeof value !== 'number');
-  if (odd >= 0) return fail(`data holds ${check.say(flat[odd])}, expected numbers.`);
-  return { values: Float32Array.from(flat as number[]), dtype: 'f32', nested };
+  for (let level: unknown = data; Array.isArray(level); level = level[0]) {
+    if (nested.length === DEEPEST)
+      return fail(`data is nested deeper than ${DEEPEST} arrays, or holds itself, expected nested arrays of numbers.`);
+    nested.push(level.length);
+  }
+  if (shape === undefined) check.shape(op, nested); // few arrays, each of which holds the next one twice, are very many numbers
+  return { values: gather(fail, data, nested), dtype: 'f32', nested };
+}
+
+/** In place of flat(), which does not end where a ragged array holds itself, and needs an array as long as all numbers. */
+function gather(fail: (sentence: string) => never, data: readonly unknown[], nested: readonly number[]): Float32Array {
+  const count = nested.reduce((a, b) => a * b, 1);
+  if (count > check.MAX_ELEMENTS) fail(`data has ${count} numbers, expected at most ${check.MAX_ELEMENTS}.`);
+  let values: Float32Array;
+  try {
+    values = new Float32Array(count);
+  } catch {
+    return fail(`data has ${count} numbers, for which this process has no memory.`);
+  }
+  let at = 0;
+  const visit = (level: readonly unknown[], depth: number): void => {
+    const last = depth + 1 === nested.length;
+    if (level.length !== nested[depth]) fail('data is ragged, expected nested arrays of equal lengths.');
+    for (let i = 0; i < level.length; i++) {
+      const item = level[i];
+      if (Array.isArray(item) === last) fail('data is ragged, expected nested arrays of equal lengths.');
+      if (!last) visit(item as unknown[], depth + 1);
+      else if (typeof item === 'number') values[at++] = item;
+      else fail(`data holds ${check.say(item)}, expected numbers.`);
+    }
+  };
+  visit(data, 0);
+  return values;
 }
 
 /** `detached` is newer than Node 20; without it, only the failure of a new view tells. */

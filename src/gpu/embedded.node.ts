@@ -44,10 +44,15 @@ export function cacheFolders(env: NodeJS.ProcessEnv = process.env): string[] {
   return [join(own, 'gramian'), join(tmpdir(), `gramian-${process.getuid?.() ?? 'user'}`)];
 }
 
-/** Makes a cache folder where there is none. In a shared temporary folder somebody else may have made it, and filled it. */
+/** Whether a file or folder is this user's: in a shared temporary folder somebody else may have made it, and filled it. */
+export function isOwn(place: string): boolean {
+  return !process.getuid || lstatSync(place).uid === process.getuid();
+}
+
+/** Makes a cache folder where there is none, and refuses somebody else's. */
 export function ownFolder(cache: string): void {
   mkdirSync(cache, { recursive: true, mode: 0o700 });
-  if (process.getuid && lstatSync(cache).uid !== process.getuid()) throw new Error(`${cache} belongs to another user`);
+  if (!isOwn(cache)) throw new Error(`${cache} belongs to another user`);
 }
 
 /**
@@ -66,10 +71,11 @@ export async function cached(
     const draft = join(cache, `.${name}-${randomUUID()}`);
     try {
       ownFolder(cache);
-      if (existsSync(join(place, proof))) return place;
+      if (existsSync(join(place, proof)) && isOwn(place)) return place;
       mkdirSync(draft, { mode: 0o700 });
       await fill(draft);
-      if (existsSync(place) && !existsSync(join(place, proof))) await rm(place, { recursive: true, force: true });
+      if (existsSync(place) && !(existsSync(join(place, proof)) && isOwn(place)))
+        await rm(place, { recursive: true, force: true });
       await rename(draft, place).catch((error: unknown) => {
         if (!existsSync(join(place, proof))) throw error; // else another process was first
       });

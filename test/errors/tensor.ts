@@ -6,6 +6,13 @@ function detached(): Float32Array {
   return data;
 }
 
+/** An array that holds itself at its end, or, with nothing before, alone. */
+function cyclic(...before: number[][]): number[][] {
+  const data = [...before];
+  data.push(data as never);
+  return data;
+}
+
 /** Data that makes no tensor. */
 export const TENSOR: BadInputs = ({ engine }) => ({
   'tensor: too few numbers': [
@@ -57,6 +64,18 @@ export const TENSOR: BadInputs = ({ engine }) => ({
   'tensor: null': [
     () => engine().tensor(any(null)),
     'tensor: data is null, expected Float32Array, Int32Array, Uint32Array or nested arrays of numbers.',
+  ],
+  'tensor: an array that holds itself': [
+    () => engine().tensor(cyclic()),
+    'tensor: data is nested deeper than 32 arrays',
+  ],
+  'tensor: an array that holds itself further in': [
+    () => engine().tensor(cyclic([1, 2], [3, 4])),
+    'tensor: data is ragged, expected nested arrays of equal lengths.',
+  ],
+  'tensor: few arrays, many numbers': [
+    () => engine().tensor(Array.from({ length: 31 }).reduce<unknown>((level) => [level, level], 1) as number[]),
+    'tensor: shape has 31 dimensions, expected 1 to 4.',
   ],
   'tensor: ragged rows': [
     () => engine().tensor([[1, 2], [3]]),
