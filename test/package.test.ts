@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, expect, test } from 'vitest';
+import { inlinedPackages, licenceTexts } from '../tools/licences.ts';
 
 const root = join(import.meta.dirname, '..');
 const MAX_BUNDLE = 118_000; // all kernels of all families; a bundler takes those of the losses that are imported
@@ -50,6 +52,37 @@ test('the browser bundle is alone and small', () => {
   const bytes = gzipSync(code, { level: 9 }).length;
   console.log(`dist/gramian.browser.js: ${(bytes / 1000).toFixed(1)} kB gzipped`);
   expect(bytes).toBeLessThan(MAX_BUNDLE);
+});
+
+test('what is inlined comes with its licence, in reports too', () => {
+  const licences = text('dist/THIRD-PARTY-LICENSES.txt');
+  const sources = ['dist', 'dist/chunks'].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((file) => join(folder, file)),
+  );
+  const named = sources.flatMap((file) =>
+    file.endsWith('.js') ? [...text(file).matchAll(/^\s*\/\/ node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gm)] : [],
+  );
+  expect(named.length).toBeGreaterThan(5);
+  for (const [, name] of named) {
+    const { version, license } = JSON.parse(text(`node_modules/${name}/package.json`));
+    expect(licences).toContain(`${name} ${version} (${license})`);
+  }
+  for (const file of ['dist/report-page.js', 'dist/bench-report-page.js', 'dist/bench.html'])
+    expect(text(file)).toMatch(/@observablehq\/plot [\d.]+ \(ISC\)[\s\S]*Permission to use, copy, modify/);
+});
+
+test('an inlined package without a licence text ends the build', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gramian-licences-'));
+  const at = join(folder, 'node_modules/bare');
+  mkdirSync(at, { recursive: true });
+  writeFileSync(join(at, 'package.json'), '{ "name": "bare", "version": "1.2.3", "license": "MIT" }');
+  const inputs = { 'node_modules/bare/x.js': { bytesInOutput: 1 }, 'node_modules/gone/x.js': { bytesInOutput: 0 } };
+  const packages = inlinedPackages([{ inputs: {}, outputs: { out: { inputs, bytes: 1, imports: [], exports: [] } } }]);
+  expect(packages).toEqual(['node_modules/bare']);
+  expect(() => licenceTexts(folder, packages)).toThrow('build: bare 1.2.3 has no licence text, expected one in');
+  writeFileSync(join(at, 'LICENCE.md'), 'Do what you like.');
+  expect(licenceTexts(folder, packages)).toBe('bare 1.2.3 (MIT)\n\nDo what you like.\n');
+  rmSync(folder, { recursive: true });
 });
 
 test('only the Node platform and the loaders touch Node', () => {

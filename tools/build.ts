@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { renderBenchPage } from '../bench/page/write.ts';
+import { asComment, inlinedPackages, licenceTexts } from './licences.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const quick = process.argv.includes('--quick');
@@ -27,7 +28,7 @@ const shared = {
   absWorkingDir: root,
   bundle: true,
   format: 'esm',
-  legalComments: 'none',
+  legalComments: 'none', // dist/THIRD-PARTY-LICENSES.txt has them whole
   logLevel: 'warning',
 } as const;
 
@@ -152,11 +153,30 @@ function updateExports(): void {
   console.error(`build: package.json now exports ${Object.keys(manifest.exports).join(', ')}`);
 }
 
+/** Beside what is inlined, and inside the scripts that reports carry away. */
+function writeLicences(metafiles: readonly Metafile[]): void {
+  const published = metafiles.map(({ inputs, outputs }) => ({
+    inputs,
+    outputs: Object.fromEntries(Object.entries(outputs).filter(([file]) => !file.startsWith('bench/'))),
+  }));
+  const text = licenceTexts(root, inlinedPackages(published));
+  writeFileSync(join(root, 'dist/THIRD-PARTY-LICENSES.txt'), `The files here hold code of these packages.\n\n${text}`);
+  for (const { inputs, outputs } of published)
+    for (const [file, output] of Object.entries(outputs)) {
+      if (!file.endsWith('report-page.js')) continue;
+      const own = licenceTexts(root, inlinedPackages([{ inputs, outputs: { [file]: output } }]));
+      writeFileSync(join(root, file), asComment(own) + readFileSync(join(root, file), 'utf8'));
+    }
+}
+
 run('tools/generate.ts', ['--import', 'tsx', 'tools/generate.ts']);
 if (!quick) rmSync(join(root, 'dist'), { recursive: true, force: true });
-await Promise.all(BUNDLES.map((options) => build({ ...shared, ...options })));
-const { outputFiles: [page] = [] } = await build({ ...shared, ...BENCH_PAGE });
-writeFileSync(join(root, 'dist/bench.html'), renderBenchPage(page.text));
+const built = await Promise.all(BUNDLES.map((options) => build({ ...shared, ...options, metafile: true })));
+const benchPage = await build({ ...shared, ...BENCH_PAGE, metafile: true });
+writeLicences([...built, benchPage].map(({ metafile }) => metafile));
+const [script] = benchPage.outputFiles ?? [];
+const notice = asComment(licenceTexts(root, inlinedPackages([benchPage.metafile])));
+writeFileSync(join(root, 'dist/bench.html'), renderBenchPage(notice + script.text));
 chmodSync(join(root, 'dist/cli.js'), 0o755);
 if (!quick) {
   run('tsc', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
