@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { cached, embeddedVulkan, findCarrier } from '../src/gpu/embedded.node.ts';
@@ -35,6 +35,9 @@ interface Answer {
   readonly source?: string;
   readonly drivers?: string;
   readonly error?: string;
+  readonly note?: string;
+  /** What it printed beside. */
+  readonly errors?: string;
 }
 
 beforeAll(async () => {
@@ -57,8 +60,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function open(project: string, args: string[], env: NodeJS.ProcessEnv = {}, cwd = project): Promise<Answer> {
   const options = { cwd, env: { ...process.env, GRAMIAN_ADAPTER: '', ...env }, timeout: 20_000 };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, [join(project, 'open.mjs'), ...args], options, (error, out) =>
-      error ? reject(error) : resolve(JSON.parse(out) as Answer),
+    execFile(process.execPath, [join(project, 'open.mjs'), ...args], options, (error, out, errors) =>
+      error ? reject(error) : resolve({ ...(JSON.parse(out) as Answer), errors }),
     );
   });
 }
@@ -68,7 +71,17 @@ describe('in Node', () => {
     [
       'no webgpu',
       () => open(bare, ['auto']),
-      /^NoAdapterError: createEngine: this Node has no WebGPU; npm i webgpu\.$/,
+      /^NoAdapterError: createEngine: this Node has no WebGPU; npm i webgpu@0\.6\.$/,
+    ],
+    [
+      'no webgpu and no driver',
+      () => open(bare, ['auto'], { VK_DRIVER_FILES: delimiter, VK_ICD_FILENAMES: '' }),
+      /this Node has no WebGPU; npm i webgpu@0\.6 @sparticuz\/chromium, of which the second carries a driver[^\n]*\.$/,
+    ],
+    [
+      'a pinned carrier that is not there',
+      () => open(dawnOnly, ['auto'], { GRAMIAN_ADAPTER: 'swiftshader' }),
+      /no adapter was found with GRAMIAN_ADAPTER = swiftshader; npm i @sparticuz\/chromium/,
     ],
     [
       'a pin that is none',
@@ -83,6 +96,23 @@ describe('in Node', () => {
     ],
   ])('%s is one sentence', async (_, answer, sentence) => {
     expect((await answer()).error).toMatch(sentence);
+  });
+
+  test('vectors of another width: one line, and no kernels of another process', async () => {
+    const shaders = join(folder, 'shaders');
+    const env = {
+      MESA_SHADER_CACHE_DIR: shaders,
+      LP_NATIVE_VECTOR_WIDTH: '128',
+      XDG_CACHE_HOME: join(folder, 'cache'),
+    };
+    const { source, note, errors } = await open(dawnOnly, ['auto'], env);
+    if (source !== 'system-software') return; // no lavapipe here
+    expect(note).toContain('(LP_NATIVE_VECTOR_WIDTH = 128, shader cache off)');
+    expect(errors?.match(/LP_NATIVE_VECTOR_WIDTH/g)).toHaveLength(1);
+    expect(existsSync(shaders)).toBe(false);
+    const usual = await open(dawnOnly, ['auto'], { ...env, LP_NATIVE_VECTOR_WIDTH: '256' });
+    expect(`${usual.note}${usual.errors}`).not.toContain('LP_NATIVE_VECTOR_WIDTH');
+    expect(existsSync(shaders)).toBe(true);
   });
 
   test.skipIf(!carrier)(

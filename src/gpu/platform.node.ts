@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
-import { CARRIER, type Embedded, embeddedVulkan } from './embedded.node.ts';
+import { CARRIER, type Embedded, embeddedVulkan, findCarrier } from './embedded.node.ts';
 import { NoAdapterError } from './no-adapter.ts';
 import type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
 import { driverEnvironment, ensureLoader, type Pin, systemDrivers } from './vulkan.node.ts';
@@ -18,6 +18,8 @@ interface Opened {
   /** Why it was not, where the package is there. */
   readonly trouble?: string;
   readonly pin: Pin | null;
+  /** Of lavapipe's vectors, where the user has set one that Mesa's cache does not know of. */
+  readonly width: string | null;
 }
 
 // One Dawn instance per process, kept for ever: a second one, or one that is collected, crashes the process at exit.
@@ -47,8 +49,13 @@ export async function openAdapter({ adapter: wanted, powerPreference }: AdapterO
       `createEngine: adapter = "hardware", but only ${name} was found, which is software; ` +
         `install the GPU's driver, or use adapter "auto".`,
     );
+  const widened = /llvmpipe/i.test(name) ? sayWidth(opened.width) : '';
   if (info.architecture !== 'swiftshader' || !embedded)
-    return { adapter, source: 'system-software', note: `${name}, on the CPU; a GPU with its driver is faster` };
+    return {
+      adapter,
+      source: 'system-software',
+      note: `${name}, on the CPU${widened}; a GPU with its driver is faster`,
+    };
   return {
     adapter,
     source: 'embedded-software',
@@ -80,14 +87,44 @@ export function destroyAtExit(device: GPUDevice): void {
   device.lost.then(() => held.delete(device));
 }
 
+// The width for which lavapipe compiles by itself.
+const VECTOR_WIDTH = '256';
+
+/**
+ * Mesa keeps compiled kernels by their text alone: a process whose vectors have another width runs code that was compiled for the
+ * width of an earlier one, and sums over half its lanes. Without the cache it compiles its own. This must stand before the
+ * driver loads, and stays: a program started from here inherits the width as well.
+ */
+function keepOffForeignKernels(): string | null {
+  const width = process.env.LP_NATIVE_VECTOR_WIDTH;
+  if (!width || width === VECTOR_WIDTH) return null;
+  process.env.MESA_SHADER_CACHE_DISABLE = 'true';
+  return width;
+}
+
+let said = false;
+
+function sayWidth(width: string | null): string {
+  if (width === null) return '';
+  const set = `LP_NATIVE_VECTOR_WIDTH = ${width}`;
+  if (!said)
+    console.warn(
+      `createEngine: ${set}, so Mesa's shader cache, which would mix up kernels of several widths, is off in this process; unset ` +
+        'it for a faster start.',
+    );
+  said = true;
+  return ` (${set}, shader cache off)`;
+}
+
 async function start(): Promise<Opened> {
   const pin = readPin();
+  const width = keepOffForeignKernels();
   // Deno has its own, and a program that made one for itself must not get a second instance.
   const present = shared.navigator?.gpu;
-  if (present) return { gpu: present, embedded: false, pin };
+  if (present) return { gpu: present, embedded: false, pin, width };
   const { create } = await loadWebGPU();
   const flags = dawnFlags(process.env.GRAMIAN_DAWN_TOGGLES);
-  if (process.platform !== 'linux') return { gpu: create(flags), embedded: false, pin };
+  if (process.platform !== 'linux') return { gpu: create(flags), embedded: false, pin, width };
 
   let files: Embedded | null = null;
   let trouble: string | undefined;
@@ -104,7 +141,7 @@ async function start(): Promise<Opened> {
   try {
     const gpu = create(flags);
     await gpu.requestAdapter(); // Dawn reads the environment now, and never again
-    return { gpu, embedded: files !== null, trouble, pin };
+    return { gpu, embedded: files !== null, trouble, pin, width };
   } finally {
     restore(); // programs started from here, a browser say, must not inherit it
   }
@@ -126,10 +163,16 @@ async function loadWebGPU(): Promise<typeof import('webgpu')> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ERR_MODULE_NOT_FOUND')
-      throw new NoAdapterError('createEngine: this Node has no WebGPU; npm i webgpu.');
+      throw new NoAdapterError(`createEngine: this Node has no WebGPU; npm i webgpu@0.6${carriedToo()}.`);
     const cause = message.split('\n')[0];
     throw new NoAdapterError(`createEngine: the package webgpu does not load here (${cause}); npm i webgpu@0.6.2.`);
   }
+}
+
+/** Who has no driver either would meet the next error only: say both at once. */
+function carriedToo(): string {
+  const without = process.platform === 'linux' && systemDrivers().length === 0 && !findCarrier();
+  return without ? ` ${CARRIER}, of which the second carries a driver for the CPU, as this machine has none` : '';
 }
 
 function readPin(): Pin | null {
@@ -160,9 +203,18 @@ function nothingFound(wanted: AdapterOptions['adapter'], { embedded, trouble, pi
   const what = `createEngine: no ${wanted === 'auto' ? '' : `${wanted} `}adapter was found`;
   if (process.platform === 'linux' && !isMainThread && wanted !== 'hardware')
     return `${what} in this worker thread, which cannot choose drivers; call it in the main thread or a child process.`;
-  if (pin) return `${what} with GRAMIAN_ADAPTER = ${pin}; unset it, or install a driver of that kind.`;
-  if (wanted === 'hardware' || process.platform !== 'linux') return `${what}; install the GPU's driver.`;
-  if (trouble) return `${what}, and SwiftShader could not be unpacked (${trouble}).`;
+  const carried = `npm i ${CARRIER}, which carries a driver for the CPU (Linux on x64)`;
+  const unpacking = `${CARRIER}, which carries one, could not be unpacked (${trouble})`;
+  if (pin === 'swiftshader' && !embedded)
+    return `${what} with GRAMIAN_ADAPTER = swiftshader; ${trouble ? unpacking : carried}.`;
+  if (pin === 'lavapipe')
+    return `${what} with GRAMIAN_ADAPTER = lavapipe; install the package mesa-vulkan-drivers, or unset it (then ${CARRIER} serves, too).`;
+  if (pin)
+    return `${what} with GRAMIAN_ADAPTER = ${pin}; unset it (then ${CARRIER} serves, too), or install a driver of that kind.`;
+  if (wanted === 'hardware')
+    return `${what}; install the GPU's driver, or ask for adapter "auto", to which ${CARRIER} serves, too.`;
+  if (process.platform !== 'linux') return `${what}; install the GPU's driver.`;
+  if (trouble) return `${what}, and ${unpacking}.`;
   if (embedded) return `${what}, not even SwiftShader, which ${CARRIER} carries; install a Vulkan driver.`;
-  return `${what}; npm i ${CARRIER}, which carries one for the CPU (Linux on x64), or install a Vulkan driver.`;
+  return `${what}; ${carried}, or install a Vulkan driver.`;
 }
