@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError, Option } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
 import { augmentations } from '../data/augmentations.ts';
 import { embed, evaluateCheckpoint } from './apply.ts';
 import { methodName, methodOption, numberOption } from './config.ts';
@@ -45,6 +46,7 @@ const sizeOption = () =>
 
 const program = new Command('gramian')
   .description('Batch-level representation learning in fused WebGPU kernels.')
+  .version(manifest.version, '--version', 'print the version')
   .showSuggestionAfterError()
   .showHelpAfterError('(gramian help shows what there is)');
 
