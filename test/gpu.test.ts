@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { place } from '../src/gpu/kernels.generated.ts';
+import { droppedGroups } from '../src/gpu/pipelines.ts';
 import { fold } from '../src/gpu/queue.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { add, mul } from '../src/ops/arithmetic.ts';
@@ -223,6 +224,14 @@ test('a step done before creates nothing', async () => {
     for (const [name] of originals) Reflect.deleteProperty(device, name);
   }
   for (const z of [z0, z1]) z.dispose();
+});
+
+test('bind groups that many submits leave behind are collected, as nothing else ends them', async () => {
+  const gone = new WeakRef({});
+  await new Promise((resolve) => setTimeout(resolve)); // a fresh WeakRef holds for the rest of its turn
+  droppedGroups(8191);
+  droppedGroups(1);
+  expect(gone.deref()).toBeUndefined();
 });
 
 describe('scope', () => {

@@ -1,7 +1,7 @@
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
-import type { Binding } from '../gpu/pipelines.ts';
+import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
 import { type Captured, capturing } from './capture.ts';
 import * as check from './check.ts';
@@ -126,7 +126,7 @@ export class Plan {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.groups.clear();
+    this.dropGroups();
     this.free();
     this.params.destroy();
   }
@@ -180,9 +180,14 @@ export class Plan {
         ],
       }),
     );
-    if (this.groups.size >= 64) this.groups.clear(); // a host that never repeats a buffer must not fill the memory
+    if (this.groups.size >= 64) this.dropGroups(); // a host that never repeats a buffer must not fill the memory
     this.groups.set(key, made);
     return made;
+  }
+
+  private dropGroups(): void {
+    droppedGroups(this.groups.size * this.steps.length);
+    this.groups.clear();
   }
 
   private idOf(buffer: GPUBuffer): number {

@@ -1,3 +1,4 @@
+import { collect } from '#platform';
 import { KernelError } from './errors.ts';
 import type { KernelSource, Tuning } from './kernel.ts';
 import { type Linked, link } from './link.ts';
@@ -123,6 +124,20 @@ interface Bound {
   readonly group: GPUBindGroup;
 }
 
+const MOST_DROPPED = 8192;
+let dropped = 0;
+
+/**
+ * Told of bind groups that nobody holds any more. WebGPU has no way to destroy them: the driver keeps each until its handle is
+ * collected, and a process in which lavapipe keeps 65,000 crashes (each is a mapping of memory, vm.max_map_count of Linux).
+ */
+export function droppedGroups(count: number): void {
+  dropped += count;
+  if (dropped < MOST_DROPPED) return;
+  dropped = 0;
+  collect();
+}
+
 /** Bind groups by pipeline and buffer ranges; a training step asks for the same ones again and again. */
 export class BindGroupCache {
   private static readonly LIMIT = 8192; // foreign buffers come and go: start afresh rather than grow for ever
@@ -149,6 +164,7 @@ export class BindGroupCache {
     if (this.size >= BindGroupCache.LIMIT) {
       this.groups.clear();
       this.hashesOf.clear();
+      droppedGroups(this.size);
       this.size = 0;
     }
     const { kernel } = pipeline;
@@ -173,14 +189,17 @@ export class BindGroupCache {
   /** Lets go of every group that names a buffer about to be destroyed. */
   forget(buffer: GPUBuffer): void {
     const id = this.idOf(buffer);
+    let gone = 0;
     for (const hash of this.hashesOf.get(id) ?? []) {
       const bucket = this.groups.get(hash) ?? [];
       const left = bucket.filter(({ bindings }) => !bindings.some((binding) => binding.buffer === buffer));
       this.size -= bucket.length - left.length;
+      gone += bucket.length - left.length;
       if (left.length > 0) this.groups.set(hash, left);
       else this.groups.delete(hash);
     }
     this.hashesOf.delete(id);
+    droppedGroups(gone);
   }
 
   private idOf(buffer: GPUBuffer): number {

@@ -20,6 +20,9 @@ export function destroyAtExit(_device: GPUDevice): void {}
 /** A browser's GPU work ends in another process, for which nobody polls. */
 export function pace(_done: Promise<unknown>): void {}
 
+/** A browser counts the GPU's memory itself when it decides to collect. */
+export function collect(): void {}
+
 interface PageStorage {
   getItem(key: string): string | null;
   setItem(key: string, text: string): void;

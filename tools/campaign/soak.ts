@@ -1,0 +1,100 @@
+// npm run soak -- [--steps 100000] [--modes eager,recorded,plan,never-dispose] [--seed 1]: trains for very many steps on
+// shapes that change, and looks whether anything grows. Each mode has a process of its own. Exit code 1 where one does.
+import { parseArgs } from 'node:util';
+import { CYCLE, type Held, MODES, type Mode, type Seen } from './soakRun.ts';
+import { answer, child, rise, table, whole } from './table.ts';
+
+const MOST_RISE = 0.01; // of a least-squares line over the last 80 % of the steps
+const BOUND = 1.5; // what a run that disposes nothing may hold in its second half, of what it held in its first
+
+const { values: given } = parseArgs({
+  options: {
+    steps: { type: 'string', default: '100000' },
+    modes: { type: 'string', default: MODES.join(',') },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const steps = whole('steps', given.steps, 1);
+const seed = whole('seed', given.seed);
+const modes = given.modes.split(',') as Mode[];
+const unknown = modes.find((mode) => !MODES.includes(mode));
+if (unknown !== undefined) {
+  console.error(`--modes ${unknown}: expected some of ${MODES.join(', ')}.`);
+  process.exit(2);
+}
+
+const percent = (share: number): string => `${share < 0 ? '' : '+'}${(100 * share).toFixed(2)} %`;
+const range = (of: (held: Held) => number, { first, last }: Seen): string =>
+  of(first) === of(last) ? String(of(last)) : `${of(first)} to ${of(last)}`;
+
+/** What a mode did that it must not. */
+function complaints(mode: Mode, seen: Seen, heap: number, rss: number): string[] {
+  const found: string[] = [];
+  if (seen.losses.length === 0 || !seen.losses.every(Number.isFinite)) found.push('a loss is no number');
+  if (mode === 'never-dispose') {
+    const [before, after] = seen.most;
+    for (const key of ['buffers', 'bytes', 'deviceBytes'] as const)
+      if (after[key] > BOUND * before[key])
+        found.push(`${key}: ${after[key]} at most in the second half, ${before[key]} in the first`);
+    return found;
+  }
+  if (seen.unlike > 0)
+    found.push(
+      `${seen.unlike} of ${seen.cycles} cycles end unlike the first: ${JSON.stringify(seen.first)}, ${seen.example}`,
+    );
+  if (heap >= MOST_RISE) found.push(`the heap's line rises by ${percent(heap)}`);
+  if (rss >= MOST_RISE) found.push(`resident memory's line rises by ${percent(rss)}`);
+  return found;
+}
+
+const rows: unknown[][] = [];
+const failures: string[] = [];
+let adapter = '';
+let done = 0;
+for (const mode of modes) {
+  let seen: Seen;
+  try {
+    const args = ['--mode', mode, String(steps), String(seed)];
+    seen = answer<Seen>(await child('soakRun.ts', args, { node: ['--expose-gc'] }));
+  } catch (error) {
+    failures.push(`${mode}: ${(error as Error).message}`);
+    rows.push([mode, ...new Array(10).fill('')]);
+    continue;
+  }
+  if (given.json) console.log(JSON.stringify({ mode, ...seen }));
+  adapter = seen.adapter;
+  done = (seen.cycles + 2) * CYCLE;
+  const late = seen.samples.filter(([step]) => step >= 0.2 * done);
+  const heap = rise(late.map(([step, value]) => [step, value]));
+  const rss = rise(late.map(([step, , value]) => [step, value]));
+  const [, ends, resident] = seen.samples[seen.samples.length - 1];
+  for (const complaint of complaints(mode, seen, heap, rss)) failures.push(`${mode}: ${complaint}`);
+  const dropped = mode === 'never-dispose';
+  const most = { first: seen.most[0], last: seen.most[1] } as Seen;
+  const shown = dropped ? most : seen;
+  const bound = dropped ? 'at most ' : '';
+  rows.push([
+    mode,
+    bound + range(({ buffers }) => buffers, shown),
+    bound + range(({ bytes }) => bytes, shown),
+    range(({ pooledBytes }) => pooledBytes, shown),
+    range(({ deviceBuffers }) => deviceBuffers, shown),
+    range(({ pipelines }) => pipelines, shown),
+    dropped ? '' : `${seen.cycles - seen.unlike} of ${seen.cycles}`,
+    `${ends.toFixed(1)} (${percent(heap)})`,
+    `${resident.toFixed(0)} (${percent(rss)})`,
+    seen.submits,
+    seen.seconds.toFixed(0),
+  ]);
+}
+
+console.log(`${adapter}; ${done} steps a mode in cycles of ${CYCLE} (8 shapes), seed ${seed}\n`);
+const heads = ['mode', 'buffers', 'bytes', 'pooled bytes', "device's buffers", 'pipelines', 'cycles that end alike'];
+console.log(table([...heads, 'heap, MB (rise)', 'RSS, MB (rise)', 'submits', 'seconds'], rows));
+console.log(
+  '\nRises are those of a least-squares line over the last 80 % of the steps. never-dispose shows the most that',
+);
+console.log('was held at the end of any cycle, in the first half and in the second.');
+for (const failure of failures) console.log(`FAILED ${failure}`);
+process.exitCode = failures.length > 0 ? 1 : 0;
