@@ -1,11 +1,11 @@
-// out[offset + i] = x[i]
+// out[offset + i] = x[i], bit by bit: what is no float would not survive as one
 // @use grid
 const WG: u32 = 256;
 
 struct Params { first_group: u32, end_group: u32, count: u32, offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<u32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,

@@ -181,7 +181,7 @@ describe('check: true', () => {
     const bad = sum(z0);
     await expect(checking.sync()).rejects.toThrow('sum: x[0, 2] is not finite.');
     const worse = mul(z1, z0);
-    await expect(z1.data()).rejects.toThrow('mul: b[0, 2] is not finite.');
+    await expect(worse.data()).rejects.toThrow('mul: b[0, 2] is not finite.');
     for (const tensor of [z0, z1, bad, worse]) tensor.dispose();
   });
 

@@ -18,12 +18,13 @@ export interface Captured {
   readonly groups: number;
   readonly work: number;
   readonly maybe: boolean | undefined;
+  readonly overwrites: readonly string[] | undefined;
 }
 
 /** Runs `fn` without launching anything; its launches are added to `to`. */
 export function capturing<T>(device: Device, to: Captured[], fn: () => T): T {
   const limit = device.info.limits.maxStorageBufferBindingSize;
-  return device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning }) => {
+  return device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning, overwrites }) => {
     const storages = bindByName(kernel, buffers, limit);
     for (const [i, { alive }] of storages.entries())
       if (!alive)
@@ -41,6 +42,7 @@ export function capturing<T>(device: Device, to: Captured[], fn: () => T): T {
       groups,
       work,
       maybe,
+      overwrites,
     });
   }, fn);
 }

@@ -40,9 +40,11 @@ export function engineOf(op: string, tensors: Readonly<Record<string, Tensor>>):
         `${op}: ${name} was disposed (or its scope ended) after submit ${tensor.disposedAt}, expected a live Tensor.`,
       );
     if (tensor.dtype !== 'f32') fail(op, `${name} holds ${tensor.dtype}, expected f32.`);
+    tensor.engine.assertComputed(tensor.storage);
   }
   if (!first) fail(op, 'no tensor came, expected at least one.');
   const { engine } = first;
+  engine.named = tensors;
   if (engine.check) engine.inspect(op, tensors);
   return engine;
 }

@@ -1,6 +1,7 @@
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
 import { type Device, type DeviceInfo, type LaunchOptions, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
+import type { Contents } from '../gpu/failures.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import type { Capture, Repeat } from './capture.ts';
@@ -62,6 +63,8 @@ export interface Run {
   /** May find nothing to do: its time then says nothing about the adapter's speed. */
   readonly maybe?: boolean;
   readonly tuning?: Tuning;
+  /** Buffers that it fills from end to end without reading them, by name. */
+  readonly overwrites?: readonly string[];
 }
 
 /** How an op's gradient is computed, and from what. */
@@ -87,6 +90,10 @@ export class Engine {
   /** @internal What `recorded()` is recording, if anything. */
   capture: Capture | null = null;
   private rehearsal: Rehearsal | null = null;
+  /** What was known of contents before a function that only looks as if it wrote them. */
+  private journal: Map<Contents, Contents> | null = null;
+  /** @internal The tensors that the op of the moment has checked, by its names for them. */
+  named: Readonly<Record<string, Tensor>> = {};
   /** @internal Calls of `tune()`, each of which may have changed what ops choose. */
   tunings = 0;
 
@@ -108,7 +115,9 @@ export class Engine {
     this.inspector = new Inspector(this);
   }
 
+  /** The GPUDevice. What you give its queue comes after all that was recorded so far. */
   get device(): GPUDevice {
+    this.gpu.share();
     return this.gpu.gpu;
   }
 
@@ -120,20 +129,21 @@ export class Engine {
     this.assertAlive('tensor');
     const { requiresGrad } = check.options('tensor', options, { requiresGrad: false });
     const { values, dtype, shape: extents } = numbers('tensor', data, shape);
-    const storage = this.gpu.pool.acquireForUpload(values.byteLength, 'tensor');
+    const storage = this.gpu.pool.acquire(values.byteLength, 'tensor', true);
     this.capture?.uploads.push(values.slice());
-    if (!this.capture?.imagined)
-      this.device.queue.writeBuffer(storage.buffer, 0, values.buffer, values.byteOffset, values.byteLength);
+    if (!this.capture?.imagined) this.gpu.queue.write(storage, values);
     return this.adopt(storage, extents, dtype, requiresGrad);
   }
 
   /**
    * A tensor on a range of a GPUBuffer of yours, without a copy; the engine never destroys it. The buffer needs usage
-   * STORAGE, and COPY_SRC to be read by `data()`.
+   * STORAGE, and COPY_SRC to be read by `data()`. What you write there between an op and its `backward()` cannot be seen
+   * here, and changes the gradient.
    */
   fromBuffer(buffer: GPUBuffer, shape: readonly number[], options?: FromBufferOptions): Tensor {
     this.assertAlive('fromBuffer');
     const { offset, bytes, shape: extents, dtype, requiresGrad } = foreignRange(buffer, shape, options);
+    this.gpu.hasGuests = true;
     return this.adopt(this.gpu.pool.wrap(buffer, offset, bytes), extents, dtype, requiresGrad);
   }
 
@@ -156,11 +166,7 @@ export class Engine {
     this.scopes.push(made);
     let result: T;
     try {
-      result = fn();
-      if (typeof (result as { then?: unknown } | null)?.then === 'function') {
-        (result as Promise<unknown>).then(undefined, () => {}); // it will fail too, with nobody listening
-        this.fail('scope', 'fn returned a Promise, expected a synchronous function; await outside of the scope.');
-      }
+      result = this.synchronous('scope', fn());
       const outer = this.scopes.at(-2) ?? null;
       const returned = new Set(tensorsIn(result));
       const keep = (tensor: Tensor): void => {
@@ -186,7 +192,7 @@ export class Engine {
     const before = this.recording;
     this.recording = false;
     try {
-      return fn();
+      return this.synchronous('noGrad', fn());
     } finally {
       this.recording = before;
     }
@@ -255,8 +261,8 @@ export class Engine {
 
   /** Resolves when the GPU has done all that was recorded; rejects with what went wrong. */
   async sync(): Promise<void> {
-    await this.gpu.sync('sync');
-    await this.inspector.report();
+    this.inspector.report();
+    await this.gpu.sync('sync', () => this.inspector.report());
   }
 
   /**
@@ -292,6 +298,14 @@ export class Engine {
     for (const { buffer } of this.constants.values()) buffer.destroy();
     this.constants.clear();
     this.gpu.destroy();
+  }
+
+  private synchronous<T>(op: string, result: T): T {
+    if (typeof (result as { then?: unknown } | null)?.then === 'function') {
+      (result as Promise<unknown>).then(undefined, () => {}); // it may fail too, with nobody listening
+      this.fail(op, 'fn returned a Promise, expected a synchronous function; await outside of it.');
+    }
+    return result;
   }
 
   private checkList(op: string, list: readonly (() => unknown)[]): void {
@@ -331,9 +345,12 @@ export class Engine {
     this.gpu.queue.flush();
   }
 
-  /** @internal Work on a foreign device is submitted before control goes back: its owner's next submit must come after. */
+  /**
+   * @internal Work on buffers or a device of others is submitted before control goes back: their next submit must come
+   * after it, and they may destroy a buffer.
+   */
   opEnded(): void {
-    if (this.gpu.foreign) this.flush();
+    if (this.gpu.hasGuests) this.flush();
   }
 
   /** @internal How to do what can be done in several ways: remembered, or predicted; see `ChoiceTable.ask`. */
@@ -358,7 +375,7 @@ export class Engine {
         fn();
         rehearsal.finish();
       };
-      this.gpu.withoutLaunching(instead, () => this.unscoped(() => this.scope(whole)));
+      this.withoutWriting(() => this.gpu.withoutLaunching(instead, () => this.unscoped(() => this.scope(whole))));
     } finally {
       this.rehearsal = before;
       rehearsal.end();
@@ -388,8 +405,34 @@ export class Engine {
   }
 
   /** @internal As `Inspector.expect`. */
-  expect(watch: Watch): void {
-    this.inspector.expect(watch);
+  expect(...question: Parameters<Inspector['expect']>): void {
+    this.inspector.expect(...question);
+  }
+
+  /** @internal Runs `fn`, whose launches write nothing: what is known of tensors' contents stays. */
+  withoutWriting<T>(fn: () => T): T {
+    const before = this.journal;
+    const journal = new Map<Contents, Contents>();
+    this.journal = journal;
+    try {
+      return fn();
+    } finally {
+      this.journal = before;
+      for (const [contents, { version, writer, failure }] of journal)
+        Object.assign(contents, { version, writer, failure });
+    }
+  }
+
+  /** @internal Counts a write, so that a gradient that needs the numbers before it is refused. */
+  wrote(contents: Contents, writer: string): void {
+    if (this.journal && !this.journal.has(contents)) this.journal.set(contents, { ...contents });
+    contents.version++;
+    contents.writer = writer;
+  }
+
+  /** @internal Throws the first cause where these are not the numbers that were asked for. */
+  assertComputed(storage: Storage): void {
+    storage.contents.failure?.throw();
   }
 
   /** @internal Runs `fn` with what it does beside its launches noted down. */
@@ -413,8 +456,9 @@ export class Engine {
   constant(value: number): Tensor {
     let storage = this.constants.get(value);
     if (!storage) {
-      const buffer = this.device.createBuffer({ size: 16, usage: 128 | 8 });
-      this.device.queue.writeBuffer(buffer, 0, Float32Array.of(value));
+      const buffer = this.gpu.gpu.createBuffer({ size: 16, usage: 128, mappedAtCreation: true });
+      new Float32Array(buffer.getMappedRange())[0] = value;
+      buffer.unmap();
       storage = this.gpu.pool.wrap(buffer, 0, 16);
       this.constants.set(value, storage);
     }
@@ -429,9 +473,7 @@ export class Engine {
     }
     const storage = tensor.storage.retain(); // a dispose() during the await must not free what is being read
     try {
-      const bytes = await this.gpu.read(op, storage, 4 * tensor.size);
-      await this.inspector.report();
-      return bytes;
+      return await this.gpu.read(op, storage, 4 * tensor.size, () => this.inspector.report());
     } finally {
       storage.release();
     }
@@ -443,15 +485,22 @@ export class Engine {
   }
 
   /** @internal */
-  run(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning }: Run): void {
+  run(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning, overwrites }: Run): void {
     const storages: Record<string, Storage> = {};
     for (const name in buffers) {
       const buffer = buffers[name];
       storages[name] = buffer instanceof Tensor ? buffer.storage : buffer;
     }
+    const { failures } = this.gpu;
+    for (const { name, access } of kernel.buffers) {
+      const contents = storages[name]?.contents;
+      if (!contents) continue; // said where it is bound
+      if (failures.any && contents.failure && !overwrites?.includes(name)) contents.failure.throw();
+      if (access === 'read_write') this.wrote(contents, kernel.name);
+    }
     // What is rehearsed is looked at later, when counts have been taken back.
     const numbers = this.rehearsal && typeof params === 'function' ? params() : params;
-    this.gpu.run(kernel, { params: numbers, buffers: storages, groups, work, maybe, tuning });
+    this.gpu.run(kernel, { params: numbers, buffers: storages, groups, work, maybe, tuning, overwrites });
   }
 
   /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
@@ -491,6 +540,7 @@ export class Engine {
         buffers,
         groups: Math.ceil(range.count / 1024),
         work: range.count,
+        overwrites: ['out'],
       });
     }
   }
@@ -513,7 +563,21 @@ export class Engine {
       buffers: { x: part, out: into },
       groups: Math.ceil(part.size / 256),
       work: part.size,
+      overwrites: part.size === into.size ? ['out'] : [],
     });
+  }
+
+  /** @internal The same numbers, in memory of their own. */
+  copy(tensor: Tensor): Tensor {
+    const copy = this.empty(tensor.shape, 'copy', tensor.dtype);
+    for (const range of ranges(this, tensor.size))
+      this.run(place, {
+        params: { count: range.count, offset: 0 },
+        buffers: { x: part(tensor, range), out: part(copy, range) },
+        groups: Math.ceil(range.count / 256),
+        work: range.count,
+      });
+    return copy;
   }
 
   /** @internal Refuses what needs numbers while there are none. */
@@ -524,9 +588,10 @@ export class Engine {
   /** @internal Overwrites a tensor's numbers from the CPU. */
   write(tensor: Tensor, values: Numbers['values']): void {
     this.assertNumbers('write');
-    this.flush(); // a write overtakes recorded work, which may still read the old numbers
-    const { buffer, offset } = tensor.storage;
-    this.device.queue.writeBuffer(buffer, offset, values.buffer, values.byteOffset, values.byteLength);
+    const { storage } = tensor;
+    this.gpu.queue.write(storage, values);
+    this.wrote(storage.contents, 'write()');
+    storage.contents.failure = storage.slot?.failure ?? null;
   }
 
   /** @internal Another tensor on the same numbers. */
@@ -579,7 +644,7 @@ export class Engine {
     }
     const saved = this.unscoped(() => (rule.saved ?? []).map((tensor) => this.alias(tensor, tensor.shape, false)));
     (output as { requiresGrad: boolean }).requiresGrad = true;
-    output.node = new TapeNode(op, inputs, saved, rule.backward, rule.release);
+    output.node = new TapeNode(op, inputs, this.named, saved, rule.backward, rule.release);
     return output;
   }
 

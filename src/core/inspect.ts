@@ -1,5 +1,6 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { GramianError } from '../gpu/errors.ts';
+import { type Contents, newMark, type Work } from '../gpu/failures.ts';
 import { inspect_directions, inspect_finite } from '../gpu/kernels.generated.ts';
 import type { Engine } from './engine.ts';
 import type { Tensor } from './tensor.ts';
@@ -9,6 +10,10 @@ const NOTHING = 0xffffffff;
 
 interface Question {
   readonly sentence: (index: number) => string;
+  /** What an op was given and read unfit: all that is made of it fails. */
+  readonly given: Storage | null;
+  /** What an op wrote, with all else that it wrote along: that fails itself. */
+  readonly written: Storage | null;
 }
 
 /** Questions of recorded work, and where their answers lie: asked again at every replay. */
@@ -17,27 +22,45 @@ export interface Watch {
   readonly questions: readonly Question[];
 }
 
+interface Asked {
+  readonly sentence: Question['sentence'];
+  /** When it was asked. */
+  readonly mark: Work;
+  readonly given: readonly Contents[];
+  readonly written: readonly Contents[];
+}
+
+/** Questions whose answers were not read yet. */
+interface Open {
+  readonly found: Storage;
+  readonly questions: readonly Asked[];
+}
+
 /**
  * Looks for bad values where only the GPU can see them (`check: true`). Each question gets a slot in which its kernel
- * leaves the first bad index; the slots are read with the next read of anything.
+ * leaves the first bad index; the slots are read with the next read of anything, and what was computed from bad values
+ * then fails.
  */
 export class Inspector {
   private readonly engine: Engine;
   private found: Storage | null = null;
-  private questions: Question[] = [];
-  private apart = false;
-  /** Those asked since the last report. */
-  private watches = new Set<Watch>();
+  private questions: Asked[] = [];
+  /** Of work that is recorded. */
+  private apart: Question[] | null = null;
+  private open: Open[] = [];
+  private reading = 0;
+  private reports: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine) {
     this.engine = engine;
+    engine.lowLevel.failures.keep = () => this.reading > 0 || this.questions.length > 0 || this.open.length > 0;
   }
 
   finite(op: string, tensors: Readonly<Record<string, Tensor>>): void {
     for (const [name, tensor] of Object.entries(tensors)) {
-      const { shape } = tensor;
+      const { shape, storage } = tensor;
       const sentence = (index: number) => `${op}: ${name}[${coordinates(index, shape).join(', ')}] is not finite.`;
-      const slot = this.ask({ sentence });
+      const slot = this.ask({ sentence, given: storage, written: null });
       this.engine.run(inspect_finite, {
         params: { count: tensor.size, slot },
         buffers: { values: tensor, found: this.slots() },
@@ -48,7 +71,8 @@ export class Inspector {
   }
 
   directions(op: string, nameOf: (row: number) => string, inverseNorms: Storage, rows: number): void {
-    const slot = this.ask({ sentence: (row) => `${op}: ${nameOf(row)} has length 0, so it has no direction.` });
+    const sentence = (row: number) => `${op}: ${nameOf(row)} has length 0, so it has no direction.`;
+    const slot = this.ask({ sentence, given: null, written: inverseNorms });
     this.engine.run(inspect_directions, {
       params: { count: rows, slot },
       buffers: { inverse_norms: inverseNorms, found: this.slots() },
@@ -57,57 +81,102 @@ export class Inspector {
     });
   }
 
-  /** Throws the first answer that is bad. */
-  async report(): Promise<void> {
-    const asked = [...this.watches];
-    if (this.questions.length > 0) asked.push({ found: this.slots(), questions: this.questions });
-    this.watches.clear();
+  /** Resolves when all answers up to here are read, and what they fail is marked. */
+  report(): Promise<void> {
+    if (this.questions.length > 0) this.open.push({ found: this.slots(), questions: this.questions });
     this.questions = [];
     this.found = null;
-    // All reads are recorded before anything is awaited: a replay meanwhile starts with answers of its own.
-    const reads = asked.map(({ found, questions }) => this.engine.readStorage('check', found, 4 * questions.length));
-    try {
-      const answers = (await Promise.all(reads)).map((bytes) => new Uint32Array(bytes));
-      asked.forEach(({ questions }, i) => {
-        questions.forEach(({ sentence }, slot) => {
-          if (answers[i][slot] !== NOTHING) throw new GramianError(sentence(answers[i][slot]));
-        });
+    const asked = this.open.splice(0);
+    if (asked.length > 0) this.reports = Promise.all([this.answer(asked), this.reports]).then(() => {});
+    return this.reports;
+  }
+
+  private async answer(asked: readonly Open[]): Promise<void> {
+    const { failures } = this.engine.lowLevel;
+    this.reading++;
+    // All reads are recorded before anything is awaited: a replay meanwhile starts with answers of its own. Where one
+    // fails, so did the submit that asked, with all that it was to write.
+    const reads = asked.map(({ found, questions }) =>
+      this.engine.readStorage('check', found, 4 * questions.length).catch(() => null),
+    );
+    for (const [i, bytes] of (await Promise.all(reads)).entries()) {
+      const answers = bytes && new Uint32Array(bytes);
+      asked[i].questions.forEach(({ sentence, mark, given, written }, slot) => {
+        if (!answers || answers[slot] === NOTHING) return;
+        if ([...given, ...written].some(({ failure }) => failure)) return; // it has a cause, found before
+        failures.taint(mark, given, written, failures.add(new GramianError(sentence(answers[slot]))));
       });
-    } finally {
-      for (const { found } of asked) found.release();
+      asked[i].found.release();
     }
+    this.reading--;
+    failures.release();
   }
 
   /** Runs `fn` with its questions apart from all others; null where it asks nothing. */
   watchingApart(fn: () => void): Watch | null {
-    const before = [this.found, this.questions] as const;
+    const before = [this.found, this.apart] as const;
+    const questions: Question[] = [];
     this.found = null;
-    this.questions = [];
-    this.apart = true;
+    this.apart = questions;
     try {
       fn();
-      return this.found && { found: this.found, questions: this.questions };
+      return this.found && { found: this.found, questions };
     } catch (error) {
       (this.found as Storage | null)?.release();
       throw error;
     } finally {
-      this.apart = false;
-      [this.found, this.questions] = before;
+      [this.found, this.apart] = before;
     }
   }
 
-  /** Before the launches of a replay: its answers wait for the next report. */
-  expect(watch: Watch): void {
-    if (this.watches.has(watch)) return;
-    this.watches.add(watch);
-    watch.found.retain();
-    this.engine.fillBits(watch.found, SLOTS, NOTHING);
+  /**
+   * Before the launches of a replay: its answers wait for the next report.
+   * @param of what a question's storage is in this replay, and all that is written along with one
+   */
+  expect(
+    watch: Watch,
+    of: { now(storage: Storage): Storage; writtenWith(storage: Storage): readonly Storage[] },
+  ): void {
+    const { found, questions } = watch;
+    if (this.open.some((open) => open.found === found)) this.report();
+    found.retain();
+    this.engine.fillBits(found, SLOTS, NOTHING);
+    const mark = this.mark();
+    const contents = (storages: readonly Storage[]): Contents[] => storages.map((storage) => of.now(storage).contents);
+    this.open.push({
+      found,
+      questions: questions.map(({ sentence, given, written }) => ({
+        sentence,
+        mark,
+        given: contents(given ? [given] : []),
+        written: contents(written ? of.writtenWith(written) : []),
+      })),
+    });
+  }
+
+  private mark(): Work {
+    const mark = newMark();
+    this.engine.lowLevel.queue.note(mark);
+    return mark;
   }
 
   private ask(question: Question): number {
-    // More questions than slots before a read: the oldest answers stay, the newest share the last slot.
-    if (this.questions.length === SLOTS) return SLOTS - 1;
-    return this.questions.push(question) - 1;
+    const { apart } = this;
+    if (apart) {
+      // More questions than slots in one replay: the oldest answers stay, the newest share the last slot.
+      if (apart.length === SLOTS) return SLOTS - 1;
+      return apart.push(question) - 1;
+    }
+    if (this.questions.length === SLOTS) this.report();
+    const { sentence, given, written } = question;
+    const { failures } = this.engine.lowLevel;
+    this.questions.push({
+      sentence,
+      mark: this.mark(),
+      given: given ? [given.contents] : [],
+      written: written ? failures.writtenWith(written.contents) : [],
+    });
+    return this.questions.length - 1;
   }
 
   private slots(): Storage {

@@ -3,7 +3,7 @@ import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
-import { type Captured, capturing } from './capture.ts';
+import { Capture, type Captured, capturing } from './capture.ts';
 import * as check from './check.ts';
 import type { Engine } from './engine.ts';
 import { Tensor } from './tensor.ts';
@@ -28,7 +28,7 @@ export class Plan {
   readonly sizes: Readonly<Record<string, number>>;
   private readonly engine: Engine;
   private readonly device: Device;
-  private readonly steps: Captured[] = [];
+  private readonly steps: Captured[];
   private readonly reserve = new Reserve();
   private readonly foreign = new Set<Storage>();
   private readonly named = new Map<Storage, string>();
@@ -37,6 +37,9 @@ export class Plan {
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextId = 0;
   private disposed = false;
+  private encoded = false;
+  /** Memory of others that the steps write. */
+  private readonly written = new Set<Storage>();
 
   /** @internal Use `engine.plan()`. */
   constructor(
@@ -48,30 +51,39 @@ export class Plan {
     this.engine = engine;
     this.device = device;
     const sizes: Record<string, number> = {};
+    const capture = new Capture(false);
+    this.steps = capture.launches;
     const body = (): void => {
       const tensors: Record<string, Tensor> = {};
       for (const [name, input] of Object.entries(inputs)) {
-        const { shape, requiresGrad } = 'shape' in input ? input : { shape: input, requiresGrad: false };
-        const tensor = engine.placeholder(check.shape('plan', shape), requiresGrad === true);
+        const { shape, requiresGrad } = inputOf(name, input);
+        const tensor = engine.placeholder(shape, requiresGrad);
         tensors[name] = tensor;
         sizes[name] = tensor.size;
         this.named.set(tensor.storage, name);
       }
-      for (const [name, output] of Object.entries(build(tensors))) {
-        if (!(output instanceof Tensor))
-          engine.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
+      const outputs = outputsOf(build(tensors), capture);
+      for (const [name, output] of Object.entries(outputs)) {
         if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
         sizes[name] = output.size;
-        this.named.set(output.storage, name);
+        // What the steps do not write into memory of its own goes there by a copy.
+        const own = this.isWritten(output.storage) && !this.named.has(output.storage);
+        this.named.set(own ? output.storage : engine.copy(output).storage, name);
       }
       for (const tensor of Object.values(tensors)) tensor.zeroGrad();
+      this.takeBackGrads(capture);
       this.keepForeign();
     };
     try {
       device.pool.within(this.reserve, () =>
-        capturing(device, this.steps, () => engine.unscoped(() => engine.scope(body))),
+        engine.withoutWriting(() =>
+          capturing(device, this.steps, () =>
+            engine.recordingInto(capture, () => engine.unscoped(() => engine.scope(body))),
+          ),
+        ),
       );
     } catch (error) {
+      for (const { undo } of [...capture.repeats].reverse()) undo();
       this.free();
       throw error;
     }
@@ -87,17 +99,44 @@ export class Plan {
     device.gpu.queue.writeBuffer(this.params, 0, params);
   }
 
+  /** Whether a step writes this memory, and it is the plan's. */
+  private isWritten(storage: Storage): boolean {
+    if (storage.slot?.reserve !== this.reserve || storage.slot.uploaded) return false;
+    return this.steps.some(({ storages, pipeline: { kernel } }) =>
+      storages.some((to, i) => (to.whole ?? to) === storage && kernel.buffers[i].access === 'read_write'),
+    );
+  }
+
+  /** A tensor made outside keeps the grad that it had: what `build` computed for it is there only when the plan runs. */
+  private takeBackGrads({ leaves }: Capture): void {
+    for (const leaf of leaves.keys()) {
+      if (leaf.disposed || !leaf.grad || leaf.grad.storage.slot?.reserve !== this.reserve) continue;
+      const { grad, shape } = leaf;
+      leaf.grad = null;
+      if (!this.named.has(grad.storage))
+        this.engine.fail(
+          'plan',
+          `build leaves a grad to a tensor [${shape.join(', ')}] that is no input, expected it among the outputs; return it, or detach() that tensor.`,
+        );
+      grad.dispose();
+    }
+  }
+
   /** What the function uses and did not make lives as long as the plan, but for inputs and outputs: those are the caller's. */
   private keepForeign(): void {
-    const all = this.steps.flatMap(({ storages }) => storages.map((storage) => storage.whole ?? storage));
-    for (const storage of all)
-      if (storage.slot?.reserve !== this.reserve && !this.named.has(storage) && !this.foreign.has(storage))
-        this.foreign.add(storage.retain());
+    for (const { storages, pipeline } of this.steps)
+      storages.forEach((bound, i) => {
+        const storage = bound.whole ?? bound;
+        if (storage.slot?.reserve === this.reserve || this.named.has(storage)) return;
+        if (!this.foreign.has(storage)) this.foreign.add(storage.retain());
+        if (pipeline.kernel.buffers[i].access === 'read_write') this.written.add(storage);
+      });
   }
 
   private free(): void {
     for (const storage of this.foreign) storage.release();
-    this.device.pool.close(this.reserve);
+    if (this.encoded) this.device.pool.abandon(this.reserve);
+    else this.device.pool.close(this.reserve);
   }
 
   /**
@@ -110,9 +149,23 @@ export class Plan {
     buffers: Readonly<Record<string, GPUBuffer | BufferRange>>,
   ): void {
     this.engine.assertAlive('encode');
+    this.engine.assertNumbers('encode');
     if (this.disposed) throw new UsedAfterDisposeError('encode: the plan was disposed, expected a live one.');
+    if (
+      typeof target !== 'object' ||
+      target === null ||
+      !('beginComputePass' in target || 'dispatchWorkgroups' in target)
+    )
+      this.engine.fail(
+        'encode',
+        `target is ${check.say(target)}, expected a GPUCommandEncoder or GPUComputePassEncoder.`,
+      );
     const ranges = this.checked(buffers);
+    for (const storage of this.foreign) this.engine.assertComputed(storage);
+    this.engine.flush(); // what the plan closes over may still be on its way
     const groups = this.bindGroups(ranges);
+    this.encoded = true;
+    for (const storage of this.written) this.engine.wrote(storage.contents, 'a plan');
     const own = 'beginComputePass' in target ? target.beginComputePass({ label: 'gramian plan' }) : null;
     const pass = own ?? (target as GPUComputePassEncoder);
     this.steps.forEach(({ pipeline, groups: count }, i) => {
@@ -123,12 +176,16 @@ export class Plan {
     own?.end();
   }
 
+  /**
+   * Frees the plan's memory. Once it has been encoded, a command buffer of yours may still name that memory and only be
+   * submitted later: it then goes when the garbage collector finds nothing that names it.
+   */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     this.dropGroups();
     this.free();
-    this.params.destroy();
+    if (!this.encoded) this.params.destroy();
   }
 
   [Symbol.dispose](): void {
@@ -195,4 +252,30 @@ export class Plan {
     this.bufferIds.set(buffer, id);
     return id;
   }
+}
+
+function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad: boolean } {
+  if (Array.isArray(input)) return { shape: check.shape('plan', input), requiresGrad: false };
+  if (typeof input !== 'object' || input === null)
+    check.fail('plan', `input "${name}" is ${check.say(input)}, expected a shape or { shape, requiresGrad }.`);
+  const { shape, requiresGrad } = check.options('plan', input as { shape?: unknown; requiresGrad?: boolean }, {
+    shape: undefined as unknown,
+    requiresGrad: false as boolean,
+  });
+  return { shape: check.shape('plan', shape), requiresGrad };
+}
+
+function outputsOf(result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
+  if (typeof (result as { then?: unknown } | null)?.then === 'function') {
+    (result as Promise<unknown>).then(undefined, () => {}); // it may fail too, with nobody listening
+    check.fail('plan', 'build returned a Promise, expected a synchronous function; await outside of it.');
+  }
+  if (refused) throw refused;
+  if (repeats.length > 0)
+    check.fail('plan', 'build calls what counts its runs (an optimiser), expected it outside; use engine.recorded().');
+  const plain = typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Tensor);
+  if (!plain) check.fail('plan', `build returned ${check.say(result)}, expected an object of Tensors by name.`);
+  for (const [name, output] of Object.entries(result as object))
+    if (!(output instanceof Tensor)) check.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
+  return result as Record<string, Tensor>;
 }

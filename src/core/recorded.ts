@@ -1,7 +1,7 @@
 import { IMAGINED, Reserve, type Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
-import type { Binding } from '../gpu/pipelines.ts';
+import { type Work, writeWork } from '../gpu/failures.ts';
 import type { Launch } from '../gpu/queue.ts';
 import { Capture, type Captured, capturing } from './capture.ts';
 import * as check from './check.ts';
@@ -130,8 +130,10 @@ function observe(
   try {
     const watch = device.pool.within(source, () =>
       engine.watchingApart(() =>
-        capturing(device, capture.launches, () =>
-          engine.recordingInto(capture, () => engine.unscoped(() => engine.scope(body))),
+        engine.withoutWriting(() =>
+          capturing(device, capture.launches, () =>
+            engine.recordingInto(capture, () => engine.unscoped(() => engine.scope(body))),
+          ),
         ),
       ),
     );
@@ -183,7 +185,7 @@ class Recording {
   private readonly device: Device;
   private readonly reserve = new Reserve();
   private readonly seen: Observed;
-  private readonly launches: { -readonly [K in keyof Launch]: Launch[K] }[] = [];
+  private readonly launches: Launch[] = [];
   /** Positions of the launches that bind an input. */
   private readonly onInputs: number[] = [];
   /** Tensors that are neither made by `fn` nor given to it, with a place where they are used. */
@@ -192,7 +194,10 @@ class Recording {
   /** The grad of every leaf that `fn` left one in, or left without. */
   private readonly grads: { leaf: Tensor; before: Storage | null | 'any'; after: Storage | null }[] = [];
   private readonly slots = new Set<{ usedAt: number }>();
-  private bound: { buffer: GPUBuffer; offset: number }[] = [];
+  /** What `fn` makes, and computes anew at every call. */
+  private made: readonly Storage[] = [];
+  private fresh: Work = writeWork();
+  private bound: readonly Storage[] = [];
 
   constructor(engine: Engine, device: Device, fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]) {
     this.engine = engine;
@@ -214,7 +219,8 @@ class Recording {
 
   private prepare(): void {
     const { capture, inputs } = this.seen;
-    capture.launches.forEach(({ pipeline, storages, params, groups, work, maybe }, i) => {
+    const made = new Set<Storage>();
+    capture.launches.forEach(({ pipeline, storages, params, groups, work, maybe, overwrites }, i) => {
       const { kernel } = pipeline;
       const wholes = storages.map((storage) => storage.whole ?? storage);
       wholes.forEach((storage, b) => {
@@ -222,16 +228,17 @@ class Recording {
         if (access === 'read_write') this.written.add(storage);
         const { slot } = storage;
         if (slot) this.slots.add(slot);
+        if (slot && !slot.uploaded && isMade(this.reserve, storage)) made.add(storage);
         if (!isMade(this.reserve, storage) && !inputs.includes(storage) && !this.closedOver.has(storage))
           this.closedOver.set(storage, `${name} of ${kernel.name}`);
         if (access === 'read_write' && slot?.uploaded && isMade(this.reserve, storage))
           this.engine.fail(OP, `${kernel.name} writes ${name}, which fn makes from numbers; make that tensor outside.`);
       });
-      const onInput = wholes.some((storage) => inputs.includes(storage));
-      if (onInput) this.onInputs.push(i);
-      const group = onInput ? (null as unknown as GPUBindGroup) : this.device.queue.bind(pipeline, storages);
-      this.launches.push({ pipeline: pipeline.pipeline, group, params, groups, work, maybe });
+      if (wholes.some((storage) => inputs.includes(storage))) this.onInputs.push(i);
+      this.launches.push({ pipeline, kernel, storages, group: null, params, groups, work, maybe, overwrites });
     });
+    this.made = [...made];
+    this.fresh = writeWork(...made);
     for (const [leaf, before] of capture.leaves) {
       if (leaf.disposed) continue; // made by fn
       const after = leaf.grad?.storage ?? null;
@@ -262,6 +269,8 @@ class Recording {
       for (const [storage, place] of this.closedOver)
         if (!storage.alive)
           throw new UsedAfterDisposeError(`${OP}: ${place} was disposed, expected a live Tensor; pass it as an input.`);
+      for (const storage of [...this.closedOver.keys(), ...inputs.map((input) => input.storage)])
+        engine.assertComputed(storage);
       if (!fresh) this.checkGrads();
       this.bind(inputs);
     } catch (error) {
@@ -270,8 +279,11 @@ class Recording {
     }
     if (!fresh) for (const { advance } of capture.repeats) advance();
     for (const { repack } of capture.launches) repack?.();
-    if (watch) engine.expect(watch);
     const { queue } = device;
+    queue.note(this.fresh);
+    if (device.failures.any) for (const { contents, slot } of this.made) contents.failure = slot?.failure ?? null;
+    if (watch) engine.expect(watch, { now: (storage) => this.now(storage), writtenWith: (of) => this.writtenWith(of) });
+    for (const storage of this.written) engine.wrote(this.now(storage).contents, 'a recorded step');
     for (const launch of this.launches) queue.launch(launch);
     const { current } = queue;
     for (const slot of this.slots) slot.usedAt = current;
@@ -316,12 +328,28 @@ class Recording {
     }
   }
 
+  /** What a call has in the place of a stand-in, or of a range of one; all else is what it is. */
+  private now(storage: Storage): Storage {
+    const whole = storage.whole ?? storage;
+    const i = this.seen.inputs.indexOf(whole);
+    if (i < 0) return storage;
+    const own = this.bound[i];
+    return whole === storage ? own : own.range(storage.offset - whole.offset, storage.bytes);
+  }
+
+  private writtenWith(storage: Storage): Storage[] {
+    const of = this.seen.capture.launches.filter(
+      ({ storages, pipeline: { kernel } }) => kernel.buffers[storages.indexOf(storage)]?.access === 'read_write',
+    );
+    return of.flatMap(({ storages, pipeline: { kernel } }) =>
+      storages.filter((_, b) => kernel.buffers[b].access === 'read_write'),
+    );
+  }
+
   /** Binds the inputs in their stand-ins' places, where they are not those of the last call. */
   private bind(inputs: readonly Tensor[]): void {
     const { bound } = this;
-    const changed =
-      bound.length !== inputs.length ||
-      inputs.some(({ storage }, i) => storage.buffer !== bound[i].buffer || storage.offset !== bound[i].offset);
+    const changed = bound.length !== inputs.length || inputs.some(({ storage }, i) => storage !== bound[i]);
     if (!changed) return;
     inputs.forEach(({ storage }, i) => {
       if (isMade(this.reserve, storage))
@@ -337,19 +365,11 @@ class Recording {
         );
       if (shares) this.engine.fail(OP, `inputs[${i}] shares its memory with a tensor that fn writes; copy it first.`);
     });
+    this.bound = inputs.map(({ storage }) => storage);
     for (const at of this.onInputs) {
-      const { pipeline, storages } = this.seen.capture.launches[at];
-      const bindings = storages.map((storage): Binding => {
-        const whole = storage.whole ?? storage;
-        const i = this.seen.inputs.indexOf(whole);
-        if (i < 0) return storage;
-        const own = inputs[i].storage;
-        if (whole === storage) return own;
-        return { buffer: own.buffer, offset: own.offset + storage.offset - whole.offset, bytes: storage.bytes };
-      });
-      this.launches[at].group = this.device.queue.bind(pipeline, bindings);
+      const storages = this.seen.capture.launches[at].storages.map((storage) => this.now(storage));
+      this.launches[at] = { ...this.launches[at], storages, group: null };
     }
-    this.bound = inputs.map(({ storage: { buffer, offset } }) => ({ buffer, offset }));
   }
 }
 

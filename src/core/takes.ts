@@ -77,7 +77,7 @@ export interface Answer {
 
 /** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
 export async function resultsOf(device: Device, take: Take): Promise<Answer[]> {
-  device.queue.flush();
+  await device.queue.idle();
   const encoder = device.gpu.createCommandEncoder();
   for (const { from, to } of take.copies)
     if (from.buffer.usage & USAGE.COPY_SRC)

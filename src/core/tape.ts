@@ -8,16 +8,29 @@ export type Backward = (dy: Tensor, saved: readonly Tensor[]) => readonly (Tenso
 export class TapeNode {
   readonly op: string;
   readonly inputs: readonly Tensor[];
+  /** Tensors by the names that the op gave them when it checked its arguments. */
+  private readonly named: Readonly<Record<string, Tensor>>;
   private saved: readonly Tensor[] | null;
+  /** How often each saved tensor had been written to. */
+  private readonly versions: readonly number[];
   private rule: Backward | null;
   private alsoRelease: (() => void) | undefined;
   /** The output's handle and each op that took the output as an input. */
   private references = 1;
 
-  constructor(op: string, inputs: readonly Tensor[], saved: readonly Tensor[], rule: Backward, release?: () => void) {
+  constructor(
+    op: string,
+    inputs: readonly Tensor[],
+    named: Readonly<Record<string, Tensor>>,
+    saved: readonly Tensor[],
+    rule: Backward,
+    release?: () => void,
+  ) {
     this.op = op;
     this.inputs = inputs;
+    this.named = named;
     this.saved = saved;
+    this.versions = saved.map(({ storage }) => storage.contents.version);
     this.rule = rule;
     this.alsoRelease = release;
     for (const input of inputs) if (input.node) input.node.references++;
@@ -25,6 +38,26 @@ export class TapeNode {
 
   get spent(): boolean {
     return this.rule === null;
+  }
+
+  /** Refuses a gradient of other numbers than the op saw. */
+  checkSaved(): void {
+    this.saved?.forEach((tensor, i) => {
+      const { contents } = tensor.storage;
+      contents.failure?.throw();
+      if (contents.version === this.versions[i]) return;
+      throw new GramianError(
+        `backward: ${this.nameOf(tensor)} was overwritten by ${contents.writer} after ${this.op} had read it, ` +
+          'expected the same numbers; call backward() first, or write into another tensor.',
+      );
+    });
+  }
+
+  private nameOf({ storage, shape }: Tensor): string {
+    const same = (tensor: Tensor): boolean => tensor.storage.contents === storage.contents;
+    const name = Object.keys(this.named).find((key) => same(this.named[key]));
+    const at = this.inputs.findIndex(same);
+    return `${name ?? (at < 0 ? 'a result' : `input ${at}`)} [${shape.join(', ')}] of ${this.op}`;
   }
 
   /** Runs the rule once, then lets go of what was saved for it. */
@@ -85,6 +118,7 @@ export function backward(loss: Tensor): void {
   const order = walkOrder(root);
   const spent = order.find((node) => node.spent);
   if (spent) engine.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
+  for (const node of order) node.checkSaved();
   const pending = new Map<TapeNode, Tensor>([[root, seed(loss)]]);
   const reached = new Set<Tensor>();
 

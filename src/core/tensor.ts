@@ -76,7 +76,8 @@ export class Tensor implements Disposable {
   }
 
   /**
-   * Overwrites the numbers: what is recorded already still sees the old ones.
+   * Overwrites the numbers. What was computed before keeps the values that it got from the old ones; a `backward()` that
+   * still needs them is refused. New numbers also end a failure: the tensor can be used again.
    * @param data as many numbers as the tensor has, of its type; nested or flat
    */
   write(data: TensorData): void {

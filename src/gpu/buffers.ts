@@ -1,4 +1,5 @@
 import { formatBytes, GramianError, OutOfMemoryError } from './errors.ts';
+import { type Contents, type Failure, newContents } from './failures.ts';
 
 // WebGPU's usage flags by number: outside browsers the globals of that name need not exist.
 export const USAGE = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, UNIFORM: 64, STORAGE: 128, INDIRECT: 256 } as const;
@@ -8,7 +9,8 @@ const STORAGE_USAGE = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
 /** A GPUBuffer that the pool made, with what it must know to hand it out again. */
 interface Slot {
   readonly id: number;
-  readonly buffer: GPUBuffer;
+  /** Another one after a first try for which the GPU had no room. */
+  buffer: GPUBuffer;
   readonly bytes: number;
   /** The submit that last names the buffer: an upload must not overtake it. */
   usedAt: number;
@@ -16,6 +18,10 @@ interface Slot {
   reserve: Reserve | null;
   /** Written from the CPU while work was recorded: a replay finds the numbers again, so nobody else may write there. */
   uploaded: boolean;
+  /** What was kept there while the GPU had not said whether there is room; null once it has. */
+  tenants: Contents[] | null;
+  /** Why there is no memory: never handed out again. */
+  failure: Failure | null;
 }
 
 /**
@@ -40,7 +46,6 @@ export const IMAGINED = 'imagined';
  */
 export class Storage {
   references = 1;
-  readonly buffer: GPUBuffer;
   readonly offset: number;
   /** Bytes bound: a multiple of 4, at most the buffer's size. */
   readonly bytes: number;
@@ -49,24 +54,33 @@ export class Storage {
   readonly whole: Storage | null;
   /** The op that it was acquired for. */
   readonly what: string;
+  /** What is known of the numbers; a range shares that of its whole. */
+  readonly contents: Contents;
   private readonly pool: BufferPool;
+  private readonly given: GPUBuffer | null;
 
   constructor(
     pool: BufferPool,
     slot: Slot | null,
-    buffer: GPUBuffer,
+    given: GPUBuffer | null,
     offset: number,
     bytes: number,
     what: string,
+    contents: Contents = newContents(),
     whole: Storage | null = null,
   ) {
     this.what = what;
     this.pool = pool;
     this.slot = slot;
-    this.buffer = buffer;
+    this.given = given;
     this.offset = offset;
     this.bytes = bytes;
+    this.contents = contents;
     this.whole = whole;
+  }
+
+  get buffer(): GPUBuffer {
+    return this.slot ? this.slot.buffer : (this.given as GPUBuffer);
   }
 
   get alive(): boolean {
@@ -75,7 +89,8 @@ export class Storage {
 
   /** The part of it to bind: `offset` bytes from its start, a multiple of 256. */
   range(offset: number, bytes: number): Storage {
-    return new Storage(this.pool, this.slot, this.buffer, this.offset + offset, bytes, this.what, this.whole ?? this);
+    const { pool, slot, given, what, contents } = this;
+    return new Storage(pool, slot, given, this.offset + offset, bytes, what, contents, this.whole ?? this);
   }
 
   retain(): this {
@@ -90,7 +105,7 @@ export class Storage {
 
   release(): void {
     if (this.whole) this.whole.release();
-    else if (this.references > 0 && --this.references === 0 && this.slot) this.pool.giveBack(this);
+    else if (this.references > 0 && --this.references === 0) this.pool.giveBack(this);
   }
 }
 
@@ -106,12 +121,24 @@ export interface MemoryReport {
   readonly buffers: number;
 }
 
+/** What the pool needs to know of the device around it. */
+export interface PoolHost {
+  /** Caches that name a buffer let it go. */
+  readonly onForget: (buffer: GPUBuffer) => void;
+  /** Runs `fn` after the submit of recorded work that names this slot. */
+  readonly afterUse: (slot: { readonly usedAt: number }, fn: () => void) => void;
+  /** How often work that names new buffers had to go to the GPU without its answer. */
+  readonly forced: () => number;
+  readonly onOutOfMemory: (error: OutOfMemoryError) => Failure;
+  /** The GPU has answered for every buffer. */
+  readonly onAnswered: () => void;
+}
+
 /**
  * Storage buffers by size, handed out again after release.
  *
  * All work goes to one queue in the order in which it is recorded, so a later dispatch may reuse a released buffer at
- * once. Only `queue.writeBuffer` overtakes recorded work: an upload therefore asks for a buffer that no unsubmitted work
- * names (`acquireForUpload`), or it would change what an earlier dispatch reads.
+ * once. Only `queue.writeBuffer` overtakes recorded work: `Queue.write` takes care of that.
  */
 export class BufferPool {
   private readonly device: GPUDevice;
@@ -125,20 +152,25 @@ export class BufferPool {
   private source: Reserve | typeof IMAGINED | null = null;
   private made = 0;
   private readonly capBytes: number;
-  /** Buffers that the GPU had no room for: invalid, so never handed out again. */
-  private readonly broken = new WeakSet<GPUBuffer>();
-  /** Called with a buffer about to be destroyed: caches that name it let it go. */
-  onDestroy: (buffer: GPUBuffer) => void = () => {};
+  /** What is known of ranges of foreign buffers, by their offset. */
+  private readonly ranges = new WeakMap<GPUBuffer, Map<number, Contents>>();
+  /** Buffers of which the GPU has not said whether there is room. */
+  private unanswered = 0;
+  /** What the last of them failed with: one cause, one error. */
+  private failure: Failure | null = null;
   /** Set by tests: fills a released buffer, so that a read after release shows. */
   poison: ((storage: Storage) => void) | null = null;
-  /** The submit being recorded, and a way to send it now. */
-  readonly submits: { readonly current: () => number; readonly flush: () => void };
-  onOutOfMemory: (error: OutOfMemoryError) => void = () => {};
+  private readonly host: PoolHost;
 
-  constructor(device: GPUDevice, submits: BufferPool['submits'], capBytes = 2 ** 30) {
+  constructor(device: GPUDevice, host: PoolHost, capBytes = 2 ** 30) {
     this.device = device;
-    this.submits = submits;
+    this.host = host;
     this.capBytes = capBytes;
+  }
+
+  /** Whether the GPU has still to say if there is room for a buffer. */
+  get waiting(): boolean {
+    return this.unanswered > 0;
   }
 
   /** Uninitialised storage of at least `bytes`; `what` names it in an error. */
@@ -148,30 +180,27 @@ export class BufferPool {
     const { source } = this;
     if (source === IMAGINED) {
       const buffer = null as unknown as GPUBuffer;
-      return new Storage(
-        this,
-        { id: -1, buffer, bytes: size, usedAt: -1, reserve: null, uploaded },
+      const nowhere = {
+        id: -1,
         buffer,
-        0,
-        rounded,
-        what,
-      );
+        bytes: size,
+        usedAt: -1,
+        reserve: null,
+        uploaded,
+        tenants: null,
+        failure: null,
+      };
+      return new Storage(this, nowhere, null, 0, rounded, what);
     }
     const slot = (uploaded ? null : this.reserved(size)) ?? this.idleSlot(size) ?? this.newSlot(size, bytes, what);
     slot.uploaded = uploaded && source !== null;
     slot.reserve = source;
     source?.slots.add(slot);
-    const storage = new Storage(this, slot, slot.buffer, 0, rounded, what);
+    const storage = new Storage(this, slot, null, 0, rounded, what);
+    slot.tenants?.push(storage.contents);
     this.live.add(storage);
     this.liveBytes += size;
     this.peak = Math.max(this.peak, this.heldBytes);
-    return storage;
-  }
-
-  /** As `acquire`, but safe to write from the CPU now. */
-  acquireForUpload(bytes: number, what: string): Storage {
-    const storage = this.acquire(bytes, what, true);
-    if (storage.slot && storage.slot.usedAt >= this.submits.current()) this.submits.flush();
     return storage;
   }
 
@@ -199,13 +228,41 @@ export class BufferPool {
     reserve.idle.clear();
   }
 
+  /**
+   * What a reserve holds is nobody's: somebody else's command buffer may name it and be submitted later, so it is neither
+   * destroyed nor handed out, and goes with the garbage collector.
+   */
+  abandon(reserve: Reserve): void {
+    if (!this.reserves.delete(reserve)) return;
+    for (const storage of this.live) if (storage.slot && reserve.slots.has(storage.slot)) this.forgetLive(storage);
+    for (const slot of reserve.slots) slot.reserve = null;
+    reserve.slots.clear();
+    reserve.idle.clear();
+  }
+
+  private forgetLive(storage: Storage): void {
+    this.live.delete(storage);
+    this.liveBytes -= storage.slot?.bytes ?? 0;
+  }
+
   /** A view of a buffer that is not ours: never pooled, never destroyed. */
   wrap(buffer: GPUBuffer, offset: number, bytes: number): Storage {
-    return new Storage(this, null, buffer, offset, bytes, '');
+    return new Storage(this, null, buffer, offset, bytes, '', this.contentsOf(buffer, offset));
+  }
+
+  /** What is known of a range of somebody's buffer is known to all tensors on it. */
+  private contentsOf(buffer: GPUBuffer | null, offset: number): Contents {
+    if (!buffer) return newContents();
+    const known = this.ranges.get(buffer) ?? new Map<number, Contents>();
+    this.ranges.set(buffer, known);
+    const contents = known.get(offset) ?? newContents();
+    known.set(offset, contents);
+    return contents;
   }
 
   giveBack(storage: Storage): void {
     const { slot } = storage;
+    if (!slot && storage.buffer) this.host.onForget(storage.buffer); // its owner may want the memory back
     if (!slot || !this.live.delete(storage)) return;
     this.liveBytes -= slot.bytes;
     if (this.source === null) this.poison?.(storage);
@@ -217,7 +274,7 @@ export class BufferPool {
   }
 
   private makeIdle(slot: Slot): void {
-    if (this.broken.has(slot.buffer) || this.idleBytes + slot.bytes > this.capBytes) {
+    if (slot.failure || this.idleBytes + slot.bytes > this.capBytes) {
       this.destroy(slot);
       return;
     }
@@ -281,15 +338,77 @@ export class BufferPool {
   }
 
   private newSlot(size: number, bytes: number, what: string): Slot {
-    const buffer = this.create(size, bytes, what);
-    return { id: this.made++, buffer, bytes: size, usedAt: -1, reserve: null, uploaded: false };
+    const limit = this.device.limits.maxBufferSize;
+    if (size > limit)
+      throw new OutOfMemoryError(
+        `${what}: needs a buffer of ${formatBytes(bytes)}, this device makes at most ${formatBytes(limit)}.`,
+      );
+    const [buffer, failed] = this.create(size);
+    const slot: Slot = {
+      id: this.made++,
+      buffer,
+      bytes: size,
+      usedAt: -1,
+      reserve: null,
+      uploaded: false,
+      tenants: [],
+      failure: null,
+    };
+    this.unanswered++;
+    const forced = this.host.forced();
+    const settle = async (): Promise<void> => {
+      if ((await failed) && !(await this.again(slot, forced))) this.fail(slot, what, bytes);
+      slot.tenants = null;
+      if (--this.unanswered > 0) return;
+      this.failure = null;
+      this.host.onAnswered();
+    };
+    settle();
+    return slot;
+  }
+
+  /** A second try, with the memory of idle buffers given back first. */
+  private async again(slot: Slot, forced: number): Promise<boolean> {
+    this.trim();
+    const [buffer, failed] = this.create(slot.bytes);
+    // Work that had to be submitted meanwhile names the first buffer.
+    if ((await failed) || this.host.forced() !== forced) {
+      buffer.destroy();
+      return false;
+    }
+    this.host.onForget(slot.buffer);
+    slot.buffer = buffer;
+    return true;
+  }
+
+  private fail(slot: Slot, what: string, bytes: number): void {
+    const { maxBufferSize } = this.device.limits;
+    this.failure ??= this.host.onOutOfMemory(
+      new OutOfMemoryError(
+        `${what}: the GPU has no room for ${formatBytes(bytes)} beside ${formatBytes(this.heldBytes - slot.bytes)} that are held, ` +
+          `even without idle buffers (one buffer may have ${formatBytes(maxBufferSize)}); ` +
+          'dispose() of tensors, work in a scope(), or take fewer rows at a time.',
+      ),
+    );
+    slot.failure = this.failure;
+    for (const contents of slot.tenants ?? []) contents.failure = slot.failure;
+  }
+
+  private create(size: number): [buffer: GPUBuffer, failed: Promise<boolean>] {
+    this.device.pushErrorScope('out-of-memory');
+    const buffer = this.device.createBuffer({ size, usage: STORAGE_USAGE });
+    const failed = this.device.popErrorScope().then(
+      (error) => error !== null,
+      () => false, // the device is gone: its own record says so
+    );
+    return [buffer, failed];
   }
 
   private destroy(slot: Slot): void {
-    // A buffer destroyed while recorded work still names it makes that submit fail.
-    if (slot.usedAt >= this.submits.current()) this.submits.flush();
-    this.onDestroy(slot.buffer);
-    slot.buffer.destroy();
+    const { buffer } = slot;
+    this.host.onForget(buffer);
+    // A buffer destroyed while unsubmitted work still names it makes that submit fail.
+    this.host.afterUse(slot, () => buffer.destroy());
   }
 
   /** Its size class, unless only the rounding up is more than the device allows. */
@@ -297,25 +416,6 @@ export class BufferPool {
     const size = sizeClass(bytes);
     const limit = this.device.limits.maxBufferSize;
     return size > limit && Math.ceil(bytes / 16) * 16 <= limit ? Math.floor(limit / 16) * 16 : size;
-  }
-
-  private create(size: number, bytes: number, what: string): GPUBuffer {
-    const limit = this.device.limits.maxBufferSize;
-    if (size > limit)
-      throw new OutOfMemoryError(
-        `${what}: needs a buffer of ${formatBytes(bytes)}, this device makes at most ${formatBytes(limit)}.`,
-      );
-    this.device.pushErrorScope('out-of-memory');
-    const buffer = this.device.createBuffer({ size, usage: STORAGE_USAGE });
-    this.device.popErrorScope().then(
-      (error) => {
-        if (!error) return;
-        this.broken.add(buffer);
-        this.onOutOfMemory(new OutOfMemoryError(`${what}: the GPU has no room for ${formatBytes(bytes)}.`));
-      },
-      () => {}, // the device is gone: its own record says so
-    );
-    return buffer;
   }
 }
 

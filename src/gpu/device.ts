@@ -1,6 +1,7 @@
 import { destroyAtExit, openAdapter, pace } from '#platform';
 import { BufferPool, type Storage, USAGE } from './buffers.ts';
-import { DeviceLostError, GramianError, type OutOfMemoryError } from './errors.ts';
+import { DeviceLostError, GramianError } from './errors.ts';
+import { type Failure, Failures, type Work } from './failures.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
 import { bindByName, type Launch, Queue, SLOT_BYTES } from './queue.ts';
@@ -52,6 +53,8 @@ export interface LaunchOptions {
   /** May find nothing to do: its time then says nothing about the adapter's speed. */
   readonly maybe?: boolean;
   readonly tuning?: Tuning;
+  /** Buffers that it fills from end to end without reading them: what was wrong with their numbers is over. */
+  readonly overwrites?: readonly string[];
 }
 
 /** A WebGPU device, tamed: memory, kernels, one queue, and a record of everything that went wrong on it. */
@@ -59,6 +62,9 @@ export class Device {
   readonly gpu: GPUDevice;
   readonly info: DeviceInfo;
   readonly foreign: boolean;
+  /** Whether buffers of others are in use. */
+  hasGuests: boolean;
+  private isShared: boolean;
   readonly pool: BufferPool;
   readonly queue: Queue;
   /** For mutation runs: another source for a kernel about to be launched, on any device. */
@@ -67,7 +73,7 @@ export class Device {
   private readonly pipelines: PipelineCache;
   private readonly packed = new DataView(new ArrayBuffer(SLOT_BYTES));
   private readonly packedWords = new Uint32Array(this.packed.buffer);
-  private readonly errors: Error[] = [];
+  readonly failures = new Failures();
   private lost: string | null = null;
   private closed = false;
 
@@ -75,29 +81,58 @@ export class Device {
     this.gpu = gpu;
     this.info = info;
     this.foreign = foreign;
-    const record = (error: Error) => void this.errors.push(error);
-    this.pipelines = new PipelineCache(gpu, true, record);
+    this.hasGuests = foreign;
+    this.isShared = foreign;
+    const { failures } = this;
+    this.pipelines = new PipelineCache(gpu, true, (error) => failures.add(error));
     const groups = new BindGroupCache(gpu);
-    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, info.software ? pace : null, (error) => {
-      // A kernel that did not compile fails the submit too; its own message, which names the line, goes first.
-      this.pipelines.settled().then(() => record(new GramianError(`the GPU refused a submit: ${error.message}`)));
+    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, {
+      failures,
+      unanswered: () => this.pool.waiting,
+      refused: (error, works) => this.refused(error, works),
+      pace: info.software ? pace : null,
     });
-    this.pool = new BufferPool(gpu, { current: () => this.queue.current, flush: () => this.queue.flush() });
-    this.pool.onDestroy = (buffer) => groups.forget(buffer);
-    this.pool.onOutOfMemory = (error: OutOfMemoryError) => {
-      this.pool.trim();
-      record(error);
-    };
+    this.pool = new BufferPool(gpu, {
+      onForget: (buffer) => groups.forget(buffer),
+      afterUse: (slot, fn) => this.queue.afterUse(slot, fn),
+      forced: () => this.queue.forced,
+      onOutOfMemory: (error) => failures.add(error),
+      onAnswered: () => this.queue.release(),
+    });
     gpu.lost.then(({ reason, message }) => {
       this.lost ??= message || reason || 'unknown';
     });
-    if (!foreign) this.watchOwn(gpu, record);
+    if (!foreign) this.watchOwn(gpu);
+  }
+
+  /** Before others get hold of our own device: what they give its queue must not overtake what is recorded. */
+  share(): void {
+    if (this.isShared) return;
+    this.isShared = true;
+    const queue = this.gpu.queue as unknown as Record<string, (...args: unknown[]) => unknown>;
+    for (const name of ['submit', 'writeBuffer', 'writeTexture', 'copyExternalImageToTexture', 'onSubmittedWorkDone']) {
+      const original = queue[name];
+      queue[name] = (...args) => {
+        if (this.queue.pending) this.queue.flush();
+        return original.apply(queue, args);
+      };
+    }
+  }
+
+  /** Why the GPU took none of a submit: a buffer without memory or a kernel that does not compile is the cause, if there is one. */
+  private async refused({ message }: GPUError, works: readonly Work[]): Promise<Failure> {
+    await this.pipelines.settled();
+    for (const { storages } of works as readonly Launch[])
+      for (const { slot } of storages) if (slot?.failure) return slot.failure;
+    for (const { pipeline } of works as readonly Launch[])
+      if (pipeline?.failure) return this.failures.add(pipeline.failure);
+    return this.failures.add(new GramianError(`the GPU refused a submit: ${firstLine(message)}`));
   }
 
   /** A foreign device's stray errors are its owner's; on our own every one is ours. */
-  private watchOwn(gpu: GPUDevice, record: (error: Error) => void): void {
+  private watchOwn(gpu: GPUDevice): void {
     gpu.addEventListener('uncapturederror', (event) => {
-      record(new GramianError(`the GPU reports: ${event.error.message}`));
+      this.failures.add(new GramianError(`the GPU reports: ${firstLine(event.error.message)}`));
       event.preventDefault?.();
     });
     // `lost` resolves only later, and a lost device looks healthy: calls in between would seem to work.
@@ -108,7 +143,7 @@ export class Device {
     };
   }
 
-  /** Throws what went wrong since the last call; `op` is the call that finds out. */
+  /** Throws where the device is gone; `op` is the call that finds out. */
   assertAlive(op: string): void {
     if (this.closed) throw new DeviceLostError(`${op}: the engine was destroyed.`);
     if (this.lost !== null)
@@ -116,19 +151,21 @@ export class Device {
         `${op}: the GPU device was lost (${this.lost}) after submit ${this.queue.submits}; ` +
           'tensors made before it are gone, call createEngine() and start again from your last checkpoint.',
       );
-    this.throwRecorded();
   }
 
-  throwRecorded(): void {
-    const error = this.errors.shift();
-    if (error) throw error;
-  }
-
-  /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
-  run(kernel: KernelSource, options: LaunchOptions): void {
-    if (this.instead) return this.instead(kernel, options);
-    this.queue.launch(this.launchOf(kernel, options));
+  /**
+   * Records one launch; buffers and parameters go by the names that they have in the kernel. Returns it, or null where
+   * launches are handed to somebody else.
+   */
+  run(kernel: KernelSource, options: LaunchOptions): Launch | null {
+    if (this.instead) {
+      this.instead(kernel, options);
+      return null;
+    }
+    const launch = this.launchOf(kernel, options);
+    this.queue.launch(launch);
     this.usedNow(options);
+    return launch;
   }
 
   /** Records what `fn` launches `times` times in turn, for less than `times` calls of it would take. */
@@ -149,7 +186,8 @@ export class Device {
   }
 
   /** Its parameters stand in memory that the next launch will overwrite. */
-  private launchOf(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning }: LaunchOptions): Launch {
+  private launchOf(kernel: KernelSource, options: LaunchOptions): Launch {
+    const { params, buffers, groups, work, maybe, tuning, overwrites } = options;
     const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
     for (const [i, storage] of bindings.entries()) {
       if (!storage.alive)
@@ -160,12 +198,15 @@ export class Device {
     const pipeline = this.pipeline(kernel, tuning);
     packParams(kernel, typeof params === 'function' ? params() : params, this.packed, 0);
     return {
-      pipeline: pipeline.pipeline,
-      group: this.queue.bind(pipeline, bindings),
+      pipeline,
+      kernel,
+      storages: bindings,
+      group: null,
       params: this.packedWords,
       groups,
       work,
       maybe,
+      overwrites,
     };
   }
 
@@ -202,30 +243,39 @@ export class Device {
     return this.pipelines.get(Device.substitute(kernel, tuning), tuning);
   }
 
-  /** Bytes as they are after all work recorded so far. */
-  async read(op: string, storage: Storage, bytes: number): Promise<ArrayBuffer> {
+  /** Bytes as they are after all work recorded so far; `checked` as in `Queue.read`. */
+  async read(
+    op: string,
+    storage: Storage,
+    bytes: number,
+    checked: () => Promise<void> = async () => {},
+  ): Promise<ArrayBuffer> {
     this.assertAlive(op);
-    if ((storage.buffer.usage & USAGE.COPY_SRC) === 0)
+    storage.contents.failure?.throw();
+    if (!storage.slot && (storage.buffer.usage & USAGE.COPY_SRC) === 0)
       throw new GramianError(`${op}: the buffer lacks usage COPY_SRC, expected it on a buffer that is to be read.`);
-    let result: ArrayBuffer;
     try {
-      result = await this.queue.read(storage.buffer, storage.offset, bytes);
+      const result = await this.queue.read(storage, bytes, checked);
+      this.assertAlive(op);
+      return result;
     } catch (error) {
       // mapAsync of a lost device rejects with an empty message, before `lost` has resolved.
       await Promise.race([this.gpu.lost, Promise.resolve()]);
       this.assertAlive(op);
-      throw new GramianError(`${op}: reading failed: ${(error as Error).message || 'the buffer could not be mapped'}.`);
+      if (error instanceof GramianError) throw error;
+      const { message } = error as Error;
+      throw new GramianError(`${op}: reading failed: ${firstLine(message) || 'the buffer could not be mapped'}.`);
     }
-    await this.pipelines.settled();
-    this.assertAlive(op);
-    return result;
   }
 
-  async sync(op: string): Promise<void> {
+  /** Resolves when the GPU has done all that was recorded; rejects with what failed and no call has said yet. */
+  async sync(op: string, checked: () => Promise<void> = async () => {}): Promise<void> {
     this.assertAlive(op);
     await this.queue.idle();
     await this.pipelines.settled();
+    await checked();
     this.assertAlive(op);
+    this.failures.throwUntold();
   }
 
   destroy(): void {
@@ -263,6 +313,11 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
   destroyAtExit(gpu);
   const software = source !== 'hardware' && source !== 'browser';
   return new Device(gpu, describe(gpu, adapter.info, software, note), false);
+}
+
+/** What happened, without the list of calls that led there. */
+function firstLine(message: string): string {
+  return message.split('\n', 1)[0].trim();
 }
 
 const MATRICES = 'chromium-experimental-subgroup-matrix';

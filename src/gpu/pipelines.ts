@@ -1,5 +1,5 @@
 import { collect } from '#platform';
-import { KernelError } from './errors.ts';
+import { type GramianError, KernelError } from './errors.ts';
 import type { KernelSource, Tuning } from './kernel.ts';
 import { type Linked, link } from './link.ts';
 
@@ -9,6 +9,8 @@ export interface Pipeline {
   readonly kernel: KernelSource;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  /** Why it does not compile, as soon as the GPU has said so. */
+  failure: KernelError | null;
 }
 
 interface Form {
@@ -21,14 +23,14 @@ const COMPUTE_STAGE = 4; // GPUShaderStage.COMPUTE
 /** Compiles each kernel once for each tuning that is asked for. */
 export class PipelineCache {
   private readonly device: GPUDevice;
-  private readonly onError: (error: Error) => void;
+  private readonly onError: (error: GramianError) => void;
   /** By kernel: a few tunings each, found faster than a key that spells them out. */
   private readonly forms = new Map<string, Form[]>();
   private readonly unroll: boolean;
   private made = 0;
   private reports: Promise<void> = Promise.resolve();
 
-  constructor(device: GPUDevice, unroll: boolean, onError: (error: Error) => void) {
+  constructor(device: GPUDevice, unroll: boolean, onError: (error: GramianError) => void) {
     this.device = device;
     this.unroll = unroll;
     this.onError = onError;
@@ -69,14 +71,14 @@ export class PipelineCache {
       compute: { module, entryPoint: 'main' },
     });
     const failed = device.popErrorScope();
-    const made = { id: this.made++, kernel, pipeline, layout };
+    const made: Pipeline = { id: this.made++, kernel, pipeline, layout, failure: null };
     // The next call is told again.
     const forget = () =>
       void forms.splice(
         forms.findIndex((form) => form.pipeline === made),
         1,
       );
-    this.reports = Promise.all([this.reports, this.report(kernel, linked, module, failed, forget)]).then(() => {});
+    this.reports = Promise.all([this.reports, this.report(made, linked, module, failed, forget)]).then(() => {});
     return made;
   }
 
@@ -86,7 +88,7 @@ export class PipelineCache {
   }
 
   private async report(
-    kernel: KernelSource,
+    made: Pipeline,
     linked: Linked,
     module: GPUShaderModule,
     failed: Promise<GPUError | null>,
@@ -98,13 +100,12 @@ export class PipelineCache {
       forget();
       const { messages } = await module.getCompilationInfo();
       const first = messages.find((message) => message.type === 'error');
-      this.onError(
-        new KernelError(
-          first
-            ? linked.explain(first.lineNum, first.linePos, first.message)
-            : `${kernel.name}: does not compile: ${error.message}`,
-        ),
+      made.failure = new KernelError(
+        first
+          ? linked.explain(first.lineNum, first.linePos, first.message)
+          : `${made.kernel.name}: does not compile: ${error.message}`,
       );
+      this.onError(made.failure);
     } catch {
       // The device was lost meanwhile; its own record says so.
     }

@@ -1,4 +1,5 @@
-import { USAGE } from './buffers.ts';
+import { type Storage, USAGE } from './buffers.ts';
+import { type Failure, type Failures, newContents, readWork, type Submit, type Work, writeWork } from './failures.ts';
 import type { KernelSource } from './kernel.ts';
 import type { BindGroupCache, Binding, Pipeline } from './pipelines.ts';
 import { Readback } from './readback.ts';
@@ -10,10 +11,13 @@ const BUDGET_MS = 100; // a desktop's watchdog kills work of about 2 s; a page s
 const MAX_PER_DIMENSION = 65535;
 
 /** One kernel launch: `groups` workgroups in a row, folded into two dimensions where one has no room. */
-export interface Launch {
-  readonly pipeline: GPUComputePipeline;
-  /** What `bind` gave. */
-  readonly group: GPUBindGroup;
+export interface Launch extends Work {
+  readonly pipeline: Pipeline;
+  readonly kernel: KernelSource;
+  /** What is bound, in the order of the kernel's buffers. */
+  readonly storages: readonly Storage[];
+  /** Made when it is submitted; kept where it is launched again. */
+  group: GPUBindGroup | null;
   /** The packed parameters, a slot at most; the first two words are left for the range of groups. */
   readonly params: Uint32Array;
   readonly groups: number;
@@ -30,9 +34,21 @@ export function fold(groups: number, limit = MAX_PER_DIMENSION): [number, number
   return [x, Math.ceil(groups / x)];
 }
 
+/** What the queue needs to know of the device around it. */
+export interface QueueHost {
+  readonly failures: Failures;
+  /** Whether the GPU has not said yet if there is room for a buffer that was made. */
+  readonly unanswered: () => boolean;
+  /** Why this submit was refused. */
+  readonly refused: (error: GPUError, works: readonly Work[]) => Promise<Failure>;
+  /** A pause for software adapters, which compute on the cores that run this process. */
+  readonly pace: ((done: Promise<unknown>) => void) | null;
+}
+
 /**
- * Records launches into one encoder and submits them when control returns to the event loop, when the parameter slots
- * are used up, or when the work recorded would keep the GPU busy for long.
+ * Records launches and submits them together when control returns to the event loop, when the parameter slots are used
+ * up, or when the work recorded would keep the GPU busy for long. While the GPU has not answered whether there is room for
+ * a new buffer, all that would touch the queue is held, in order: a buffer that failed can then be made once more.
  */
 export class Queue {
   /** Numbers the submit that is being recorded. */
@@ -41,20 +57,25 @@ export class Queue {
   launches = 0;
   private readonly device: GPUDevice;
   private readonly groups: BindGroupCache;
+  private readonly host: QueueHost;
   private readonly staged = new Uint32Array(SLOTS * SLOT_WORDS);
   private readonly params: GPUBuffer;
   private readonly readback: Readback;
-  private encoder: GPUCommandEncoder | null = null;
-  private pass: GPUComputePassEncoder | null = null;
-  /** The one that the pass is set to. */
-  private pipeline: GPUComputePipeline | null = null;
-  private used = 0;
+  /** The launches of the pass that is being recorded: each has the parameter slot of its number. */
+  private pass: Launch[] | null = null;
+  /** The launches, and what else is to be remembered of them in their order. */
+  private works: Work[] = [];
+  private held: (() => void)[] = [];
+  /** The first submit that waits, as `current` counts. */
+  private heldFrom = Number.POSITIVE_INFINITY;
+  /** How often what was held had to go to the GPU without its answer. */
+  forced = 0;
   private work = 0;
   private certain = true;
   private inFlight = 0;
   private scheduled = false;
-  private readonly onError: (error: GPUError) => void;
-  private readonly pace: ((done: Promise<unknown>) => void) | null;
+  /** Settled when the GPU has answered for all submits so far, and what failed is marked. */
+  private answers: Promise<void> = Promise.resolve();
   /** Multiply-adds a millisecond: a guess, then measured. */
   workPerMs: number;
   /** Set by tests to cut every launch to this many groups. */
@@ -62,29 +83,18 @@ export class Queue {
   /** Set by tests to fold launches of more groups than this. */
   foldFrom = MAX_PER_DIMENSION;
 
-  constructor(
-    device: GPUDevice,
-    groups: BindGroupCache,
-    workPerMs: number,
-    pace: ((done: Promise<unknown>) => void) | null,
-    onError: (error: GPUError) => void,
-  ) {
+  constructor(device: GPUDevice, groups: BindGroupCache, workPerMs: number, host: QueueHost) {
     this.device = device;
     this.groups = groups;
     this.workPerMs = workPerMs;
-    this.pace = pace;
-    this.onError = onError;
+    this.host = host;
+    host.failures.recording = () => this.works;
     this.readback = new Readback(device);
     this.params = device.createBuffer({
       label: 'gramian params',
       size: SLOTS * SLOT_BYTES,
       usage: USAGE.UNIFORM | USAGE.COPY_DST,
     });
-  }
-
-  /** The bind group of a kernel on these buffers, for launches of this queue. */
-  bind(pipeline: Pipeline, bindings: readonly Binding[]): GPUBindGroup {
-    return this.groups.get(pipeline, this.params, bindings);
   }
 
   launch(launch: Launch): void {
@@ -96,28 +106,31 @@ export class Queue {
       this.record(launch, first, end);
       this.work += (work * (end - first)) / groups;
       if (maybe) this.certain = false;
-      if (this.work >= budget || end - first >= this.groupsPerSubmit) this.flush();
+      if (this.work >= budget || end - first >= this.groupsPerSubmit) this.close();
     }
   }
 
-  private record({ pipeline, group, params }: Launch, first: number, end: number): void {
-    if (this.used === SLOTS) this.flush();
-    if (!this.pass) {
-      this.encoder = this.device.createCommandEncoder({ label: 'gramian step' });
-      this.pass = this.encoder.beginComputePass({ label: 'gramian step' });
-      this.schedule();
-    }
-    const slot = this.used++;
-    this.staged.set(params, slot * SLOT_WORDS);
-    this.staged[slot * SLOT_WORDS] = first;
-    this.staged[slot * SLOT_WORDS + 1] = end;
-    if (pipeline !== this.pipeline) this.pass.setPipeline(pipeline);
-    this.pipeline = pipeline;
-    this.pass.setBindGroup(0, group, [slot * SLOT_BYTES]);
-    const groups = end - first;
-    if (groups <= this.foldFrom) this.pass.dispatchWorkgroups(groups);
-    else this.pass.dispatchWorkgroups(...fold(groups, this.foldFrom));
+  private record(launch: Launch, first: number, end: number): void {
+    if (this.pass?.length === SLOTS) this.close();
+    if (!this.pass) this.schedule();
+    this.pass ??= [];
+    const at = this.pass.length * SLOT_WORDS;
+    this.staged.set(launch.params, at);
+    this.staged[at] = first;
+    this.staged[at + 1] = end;
+    this.pass.push(launch);
+    this.works.push(launch);
     this.launches++;
+  }
+
+  /** Remembers something between two launches that is none. */
+  note(work: Work): void {
+    this.works.push(work);
+  }
+
+  /** Whether anything is recorded or held that the GPU was not given. */
+  get pending(): boolean {
+    return this.pass !== null || this.held.length > 0;
   }
 
   /** Nothing stays unsubmitted once the caller's synchronous code has ended. */
@@ -126,34 +139,116 @@ export class Queue {
     this.scheduled = true;
     queueMicrotask(() => {
       this.scheduled = false;
-      this.flush();
+      this.close();
     });
   }
 
-  /** Submits what is recorded. */
-  flush(): void {
-    const { encoder, pass, device } = this;
-    if (!encoder || !pass) return;
-    this.encoder = null;
+  /** Submits what is recorded, in its turn. */
+  private close(): void {
+    const { pass, works, work, certain } = this;
+    if (!pass) return;
     this.pass = null;
-    this.pipeline = null;
-    device.pushErrorScope('validation');
-    pass.end();
-    // The slots may be written again at once: writes and submits keep their order on the queue.
-    device.queue.writeBuffer(this.params, 0, this.staged, 0, this.used * SLOT_WORDS);
-    device.queue.submit([encoder.finish()]);
-    device.popErrorScope().then(
-      (error) => {
-        if (error) this.onError(error);
-      },
-      () => {}, // the device is gone: its own record says so
-    );
-    this.submits++;
-    this.current++;
-    this.time(this.certain ? this.work : 0);
-    this.used = 0;
+    this.works = [];
     this.work = 0;
     this.certain = true;
+    this.current++;
+    // The slots may be written again at once, unless the submit has to wait.
+    const words = this.staged.subarray(0, pass.length * SLOT_WORDS);
+    if (!this.holding) return this.submit(pass, works, words, certain ? work : 0);
+    const kept = words.slice();
+    this.hold(this.current - 1, () => this.submit(pass, works, kept, certain ? work : 0));
+  }
+
+  private hold(number: number, item: () => void): void {
+    if (this.held.length === 0) this.heldFrom = number;
+    this.held.push(item);
+  }
+
+  private get holding(): boolean {
+    return this.held.length > 0 || this.host.unanswered();
+  }
+
+  /** Gives the GPU all that is recorded and held, now. */
+  flush(): void {
+    this.close();
+    if (this.host.unanswered()) this.forced++;
+    this.release();
+  }
+
+  /** Gives the GPU what was held. */
+  release(): void {
+    const { held } = this;
+    this.held = [];
+    this.heldFrom = Number.POSITIVE_INFINITY;
+    for (const item of held) item();
+  }
+
+  /** Runs `fn` after all that is recorded so far: at once, unless that has to wait. */
+  inTurn(fn: () => void): void {
+    this.close();
+    if (this.holding) this.hold(this.current, fn);
+    else fn();
+  }
+
+  /** Runs `fn` when the work that names this slot is submitted. */
+  afterUse(slot: { readonly usedAt: number }, fn: () => void): void {
+    if (slot.usedAt < Math.min(this.heldFrom, this.current)) fn();
+    else this.inTurn(fn);
+  }
+
+  /** Writes from the CPU: a write would overtake recorded work that still reads the old numbers. */
+  write(storage: Storage, values: Float32Array | Int32Array | Uint32Array): void {
+    const { slot } = storage;
+    if (!slot || slot.usedAt >= this.current) this.close();
+    const kept = this.holding ? values.slice() : values; // their owner may change them meanwhile
+    const write = (): void => {
+      const submit = this.host.failures.submitted([writeWork(storage)]);
+      this.device.pushErrorScope('validation');
+      this.device.queue.writeBuffer(storage.buffer, storage.offset, kept.buffer, kept.byteOffset, kept.byteLength);
+      this.answer(submit);
+    };
+    if (this.holding) this.hold(this.current, write);
+    else write();
+  }
+
+  private submit(
+    launches: readonly Launch[],
+    works: readonly Work[],
+    words: Uint32Array<ArrayBuffer>,
+    work: number,
+  ): void {
+    const { device, params } = this;
+    const submit = this.host.failures.submitted(works);
+    device.pushErrorScope('validation');
+    const encoder = device.createCommandEncoder({ label: 'gramian step' });
+    const pass = encoder.beginComputePass({ label: 'gramian step' });
+    let set: Pipeline | null = null;
+    for (let i = 0; i < launches.length; i++) {
+      const launch = launches[i];
+      const { pipeline } = launch;
+      if (pipeline !== set) pass.setPipeline(pipeline.pipeline);
+      set = pipeline;
+      launch.group ??= this.groups.get(pipeline, params, launch.storages);
+      pass.setBindGroup(0, launch.group, [i * SLOT_BYTES]);
+      const groups = words[i * SLOT_WORDS + 1] - words[i * SLOT_WORDS];
+      if (groups <= this.foldFrom) pass.dispatchWorkgroups(groups);
+      else pass.dispatchWorkgroups(...fold(groups, this.foldFrom));
+    }
+    pass.end();
+    device.queue.writeBuffer(params, 0, words);
+    device.queue.submit([encoder.finish()]);
+    this.answer(submit);
+    this.submits++;
+    this.time(work);
+  }
+
+  /** Takes the GPU's answer for a submit, after those before it. */
+  private answer(submit: Submit): void {
+    const { failures, refused } = this.host;
+    const error = this.device.popErrorScope().catch(() => null); // the device is gone: its own record says so
+    this.answers = Promise.all([error, this.answers]).then(async ([refusal]) =>
+      failures.answer(submit, refusal ? await refused(refusal, submit.works) : null),
+    );
   }
 
   /** Learns the adapter's speed from submits that had the GPU to themselves and ran long enough to tell. */
@@ -162,7 +257,7 @@ export class Queue {
     const start = performance.now();
     this.inFlight++;
     const done = this.device.queue.onSubmittedWorkDone();
-    this.pace?.(done);
+    this.host.pace?.(done);
     done.then(
       () => {
         this.inFlight--;
@@ -178,16 +273,41 @@ export class Queue {
     );
   }
 
-  /** Copies a range to the CPU, after everything recorded so far. */
-  read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
-    this.flush();
-    return this.readback.read(buffer, offset, bytes);
+  /**
+   * Copies a range to the CPU, after everything recorded so far; throws what made those numbers fail.
+   * @param checked resolves when what was found by the checks up to here is marked
+   */
+  async read(storage: Storage, bytes: number, checked: () => Promise<void>): Promise<ArrayBuffer> {
+    const { failures } = this.host;
+    const to = { contents: newContents() };
+    let submit: Submit | null = null;
+    let answers = this.answers;
+    try {
+      return await new Promise<ArrayBuffer>((resolve, reject) =>
+        this.inTurn(() => {
+          submit = failures.submitted([readWork(storage, to)]);
+          answers = this.answers;
+          this.readback.read(storage.buffer, storage.offset, bytes).then(resolve, reject);
+        }),
+      );
+    } finally {
+      await answers;
+      await checked();
+      if (submit) failures.answer(submit, null);
+      to.contents.failure?.throw();
+    }
   }
 
-  /** Resolves when the GPU has finished all that was recorded. */
+  /** Resolves when the GPU has finished all that was recorded, and what failed is marked. */
   async idle(): Promise<void> {
-    this.flush();
-    await this.device.queue.onSubmittedWorkDone();
+    let answers = this.answers;
+    await new Promise<void>((resolve, reject) =>
+      this.inTurn(() => {
+        answers = this.answers;
+        this.device.queue.onSubmittedWorkDone().then(() => resolve(), reject);
+      }),
+    );
+    await answers;
   }
 
   destroy(): void {

@@ -14,17 +14,22 @@ export class Readback {
 
   /** The bytes as they are after all work submitted so far. */
   async read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    const { device } = this;
     const size = Math.ceil(bytes / 4) * 4;
+    device.pushErrorScope('out-of-memory');
     const staging = this.take(size);
+    // A refused copy leaves other numbers in the staging buffer, which must not pass for these.
+    device.pushErrorScope('validation');
+    const encoder = device.createCommandEncoder({ label: 'gramian read' });
+    encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
+    device.queue.submit([encoder.finish()]);
+    const mapped = staging.mapAsync(USAGE.MAP_READ, 0, size);
+    const [refused, full] = [device.popErrorScope(), device.popErrorScope()];
     try {
-      // A refused copy leaves other numbers in the staging buffer, which must not pass for these.
-      this.device.pushErrorScope('validation');
-      const encoder = this.device.createCommandEncoder({ label: 'gramian read' });
-      encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);
-      this.device.queue.submit([encoder.finish()]);
-      const refused = this.device.popErrorScope();
-      const [, error] = await Promise.all([staging.mapAsync(USAGE.MAP_READ, 0, size), refused]);
-      if (error) throw new Error(error.message);
+      const [map, ...errors] = await Promise.allSettled([mapped, full, refused]);
+      for (const answer of errors)
+        if (answer.status === 'fulfilled' && answer.value) throw new Error(answer.value.message);
+      if (map.status === 'rejected') throw map.reason;
       const result = staging.getMappedRange(0, size).slice(0, bytes);
       staging.unmap();
       this.keep(staging);

@@ -101,6 +101,13 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
       }
       engine.assertAlive(op);
       const moving = names.filter((name) => parameters[name].grad !== null);
+      // All or none: a step that stops half-way would leave parameters of two steps.
+      for (const name of moving) {
+        const { storage, grad } = parameters[name];
+        engine.assertComputed(storage);
+        engine.assertComputed((grad as Tensor).storage);
+        for (const moment of Object.values(moments.get(name) ?? {})) engine.assertComputed(moment.storage);
+      }
       if (engine.check) {
         const gradients = moving.map((name) => [`gradient of ${name}`, parameters[name].grad as Tensor]);
         engine.inspect(op, Object.fromEntries(gradients));

@@ -39,10 +39,6 @@ export function recordPull(op: string, views: Views, temperature: Tensor, loss: 
     for (const storage of Object.values(rows)) storage.release();
   };
   const list = Object.values(views);
-  if (!engine.needsGrad(...list, temperature)) {
-    release();
-    return loss;
-  }
   return engine.record(op, [...list, temperature], loss, {
     saved: [temperature],
     release,

@@ -1,0 +1,188 @@
+import type { GramianError } from './errors.ts';
+
+/** Something that went wrong on the GPU, or was found there, after the call that asked for it had returned. */
+export class Failure {
+  readonly error: GramianError;
+  /** Whether a call has thrown it: `sync()` reports those that none has. */
+  told = false;
+
+  constructor(error: GramianError) {
+    this.error = error;
+  }
+
+  /** The first cause, the same at every call. */
+  throw(): never {
+    this.told = true;
+    throw this.error;
+  }
+}
+
+/** What is known of the numbers in one place of GPU memory, shared by every handle on that place. */
+export interface Contents {
+  /** Counts what was written there after the numbers were first made. */
+  version: number;
+  /** Who wrote last: a kernel's name, or a call. */
+  writer: string;
+  /** Why these are not the numbers that were asked for; null where they are. */
+  failure: Failure | null;
+}
+
+export function newContents(): Contents {
+  return { version: 0, writer: '', failure: null };
+}
+
+/** What a piece of GPU work reads and writes, in the order of its buffers. */
+export interface Work {
+  readonly kernel: { readonly buffers: readonly { readonly name: string; readonly access: 'read' | 'read_write' }[] };
+  readonly storages: readonly { readonly contents: Contents }[];
+  /** Buffers that it fills from end to end without reading them, by name. */
+  readonly overwrites?: readonly string[];
+}
+
+/** A submit that the GPU has not answered for, or whose checks were not read. */
+export interface Submit {
+  readonly works: readonly Work[];
+  answered: boolean;
+}
+
+const READS = {
+  buffers: [
+    { name: 'from', access: 'read' },
+    { name: 'to', access: 'read_write' },
+  ],
+} as const;
+const WRITES = { buffers: [{ name: 'to', access: 'read_write' }] } as const;
+
+/** A copy of `from` that the CPU waits for: `to` fails as the numbers read do, whatever becomes of them later. */
+export function readWork(from: { readonly contents: Contents }, to: { readonly contents: Contents }): Work {
+  return { kernel: READS, storages: [from, to] };
+}
+
+/** `to` gets new numbers, whatever it held. */
+export function writeWork(...to: { readonly contents: Contents }[]): Work {
+  const buffers =
+    to.length === 1 ? WRITES.buffers : to.map((_, i) => ({ name: `${i}`, access: 'read_write' }) as const);
+  return { kernel: { buffers }, storages: to, overwrites: buffers.map(({ name }) => name) };
+}
+
+/** A place among the works. */
+export function newMark(): Work {
+  return { kernel: { buffers: [] }, storages: [] };
+}
+
+/**
+ * Remembers what failed, so that no number is read that was never computed. The GPU answers for a submit after the calls
+ * that made it have returned, and more may have been computed from it by then. So what each unanswered submit reads and
+ * writes is kept; a refusal marks all that the submit was to write, and walks on through everything computed from that.
+ */
+export class Failures {
+  /** Whether anything ever failed: until then nothing needs to be looked at. */
+  any = false;
+  /** Asked for the works that are recorded and not submitted. */
+  recording: () => readonly Work[] = () => [];
+  /** Answered submits stay while a check of what they read may still fail them. */
+  keep: () => boolean = () => false;
+  private readonly submits: Submit[] = [];
+  private list: Failure[] = [];
+  /** What the submit before failed with, or what it used failed with. */
+  private last: Failure | null = null;
+
+  /** Remembers it for `sync()`, and for whoever uses what it spoilt. */
+  add(error: GramianError): Failure {
+    const known = this.list.find((failure) => failure.error === error);
+    if (known) return known;
+    // A buffer that is gone fails one submit after another, and is one cause.
+    if (this.last?.error.message === error.message) return this.last;
+    const failure = new Failure(error);
+    this.list = this.list.filter(({ told }) => !told);
+    this.list.push(failure);
+    this.any = true;
+    return failure;
+  }
+
+  /** Throws the first failure that no call has thrown yet. */
+  throwUntold(): void {
+    const untold = this.list.find(({ told }) => !told);
+    this.list = [];
+    if (untold) untold.throw();
+  }
+
+  submitted(works: readonly Work[]): Submit {
+    const submit = { works, answered: false };
+    this.submits.push(submit);
+    if (this.any) for (const work of works) pass(work);
+    return submit;
+  }
+
+  /** The GPU took this submit, or, with a failure, none of it. */
+  answer(submit: Submit, failure: Failure | null): void {
+    submit.answered = true;
+    const inherits =
+      this.last && submit.works.some(({ storages }) => storages.some(({ contents }) => contents.failure));
+    if (failure || !inherits) this.last = failure;
+    if (failure) {
+      for (const work of submit.works) for (const contents of writes(work)) contents.failure ??= failure;
+      for (const work of this.after(submit)) pass(work);
+    }
+    this.release();
+  }
+
+  /** What else was written by the works that wrote this. */
+  writtenWith(contents: Contents): Contents[] {
+    const found = new Set<Contents>();
+    for (const work of this.all())
+      if (writes(work).includes(contents)) for (const also of writes(work)) found.add(also);
+    return [...found];
+  }
+
+  /**
+   * A check has found, at `mark` among the works, that what `tainted` holds is unfit to be computed with: all that was made
+   * of it since fails. Its own numbers stay readable, as they are what somebody put there; those of `spoilt` do not.
+   */
+  taint(mark: Work, tainted: readonly Contents[], spoilt: readonly Contents[], failure: Failure): void {
+    const before = tainted.map((contents) => contents.failure);
+    for (const contents of [...tainted, ...spoilt]) contents.failure ??= failure;
+    let reached = false;
+    for (const work of this.all()) {
+      if (reached) pass(work);
+      reached ||= work === mark;
+    }
+    tainted.forEach((contents, i) => {
+      if (contents.failure === failure) contents.failure = before[i];
+    });
+  }
+
+  /** Forgets the submits that nothing can fail any more. */
+  release(): void {
+    if (this.keep()) return;
+    const open = this.submits.findIndex(({ answered }) => !answered);
+    this.submits.splice(0, open < 0 ? this.submits.length : open);
+  }
+
+  private *after(submit: Submit): Generator<Work> {
+    for (let i = this.submits.indexOf(submit) + 1; i < this.submits.length; i++) yield* this.submits[i].works;
+    yield* this.recording();
+  }
+
+  private *all(): Generator<Work> {
+    for (const { works } of this.submits) yield* works;
+    yield* this.recording();
+  }
+}
+
+function writes({ kernel: { buffers }, storages }: Work): Contents[] {
+  return storages.filter((_, i) => buffers[i].access === 'read_write').map(({ contents }) => contents);
+}
+
+/** What a work writes fails as what it reads does; what it overwrites with good numbers is good again. */
+function pass({ kernel: { buffers }, storages, overwrites }: Work): void {
+  let failure: Failure | null = null;
+  for (let i = 0; i < storages.length && !failure; i++)
+    if (!overwrites?.includes(buffers[i].name)) failure = storages[i].contents.failure;
+  for (let i = 0; i < storages.length; i++) {
+    const { contents } = storages[i];
+    if (failure) {
+      if (buffers[i].access === 'read_write') contents.failure ??= failure;
+    } else if (overwrites?.includes(buffers[i].name)) contents.failure = null;
+  }
+}
