@@ -1,4 +1,4 @@
-// y = (x - mean) * inverse_std * weight + bias, then max(y, 0) where RELU is 1
+// y = (x - mean) * inverse_std * weight + bias, then max(y, 0) where RELU is 1 (a NaN stays one, which max would hide)
 // @use grid batch_norm
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -22,6 +22,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let shift = bias[channel];
   for (var n = first; n < end; n++) {
     let value = fma(x[n * p.width + j] - centre, scale, shift);
-    y[n * p.width + j] = select(value, max(value, 0.0), RELU == 1u);
+    y[n * p.width + j] = select(value, 0.0, RELU == 1u && value < 0.0);
   }
 }

@@ -1,9 +1,11 @@
-// mean[c], inverse_std[c] = 1 / sqrt(var[c] + epsilon), and running = (1 - momentum) running + momentum batch
+// mean[c], inverse_std[c] = 1 / sqrt(var[c] + epsilon), and running = keep running + momentum batch
+// Not by mix, which leaves roundings of the old at momentum 1 on some adapters. keep = 1 - momentum comes from f64.
 // Merges the slices' moments (Chan et al.): no difference of large sums, so a mean far from zero costs no digits.
 // @use grid rows
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, pixels: u32, slices: u32, images: u32, images_per_slice: u32, epsilon: f32, momentum: f32,
+  keep: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> means: array<f32>; // [slices, channels, pixels]
@@ -45,6 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group * (WG / LANES) + lane / LANES >= p.channels || lane % LANES != 0u) { return; }
   mean[channel] = centre;
   inverse_std[channel] = inverseSqrt(total / count + p.epsilon);
-  running_mean[channel] = mix(running_mean[channel], centre, p.momentum);
-  running_variance[channel] = mix(running_variance[channel], total / max(count - 1.0, 1.0), p.momentum);
+  running_mean[channel] = p.momentum * centre + p.keep * running_mean[channel];
+  let variance = total / max(count - 1.0, 1.0);
+  running_variance[channel] = p.momentum * variance + p.keep * running_variance[channel];
 }

@@ -1,5 +1,6 @@
 // y[r] = sum over the pixels i of max(channel[r], local[r, i], across[r, i]), where a row r is a channel of a sample
-// @use grid rows
+// A NaN of one counts, which max would hide.
+// @use grid rows finite
 struct Params { first_group: u32, end_group: u32, rows: u32, pixels: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> channel: array<f32>; // [rows]
@@ -17,8 +18,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let level = channel[own];
   var sum = 0.0;
   for (var i = lane % LANES; i < p.pixels; i += LANES) {
-    sum += max(level, max(local[own * p.pixels + i], across[own * p.pixels + i]));
+    let a = local[own * p.pixels + i];
+    let b = across[own * p.pixels + i];
+    sum += select(select(max(level, max(a, b)), a, is_nan(a)), b, is_nan(b));
   }
   let total = row_sum(lane, sum);
-  if (row < p.rows && lane % LANES == 0u) { y[row] = total; }
+  if (row < p.rows && lane % LANES == 0u) { y[row] = select(total, level, is_nan(level)); }
 }

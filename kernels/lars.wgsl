@@ -20,7 +20,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.count) { return; }
   var q = 1.0;
-  if (p.trust > 0.0 && squares[0] > 0.0 && squares[1] > 0.0) { q = p.trust * sqrt(squares[0]) / sqrt(squares[1]); }
+  // A norm that is NaN makes q one: at q = 1 a layer would jump by its whole gradient.
+  if (p.trust > 0.0 && squares[0] != 0.0 && squares[1] != 0.0) { q = p.trust * sqrt(squares[0]) / sqrt(squares[1]); }
   let w = weights[i];
   let v = fma(p.momentum, velocity[i], p.inside * q * fma(p.decay, w, gradient[i]));
   velocity[i] = v;

@@ -1,4 +1,4 @@
-// average = average + rate (online - average)
+// average = average + rate (online - average), in the form whose small term is multiplied: at rates 0 and 1 nothing is rounded
 // @use grid
 const WG: u32 = 256;
 
@@ -14,5 +14,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.count) { return; }
-  average[i] = fma(rate[0], online[i] - average[i], average[i]);
+  let gap = online[i] - average[i];
+  if (rate[0] > 0.5) {
+    average[i] = fma(rate[0] - 1.0, gap, online[i]);
+  } else {
+    average[i] = fma(rate[0], gap, average[i]);
+  }
 }

@@ -1,5 +1,6 @@
 // y[n, Y, X] = mean (MAXIMUM 0) or maximum (MAXIMUM 1) of the size x size window of x at (size Y, size X)
-// @use grid
+// A NaN is the maximum of its window.
+// @use grid finite
 const WG: u32 = 64;
 const MAXIMUM: u32 = 0; // @tune 0 1
 
@@ -23,7 +24,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     for (var wx = 0u; wx < p.size; wx++) {
       let value = x[start + wy * p.width + wx];
       sum += value;
-      top = max(top, value);
+      top = larger(top, value);
     }
   }
   y[i] = select(sum / f32(p.size * p.size), top, MAXIMUM == 1u);

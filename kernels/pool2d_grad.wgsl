@@ -1,6 +1,6 @@
 // dx = dy / size^2 over the window (MAXIMUM 0), or dy at the window's first maximum and 0 elsewhere (MAXIMUM 1)
 // Windows do not overlap, so each input pixel gathers from one; pixels past the last whole window get 0.
-// @use grid
+// @use grid finite
 const WG: u32 = 64;
 const MAXIMUM: u32 = 0; // @tune 0 1
 
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var best = start;
   for (var w = 1u; w < p.size * p.size; w++) {
     let at = start + w / p.size * p.width + w % p.size;
-    if (x[at] > x[best]) { best = at; }
+    if (x[at] > x[best] || (is_nan(x[at]) && !is_nan(x[best]))) { best = at; }
   }
   dx[i] = select(g / f32(p.size * p.size), select(0.0, g, i == best), MAXIMUM == 1u);
 }

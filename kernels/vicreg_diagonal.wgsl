@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let v = moments[k].z / f32(p.rows - 1u);
   let s = sqrt(v + p.epsilon);
   let light = moments[k].w;
-  hinges[k] = max(0.0, 1.0 - s);
+  hinges[k] = select(1.0 - s, 0.0, s >= 1.0); // not by max, which hides a NaN
   squares[k] = light * v * v;
-  own[k] = select(0.0, -p.pull / s, s < 1.0) - p.extra * light * v;
+  own[k] = select(-p.pull / s, 0.0, s >= 1.0) - p.extra * light * v;
 }

@@ -135,7 +135,16 @@ const near: Case = {
 const CASES: Record<string, Case[]> = {
   batch_norm_channels: [
     {
-      params: { channels: 2, pixels: 70, slices: 2, images: 3, images_per_slice: 2, epsilon: 1e-5, momentum: 0.1 },
+      params: {
+        channels: 2,
+        pixels: 70,
+        slices: 2,
+        images: 3,
+        images_per_slice: 2,
+        epsilon: 1e-5,
+        momentum: 0.1,
+        keep: 0.9,
+      },
       buffers: {
         means: waves(2 * 2 * 70),
         spreads: floats(2 * 2 * 70),

@@ -130,7 +130,16 @@ function batchMoments(
   });
   const { tuning, lanes } = lanesFor(engine, channels, pixels);
   engine.run(batch_norm_channels, {
-    params: { channels, pixels, slices, images, images_per_slice: imagesPerSlice, epsilon, momentum },
+    params: {
+      channels,
+      pixels,
+      slices,
+      images,
+      images_per_slice: imagesPerSlice,
+      epsilon,
+      momentum,
+      keep: 1 - momentum,
+    },
     buffers: {
       means,
       spreads,
@@ -158,7 +167,7 @@ function runningMoments(
 ): void {
   const unused = [engine.scratch(channels, 'batchNorm'), engine.scratch(channels, 'batchNorm')];
   engine.run(batch_norm_channels, {
-    params: { channels, pixels: 1, slices: 1, images: 1, images_per_slice: 1, epsilon, momentum: 0 },
+    params: { channels, pixels: 1, slices: 1, images: 1, images_per_slice: 1, epsilon, momentum: 0, keep: 1 },
     buffers: {
       means: runningMean,
       spreads: runningVariance,

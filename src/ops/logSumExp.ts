@@ -6,7 +6,8 @@ import { lanesFor } from '../launch/tile.ts';
 import { around } from './sum.ts';
 
 /**
- * log sum exp(x) along `axis`, which is dropped; stable at any size of x up to 1e29.
+ * log sum exp(x) along `axis`, which is dropped; stable at any size of x. Entries of -Infinity (masked) weigh nothing:
+ * -Infinity where a row has no other; Infinity gives Infinity, NaN gives NaN.
  * @param x a matrix [N, M]
  * @returns [M] for axis 0, [N] for axis 1
  */
