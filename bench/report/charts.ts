@@ -129,7 +129,7 @@ export function drawRoofline(rows: readonly Row[], roofline: Roofline, width: nu
     height: 340,
     marginLeft: 58,
     marginBottom: 38,
-    x: { type: 'log', label: 'operations per byte', ticks: 6, tickFormat: tick },
+    x: { type: 'log', label: 'operations per byte', ticks: width < 420 ? 3 : 6, tickFormat: tick },
     y: { type: 'log', label: 'GFLOP/s', grid: true, nice: true, ticks: 6, tickFormat: tick },
     marks: [
       Plot.line(roof, { x: 'intensity', y: 'gflops', stroke: 'var(--soft)', strokeWidth: 2 }),

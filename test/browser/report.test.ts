@@ -1,5 +1,6 @@
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { renderBenchPage } from '../../bench/page/write.ts';
 import type { ReportData } from '../../src/cli/report/data.ts';
 import { renderReport } from '../../src/cli/report/write.ts';
 import { findCarrier } from '../../src/gpu/embedded.node.ts';
@@ -20,7 +21,7 @@ afterAll(() => chromium?.close());
 const steps = Array.from({ length: 50 }, (_, step) => step);
 const data: ReportData = {
   title: 'A run',
-  command: 'gramian train',
+  command: 'gramian train --method simclr --data letters --epochs 14 --batch 256 --seed 0',
   adapter: 'none',
   startedAt: '2026-11-24T10:11:12Z',
   method: 'SimCLR',
@@ -79,13 +80,23 @@ async function draw(report: ReportData, width: number) {
   return { ...seen, lines };
 }
 
-test.skipIf(!here).each([390, 1200])('a report draws all its charts at %i pixels', async (width) => {
+test.skipIf(!here).each([360, 1200])('a report draws all its charts at %i pixels', async (width) => {
   const { shapes, letters, wide, loads, lines } = await draw(data, width);
   expect(Object.keys(shapes)).toEqual(['accuracy', 'history', 'loss', 'rate', 'embeddings']);
   for (const count of Object.values(shapes)) expect(count).toBeGreaterThan(2);
   expect(letters).toBe('ABB');
   expect(wide).toBe(width);
   expect({ loads, lines }).toEqual({ loads: 0, lines: [] });
+});
+
+test.skipIf(!here)("the benchmark's page fits a phone", async () => {
+  const files = { '/bench.html': renderBenchPage('') };
+  const wide = await chromium.open({ files }, async (page, origin) => {
+    await page.setViewport({ width: 360, height: 800 });
+    await page.goto(`${origin}/bench.html`);
+    return page.evaluate<number>('document.documentElement.scrollWidth');
+  });
+  expect(wide).toBe(360);
 });
 
 test.skipIf(!here)('a report with nothing in it says so in place of charts', async () => {

@@ -3,6 +3,7 @@ import * as Plot from '@observablehq/plot';
 import type { ComparisonData, Interval } from './comparison.ts';
 import type { Accuracy, LossPoint } from './data.ts';
 
+const NARROW = 420; // pixels of a chart on a phone
 const MOST_POINTS = 3000; // more than a screen has columns
 
 const percent = (share: number) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)}%` : 'none');
@@ -27,7 +28,7 @@ export function drawAccuracy({ raw, untrained, trained }: Accuracy, width: numbe
     height: 60 + 34 * bars.length,
     marginLeft: 122,
     marginRight: 48,
-    x: { domain: [0, 1], tickFormat: '.0%', label: null, ticks: 5, grid: true },
+    x: { domain: [0, 1], tickFormat: '.0%', label: null, ticks: width < NARROW ? 2 : 5, grid: true },
     y: { domain: bars.map((bar) => bar.name), label: null, padding: 0.3, tickSize: 0 },
     marks: [
       Plot.barX(bars, { x: 'share', y: 'name', fill: (bar: { fill: string }) => bar.fill, rx: 3 }),
@@ -62,12 +63,13 @@ export function drawCompared({ runs, raw }: ComparisonData, width: number): Elem
     }),
   );
   if (dots.length === 0) return note('The images have no labels to be scored by.');
+  const longest = Math.max(...runs.map(({ label }) => label.length));
   return Plot.plot({
     width,
     color: { domain: kinds.map(([name]) => name), range: kinds.map(([, fill]) => fill), legend: true },
     height: 60 + 34 * runs.length,
-    marginLeft: 170,
-    x: { tickFormat: '.0%', label: null, grid: true, nice: true },
+    marginLeft: Math.min(width < NARROW ? 0.4 * width : 170, 16 + 7 * longest),
+    x: { tickFormat: '.0%', label: null, grid: true, nice: true, ticks: width < NARROW ? 3 : undefined },
     y: { domain: runs.map((run) => run.label), label: null, padding: 0.4, tickSize: 0 },
     marks: [
       ...(Number.isFinite(raw.knn) ? [Plot.ruleX([raw.knn], { stroke: 'var(--soft)', strokeDasharray: '4 4' })] : []),

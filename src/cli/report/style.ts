@@ -14,11 +14,14 @@ export const STYLE = `
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 72rem; margin: 0 auto; padding: 2rem 1rem 3rem; }
+h1, h2, p { overflow-wrap: anywhere; }
 h1 { margin: 0; font-size: clamp(1.5rem, 5vw, 2.2rem); line-height: 1.2; letter-spacing: -0.02em; }
 h2 { margin: 0; font-size: 1.05rem; }
 p { margin: 0.2rem 0 0; color: var(--soft); font-size: 0.9rem; }
-pre { margin: 1rem 0 0; padding: 0.7rem 0.9rem; overflow-x: auto; background: var(--card);
+pre { margin: 1rem 0 0; padding: 0.7rem 0.9rem; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--card);
   border: 1px solid var(--line); border-radius: 8px; font-size: 0.85rem; }
+pre span { display: inline-block; max-width: 100%; }
+header { margin-bottom: 1.2rem; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.4rem, 1fr)); gap: 0.8rem; margin: 1.2rem 0; }
 .tile, .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .tile { padding: 0.8rem 0.9rem; }
@@ -46,6 +49,7 @@ td { text-align: right; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; }
 .numbers th, .numbers td { padding-right: 0.9rem; overflow-wrap: normal; white-space: nowrap; }
 .warning { margin: 1.2rem 0; border-color: var(--ink); }
+input, button { max-width: 100%; font: inherit; }
 footer { margin-top: 1.5rem; color: var(--soft); font-size: 0.8rem; }
-@media (max-width: 44rem) { .cards { grid-template-columns: minmax(0, 1fr); } main { padding-top: 1.2rem; } }
+@media (max-width: 44rem) { .cards { grid-template-columns: minmax(0, 1fr); } main { padding: 1.2rem 0.7rem 2rem; } .card { padding: 0.8rem; } }
 `;

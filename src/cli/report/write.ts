@@ -54,10 +54,12 @@ function page(data: Heading, what: string, body: string, pageScript: string): st
   const { dataset } = data;
   const sizes = `${whole(dataset.train)} images to learn from, ${whole(dataset.test)} to test on`;
   const origin = `${data.startedAt.slice(0, 16).replace('T', ' ')}, ${data.adapter}.`;
+  // A narrow screen breaks lines between options, not after one of their hyphens.
+  const flags = data.command.split(/ (?=--)/).map((flag) => `<span>${escapeHtml(flag)}</span>`);
   const main = `<header>
 <h1>${escapeHtml(data.title)}</h1>
 <p>${escapeHtml(`${what}: ${sizes}, ${dataset.classes} classes. ${origin}`)}</p>
-<pre>${escapeHtml(data.command)}</pre>
+<pre>${flags.join(' ')}</pre>
 </header>
 ${body}`;
   return htmlPage({ title: data.title, main, data, script: pageScript });
