@@ -10,6 +10,7 @@ import { renderBenchReport } from '../../bench/report/write.ts';
 import { CSV_HEADER, digits, type Environment, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
 import { checkAxes, chooseCases, parseSizes, runCases, sizesOf } from '../../bench/run.ts';
 import { GramianError } from '../gpu/errors.ts';
+import { checkFile } from './writable.ts';
 
 export interface BenchOptions {
   cases?: string[];
@@ -50,6 +51,11 @@ export async function bench(options: BenchOptions): Promise<void> {
   const peers = options.peers.includes('all') ? Object.keys(PEERS) : options.peers.filter((name) => name !== 'none');
   for (const name of peers)
     if (!PEERS[name]) fail(`--peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);
+
+  for (const name of ['json', 'csv', 'report'] as const) {
+    const file = options[name];
+    if (typeof file === 'string') checkFile('bench', name, file);
+  }
 
   const sessions: Session[] = [];
   if (pins.length > 1) for (const pin of pins) sessions.push(...(await inProcess(pin, options)));

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { probe as measure, NAMES } from '../../bench/probe/run.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { say } from './train.ts';
+import { checkFile } from './writable.ts';
 
 export interface ProbeCommand {
   quick?: boolean;
@@ -13,6 +14,7 @@ export interface ProbeCommand {
 /** `gramian probe`: what the adapter can do, as JSON on stdout or into a file; progress on stderr. */
 export async function probe({ quick = false, only, toggles, json }: ProbeCommand): Promise<void> {
   if (only && !NAMES.includes(only)) throw new GramianError(`probe: --only ${only}, expected ${NAMES.join(', ')}.`);
+  if (json) checkFile('probe', 'json', json);
   const textOf = (answers: object): string => `${JSON.stringify(answers, null, 2)}\n`;
   const answers = await measure({
     quick,

@@ -3,6 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Measured, TuneReport } from '../core/tuner.ts';
 import { standardWork } from '../standardWork.ts';
 import { openEngine } from './train.ts';
+import { checkFile } from './writable.ts';
 
 export interface TuneCommand {
   rows?: number[];
@@ -15,6 +16,7 @@ export interface TuneCommand {
 
 /** `gramian tune`: measures how usual work is best done here, and remembers it for later processes. */
 export async function tune({ rows, columns, budget, fresh = false, json, adapter }: TuneCommand): Promise<void> {
+  if (json) checkFile('tune', 'json', json);
   const engine = await openEngine('tune', adapter, fresh ? 'full' : 'cached');
   const report = await measureStandardWork(engine, { rows, columns }, budget);
   const { measured, finished, seconds, place } = report;
