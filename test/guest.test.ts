@@ -3,7 +3,9 @@ import { openAdapter } from '#platform';
 import { createEngine, type Engine } from '../src/core/engine.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
-import { add } from '../src/ops/arithmetic.ts';
+import { add, mul } from '../src/ops/arithmetic.ts';
+import { reshape } from '../src/ops/reshape.ts';
+import { sgd } from '../src/optim/index.ts';
 import { normals, sharedEngine } from './engine.ts';
 
 // The host: a program with a device and buffers of its own, which knows WebGPU and nothing of us.
@@ -142,6 +144,16 @@ describe('fromBuffer', () => {
   });
 });
 
+test('a device that allows less than kernels need is refused, with the limit', async () => {
+  const limits = new Proxy(host.limits, {
+    get: (target, key) => (key === 'maxComputeInvocationsPerWorkgroup' ? 128 : Reflect.get(target, key, target)),
+  });
+  const small = { createBuffer: () => {}, limits, features: host.features } as unknown as GPUDevice;
+  await expect(createEngine({ device: small })).rejects.toThrow(
+    /^createEngine: device has maxComputeInvocationsPerWorkgroup = 128, expected at least 256; request a device of the core/,
+  );
+});
+
 test('tensors of two engines do not meet', async () => {
   const other = await sharedEngine();
   const [a, b] = [other.tensor([[1, 2]]), engine.tensor([[1, 2]])];
@@ -227,6 +239,89 @@ describe('a plan', () => {
     expect(fails).toThrow('mine');
     const nothing = () => engine.plan(inputs, ({ z0, z1 }) => ({ loss: ntXent(z0, z1), dz1: z1.grad as never }));
     expect(nothing).toThrow(/^plan: output "dz1" is null, expected a Tensor\.$/);
+    expect(engine.memory()).toMatchObject({ bytes: before.bytes, buffers: before.buffers });
+  });
+
+  test('writes every output, whatever it is: the same twice, a view, an input, what it closes over', async () => {
+    const outside = engine.tensor([10, 20, 30, 40]);
+    const plan = engine.plan({ x: [4] }, ({ x }) => {
+      const y = mul(x, 2);
+      const made = engine.tensor([5, 6, 7, 8]);
+      return { y, again: y, view: reshape(y, [2, 2]), x2: x, folded: reshape(x, [2, 2]), outside, made };
+    });
+    const input = hostBuffer(Float32Array.of(1, 2, 3, 4));
+    const names = ['y', 'again', 'view', 'x2', 'folded', 'outside', 'made'];
+    const buffers = Object.fromEntries(names.map((name) => [name, hostBuffer(new Float32Array(4))]));
+    outside.write([11, 21, 31, 41]); // on its way when the plan is encoded
+    const encoder = host.createCommandEncoder();
+    plan.encode(encoder, { x: input, ...buffers });
+    plan.dispose(); // before the host submits
+    const others = engine.tensor(new Float32Array(4).fill(1)); // must not get the plan's memory
+    const sums = Array.from({ length: 8 }, () => add(others, 1));
+    host.queue.submit([encoder.finish()]);
+    const read = await Promise.all(names.map((name) => hostRead(buffers[name], 4)));
+    const twice = Float32Array.of(2, 4, 6, 8);
+    const given = Float32Array.of(1, 2, 3, 4);
+    expect(read).toEqual([
+      twice,
+      twice,
+      twice,
+      given,
+      given,
+      Float32Array.of(11, 21, 31, 41),
+      Float32Array.of(5, 6, 7, 8),
+    ]);
+    for (const result of sums) expect([...(await result.data())]).toEqual([2, 2, 2, 2]);
+    for (const tensor of [outside, others, ...sums]) tensor.dispose();
+    for (const buffer of [input, ...Object.values(buffers)]) buffer.destroy();
+  });
+
+  test('refuses what it could not repeat', async () => {
+    const before = engine.memory();
+    const weights = engine.tensor([1, 2, 3, 4], [4], { requiresGrad: true });
+    const optimizer = sgd({ weights }, { learningRate: 1, momentum: 0.5 });
+    const built = (build: (x: Tensor) => unknown, x: unknown = [4]) => {
+      return () => engine.plan({ x } as never, ({ x: given }) => build(given) as never);
+    };
+    const NUMBERS = /^(item|data|buffer|write): the function is being recorded, so there are no numbers yet/;
+    const table: [() => unknown, RegExp][] = [
+      [built((x) => ({ y: (x.data(), mul(x, 2)) })), NUMBERS],
+      [built((x) => ({ y: (add(x, 1).buffer, mul(x, 2)) })), NUMBERS],
+      [built((x) => ({ y: (weights.write([1, 2, 3, 4]), mul(x, weights)) })), NUMBERS],
+      [built(async (x) => ({ y: mul(x, 2) })), /^plan: build returned a Promise, expected a synchronous function/],
+      [built((x) => mul(x, 2)), /^plan: build returned a Tensor \[4\], expected an object of Tensors by name\.$/],
+      [built((x) => ({ x: mul(x, 2) })), /^plan: output "x" has the name of an input\.$/],
+      [built((x) => ({ y: x }), { shape: [4], dtype: 'i32' }), /^plan: unknown option "dtype"/],
+      [built((x) => ({ y: x }), 4), /^plan: input "x" is 4, expected a shape or/],
+      [built((x) => ({ y: (optimizer.step(), x) })), /^plan: build calls what counts its runs/],
+      [
+        built((x) => {
+          const loss = ntXent(reshape(mul(x, weights), [2, 2]), reshape(x, [2, 2]));
+          loss.backward();
+          return { loss };
+        }),
+        /^plan: build leaves a grad to a tensor \[4\] that is no input, expected it among the outputs/,
+      ],
+    ];
+    for (const [call, sentence] of table) expect(call).toThrow(sentence);
+    expect(weights.grad).toBeNull();
+    expect(optimizer.steps).toBe(0);
+    expect([...(await weights.data())]).toEqual([1, 2, 3, 4]);
+    const plan = engine.plan({ x: [4] }, ({ x }) => {
+      const y = mul(x, weights);
+      ntXent(reshape(y, [2, 2]), reshape(x, [2, 2])).backward();
+      return { y, dw: weights.grad! };
+    });
+    expect(weights.grad).toBeNull();
+    const [buffer, other] = [0, 1].map(() => hostBuffer(new Float32Array(4)));
+    const encoder = host.createCommandEncoder();
+    const shared = () => plan.encode(encoder, { x: buffer, y: other, dw: other });
+    expect(shared).toThrow(/^encode: y and dw share a buffer, expected one of its own/);
+    expect(() => plan.encode({} as never, { x: buffer, y: other, dw: other })).toThrow(/^encode: target is an Object/);
+    plan.dispose();
+    optimizer.dispose();
+    weights.dispose();
+    for (const each of [buffer, other]) each.destroy();
     expect(engine.memory()).toMatchObject({ bytes: before.bytes, buffers: before.buffers });
   });
 

@@ -38,6 +38,8 @@ export class Plan {
   private nextId = 0;
   private disposed = false;
   private encoded = false;
+  /** Names of the outputs. */
+  private readonly results = new Set<string>();
   /** Memory of others that the steps write. */
   private readonly written = new Set<Storage>();
 
@@ -66,12 +68,18 @@ export class Plan {
       for (const [name, output] of Object.entries(outputs)) {
         if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
         sizes[name] = output.size;
+        this.results.add(name);
         // What the steps do not write into memory of its own goes there by a copy.
         const own = this.isWritten(output.storage) && !this.named.has(output.storage);
         this.named.set(own ? output.storage : engine.copy(output).storage, name);
       }
       for (const tensor of Object.values(tensors)) tensor.zeroGrad();
-      this.takeBackGrads(capture);
+      const lost = this.takeBackGrads(capture);
+      if (lost)
+        engine.fail(
+          'plan',
+          `build leaves a grad to a tensor [${lost.shape.join(', ')}] that is no input, expected it among the outputs; return it, or detach() that tensor.`,
+        );
       this.keepForeign();
     };
     try {
@@ -83,6 +91,7 @@ export class Plan {
         ),
       );
     } catch (error) {
+      this.takeBackGrads(capture);
       for (const { undo } of [...capture.repeats].reverse()) undo();
       this.free();
       throw error;
@@ -107,19 +116,20 @@ export class Plan {
     );
   }
 
-  /** A tensor made outside keeps the grad that it had: what `build` computed for it is there only when the plan runs. */
-  private takeBackGrads({ leaves }: Capture): void {
+  /**
+   * A tensor made outside keeps no grad: what `build` computed for it is there only when the plan runs. Returns the first
+   * whose grad is not among the outputs, so that nobody would ever see it.
+   */
+  private takeBackGrads({ leaves }: Capture): Tensor | null {
+    let lost: Tensor | null = null;
     for (const leaf of leaves.keys()) {
-      if (leaf.disposed || !leaf.grad || leaf.grad.storage.slot?.reserve !== this.reserve) continue;
-      const { grad, shape } = leaf;
+      const { grad } = leaf;
+      if (leaf.disposed || !grad || grad.storage.slot?.reserve !== this.reserve) continue;
+      if (!this.named.has(grad.storage)) lost ??= leaf;
       leaf.grad = null;
-      if (!this.named.has(grad.storage))
-        this.engine.fail(
-          'plan',
-          `build leaves a grad to a tensor [${shape.join(', ')}] that is no input, expected it among the outputs; return it, or detach() that tensor.`,
-        );
       grad.dispose();
     }
+    return lost;
   }
 
   /** What the function uses and did not make lives as long as the plan, but for inputs and outputs: those are the caller's. */
@@ -217,6 +227,7 @@ export class Plan {
     const key = [...ranges.values()].map(({ buffer, offset }) => `${this.idOf(buffer)}:${offset}`).join();
     const known = this.groups.get(key);
     if (known) return known;
+    this.refuseShared(ranges);
     const { gpu } = this.device;
     const made = this.steps.map(({ pipeline, storages }) =>
       gpu.createBindGroup({
@@ -245,6 +256,17 @@ export class Plan {
   private dropGroups(): void {
     droppedGroups(this.groups.size * this.steps.length);
     this.groups.clear();
+  }
+
+  /** WebGPU binds no buffer for writing that the same dispatch binds elsewhere, not even for another range of it. */
+  private refuseShared(ranges: Map<string, Binding>): void {
+    for (const [name, { buffer }] of ranges)
+      for (const [other, { buffer: of }] of ranges)
+        if (name !== other && buffer === of && this.results.has(name))
+          this.engine.fail(
+            'encode',
+            `${name} and ${other} share a buffer, expected one of its own for what is written.`,
+          );
   }
 
   private idOf(buffer: GPUBuffer): number {

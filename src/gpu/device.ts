@@ -290,8 +290,10 @@ export class Device {
 }
 
 export async function openDevice(options: OpenOptions): Promise<Device> {
-  if (options.device)
+  if (options.device) {
+    refuseSmall(options.device);
     return new Device(options.device, describe(options.device, null, false, 'a device of yours'), true);
+  }
   const { adapter, source, note } = await openAdapter({
     adapter: options.adapter ?? 'auto',
     powerPreference: options.powerPreference ?? 'high-performance',
@@ -318,6 +320,23 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
 /** What happened, without the list of calls that led there. */
 function firstLine(message: string): string {
   return message.split('\n', 1)[0].trim();
+}
+
+/** What kernels count on: what every device allows but those of the compatibility level. */
+const NEEDED = {
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxStorageBuffersPerShaderStage: 8,
+} as const;
+
+function refuseSmall({ limits }: GPUDevice): void {
+  for (const [name, least] of Object.entries(NEEDED) as [keyof typeof NEEDED, number][])
+    if (limits[name] < least)
+      throw new GramianError(
+        `createEngine: device has ${name} = ${limits[name]}, expected at least ${least}; ` +
+          'request a device of the core level (no featureLevel: "compatibility").',
+      );
 }
 
 const MATRICES = 'chromium-experimental-subgroup-matrix';
