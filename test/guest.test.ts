@@ -280,21 +280,21 @@ describe('a plan', () => {
     const before = engine.memory();
     const weights = engine.tensor([1, 2, 3, 4], [4], { requiresGrad: true });
     const optimizer = sgd({ weights }, { learningRate: 1, momentum: 0.5 });
-    const after = (_: unknown, y: Tensor) => y;
+    const second = (_: unknown, y: Tensor) => y;
     const built = (build: (x: Tensor) => unknown, x: unknown = [4]) => {
       return () => engine.plan({ x } as never, ({ x: given }) => build(given) as never);
     };
     const NUMBERS = /^(item|data|buffer|write): the function is being recorded, so there are no numbers yet/;
     const table: [() => unknown, RegExp][] = [
-      [built((x) => ({ y: after(x.data(), mul(x, 2)) })), NUMBERS],
-      [built((x) => ({ y: after(add(x, 1).buffer, mul(x, 2)) })), NUMBERS],
-      [built((x) => ({ y: after(weights.write([1, 2, 3, 4]), mul(x, weights)) })), NUMBERS],
+      [built((x) => ({ y: second(x.data(), mul(x, 2)) })), NUMBERS],
+      [built((x) => ({ y: second(add(x, 1).buffer, mul(x, 2)) })), NUMBERS],
+      [built((x) => ({ y: second(weights.write([1, 2, 3, 4]), mul(x, weights)) })), NUMBERS],
       [built(async (x) => ({ y: mul(x, 2) })), /^plan: build returned a Promise, expected a synchronous function/],
       [built((x) => mul(x, 2)), /^plan: build returned a Tensor \[4\], expected an object of Tensors by name\.$/],
       [built((x) => ({ x: mul(x, 2) })), /^plan: output "x" has the name of an input\.$/],
       [built((x) => ({ y: x }), { shape: [4], dtype: 'i32' }), /^plan: unknown option "dtype"/],
       [built((x) => ({ y: x }), 4), /^plan: input "x" is 4, expected a shape or/],
-      [built((x) => ({ y: after(optimizer.step(), x) })), /^plan: build calls what counts its runs/],
+      [built((x) => ({ y: second(optimizer.step(), x) })), /^plan: build calls what counts its runs/],
       [
         built((x) => {
           const loss = ntXent(reshape(mul(x, weights), [2, 2]), reshape(x, [2, 2]));
