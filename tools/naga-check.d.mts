@@ -3,4 +3,10 @@ export interface NagaAnswer {
   readonly ok: boolean;
   readonly message: string;
 }
-export function checkWithNaga(list: readonly { name: string; code: string }[]): Promise<NagaAnswer[]>;
+export interface NagaAnswers {
+  /** What wgpu ran on. */
+  readonly adapters: readonly (string | null)[];
+  readonly answers: readonly NagaAnswer[];
+}
+export function checkWithNaga(list: readonly { name: string; code: string }[]): Promise<NagaAnswers>;
+export function nagaAdapter(): Promise<string | null>;

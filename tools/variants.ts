@@ -48,6 +48,22 @@ function named(kernel: KernelSource, tuning: Tuning): Variant {
   return { kernel, tuning, name: kernel.name + settings.join('') };
 }
 
+// Beside the file's own numbers, which are those for software: compiling every mix would take minutes.
+const SOME_TILES: readonly Tuning[] = [{ TM: 8, TV: 1, WX: 16, WY: 4 }, { TM: 8 }, { TM: 4, TV: 1, WX: 16, WY: 1 }];
+const TILE_EXTENTS = ['TM', 'TV', 'WX', 'WY'];
+const SOME_FRAGMENTS: readonly Tuning[] = [{ FM: 8, FN: 8, FK: 8, SM: 2, SN: 1 }];
+
+/** The file's own numbers, each listed value by itself, and tiles in which every listed extent occurs. */
+export function eachValue({ tunables }: KernelSource): Tuning[] {
+  const all: Tuning[] = [{}];
+  for (const [name, { value, allowed }] of Object.entries(tunables))
+    if (!(('TM' in tunables && TILE_EXTENTS.includes(name)) || ('FM' in tunables && FRAGMENT_CONSTANTS.includes(name))))
+      for (const other of allowed) if (other !== value) all.push({ [name]: other });
+  if ('TM' in tunables) all.push(...SOME_TILES);
+  if ('FM' in tunables) all.push(...SOME_FRAGMENTS);
+  return all;
+}
+
 /** In plain WGSL, which every adapter takes. */
 export function variants(): Variant[] {
   return kernelNames().flatMap((name) => {

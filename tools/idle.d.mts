@@ -1,0 +1,1 @@
+export function idle(code: string): string;
