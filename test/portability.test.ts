@@ -20,6 +20,7 @@ test.skipIf(!carried)(
     expect(answers).toHaveLength(list.size);
     expect(adapters).toEqual([expect.stringContaining('SwiftShader')]);
   },
+  240_000,
 );
 
 const buffers = (count: number): string => {
