@@ -98,6 +98,20 @@ describe('a refused submit', () => {
     await engine.sync();
   });
 
+  test('is said before a gradient is added to, and where a buffer is asked for', async () => {
+    const [a, b] = [leaf([1, 2]), leaf([3, 4])];
+    sum(mul(a, gone([2]))).backward();
+    await expectFailed(REFUSED, a.grad as Tensor);
+    const loss = sum(mul(a, b)); // would add to both
+    expect(() => loss.backward()).toThrow(REFUSED);
+    expect(b.grad).toBeNull();
+    expect(() => (a.grad as Tensor).buffer).toThrow(REFUSED);
+    a.zeroGrad();
+    loss.backward();
+    expect([...(await (a.grad as Tensor).data())]).toEqual([3, 4]);
+    await engine.sync();
+  });
+
   test('of a recorded step ends with the next good one', async () => {
     const step = engine.recorded((x: Tensor) => add(mul(x, 2), 1));
     expect([...(await step(leaf([1, 2])).data())]).toEqual([3, 5]);
@@ -133,6 +147,18 @@ describe('a refused submit', () => {
     const settled = await Promise.allSettled([good.item(), bad.item(), good.item(), bad.item()]);
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
   });
+});
+
+test('a buffer of another device fails what is computed from it', async () => {
+  const buffer = checking.lowLevel.gpu.createBuffer({ size: 16, usage: 128 | 4 | 8 });
+  const lost = add(engine.fromBuffer(buffer, [4]), 1);
+  await expectFailed(/^the GPU refused a submit: .*cannot be used with/, lost);
+  await engine.sync();
+  buffer.destroy();
+});
+
+test('noGrad takes no function that goes on after it has returned', () => {
+  expect(() => engine.noGrad(async () => 1)).toThrow(/^noGrad: fn returned a Promise, expected a synchronous function/);
 });
 
 test('a kernel that does not compile fails what it was to write, and says so each time', async () => {

@@ -1,6 +1,7 @@
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
+import type { Failure } from '../gpu/failures.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
 import { Capture, type Captured, capturing } from './capture.ts';
@@ -38,6 +39,7 @@ export class Plan {
   private nextId = 0;
   private disposed = false;
   private encoded = false;
+  private failure: Failure | null = null;
   /** Names of the outputs. */
   private readonly results = new Set<string>();
   /** Memory of others that the steps write. */
@@ -170,6 +172,9 @@ export class Plan {
         'encode',
         `target is ${check.say(target)}, expected a GPUCommandEncoder or GPUComputePassEncoder.`,
       );
+    const { failure } = this;
+    this.failure = null;
+    failure?.throw(); // of the call before: the GPU answers later
     const ranges = this.checked(buffers);
     for (const storage of this.foreign) this.engine.assertComputed(storage);
     this.engine.flush(); // what the plan closes over may still be on its way
@@ -228,7 +233,8 @@ export class Plan {
     const known = this.groups.get(key);
     if (known) return known;
     this.refuseShared(ranges);
-    const { gpu } = this.device;
+    const { gpu, failures } = this.device;
+    gpu.pushErrorScope('validation');
     const made = this.steps.map(({ pipeline, storages }) =>
       gpu.createBindGroup({
         layout: pipeline.layout,
@@ -247,6 +253,13 @@ export class Plan {
           }),
         ],
       }),
+    );
+    gpu.popErrorScope().then(
+      (error) => {
+        if (error) this.groups.delete(key);
+        if (error) this.failure = failures.add(new GramianError(`encode: a buffer cannot be bound: ${error.message}`));
+      },
+      () => {}, // the device is gone: its own record says so
     );
     if (this.groups.size >= 64) this.dropGroups(); // a host that never repeats a buffer must not fill the memory
     this.groups.set(key, made);

@@ -118,7 +118,12 @@ export function backward(loss: Tensor): void {
   const order = walkOrder(root);
   const spent = order.find((node) => node.spent);
   if (spent) engine.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
-  for (const node of order) node.checkSaved();
+  // All is looked at before anything is added to a gradient: a walk that stops half-way would leave some of them changed.
+  engine.assertComputed(loss.storage);
+  for (const node of order) {
+    node.checkSaved();
+    for (const { node: made, grad } of node.inputs) if (!made && grad) engine.assertComputed(grad.storage);
+  }
   const pending = new Map<TapeNode, Tensor>([[root, seed(loss)]]);
   const reached = new Set<Tensor>();
 

@@ -51,6 +51,7 @@ export class Tensor implements Disposable {
   get buffer(): GPUBuffer {
     this.assertUsable('buffer');
     this.engine.assertNumbers('buffer');
+    this.engine.assertComputed(this.storage);
     this.engine.flush();
     return this.storage.buffer;
   }
