@@ -6,6 +6,8 @@ import { answer, child, rise, table, whole } from './table.ts';
 
 const MOST_RISE = 0.01; // of a least-squares line over the last 80 % of the steps
 const BOUND = 1.5; // what a run that disposes nothing may hold in its second half, of what it held in its first
+// V8 lets go of code that was not run lately, and compiles it again: steps of a tenth of a megabyte, which are not the heap's.
+const NODE = ['--expose-gc', '--no-flush-bytecode'];
 
 const { values: given } = parseArgs({
   options: {
@@ -56,7 +58,7 @@ for (const mode of modes) {
   let seen: Seen;
   try {
     const args = ['--mode', mode, String(steps), String(seed)];
-    seen = answer<Seen>(await child('soakRun.ts', args, { node: ['--expose-gc'] }));
+    seen = answer<Seen>(await child('soakRun.ts', args, { node: NODE }));
   } catch (error) {
     failures.push(`${mode}: ${(error as Error).message}`);
     rows.push([mode, ...new Array(10).fill('')]);
