@@ -53,7 +53,7 @@ export class Tensor implements Disposable {
     this.engine.assertNumbers('buffer');
     this.engine.assertComputed(this.storage);
     this.engine.flush();
-    return this.storage.buffer;
+    return this.storage.expose();
   }
 
   /** The numbers, read back from the GPU. */

@@ -1,8 +1,13 @@
+import { collect } from '#platform';
 import { formatBytes, GramianError, OutOfMemoryError } from './errors.ts';
 import { type Contents, type Failure, newContents } from './failures.ts';
+import { Tenants } from './tenants.ts';
 
 // WebGPU's usage flags by number: outside browsers the globals of that name need not exist.
 export const USAGE = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, UNIFORM: 64, STORAGE: 128, INDIRECT: 256 } as const;
+
+/** Bytes held from which on it may be that tensors were dropped. */
+const CROWDED = 2 ** 28;
 
 const STORAGE_USAGE = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
 
@@ -46,6 +51,8 @@ export const IMAGINED = 'imagined';
  */
 export class Storage {
   references = 1;
+  /** Its number in `Tenants`. */
+  tenancy = -1;
   readonly offset: number;
   /** Bytes bound: a multiple of 4, at most the buffer's size. */
   readonly bytes: number;
@@ -107,6 +114,12 @@ export class Storage {
     if (this.whole) this.whole.release();
     else if (this.references > 0 && --this.references === 0) this.pool.giveBack(this);
   }
+
+  /** The buffer for somebody else's hands: it stays theirs until a release, even where nobody holds this any more. */
+  expose(): GPUBuffer {
+    this.pool.keep(this.whole ?? this);
+    return this.buffer;
+  }
 }
 
 /** Live and idle GPU memory in bytes. */
@@ -143,7 +156,10 @@ export interface PoolHost {
 export class BufferPool {
   private readonly device: GPUDevice;
   private readonly free = new Map<number, Slot[]>();
-  private readonly live = new Set<Storage>();
+  private readonly live = new Tenants<Storage, Slot>((slot) => {
+    this.comesBack(slot);
+    this.crowdedAt = Math.max(CROWDED, 2 * this.liveBytes);
+  });
   private liveBytes = 0;
   private peak = 0;
   private idleBytes = 0;
@@ -151,6 +167,7 @@ export class BufferPool {
   readonly reserves = new Set<Reserve>();
   private source: Reserve | typeof IMAGINED | null = null;
   private made = 0;
+  private crowdedAt = CROWDED;
   private readonly capBytes: number;
   /** What is known of ranges of foreign buffers, by their offset. */
   private readonly ranges = new WeakMap<GPUBuffer, Map<number, Contents>>();
@@ -198,7 +215,7 @@ export class BufferPool {
     source?.slots.add(slot);
     const storage = new Storage(this, slot, null, 0, rounded, what);
     slot.tenants?.push(storage.contents);
-    this.live.add(storage);
+    this.live.add(storage, slot);
     this.liveBytes += size;
     this.peak = Math.max(this.peak, this.heldBytes);
     return storage;
@@ -219,7 +236,7 @@ export class BufferPool {
   /** What a reserve holds is everybody's again, at once or as soon as it is released. */
   close(reserve: Reserve): void {
     if (!this.reserves.delete(reserve)) return;
-    const held = new Set([...this.live].map(({ slot }) => slot));
+    const held = new Set(this.live.slots());
     for (const slot of reserve.slots) {
       slot.reserve = null;
       if (!held.has(slot)) this.makeIdle(slot);
@@ -234,15 +251,10 @@ export class BufferPool {
    */
   abandon(reserve: Reserve): void {
     if (!this.reserves.delete(reserve)) return;
-    for (const storage of this.live) if (storage.slot && reserve.slots.has(storage.slot)) this.forgetLive(storage);
+    for (const { bytes } of this.live.evict(reserve.slots)) this.liveBytes -= bytes;
     for (const slot of reserve.slots) slot.reserve = null;
     reserve.slots.clear();
     reserve.idle.clear();
-  }
-
-  private forgetLive(storage: Storage): void {
-    this.live.delete(storage);
-    this.liveBytes -= storage.slot?.bytes ?? 0;
   }
 
   /** A view of a buffer that is not ours: never pooled, never destroyed. */
@@ -264,8 +276,17 @@ export class BufferPool {
     const { slot } = storage;
     if (!slot && storage.buffer) this.host.onForget(storage.buffer); // its owner may want the memory back
     if (!slot || !this.live.delete(storage)) return;
-    this.liveBytes -= slot.bytes;
     if (this.source === null) this.poison?.(storage);
+    this.comesBack(slot);
+  }
+
+  /** @internal See `Storage.expose`. */
+  keep(storage: Storage): void {
+    this.live.keep(storage);
+  }
+
+  private comesBack(slot: Slot): void {
+    this.liveBytes -= slot.bytes;
     const { reserve } = slot;
     if (!reserve) return this.makeIdle(slot);
     reserve.idleBytes += slot.bytes;
@@ -313,7 +334,7 @@ export class BufferPool {
 
   destroyAll(): void {
     this.trim();
-    for (const { slot } of this.live) slot?.buffer.destroy();
+    for (const { buffer } of this.live.slots()) buffer.destroy();
     for (const { slots } of this.reserves) for (const { buffer } of slots) buffer.destroy();
     this.live.clear();
     this.reserves.clear();
@@ -343,6 +364,10 @@ export class BufferPool {
       throw new OutOfMemoryError(
         `${what}: needs a buffer of ${formatBytes(bytes)}, this device makes at most ${formatBytes(limit)}.`,
       );
+    if (this.liveBytes > this.crowdedAt) {
+      collect(); // what was dropped comes back in a later turn, and sets this anew
+      this.crowdedAt = 2 * this.liveBytes;
+    }
     const [buffer, failed] = this.create(size);
     const slot: Slot = {
       id: this.made++,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadCheckpoint } from '../../src/cli/checkpoint.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
-import { readSafetensors } from '../../src/core/safetensors.ts';
+import { readSafetensors, type SafeTensor } from '../../src/core/safetensors.ts';
 import type { FaultRow } from './gpuFaults.ts';
 import { type Ended, ended } from './table.ts';
 
@@ -53,10 +53,18 @@ function writeImages(folder: string, random: Random): void {
   }
 }
 
+type Load = (
+  where: string,
+  path: string,
+) => Promise<{
+  tensors: ReadonlyMap<string, SafeTensor>;
+  progress: { step: number; loss: readonly { loss: number }[] };
+}>;
+
 /** A run's tensors and step, or what loading them said. */
 async function load(path: string): Promise<{ step: number; bits: string } | { error: Error }> {
   try {
-    const { tensors, progress } = await loadCheckpoint('resume:', path);
+    const { tensors, progress } = await (loadCheckpoint as Load)('train: --resume', path);
     const bits = [...tensors]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(
