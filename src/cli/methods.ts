@@ -32,6 +32,8 @@ export interface MethodRow {
   readonly accumulation: string | null;
   /** Whether its paper augments the two views of a photo differently. */
   readonly asymmetric?: boolean;
+  /** Rows of its queue where no option says otherwise; none: it has no queue. */
+  readonly queue?: number;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each method checks the options that it is given
@@ -61,12 +63,14 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   moco: {
     title: 'MoCo v2',
     make: (engine, options) => moCo(engine, { version: 2, ...options } as Options),
+    queue: 4096,
     ...ADAM_W,
     accumulation: NEWER_QUEUE,
   },
   'moco-v1': {
     title: 'MoCo v1',
     make: (engine, options) => moCo(engine, { version: 1, ...options } as Options),
+    queue: 4096,
     ...ADAM_W,
     accumulation: NEWER_QUEUE,
   },
@@ -86,6 +90,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   swav: {
     title: 'SwAV',
     make: (engine, options) => swav(engine, options as Options),
+    queue: 1024,
     ...ADAM_W,
     accumulation: 'codes are balanced over a part and the queue',
   },
@@ -99,6 +104,7 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   pcl: {
     title: 'PCL',
     make: (engine, options, { images }) => pcl(engine, { images, ...options } as Options),
+    queue: 4096,
     ...ADAM_W,
     accumulation: NEWER_QUEUE,
   },

@@ -8,8 +8,10 @@ import { type Batch, type Method, type Place, trainStep } from '../methods/metho
 import { optimizerOf } from '../methods/optimizerOf.ts';
 import { concat } from '../ops/concat.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
+import { checkQueue } from './beforehand.ts';
 import { type Progress, restore } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
+import { during } from './during.ts';
 import {
   type Evaluation,
   evaluate,
@@ -60,6 +62,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     throw new GramianError(
       `train: ${config.data} has ${trainSet.count} training images, expected at least ${2 * config.batch}; give a smaller --batch.`,
     );
+  checkQueue(config);
   if (config.batch % config.accumulate !== 0)
     throw new GramianError(
       `train: --accumulate ${config.accumulate} does not divide --batch ${config.batch}, expected a divisor.`,
@@ -124,7 +127,10 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     progress: () => ({ ...state, config, choices: engine.choices() }),
     tensors,
     embed: (part) => embed(part === 'train' ? train : (test ?? train)),
-    evaluate: () => evaluate(engine, method, train, test, { classes, seed: config.seed, corrupted: config.corrupted }),
+    evaluate: () =>
+      during('measuring the trained encoder', () =>
+        evaluate(engine, method, train, test, { classes, seed: config.seed, corrupted: config.corrupted }),
+      ),
     load: (saved, progress) => {
       restore(tensors(), saved);
       const { config: _, ...rest } = progress;
@@ -134,8 +140,14 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     },
     measureStart: async (raw) => {
       const given = { classes, seed: config.seed };
-      state.raw = raw ?? (await featureScores(train, test, ({ images }) => pixels(engine, images), given));
-      state.untrained = await featureScores(train, test, embed, given);
+      const ofPixels = ({ images }: Split): Tensor => pixels(engine, images);
+      const scored = test?.set.labels && train.set.labels;
+      const measure = (what: string, features: typeof embed): Promise<FeatureScores> =>
+        scored
+          ? during(`measuring ${what} by k-NN and a linear probe`, () => featureScores(train, test, features, given))
+          : featureScores(train, test, features, given);
+      state.raw = raw ?? (await measure('raw pixels', ofPixels));
+      state.untrained = await measure('the untrained encoder', embed);
     },
     train: async (events) => {
       const evaluateEvery = Math.max(1, Math.ceil(config.epochs / 4));

@@ -105,13 +105,14 @@ export function say(text: string): void {
 }
 
 function describeData(
-  { train, test }: ImageSplits,
+  { train, test, notes = [] }: ImageSplits,
   { method, batch, accumulate, cached, validation }: RunConfig,
 ): void {
   say(
     `data: ${train.name}, ${train.count} training and ${test?.count ?? 0} ${validation > 0 ? 'validation' : 'test'} images of ` +
       `${train.channels} x ${train.height} x ${train.width}`,
   );
+  for (const note of notes) say(note);
   if (accumulate === 1) return;
   const { accumulation } = METHODS[method];
   say(
