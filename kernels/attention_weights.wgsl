@@ -1,11 +1,12 @@
-// weights[i, j] = exp(weights[i, j] - lse[i]), in place: scores become the weights of a softmax
-// @use grid
+// weights[i, j] = exp(weights[i, j] - tops[i]) / sums[i], in place: scores become the weights of a softmax
+// @use grid softmax_weight
 const WG: u32 = 256;
 
 struct Params { first_group: u32, end_group: u32, count: u32, width: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lse: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weights: array<f32>; // [rows, width]
+@group(0) @binding(1) var<storage, read> tops: array<f32>;
+@group(0) @binding(2) var<storage, read> sums: array<f32>;
+@group(0) @binding(3) var<storage, read_write> weights: array<f32>; // [rows, width]
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -13,5 +14,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let at = group * WG + lane;
   if (group >= p.end_group || at >= p.count) { return; }
-  weights[at] = exp(weights[at] - lse[at / p.width]);
+  let i = at / p.width;
+  weights[at] = softmax_weight(weights[at], tops[i], sums[i], p.first_group * 0u);
 }

@@ -1,7 +1,9 @@
 // w_ji = 2^(l_ij - top_i) / t_j in place of s_ij, l_ij = s_ij / (t_j ln 2), for the columns j of a panel and all rows i
 // top, sum and weighted of a row (see lib/merge_rows.wgsl) go on from the panels before; what was gathered from those is
 // falls_i = 2^(old top - new top) of its former self. A row's own positive joins neither maximum nor sum, and gets 0.
+// With GAP the panel holds |u_i - v_j|^2, and s_ij is -(1 - s_ij) less what is the same for all j: see lib/gap_scores.
 // @use grid rows merge_rows
+const GAP: u32 = 0; // @tune 0 1
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, stride: u32, first: u32, temperatures: u32,
@@ -14,9 +16,15 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(6) var<storage, read_write> weighteds: array<f32>;
 @group(0) @binding(7) var<storage, read_write> falls: array<f32>;
+@group(0) @binding(8) var<storage, read> shortfalls: array<f32>; // of the panel's columns
 
 const LOG2E: f32 = 1.4426950408889634;
 const BLOCK: u32 = 64; // partial sums: a long chain of additions would lose digits
+
+fn score(j: u32, at: u32) -> f32 {
+  if (GAP == 1u) { return -fma(0.5, weights[at], shortfalls[j]); }
+  return weights[at];
+}
 
 fn over_temperature(j: u32) -> f32 {
   return 1.0 / temperature[min(p.first + j, p.temperatures - 1u)];
@@ -34,7 +42,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (p.first > 0u) { before = RowSums(tops[i], sums[i], weighteds[i]); }
   var high = FLOOR;
   for (var j = lane % LANES; j < p.columns; j += LANES) {
-    let l = weights[j * p.stride + i] * (LOG2E * over_temperature(j));
+    let l = score(j, j * p.stride + i) * (LOG2E * over_temperature(j));
     high = max(high, select(l, FLOOR, j == positive));
   }
   let top = max(before.top, row_max(lane, high));
@@ -47,7 +55,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     for (var j = start + lane % LANES; j < end; j += LANES) {
       let at = j * p.stride + i;
       let over = over_temperature(j);
-      let below = min(fma(weights[at], LOG2E * over, -top), 0.0);
+      let below = min(fma(score(j, at), LOG2E * over, -top), 0.0);
       let e = select(exp2(below), 0.0, j == positive);
       part += e;
       part_weighted = select(fma(e, below, part_weighted), part_weighted, j == positive);

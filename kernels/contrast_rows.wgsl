@@ -1,9 +1,11 @@
 // loss[i] = log(1 + sum_{j != positive} exp(l_ij - l_positive)), and share[i] = 2^top / Z, pull[i] = (1 - p_positive) / t_positive
 // slope[i] = d loss[i] / d log(1 / temperature) = sum_j p_ij (l_ij - l_positive), where the positive's own term is 0.
 // top, sum and weighted are those of all columns but the positive, whose logit is a dot product of its own.
-// With CENTRED `own` is less the last axis, see unit_rows.
-// @use grid rows contrast
+// With CENTRED `own` is less the last axis, see unit_rows. With GAP logits are of -(1 - s_ij), less what is the same for all j,
+// and the positive's comes by differences, too: see lib/gap_scores.
+// @use grid rows contrast shortfall
 const CENTRED: u32 = 0; // @tune 0 1
+const GAP: u32 = 0; // @tune 0 1
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -39,7 +41,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   var cosine = row_sum(lane, (products.x + products.y) + (products.z + products.w));
   if (CENTRED == 1u) { cosine = fma(own[p.rows * p.columns], units[i * p.stride + p.columns - 1u], cosine); }
+  var gap = 0.0;
+  var blank = false; // a zero row: all its scores are 0, but for rounding
+  if (GAP == 1u) {
+    var sums = vec3f(); // |u - v|^2, |v|^2, |u|^2
+    for (var k = lane % LANES; k < p.columns; k += LANES) {
+      var v = own[i * p.columns + k];
+      if (CENTRED == 1u && k == p.columns - 1u) { v += own[p.rows * p.columns]; }
+      let u = units[i * p.stride + k];
+      sums = fma(vec3f(u - v, v, u), vec3f(u - v, v, u), sums);
+    }
+    gap = fma(0.5, row_sum(lane, sums.x), shortfall(row_sum(lane, sums.y)));
+    blank = row_sum(lane, sums.z) == 0.0;
+  }
   if (row >= p.rows || lane % LANES != 0u) { return; }
+  if (GAP == 1u) { cosine = -gap; }
   let inverse = 1.0 / temperature[min(positives[i], p.temperatures - 1u)];
   let positive = cosine * (LOG2E * inverse);
   let top = tops[i];
@@ -50,6 +66,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   results[p.rows + i] = share;
   results[2u * p.rows + i] = (share * rest) * inverse; // is outcome.miss, with the roundings of what it is weighed against
   var slope = 0.0;
-  if (rest > 0.0) { slope = share * fma(rest, top - positive, weighteds[i]) * LN2; }
+  if (rest > 0.0 && !blank) { slope = share * fma(rest, top - positive, weighteds[i]) * LN2; }
   results[3u * p.rows + i] = slope;
 }

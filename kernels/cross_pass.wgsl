@@ -1,2 +1,2 @@
 // row and column sums of exp(scale a_i.b_j), i != j, in parts; no tile is kept
-// @use cross_pass keep_nothing
+// @use cross_pass cross_products keep_nothing

@@ -1,6 +1,8 @@
 // loss = log(1 + R / e_positive) of row i (losses[i]) and of column i (losses[n + i]), and log2 Z and 1 - p_positive
 // R comes relative to 2^top. The positive's logit is a dot product of its own, in f32, from the units.
-// @use grid contrast
+// With GAP all logits, and Z, are of s_ij - 1, which comes by differences: see lib/cross_gaps. positives[i] = s_ii, or s_ii - 1.
+// @use grid contrast shortfall
+const GAP: u32 = 0; // @tune 0 1
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 
@@ -12,6 +14,7 @@ struct Params { first_group: u32, end_group: u32, n: u32, row_stride4: u32, side
 @group(0) @binding(4) var<storage, read> b: array<vec4f>;
 @group(0) @binding(5) var<storage, read> logit_scale: array<f32>;
 @group(0) @binding(6) var<storage, read_write> losses: array<f32>; // [2, n]
+@group(0) @binding(7) var<storage, read_write> positives: array<f32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -20,10 +23,25 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.n) { return; }
   var products = vec4f();
+  var squares = vec4f();
+  var lengths = vec2f();
   for (var d = 0u; d < p.row_stride4; d++) {
-    products = fma(a[i * p.row_stride4 + d], b[i * p.row_stride4 + d], products);
+    let u = a[i * p.row_stride4 + d];
+    let v = b[i * p.row_stride4 + d];
+    if (GAP == 1u) {
+      squares = fma(u - v, u - v, squares);
+      lengths += vec2f(dot(u, u), dot(v, v));
+    } else {
+      products = fma(u, v, products);
+    }
   }
-  let positive = ((products.x + products.y) + (products.z + products.w)) * (LOG2E * logit_scale[0]);
+  var score = (products.x + products.y) + (products.z + products.w);
+  if (GAP == 1u) {
+    let square = (squares.x + squares.y) + (squares.z + squares.w);
+    score = -fma(0.5, square, shortfall(lengths.x) + shortfall(lengths.y));
+  }
+  positives[i] = score;
+  let positive = score * (LOG2E * logit_scale[0]);
   for (var side = 0u; side < 2u; side++) {
     let at = side * p.side + i;
     let one = contrast(sums[at], tops[at], positive);

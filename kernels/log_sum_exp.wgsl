@@ -1,13 +1,17 @@
-// y[o, i] = log sum over r of exp(x[o, r, i])     x: [outer, reduced, inner]
+// y[o, i] = log sum over r of exp(x[o, r, i]) = tops[o, i] + log sums[o, i]     x: [outer, reduced, inner]
+// The top and the sum stay apart for the weights exp(x - top) / sum: where x is large, y has no digits left for log sum.
 // A running maximum from the lowest number. One lane a result where there are many, LANES lanes a result where there are few.
-// Entries of -Infinity weigh nothing, Infinity gives Infinity, NaN gives NaN.
-// @use grid rows finite
-const FLOOR: f32 = -3.4028234663852886e38;
-
+// What is not finite is found by its bits, as adapters differ in what they make of it: sums is 0 where all x are -Infinity, -1
+// where one is Infinity, and -2 where one is NaN.
+// @use grid rows special
 struct Params { first_group: u32, end_group: u32, outer: u32, reduced: u32, inner: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> tops: array<f32>;
+@group(0) @binding(4) var<storage, read_write> sums: array<f32>;
+
+const LOWEST: f32 = -3.4028234e38;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -17,22 +21,28 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let result = group * (WG / LANES) + lane / LANES;
   let last = p.outer * p.inner - 1u;
   let start = (min(result, last) / p.inner) * p.reduced * p.inner + min(result, last) % p.inner;
-  var top = FLOOR;
+  var top = LOWEST;
   var total = 0.0;
+  var worst = 0u; // 0: nothing but -Infinity, 1: a number, 2: Infinity, 3: NaN
   for (var r = lane % LANES; r < p.reduced; r += LANES) {
     let value = x[start + r * p.inner];
-    // exp(0) is promised to 3 ulp only: a sum whose maximum stays is not multiplied by it.
-    if (value > top) {
-      total = fma(total, exp(top - value), 1.0);
-      top = value;
-    } else {
-      total += select(exp(value - top), 1.0, value == top); // Infinity - Infinity is no number
+    let kind = kind_of(value);
+    worst = max(worst, kind);
+    if (kind == 1u) {
+      // exp(0) is promised to 3 ulp only: a sum whose maximum stays is not multiplied by it.
+      if (value > top) {
+        total *= exp(max(top - value, -200.0));
+        top = value;
+      }
+      total += exp(max(value - top, -200.0));
     }
   }
   let highest = row_max(lane, top);
-  let sum = row_sum(lane, total * select(exp(top - highest), 1.0, top == highest));
+  let sum = row_sum(lane, total * exp(max(top - highest, -200.0)));
+  let of_all = u32(row_max(lane, f32(worst)));
   if (result > last || lane % LANES != 0u) { return; }
-  var value = highest + log(sum);
-  if (sum == 0.0) { value = bitcast<f32>(bitcast<u32>(sum) | 0xff800000u); } // nothing but -Infinity
-  y[result] = poisoned(value, sum); // which only a NaN makes infinite
+  y[result] = highest + log(max(sum, 1.0));
+  if (of_all != 1u) { y[result] = special(of_all, p.first_group * 0u); }
+  tops[result] = highest;
+  sums[result] = select(select(sum, 1.0 - f32(of_all), of_all > 1u), 0.0, of_all == 0u);
 }

@@ -1,5 +1,5 @@
 // g[i] = sum_j exp(s_ij / tau) (1/Z_i + 1/Z_j) u_j, without i itself and its positive, for the rows of a workgroup
-// @use row_owner nt_xent_weigh
+// @use row_owner pair_products nt_xent_weigh
 struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, stride4: u32, row_stride4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]

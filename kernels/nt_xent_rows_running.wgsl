@@ -1,8 +1,11 @@
 // loss[i] = log(1 + R[i] / e_positive) from a running maximum, and slope[i] = d loss[i] / d log(1 / temperature)
 // top, sum and weighted come from a row pass that skipped i and its positive. slope = sum_j p_ij (l_ij - l_positive), in
 // which the positive's own term is 0, so that nothing cancels near zero.
-// @use grid contrast
+// With GAP the pass took -(1 - s_ij) for s_ij, by differences and less what is the same for all j (see lib/gap_scores), and so
+// is the positive's taken: then the slope, too, is a sum of little differences that have their digits.
+// @use grid contrast shortfall
 const WG: u32 = 64;
+const GAP: u32 = 0; // @tune 0 1
 const LOG2E: f32 = 1.4426950408889634;
 
 struct Params { first_group: u32, end_group: u32, n: u32, row_stride4: u32 }
@@ -24,19 +27,35 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || i >= p.n) { return; }
   let half = p.n / 2u;
   let j = select(i + half, i - half, i >= half);
+  let k = LOG2E / temperature[0];
   var products = vec4f();
+  var squares = vec4f();
+  var lengths = vec2f();
   for (var d = 0u; d < p.row_stride4; d++) {
-    products = fma(units[i * p.row_stride4 + d], units[j * p.row_stride4 + d], products);
+    let u = units[i * p.row_stride4 + d];
+    let v = units[j * p.row_stride4 + d];
+    if (GAP == 1u) {
+      squares = fma(u - v, u - v, squares);
+      lengths += vec2f(dot(u, u), dot(v, v));
+    } else {
+      products = fma(u, v, products);
+    }
   }
-  let positive = ((products.x + products.y) + (products.z + products.w)) * LOG2E / temperature[0];
+  var positive = ((products.x + products.y) + (products.z + products.w)) * k;
+  var level = 0.0; // what the logits of the pass lack
+  if (GAP == 1u) {
+    positive = -k * fma(0.5, (squares.x + squares.y) + (squares.z + squares.w), shortfall(lengths.y));
+    level = k * (1.0 - shortfall(lengths.x));
+  }
   let top = tops[i];
   let rest = sums[i];
   let weighted = weighteds[i];
   let row = contrast(rest, top, positive);
   losses[i] = row.loss;
-  log2_z[i] = row.log2_z;
+  log2_z[i] = row.log2_z + level;
   miss[i] = row.miss;
   var slope = 0.0;
-  if (rest > 0.0) { slope = exp2(min(top - row.log2_z, 126.0)) * fma(rest, top - positive, weighted) * LN2; }
+  let blank = GAP == 1u && lengths.x == 0.0; // a zero row: all its scores are 0, but for rounding
+  if (rest > 0.0 && !blank) { slope = exp2(min(top - row.log2_z, 126.0)) * fma(rest, top - positive, weighted) * LN2; }
   sums[i] = slope;
 }

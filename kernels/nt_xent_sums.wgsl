@@ -1,2 +1,2 @@
 // R[i] = sum over j not in {i, positive of i} of exp((s_ij - 1) / tau); no tile is kept
-// @use pair_sums keep_nothing mark_partner
+// @use pair_sums pair_products keep_nothing mark_partner

@@ -23,6 +23,11 @@ fn less_product(c: f32, a: f32, b: f32) -> f32 {
   return fma(ah - a, b - bh, fma(ah - a, bh, fma(-ah, b - bh, fma(-ah, bh, c))));
 }
 
+// v - u of rows of which one is at the floor; 0 for rows that are the same, which two products of their own would not leave.
+fn difference(x: f32, y: f32, scale: vec2f) -> f32 {
+  return fma(y - x, scale.y, x * (scale.y - scale.x));
+}
+
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
@@ -68,12 +73,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let more = row_sum(lane, rest) * over.x * over.x;
   let whole = lengths.x == 1.0 && lengths.y == 1.0;
   let plain = p.distance == 1u && !whole;
+  let scale = 1.0 / max(norms, vec2f(FLOOR));
   var squares = 0.0;
   for (var k = first; k < p.columns; k += LANES) {
     let a = x[at + k] * shrink.x;
     let b = y[at + k] * shrink.y;
     let across = fma(-more, a, less_product(b, along, a)) * over.y;
-    let apart = select(across, fma(b, over.y * lengths.y, -a * over.x * lengths.x), plain);
+    let apart = select(across, difference(x[at + k], y[at + k], scale), plain);
     squares = fma(apart, apart, squares);
   }
   squares = row_sum(lane, squares); // of v - u where a row is at the floor, else the squared sine
@@ -96,12 +102,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     losses[row] = loss;
     inverse_norms[row] = inverse;
   }
-  let kept = select(0.0, lengths.x, p.distance == 1u);
   for (var k = first; k < p.columns; k += LANES) {
     let a = x[at + k] * shrink.x;
     let b = y[at + k] * shrink.y;
     var across = fma(-more, a, less_product(b, along, a)) * over.y * lengths.y;
     if (p.columns == 1u) { across = 0.0; } // nothing lies across a single number
-    dx[at + k] = slope * select(across, fma(b, over.y * lengths.y, -a * over.x * kept), floored);
+    let pulled = select(b * over.y * lengths.y, difference(x[at + k], y[at + k], scale), p.distance == 1u);
+    dx[at + k] = slope * select(across, pulled, floored);
   }
 }

@@ -1,13 +1,17 @@
-// statistics[first + i] = (sum, top, weighted, 0) of row i of a row pass: see lib/row_pass.wgsl
+// statistics[first + i] = (sum, top, weighted, level) of row i of a row pass: see lib/row_pass.wgsl
+// level is what its logits lack: of a pass over 1 - s_ij (gap = 1, see lib/gap_scores) what is the same for all j.
 // @use grid
 const WG: u32 = 64;
+const LOG2E: f32 = 1.4426950408889634;
 
-struct Params { first_group: u32, end_group: u32, n: u32, first: u32 }
+struct Params { first_group: u32, end_group: u32, n: u32, first: u32, gap: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> tops: array<f32>;
 @group(0) @binding(2) var<storage, read> sums: array<f32>;
 @group(0) @binding(3) var<storage, read> weighteds: array<f32>;
-@group(0) @binding(4) var<storage, read_write> statistics: array<vec4f>;
+@group(0) @binding(4) var<storage, read> shortfalls: array<f32>;
+@group(0) @binding(5) var<storage, read> temperature: array<f32>;
+@group(0) @binding(6) var<storage, read_write> statistics: array<vec4f>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -15,5 +19,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.n) { return; }
-  statistics[p.first + i] = vec4f(sums[i], tops[i], weighteds[i], 0.0);
+  var level = 0.0;
+  if (p.gap == 1u) { level = (1.0 - shortfalls[i]) * (LOG2E / temperature[0]); }
+  statistics[p.first + i] = vec4f(sums[i], tops[i], weighteds[i], level);
 }

@@ -1,5 +1,5 @@
 // g[i] = sum_j w_ij u_j for the rows of a workgroup, w as sup_con_panel's
-// @use row_owner sup_con_weigh
+// @use row_owner pair_products sup_con_weigh
 struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, stride4: u32, row_stride4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]

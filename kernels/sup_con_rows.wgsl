@@ -6,10 +6,12 @@
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 const INSIDE: u32 = 0; // @tune 0 1
+// With GAP means and logits are of -(1 - s_ij), by differences: see lib/gap_scores.
+const GAP: u32 = 0; // @tune 0 1
 
 struct Params { first_group: u32, end_group: u32, n: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> statistics: array<vec4f>; // (sum, top, weighted, 0) of negatives [n], of positives [n]
+@group(0) @binding(1) var<storage, read> statistics: array<vec4f>; // (sum, top, weighted, level) of negatives [n], of positives [n]
 @group(0) @binding(2) var<storage, read> means: array<vec2f>; // mean cosine of positives, their number
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read_write> results: array<f32>; // losses [n], slopes [n]
@@ -41,7 +43,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let top = max(far.y, near.y);
     let z = far.x * exp2(far.y - top) + near.x * exp2(near.y - top);
     loss = row.loss;
-    pull = vec4f(top, 1.0 / z, top, 0.0);
+    pull = vec4f(top + near.w, 1.0 / z, top + near.w, 0.0);
     hold = row.miss;
     miss = row.miss;
     reach = row.miss;
@@ -53,16 +55,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       pull.w = 1.0 / z;
       hold = 1.0 / count;
       // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what they pull on, a distance apart, must not count.
-      let apart = sqrt(max(2.0 - 2.0 * mean, 1e-6));
+      let apart = sqrt(max(2.0 * select(1.0 - mean, -mean, GAP == 1u), 1e-6));
       if (apart < 0.25) { reach = max(reach, apart * inverseSqrt(count) / temperature[0]); }
     }
     if (count > 1.0 && INSIDE == 1u) {
       loss += log(count);
-      pull.z = near.y;
+      pull.z = near.y + near.w;
       pull.w = -row.miss / near.x;
       hold = 0.0;
     }
   }
+  // A zero row is half of 1 short: all its scores are 0, and what they seem to differ by is rounding.
+  if (GAP == 1u && statistics[i].w == 0.5 * (LOG2E / temperature[0])) { slope = 0.0; }
   results[i] = loss;
   results[p.n + i] = slope * LN2;
   pulls[i] = pull;

@@ -178,30 +178,31 @@ const CASES: Record<string, Case[]> = {
         sums: Float32Array.of(1, 2),
         weighteds: floats(2),
         falls: floats(2),
+        shortfalls: floats(70),
       },
       groups: 2,
       tuning: LANES,
       expected: { sums: [70, 72], falls: [1, 1], weights: [2, 2] },
     },
   ],
-  contrast_rows: [
-    {
+  contrast_rows: [0, 1].map(
+    (GAP): Case => ({
       params: { rows: 2, columns: 70, stride: 72, temperatures: 1 },
       buffers: {
         units: floats(2 * 72).fill(1 / Math.sqrt(70)),
         own: floats(2 * 70).fill(1 / Math.sqrt(70)),
         temperature: Float32Array.of(0.5),
         positives: new Uint32Array(2),
-        tops: floats(2).fill(2 * Math.LOG2E),
+        tops: floats(2).fill(GAP ? 0 : 2 * Math.LOG2E), // with GAP scores are less 1
         sums: floats(2).fill(9),
         weighteds: floats(2),
         results: floats(8),
       },
       groups: 2,
-      tuning: LANES,
+      tuning: { ...LANES, GAP },
       expected: { results: [Math.log(10), Math.log(10), 0.1, 0.1, 1.8, 1.8, 0, 0] },
-    },
-  ],
+    }),
+  ),
   branch_maximum: [
     {
       params: { rows: 2, pixels: 70 },
@@ -320,10 +321,10 @@ const CASES: Record<string, Case[]> = {
   log_sum_exp: [
     {
       params: { outer: 2, reduced: 100, inner: 1 },
-      buffers: { x: floats(200).fill(2), y: floats(2) },
+      buffers: { x: floats(200).fill(2), y: floats(2), tops: floats(2), sums: floats(2) },
       groups: 2,
       tuning: LANES,
-      expected: { y: [2 + Math.log(100), 2 + Math.log(100)] },
+      expected: { y: [2 + Math.log(100), 2 + Math.log(100)], tops: [2, 2], sums: [100, 100] },
     },
   ],
   normalize: [
@@ -394,11 +395,13 @@ const CASES: Record<string, Case[]> = {
       tuning: FRAGMENT,
     },
   ],
-  nt_xent_near: [
-    { ...near, buffers: { ...near.buffers, log2_z: floats(3).fill(9), miss: floats(3) }, tuning: { PARTNERS: 0 } },
-  ],
+  nt_xent_near: [{ ...near, buffers: { ...near.buffers, log2_z: floats(3).fill(9), miss: floats(3) } }],
+  uniformity_near: [{ ...near, buffers: { ...near.buffers, log2_z: floats(1).fill(9) } }],
   nt_xent_owner: [{ ...owner, buffers: { ...owner.buffers, log2_z: floats(6).fill(4) } }],
+  uniformity_owner: [{ ...owner, buffers: { ...owner.buffers, log2_z: floats(1).fill(4) } }],
   nt_xent_sums: [pairSums],
+  uniformity_sums: [pairSums],
+  uniformity_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
   nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
   off_diagonal: [
     {

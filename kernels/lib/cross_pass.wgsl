@@ -3,6 +3,7 @@
 // shift would need only one, but serves no scale above 43, and saves lavapipe nothing (24 ms a forward of 1,024 x 128, not 21).
 // One workgroup sweeps TILE_ROWS rows of a panel through a slice of the columns. Every lane keeps a part of its own for
 // each of its rows, and one for each of its columns a tile, which the next kernel merges: nothing crosses lanes.
+// The kernel says how `scores` are made, and what `keep` does with them.
 // @use grid tile
 const LOG2E: f32 = 1.4426950408889634;
 const FLOOR: f32 = -1e30; // top of a part without entries
@@ -40,7 +41,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let column4 = left / 4u + local.x;
     var c: array<vec4f, TILE_BLOCK>;
     tile_clear(&c);
-    tile_product(&c, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
+    scores(&c, row, column4);
     keep(&c, 0u, row, column4);
     var high: array<vec4f, TV>;
     var down: array<vec4f, TV>;

@@ -1,11 +1,13 @@
 // g[i] = scale sum_j w_ij (v_j - u_i) in place of scale sum_j w_ij v_j, for the rows i whose pulls all but cancel: see row_cancel
 // The two differ along u_i alone, which the gradient of a unit row does not know; but what differences of near rows leave
-// has its digits. The cosine comes by them, too: 1 - |u_i - v_j|^2 / 2 but for rows below the norm's floor. The kernel says what w is, and `other`: entries of
+// has its digits. The cosine comes by them, too: 1 - |u_i - v_j|^2 / 2 but for rows below the norm's floor; with DISTANCES
+// the gap is |u_i - v_j|^2 / 2 of those, too. The kernel says what w is, and `other`: entries of
 // v; own_at and other_at are for it. A workgroup
 // looks after ROWS rows, one after the other: with nothing to do it should not cost software adapters its start.
 // @use grid
 const WG: u32 = 64;
 const ROWS: u32 = 1; // @tune 1 32
+const DISTANCES: u32 = 0; // @tune 0 1
 const LOG2E: f32 = 1.4426950408889634;
 
 struct Params {
@@ -40,7 +42,7 @@ fn pull_again(i: u32, lane: u32) {
       apart = fma(units[own + d] - v, units[own + d] - v, apart);
       square = fma(v, v, square);
     }
-    weights[lane] = select(near_weight(i, j, 0.5 * apart + select(0.0, 0.5 - 0.5 * square, square < 0.5)), 0.0, first + lane >= p.n);
+    weights[lane] = select(near_weight(i, j, 0.5 * apart + select(0.0, 0.5 - 0.5 * square, square < 0.5 && DISTANCES == 0u)), 0.0, first + lane >= p.n);
     workgroupBarrier();
     for (var d = lane; d < p.columns; d += WG) {
       let u = units[own + d];

@@ -2,7 +2,7 @@
 // One workgroup sweeps one block (I, J), I <= J, of `edge` rows and columns; e_ij counts for row i and, by symmetry, for
 // row j. Every row ends with one partial sum from each of the blocks' columns, whose order is fixed by indices alone.
 // The shift by 1/tau keeps every e_ij in (0, 1], as unit rows have s <= 1. The kernel says what `keep` does with a tile,
-// and by their marks which rows are positives of each other, and whether they are summed.
+// by their marks which rows are positives of each other, and whether they are summed, and in `pair_tile` what s_ij is.
 // @use grid tile stored triangle
 struct Params {
   first_group: u32, end_group: u32,
@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let column4 = (cell.y * p.edge + left) / 4u + local.x;
       var c: array<vec4f, TILE_BLOCK>;
       tile_clear(&c);
-      tile_product(&c, row / 4u, p.stride4, column4, p.stride4, p.columns);
+      pair_tile(&c, row / 4u, column4);
       // @unroll
       for (var v = 0u; v < TV; v++) {
         let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let i = row + m;
           let near = marks == vec4u(row_mark(i));
           let skip = (j == vec4u(i)) | (j >= vec4u(p.n));
-          let power = exp2((c[m * TV + v] - 1.0) * k);
+          let power = exp2(less_1(c[m * TV + v]) * k);
           let e = select(power, vec4f(), skip | near);
           c[m * TV + v] = e;
           sums[m] += (e.x + e.y) + (e.z + e.w);

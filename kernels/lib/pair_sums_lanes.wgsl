@@ -45,7 +45,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let row = cell.x * p.edge + top;
       var c: array<vec4f, TILE_BLOCK>;
       tile_clear(&c);
-      tile_product(&c, row / 4u, p.stride4, column4, p.stride4, p.columns);
+      pair_tile(&c, row / 4u, column4);
       var along: array<f32, ALONG>;
       // @unroll
       for (var m = 0u; m < TM; m++) {
@@ -58,7 +58,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
           let near = column_mark(j) == mark;
           let skip = (j == vec4u(i)) | (j >= vec4u(p.n));
-          let power = exp2((c[m * TV + v] - 1.0) * k);
+          let power = exp2(less_1(c[m * TV + v]) * k);
           let e = select(power, vec4f(), skip | near);
           c[m * TV + v] = e;
           across += (e.x + e.y) + (e.z + e.w);

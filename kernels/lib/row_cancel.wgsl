@@ -1,9 +1,12 @@
 // cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 16, else 0
 // reach is what pulls one way at the least: g itself may be what is left of it.
-// A row below the norm's floor is not one: its gradient knows what is along it, too.
+// A row below the norm's floor is not one: its gradient knows what is along it, too; with DISTANCES that is what near_rows makes,
+// and each such row is one.
 // Of such a gradient rounding has taken four bits and more: see near_rows. The kernel says what is `pulled`, four
 // columns of a row at a time.
 // @use grid rows
+const DISTANCES: u32 = 0; // @tune 0 1
+
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride4: u32, at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> units: array<vec4f>; // [rows, stride4], zeros past the columns
@@ -34,5 +37,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (row >= p.rows || lane % LANES != 0u) { return; }
   let across = square - along * along / max(length, 1e-30);
   let reach = p.scale * reaches[p.at + row];
-  cancels[row] = select(0u, 1u, length > 0.5 && across < max(square, reach * reach) * (1.0 / 256.0));
+  let cancel = length > 0.5 && across < max(square, reach * reach) * (1.0 / 256.0);
+  cancels[row] = select(0u, 1u, cancel || (DISTANCES == 1u && length < 0.999));
 }

@@ -1,5 +1,5 @@
 // g[i] = sum_j w_ij u_j: a workgroup owns rows i, and takes all columns j in turn; weights are in workgroup memory, and nowhere else
-// `weigh` turns a tile of products into weights. A lane adds up FV vec4s of a row's features, WX apart. The kernel declares its
+// `weigh` turns a tile of what `pair_tile` gives into weights. A lane adds up FV vec4s of a row's features, WX apart. The kernel declares its
 // buffers: `lhs`, `rhs`, `rows`, `g`.
 // @use grid tile
 const FV: u32 = 1; // @tune 1 2
@@ -59,7 +59,7 @@ fn share_weights(i: u32, j: u32, local: vec3u) {
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
   let j4 = j / 4u + local.x;
-  tile_product(&c, i / 4u, p.stride4, j4, p.stride4, p.columns);
+  pair_tile(&c, i / 4u, j4);
   weigh(&c, i, j4);
   // @unroll
   for (var v = 0u; v < TV; v++) {

@@ -23,8 +23,14 @@ export interface Reach {
 }
 
 /** Finds the rows whose pulls all but cancel, for which `launchNear` does something; the others cost a look at their sums. */
-export function findCancelling(engine: Engine, op: string, gathered: Gathered, reach: Reach): Storage {
-  return launchCancel(engine, op, row_cancel, gathered, reach, {});
+export function findCancelling(
+  engine: Engine,
+  op: string,
+  gathered: Gathered,
+  reach: Reach,
+  tuning: Tuning = {},
+): Storage {
+  return launchCancel(engine, op, row_cancel, gathered, reach, {}, tuning);
 }
 
 /** As above, of rows i and i + n/2 that are each other's positives; these pull here, apart from the rest, by 1 - p each. */
@@ -45,6 +51,7 @@ function launchCancel(
   { rows, count, columns, rowStride, g }: Gathered,
   { of, at = 0, scale = 1 }: Reach,
   buffers: Readonly<Record<string, Storage>>,
+  own: Tuning = {},
 ): Storage {
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const cancels = engine.scratch(count, op);
@@ -53,7 +60,7 @@ function launchCancel(
     buffers: { units: rows, g, reaches: of, cancels, ...buffers },
     groups: Math.ceil(count / rowsPerGroup),
     work: 4 * count * columns,
-    tuning,
+    tuning: { ...tuning, ...own },
   });
   return cancels;
 }

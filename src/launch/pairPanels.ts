@@ -18,6 +18,7 @@ export interface PairPanel {
  * zeros behind them, and what they pull is added up: sum_j w_ij b_j for a, sum_i w_ij a_i for b. Scratch stays within
  * 4 N D floats.
  * @param kept the products of all pairs, where they are still there; overwritten
+ * @param pairs what `weigh` gets where they are not: |a_i - b_j|^2 with `'distances'`
  */
 export function weighPairs(
   engine: Engine,
@@ -25,7 +26,13 @@ export function weighPairs(
   a: Points,
   b: Points,
   weigh: (panel: PairPanel) => void,
-  { toA, toB, kept, scale }: { toA: Pulled | null; toB: Pulled | null; kept?: Storage | null; scale: number },
+  {
+    toA,
+    toB,
+    kept,
+    scale,
+    pairs = 'products',
+  }: { toA: Pulled | null; toB: Pulled | null; kept?: Storage | null; scale: number; pairs?: 'products' | 'distances' },
 ): void {
   const stride = b.paddedRows;
   const width = kept ? a.count : panelWidth(engine, b, a.count);
@@ -39,6 +46,7 @@ export function weighPairs(
         { of: a.transposed, at: first, stride: a.paddedRows, along: 'columns' },
         { of: b.transposed, at: 0, stride: b.paddedRows },
         { of, at: 0, stride },
+        { pairs },
       );
     weigh({ of, first, count, stride });
     if (toB) {

@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
-import { row_pass, row_pass_distance, row_pass_merge } from '../gpu/kernels.generated.ts';
+import { row_pass, row_pass_distance, row_pass_merge, shortfalls } from '../gpu/kernels.generated.ts';
 import { roundUp, tileOf } from './tile.ts';
 
 /**
@@ -101,4 +101,14 @@ export function sliceWidth(
   const wantedGroups = engine.info.software ? 16 : 1024;
   const slices = Math.max(1, Math.min(Math.ceil(wantedGroups / strips), Math.floor(depth / 3)));
   return roundUp(Math.ceil(columns / slices), tileColumns);
+}
+
+/** Per row, from `first` on, what it is shorter than 1: see kernels/shortfalls.wgsl. `units` are k-major unit rows. */
+export function launchShortfalls(engine: Engine, units: Columns, depth: number, out: Storage, first = 0): void {
+  engine.run(shortfalls, {
+    params: { count: units.rows, columns: depth, stride: units.stride, first },
+    buffers: { units_t: units.of, shortfalls: out },
+    groups: Math.ceil(units.rows / 64),
+    work: units.rows * depth,
+  });
 }

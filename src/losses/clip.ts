@@ -26,7 +26,7 @@ export function clip(a: Tensor, b: Tensor, options?: CLIPOptions): Tensor {
   const live = logitScale instanceof Tensor;
   if (live) check.engineOf(op, { a, logitScale });
   const scale = live ? logitScale : engine.constant(logitScale);
-  const loss = crossContrast(op, a, b, scale);
+  const loss = crossContrast(op, a, b, scale, live);
   if (!live) scale.dispose();
   return loss;
 }

@@ -1,9 +1,10 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/arithmetic.ts';
-import { balance, softmaxColumns } from '../sweeps/clusters.ts';
+import { softmaxColumns } from '../ops/softmaxColumns.ts';
+import { balance } from '../sweeps/clusters.ts';
 import { pairContrast } from '../sweeps/pairContrast.ts';
-import { canShift } from '../sweeps/pairSweep.ts';
+import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface ClusterLossOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 1. */
@@ -32,8 +33,7 @@ export function clusterLoss(logits0: Tensor, logits1: Tensor, options?: ClusterL
   return engine.scope(() => {
     const [soft0, soft1] = [logits0, logits1].map((logits) => softmaxColumns(engine, op, logits));
     const tau = live ? temperature : engine.constant(temperature);
-    const shifted = !live && canShift(temperature);
-    const contrast = pairContrast(op, soft0, soft1, tau, { shifted, factor: 1 });
+    const contrast = pairContrast(op, soft0, soft1, tau, { by: exponentials(temperature), factor: 1 });
     return add(contrast, add(balance(engine, op, soft0), balance(engine, op, soft1)));
   });
 }

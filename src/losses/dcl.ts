@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
 import { pairContrast } from '../sweeps/pairContrast.ts';
-import { canShift } from '../sweeps/pairSweep.ts';
+import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface DCLOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1. */
@@ -27,7 +27,7 @@ export function dcl(z0: Tensor, z1: Tensor, options?: DCLOptions): Tensor {
   const live = temperature instanceof Tensor;
   if (live) check.engineOf(op, { z0, temperature });
   const tau = live ? temperature : engine.constant(temperature);
-  const loss = pairContrast(op, z0, z1, tau, { shifted: !live && canShift(temperature), factor: 1, decoupled: true });
+  const loss = pairContrast(op, z0, z1, tau, { by: exponentials(temperature), factor: 1, decoupled: true });
   if (!live) tau.dispose();
   return loss;
 }

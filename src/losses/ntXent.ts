@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
 import { pairContrast } from '../sweeps/pairContrast.ts';
-import { canShift } from '../sweeps/pairSweep.ts';
+import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface NTXentOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.5. */
@@ -34,7 +34,7 @@ export function ntXent(z0: Tensor, z1: Tensor, options?: NTXentOptions): Tensor 
   if (live) check.engineOf(op, { z0, temperature });
   const tau = live ? temperature : engine.constant(temperature);
   const loss = pairContrast(op, z0, z1, tau, {
-    shifted: !live && canShift(temperature),
+    by: exponentials(temperature),
     factor: given.convention === 'official' ? 2 : 1,
   });
   if (!live) tau.dispose();

@@ -4,7 +4,7 @@ import { mul } from '../ops/arithmetic.ts';
 import { checkLabels } from '../ops/labels.ts';
 import { sum } from '../ops/sum.ts';
 import { type Classes, classContrast, classesOf } from '../sweeps/classContrast.ts';
-import { canShift } from '../sweeps/pairSweep.ts';
+import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface SupConOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1. */
@@ -63,7 +63,7 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
   const tau = live ? temperature : engine.constant(temperature);
   const core = () =>
     classContrast(op, named, classes, tau, {
-      shifted: !live && canShift(temperature),
+      by: exponentials(temperature),
       factor: (official && !live ? temperature / BASE_TEMPERATURE : 1) / terms,
       inside: given.form === 'in',
     });

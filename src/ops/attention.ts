@@ -2,10 +2,10 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { attention_grad, attention_weights, batched_product, log_sum_exp, multiply } from '../gpu/kernels.generated.ts';
+import { attention_grad, attention_weights, batched_product, multiply } from '../gpu/kernels.generated.ts';
 import { launchPair } from '../launch/broadcast.ts';
+import { type LogSumExp, launchLogSumExp } from '../launch/logSumExp.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { lanesFor } from '../launch/tile.ts';
 
 /** A matrix for each sample, by strides in floats. */
 interface Strided {
@@ -58,15 +58,9 @@ export function attention(query: Tensor, key: Tensor, value: Tensor): Tensor {
   const lses = cut.map((block) => {
     const rows = block.samples * block.count;
     const scores = launchPositions(engine, op, positions, embedding, block, query, key);
-    const lse = engine.scratch(rows, op);
-    const { tuning, lanes } = lanesFor(engine, rows, positions);
-    engine.run(log_sum_exp, {
-      params: { outer: rows, reduced: positions, inner: 1 },
-      buffers: { x: scores, y: lse },
-      groups: Math.ceil((rows * lanes) / 64),
-      work: 8 * rows * positions,
-      tuning,
-    });
+    const lse = { y: engine.scratch(rows, op), tops: engine.scratch(rows, op), sums: engine.scratch(rows, op) };
+    launchLogSumExp(engine, scores, lse, { outer: rows, reduced: positions, inner: 1 });
+    lse.y.release();
     launchWeights(engine, sizes, block, scores, lse);
     launchBatched(
       engine,
@@ -81,7 +75,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor): Tensor {
   return engine.record(op, [query, key, value], y, {
     saved: [query, key, value, y],
     release: () => {
-      for (const lse of lses) lse.release();
+      for (const { tops, sums } of lses) for (const storage of [tops, sums]) storage.release();
     },
     backward: (dy, saved) => gradients(engine, op, sizes, cut, lses, dy, saved),
   });
@@ -173,11 +167,17 @@ function launchPositions(
   return out;
 }
 
-function launchWeights(engine: Engine, { positions }: Sizes, { samples, count }: Block, scores: Storage, lse: Storage) {
+function launchWeights(
+  engine: Engine,
+  { positions }: Sizes,
+  { samples, count }: Block,
+  scores: Storage,
+  { tops, sums }: Pick<LogSumExp, 'tops' | 'sums'>,
+): void {
   const size = samples * count * positions;
   engine.run(attention_weights, {
     params: { count: size, width: positions },
-    buffers: { lse, weights: scores },
+    buffers: { tops, sums, weights: scores },
     groups: Math.ceil(size / 256),
     work: 8 * size,
   });
@@ -188,7 +188,7 @@ function gradients(
   op: string,
   sizes: Sizes,
   cut: readonly Block[],
-  lses: readonly Storage[],
+  lses: readonly Pick<LogSumExp, 'tops' | 'sums'>[],
   dy: Tensor,
   [query, key, value, y]: readonly Tensor[],
 ): Tensor[] {

@@ -11,6 +11,7 @@ import { conv2d } from './conv2d.ts';
 import { logSumExp } from './logSumExp.ts';
 import { matmul } from './matmul.ts';
 import { reshape } from './reshape.ts';
+import { softmaxColumns } from './softmaxColumns.ts';
 import { mean } from './sum.ts';
 import { exp } from './unary.ts';
 
@@ -93,7 +94,8 @@ export function batchAttention(
 
 /** y_i = w_i x_i (N w_i x_i) with w the softmax of `drawn` [N] over the batch. */
 export function reweight(x: Tensor, drawn: Tensor, rescale: 'none' | 'N'): Tensor {
-  const weights = exp(sub(drawn, level(drawn)));
+  // Not exp(drawn - level): where the level is large, it has no digits left for the logarithm of its sum.
+  const weights = reshape(softmaxColumns(x.engine, 'batchAttention', reshape(drawn, [1, drawn.size])), [drawn.size]);
   return weigh(x, rescale === 'N' ? mul(weights, x.shape[0]) : weights);
 }
 

@@ -1,13 +1,16 @@
 import * as check from '../core/check.ts';
 import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { log_sum_exp, log_sum_exp_grad } from '../gpu/kernels.generated.ts';
-import { lanesFor } from '../launch/tile.ts';
+import { log_sum_exp_grad } from '../gpu/kernels.generated.ts';
+import { launchLogSumExp } from '../launch/logSumExp.ts';
 import { around } from './sum.ts';
 
 /**
- * log sum exp(x) along `axis`, which is dropped; stable at any size of x. Entries of -Infinity (masked) weigh nothing:
- * -Infinity where a row has no other; Infinity gives Infinity, NaN gives NaN.
+ * log sum exp(x) along `axis`, which is dropped; stable at any size of x.
+ *
+ * An entry of -Infinity is masked: it adds nothing and has gradient 0. Where all are, the result is -Infinity, and where one
+ * is Infinity or NaN, it is that; as in PyTorch the gradient exp(x - result) is NaN there (0 for what is finite beside an
+ * Infinity).
  * @param x a matrix [N, M]
  * @returns [M] for axis 0, [N] for axis 1
  */
@@ -19,19 +22,20 @@ export function logSumExp(x: Tensor, axis: number): Tensor {
   const { outer, reduced, inner } = around(op, x, axis);
   if (axis === 0) check.bindableInput(op, engine, 'x', x);
   const y = engine.empty([outer * inner], op);
-  const { tuning, lanes } = lanesFor(engine, outer * inner, reduced);
+  const [tops, sums] = [0, 1].map(() => engine.scratch(outer * inner, op));
   const cut = ranges(engine, outer, reduced * inner);
-  for (const range of cut)
-    engine.run(log_sum_exp, {
-      params: { outer: range.count, reduced, inner },
-      buffers: { x: part(x, range, reduced * inner), y: part(y, range, inner) },
-      groups: Math.ceil((range.count * inner * lanes) / 64),
-      work: 8 * range.count * reduced * inner,
-      tuning,
-    });
+  for (const range of cut) {
+    const [top, sum] = [tops, sums].map((of) => part(of, range, inner));
+    const results = { y: part(y, range, inner), tops: top, sums: sum };
+    launchLogSumExp(engine, part(x, range, reduced * inner), results, { outer: range.count, reduced, inner });
+  }
   return engine.record(op, [x], y, {
-    saved: [x, y],
-    backward: (dy, [entries, lse]) => {
+    saved: [x],
+    release: () => {
+      tops.release();
+      sums.release();
+    },
+    backward: (dy, [entries]) => {
       const dx = engine.empty(x.shape, op);
       for (const range of cut) {
         const size = range.count * reduced * inner;
@@ -39,7 +43,8 @@ export function logSumExp(x: Tensor, axis: number): Tensor {
           params: { outer: range.count, reduced, inner },
           buffers: {
             x: part(entries, range, reduced * inner),
-            y: part(lse, range, inner),
+            tops: part(tops, range, inner),
+            sums: part(sums, range, inner),
             dy: part(dy, range, inner),
             dx: part(dx, range, reduced * inner),
           },

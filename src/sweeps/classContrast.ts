@@ -1,18 +1,20 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
+  class_apart,
+  class_gaps,
   class_means,
   class_sums,
   partial_totals,
-  row_pass_class,
   row_statistics,
   sup_con_rows,
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchRowPass } from '../launch/rowPass.ts';
+import { launchShortfalls } from '../launch/rowPass.ts';
 import type { Units } from '../launch/units.ts';
+import { classPairs } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
-import { classPairs, type Sweep, sweepTriangle, unitsOf, type Views } from './pairSweep.ts';
+import { type Exponentials, rowPassOf, type Sweep, sweepTriangle, unitsOf, type Views } from './pairSweep.ts';
 
 /** Rows numbered by class: 0, 1, ... in the order in which labels first occur. */
 export interface Classes {
@@ -57,18 +59,19 @@ export function classContrast(
   views: Views,
   given: Classes,
   temperature: Tensor,
-  { shifted, factor, inside }: { shifted: boolean; factor: number; inside: boolean },
+  { by, factor, inside }: { by: Exponentials; factor: number; inside: boolean },
 ): Tensor {
   const list = Object.values(views);
   const { engine } = list[0];
   const wanted = engine.needsGrad(...list, temperature);
   const classes = engine.unscoped(() => engine.tensor(given.of));
   const pairs = classPairs(classes);
-  const sweep = shifted ? sweepTriangle(engine, op, views, temperature, pairs, wanted) : unitsOf(engine, op, views);
+  const sweep =
+    by === 'shift' ? sweepTriangle(engine, op, views, temperature, pairs, wanted) : unitsOf(engine, op, views);
   const { units } = sweep;
   const n = units.count;
-  const means = positiveMeans(op, units, given, classes);
-  const statistics = rowStatistics(op, sweep, classes, temperature);
+  const means = positiveMeans(op, units, given, classes, by);
+  const statistics = rowStatistics(op, sweep, classes, temperature, by);
   const results = engine.scratch(2 * n, op);
   const pulls = engine.scratch(4 * n, op);
   const [holds, misses, reaches] = [0, 1, 2].map(() => engine.scratch(n, op));
@@ -77,7 +80,7 @@ export function classContrast(
     buffers: { statistics, means, temperature, results, pulls, holds, misses, reaches },
     groups: Math.ceil(n / 64),
     work: 64 * n,
-    tuning: { INSIDE: inside ? 1 : 0 },
+    tuning: { INSIDE: inside ? 1 : 0, GAP: by === 'gaps' ? 1 : 0 },
   });
   statistics.release();
   means.release();
@@ -89,33 +92,44 @@ export function classContrast(
   return recordPull(op, views, temperature, loss, { pairs, sweep, rows, misses, reaches, slopes, factor });
 }
 
-/** Of each row: the mean cosine with its positives, and their number. */
-function positiveMeans(op: string, units: Units, given: Classes, classes: Tensor): Storage {
+/** Of each row: the mean cosine with its positives, or with `'gaps'` minus what it is short of 1; and their number. */
+function positiveMeans(op: string, units: Units, given: Classes, classes: Tensor, by: Exponentials): Storage {
   const { engine } = classes;
   const members = engine.unscoped(() => engine.tensor(membersOf(given)));
-  const stride4 = units.rowStride / 4;
+  const row_stride4 = units.rowStride / 4;
   const count = given.sizes.length;
-  const sums = engine.scratch(count * units.rowStride, op);
-  engine.run(class_sums, {
-    params: { classes: count, row_stride4: stride4 },
-    buffers: { units: units.rows, members, sums },
-    groups: Math.ceil((count * stride4) / 64),
-    work: units.count * units.columns,
-  });
-  const means = engine.scratch(2 * units.count, op);
-  engine.run(class_means, {
-    params: { n: units.count, row_stride4: stride4 },
-    buffers: { units: units.rows, sums, classes, members, means },
-    groups: Math.ceil(units.count / 64),
-    work: units.count * units.columns,
-  });
+  const n = units.count;
+  const sumUp = (of: Storage, stride4: number): Storage => {
+    const sums = engine.scratch(4 * count * stride4, op);
+    engine.run(class_sums, {
+      params: { classes: count, row_stride4: stride4 },
+      buffers: { units: of, members, sums },
+      groups: Math.ceil((count * stride4) / 64),
+      work: 4 * n * stride4,
+    });
+    return sums;
+  };
+  const sums = sumUp(units.rows, row_stride4);
+  const means = engine.scratch(2 * n, op);
+  const size = { groups: Math.ceil(n / 64), work: n * units.columns };
+  if (by === 'gaps') {
+    const apart = engine.scratch(4 * n, op);
+    const buffers = { units: units.rows, sums, classes, members, apart };
+    engine.run(class_apart, { params: { n, row_stride4 }, buffers, ...size });
+    const spreads = sumUp(apart, 1);
+    engine.run(class_gaps, { params: { n }, buffers: { apart, spreads, classes, members, means }, ...size });
+    for (const storage of [apart, spreads]) storage.release();
+  } else {
+    const buffers = { units: units.rows, sums, classes, members, means };
+    engine.run(class_means, { params: { n, row_stride4 }, buffers, ...size });
+  }
   members.dispose();
   sums.release();
   return means;
 }
 
-/** (sum, top, weighted, 0) of each row's negatives, then of its positives. */
-function rowStatistics(op: string, sweep: Sweep, classes: Tensor, temperature: Tensor): Storage {
+/** (sum, top, weighted, level) of each row's negatives, then of its positives: see kernels/row_statistics.wgsl. */
+function rowStatistics(op: string, sweep: Sweep, classes: Tensor, temperature: Tensor, by: Exponentials): Storage {
   const { engine } = classes;
   const { units } = sweep;
   const n = units.count;
@@ -133,19 +147,19 @@ function rowStatistics(op: string, sweep: Sweep, classes: Tensor, temperature: T
     partial.release();
     return statistics;
   }
+  const gaps = by === 'gaps';
+  const shortfalls = gaps ? engine.scratch(n, op) : undefined;
   const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
+  if (shortfalls) launchShortfalls(engine, columns, units.columns, shortfalls);
   for (const [positives, skip] of (['class', 'others'] as const).entries()) {
-    const { top, sum, weighted, release } = launchRowPass(engine, op, columns, columns, units.columns, {
-      skip,
-      temperature,
-      using: { kernel: row_pass_class, buffers: { classes } },
-    });
+    const { top, sum, weighted, release } = rowPassOf(op, units, temperature, { skip, by, classes, shortfalls });
     engine.run(row_statistics, {
-      params: { n, first: positives * n },
-      buffers: { tops: top, sums: sum, weighteds: weighted, statistics },
+      params: { n, first: positives * n, gap: gaps ? 1 : 0 },
+      buffers: { tops: top, sums: sum, weighteds: weighted, shortfalls: shortfalls ?? top, temperature, statistics },
       ...size,
     });
     release();
   }
+  shortfalls?.release();
   return statistics;
 }

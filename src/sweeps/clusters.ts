@@ -1,31 +1,8 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import {
-  cluster_balance,
-  cluster_balance_grad,
-  softmax_columns,
-  softmax_columns_grad,
-} from '../gpu/kernels.generated.ts';
+import { cluster_balance, cluster_balance_grad } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { rowTuning } from '../launch/tile.ts';
-
-/** Soft assignments, cluster by cluster: the transpose of the softmax of each row of `logits` [N, K]. */
-export function softmaxColumns(engine: Engine, op: string, logits: Tensor): Tensor {
-  const [rows, columns] = logits.shape;
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const size = { params: { rows, columns }, groups: Math.ceil(rows / rowsPerGroup), work: 12 * rows * columns, tuning };
-  const y = engine.empty([columns, rows], op);
-  engine.run(softmax_columns, { ...size, buffers: { x: logits, out: y } });
-  return engine.record(op, [logits], y, {
-    saved: [y],
-    backward: (dy, [soft]) => {
-      const dx = engine.empty([rows, columns], op);
-      engine.run(softmax_columns_grad, { ...size, buffers: { y: soft, dy, dx } });
-      return [dx];
-    },
-  });
-}
 
 /** log K - H(p), p_k the mean over the batch of cluster k's assignments [K, N]; 0 where all clusters are equally full. */
 export function balance(engine: Engine, op: string, assignments: Tensor): Tensor {

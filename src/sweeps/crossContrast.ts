@@ -5,15 +5,19 @@ import {
   cross_merge,
   cross_near,
   cross_pass,
+  cross_pass_gap,
+  cross_pass_gap_kept,
   cross_pass_kept,
   cross_rows,
   cross_weights,
+  cross_weights_gap,
   row_dots,
 } from '../gpu/kernels.generated.ts';
 import { findCancelling, launchNear } from '../launch/near.ts';
-import { weighPairs } from '../launch/pairPanels.ts';
-import { makePoints, type Points, type Pulled, panelWidth, startPull } from '../launch/points.ts';
-import { launchSum } from '../launch/reduce.ts';
+import { countPanels, weighPairs } from '../launch/pairPanels.ts';
+import { featuresOf, makePoints, type Points, type Pulled, panelWidth, startPull } from '../launch/points.ts';
+import { launchSum, launchTotal } from '../launch/reduce.ts';
+import { launchShortfalls } from '../launch/rowPass.ts';
 import { roundUp, tileOf } from '../launch/tile.ts';
 import { unitsBackward } from '../launch/units.ts';
 import { mul } from '../ops/arithmetic.ts';
@@ -25,53 +29,75 @@ import { reshape } from '../ops/reshape.ts';
  *
  * Forward: one evaluation of each tile gives the sums of its rows and of its columns. Backward: a panel of rows at a time,
  * recomputed, or kept from the forward while all pairs fit in 4 D floats for each of the 2 N rows (N <= 8 D).
+ * @param live the scale is a tensor of the caller's: scores are made of differences of rows then (see lib/cross_gaps.wgsl), since
+ * its gradient is what little they differ by where rows share a direction
  */
-export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): Tensor {
+export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, live: boolean): Tensor {
   const { engine } = a;
   const [n, d] = a.shape;
   const left = makePoints(engine, op, 'a', a, 'cosine', 'own');
   const right = makePoints(engine, op, 'b', b, 'cosine', left);
   const side = right.paddedRows;
-  const fits = 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
-  const kept = engine.needsGrad(a, b, scale) && n <= 8 * d && fits ? engine.scratch(n * side, op) : null;
-  const { tops: log2Z, sums: miss } = sweep(engine, op, left, right, scale, kept);
+  const whole = n <= 8 * d && 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
+  const kept = whole && engine.needsGrad(a, b, scale) ? engine.scratch(n * side, op) : null;
+  const shortfalls = live ? shortfallsOf(engine, op, left, right) : null;
+  const { tops: log2Z, sums: miss } = sweep(engine, op, left, right, scale, { whole, kept, shortfalls });
   const losses = engine.scratch(2 * n, op);
+  const positives = engine.scratch(side, op);
   engine.run(cross_rows, {
     params: { n, row_stride4: left.rowStride / 4, side },
-    buffers: { tops: log2Z, sums: miss, a: left.rows, b: right.rows, logit_scale: scale, losses },
+    buffers: { tops: log2Z, sums: miss, a: left.rows, b: right.rows, logit_scale: scale, losses, positives },
     groups: Math.ceil(n / 64),
     work: n * (d + 64),
+    tuning: { GAP: live ? 1 : 0 },
   });
   const loss = engine.empty([], op);
   launchSum(engine, losses, loss, { outer: 1, reduced: 2 * n, inner: 1, scale: 1 / (2 * n) });
   losses.release();
   const release = (): void => {
-    for (const held of [left, right, log2Z, miss, kept]) held?.release();
+    for (const held of [left, right, log2Z, miss, kept, shortfalls, positives]) held?.release();
   };
   return engine.record(op, [a, b, scale], loss, {
     saved: [scale],
     release,
     backward: (dy, [multiplier]) => {
-      // The scale's gradient is <G, S>, and sum_j g_ij s_ij is what row i's gradient has along row i.
-      const toA = a.requiresGrad || scale.requiresGrad ? startPull(engine, op, left) : null;
+      const toA = a.requiresGrad ? startPull(engine, op, left) : null;
       const toB = b.requiresGrad ? startPull(engine, op, right) : null;
+      const panels = kept ? 1 : countPanels(engine, left, right);
+      const totals = shortfalls ? engine.scratch(64 * panels, op) : null; // one a panel, each where it can be bound
+      if (totals) engine.fill(totals, 64 * panels, 0);
+      let done = 0;
       weighPairs(
         engine,
         op,
         left,
         right,
         ({ of, first, count, stride }) => {
-          engine.run(cross_weights, {
-            params: { n, first, count, width4: stride / 4, side4: side / 4 },
-            buffers: { log2_z: log2Z, miss, logit_scale: multiplier, weights: of },
-            groups: Math.ceil((Math.ceil(count / 8) * stride) / 256),
-            work: 8 * count * stride,
+          const parts = Math.ceil(count / 8) * (stride / 4);
+          const size = { groups: Math.ceil(parts / 64), work: 8 * count * stride };
+          const params = { n, first, count, width4: stride / 4, side4: side / 4 };
+          const buffers = { log2_z: log2Z, miss, logit_scale: multiplier, weights: of };
+          if (!shortfalls || !totals) return engine.run(cross_weights, { params, buffers, ...size });
+          const slopes = engine.scratch(parts, op);
+          const tuning = { SQUARES: kept ? 0 : 1 };
+          engine.run(cross_weights_gap, {
+            params,
+            buffers: { ...buffers, shortfalls, positives, slopes },
+            ...size,
+            tuning,
           });
+          launchTotal(engine, slopes, totals.range(256 * done++, 4), parts);
+          slopes.release();
         },
-        { toA, toB, kept, scale: 1 / (2 * n) },
+        { toA, toB, kept, scale: 1 / (2 * n), pairs: live ? 'distances' : 'products' },
       );
-      const dScale =
-        toA && scale.requiresGrad ? scaleGradient(engine, op, left, toA.into.of as Storage, dy, scale) : null;
+      let dScale: Tensor | null = null;
+      if (totals && scale.requiresGrad) {
+        const slope = engine.empty([], op);
+        launchSum(engine, totals, slope, { outer: 1, reduced: 64 * panels, inner: 1, scale: 1 / (2 * n) });
+        dScale = reshape(mul(dy, slope), [...scale.shape]);
+      }
+      totals?.release();
       const near = (to: Pulled | null, others: Points, at: readonly [number, number]): void => {
         if (!to) return;
         const gathered = { ...to.points, g: to.into.of as Storage };
@@ -82,6 +108,7 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): 
           scale: factor,
           at,
           buffers: { others: others.rows, log2_z: log2Z, miss, logit_scale: multiplier },
+          tuning: { GAP: live ? 1 : 0 },
         });
         cancels.release();
       };
@@ -97,6 +124,14 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor): 
       return [da, db, dScale];
     },
   });
+}
+
+/** What the rows of both sides are shorter than 1: those of b from `paddedRows` on. */
+function shortfallsOf(engine: Engine, op: string, a: Points, b: Points): Storage {
+  const out = engine.scratch(2 * b.paddedRows, op);
+  launchShortfalls(engine, featuresOf(a), a.columns, out);
+  launchShortfalls(engine, featuresOf(b), b.columns, out, b.paddedRows);
+  return out;
 }
 
 /** dy * sum_i u_i . gradient_i, in the shape of `scale`: what the gradient of unit rows says of a factor of their products. */
@@ -128,12 +163,12 @@ function sweep(
   a: Points,
   b: Points,
   scale: Tensor,
-  kept: Storage | null,
+  { whole, kept, shortfalls }: { whole: boolean; kept: Storage | null; shortfalls: Storage | null },
 ): { tops: Storage; sums: Storage } {
   const { count: n, columns: depth } = a;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', n, n, depth);
   const side = b.paddedRows;
-  const panel = kept ? n : panelWidth(engine, b, n);
+  const panel = whole ? n : panelWidth(engine, b, n); // the same, and so are the sums' bits, whoever wants a gradient
   const groups = engine.info.software ? 16 : 1024;
   const strips = Math.ceil(panel / tileRows);
   // Slices enough that a few rows fill the machine too, their parts within N D floats.
@@ -144,9 +179,10 @@ function sweep(
   const rowParts = engine.scratch(cut * tuning.WX * 2 * panel, op);
   const columnParts = engine.scratch((roundUp(panel, tileRows) / tuning.TM) * 2 * side, op);
   const [tops, sums] = [0, 1].map(() => engine.scratch(2 * side, op));
+  const kernel = shortfalls ? (kept ? cross_pass_gap_kept : cross_pass_gap) : kept ? cross_pass_kept : cross_pass;
   for (let first = 0; first < n; first += panel) {
     const count = Math.min(panel, n - first);
-    engine.run(kept ? cross_pass_kept : cross_pass, {
+    engine.run(kernel, {
       params: {
         n,
         depth,
@@ -165,6 +201,7 @@ function sweep(
         row_parts: rowParts,
         column_parts: columnParts,
         ...(kept ? { products: kept } : {}),
+        ...(shortfalls ? { shortfalls } : {}),
       },
       groups: Math.ceil(count / tileRows) * cut,
       work: count * n * (depth + 32),

@@ -2,9 +2,9 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { nt_xent_rows, nt_xent_rows_running } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchRowPass } from '../launch/rowPass.ts';
+import { PARTNERS } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
-import { PARTNERS, sweepTriangle, unitsOf } from './pairSweep.ts';
+import { type Exponentials, rowPassOf, sweepTriangle, unitsOf } from './pairSweep.ts';
 
 /**
  * NT-Xent's core: rows i and i + n/2 of the stacked views are positives of each other, all others negatives.
@@ -19,10 +19,11 @@ export function pairContrast(
   z0: Tensor,
   z1: Tensor,
   temperature: Tensor,
-  { shifted, factor, decoupled = false }: { shifted: boolean; factor: number; decoupled?: boolean },
+  { by, factor, decoupled = false }: { by: Exponentials; factor: number; decoupled?: boolean },
 ): Tensor {
   const { engine } = z0;
   const views = { z0, z1 };
+  const shifted = by === 'shift';
   const tuning = { DECOUPLED: decoupled ? 1 : 0 };
   const wanted = engine.needsGrad(z0, z1, temperature);
   const sweep = shifted ? sweepTriangle(engine, op, views, temperature, PARTNERS, wanted) : unitsOf(engine, op, views);
@@ -42,15 +43,12 @@ export function pairContrast(
     partial.release();
   } else {
     // For temperatures whose range one shift cannot cover, or that only the GPU knows: all pairs, a maximum for each row.
-    const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
-    const { top, sum, weighted } = launchRowPass(engine, op, columns, columns, units.columns, {
-      skip: 'pair',
-      temperature,
-    });
+    const { top, sum, weighted } = rowPassOf(op, units, temperature, { skip: 'pair', by });
     engine.run(nt_xent_rows_running, {
       params: { n, row_stride4: units.rowStride / 4 },
       buffers: { tops: top, sums: sum, weighteds: weighted, ...common },
       ...size,
+      tuning: { ...tuning, GAP: by === 'gaps' ? 1 : 0 },
     });
     top.release();
     weighted.release();

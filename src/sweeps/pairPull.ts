@@ -1,13 +1,15 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
+import type { Tuning } from '../gpu/kernel.ts';
 import { class_lifts, nt_xent_weights_cached, temperature_grad, triangle_product } from '../gpu/kernels.generated.ts';
 import { findCancelling, launchNear, nearRows, pullPartners } from '../launch/near.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchProduct, tileOf } from '../launch/tile.ts';
 import { unitsBackward } from '../launch/units.ts';
 import { pullByFragments } from './pairFragments.ts';
-import { PARTNERS, type Pairs, type Sweep, type Views, widthOfPanels } from './pairSweep.ts';
+import { PARTNERS, type Pairs } from './pairKernels.ts';
+import { type Sweep, type Views, widthOfPanels } from './pairSweep.ts';
 
 /** What a loss over all pairs leaves for its gradient, but for the rows that it pulls on. */
 export interface Pull {
@@ -170,10 +172,11 @@ function pullApart(
 ): void {
   const { count: n, columns, rowStride } = sweep.units;
   const gathered = { ...sweep.units, g };
+  const distances: Tuning = { DISTANCES: pairs.kernels.distances ? 1 : 0 };
   const cancels =
     pairs === PARTNERS
       ? pullPartners(engine, op, gathered, sweep.units.inverseNorms, reaches)
-      : findCancelling(engine, op, gathered, { of: reaches });
+      : findCancelling(engine, op, gathered, { of: reaches }, distances);
   const lifts = misses ? engine.scratch(2 * n, op) : null;
   if (misses && lifts)
     engine.run(class_lifts, {
@@ -194,8 +197,8 @@ function pullApart(
     });
   launchNear(engine, pairs.kernels.near, gathered, cancels, {
     others: n,
-    buffers: { temperature, ...rows, ...(lifts ? { lifts } : { miss: reaches }) },
-    tuning: pairs.tuning,
+    buffers: { temperature, ...rows, ...(lifts ? { lifts } : pairs === PARTNERS ? { miss: reaches } : {}) },
+    tuning: { ...pairs.tuning, ...distances },
   });
   cancels.release();
   lifts?.release();

@@ -2,29 +2,10 @@ import { because, type Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import type { KernelSource, Tuning } from '../gpu/kernel.ts';
-import {
-  nt_xent_near,
-  nt_xent_owner,
-  nt_xent_panel,
-  nt_xent_panel_fragments,
-  nt_xent_sums,
-  nt_xent_sums_cached,
-  nt_xent_sums_fragments,
-  nt_xent_sums_lanes,
-  nt_xent_sums_lanes_cached,
-  nt_xent_weights_cached,
-  sup_con_near,
-  sup_con_owner,
-  sup_con_panel,
-  sup_con_sums,
-  sup_con_sums_cached,
-  sup_con_sums_lanes,
-  sup_con_sums_lanes_cached,
-  sup_con_weights_cached,
-} from '../gpu/kernels.generated.ts';
+import { row_pass, row_pass_class, row_pass_gap, row_pass_gap_class } from '../gpu/kernels.generated.ts';
 import { productForm, withReason } from '../launch/families.ts';
 import { type Halves, toHalves } from '../launch/halves.ts';
+import { launchRowPass, launchShortfalls, type RowStatistics, type Skip } from '../launch/rowPass.ts';
 import { type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units } from '../launch/units.ts';
 import {
@@ -35,6 +16,7 @@ import {
   packUnits,
   sumByFragments,
 } from './pairFragments.ts';
+import type { Pairs } from './pairKernels.ts';
 
 // exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
 const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
@@ -65,70 +47,6 @@ type Schedule = keyof typeof SCHEDULE.options;
 /** Features of the rows that a workgroup owns, at most: two vec4s for each of its 16 columns of lanes. */
 const WIDEST_OWNED = 128;
 
-interface SumKernels {
-  readonly sums: KernelSource;
-  /** Keeps e_ij over the triangle. */
-  readonly cached: KernelSource;
-  readonly maxEdge: number;
-}
-
-/** Which rows are positives of each other, by the kernels that know. */
-interface PairKernels {
-  /** A software adapter keeps a partial sum for each lane, where a barrier would cost more. */
-  readonly lanes: SumKernels;
-  /** A GPU reduces in workgroup memory. */
-  readonly workgroup: SumKernels;
-  readonly weights: KernelSource;
-  readonly panel: KernelSource;
-  readonly owner: KernelSource;
-  /** The same sweep on matrix units, where it has been written for them. */
-  readonly fragments: FragmentPairs['kernels'] | null;
-  readonly near: KernelSource;
-  /** Sums a row: of its negatives, and of its positives where they are summed too. */
-  readonly sums: 1 | 2;
-}
-
-const PARTNER_KERNELS: PairKernels = {
-  lanes: { sums: nt_xent_sums_lanes, cached: nt_xent_sums_lanes_cached, maxEdge: 2048 },
-  workgroup: { sums: nt_xent_sums, cached: nt_xent_sums_cached, maxEdge: 512 },
-  weights: nt_xent_weights_cached,
-  panel: nt_xent_panel,
-  owner: nt_xent_owner,
-  fragments: { sums: nt_xent_sums_fragments, panel: nt_xent_panel_fragments },
-  near: nt_xent_near,
-  sums: 1,
-};
-
-const CLASS_KERNELS: PairKernels = {
-  lanes: { sums: sup_con_sums_lanes, cached: sup_con_sums_lanes_cached, maxEdge: 2048 },
-  workgroup: { sums: sup_con_sums, cached: sup_con_sums_cached, maxEdge: 256 },
-  weights: sup_con_weights_cached,
-  panel: sup_con_panel,
-  owner: sup_con_owner,
-  fragments: null,
-  near: sup_con_near,
-  sums: 2,
-};
-
-/** Who pulls whom in a sweep over all pairs of one set of rows. */
-export interface Pairs {
-  readonly kernels: PairKernels;
-  readonly tuning: Tuning;
-  /** What the sweep needs besides. */
-  readonly buffers: Readonly<Record<string, Tensor>>;
-}
-
-/** Rows i and i + n/2 are positives of each other. */
-export const PARTNERS: Pairs = { kernels: PARTNER_KERNELS, tuning: { PARTNERS: 1 }, buffers: {} };
-
-/** No row has a positive. */
-export const NO_POSITIVES: Pairs = { kernels: PARTNER_KERNELS, tuning: { PARTNERS: 0 }, buffers: {} };
-
-/** Rows of one class are positives of each other. */
-export function classPairs(classes: Tensor): Pairs {
-  return { kernels: CLASS_KERNELS, tuning: {}, buffers: { classes } };
-}
-
 export type Views = Readonly<Record<string, Tensor>>;
 
 /** The unit rows, and what was kept of their pairs. */
@@ -152,6 +70,42 @@ export interface PartialSums {
   /** Where the sums of positives start. */
   readonly behind: number;
   readonly layout: { blocks: number; edge: number; slots: number; partial_stride: number };
+}
+
+/**
+ * How exponentials are kept in range: by one shift for all, by a maximum for each row, or by a maximum of logits that are
+ * made of differences of rows. Those cost half as much again, and have digits enough for the gradient of a live temperature,
+ * which is a sum of differences of scores: where rows share a direction, products leave it none.
+ */
+export type Exponentials = 'shift' | 'maximum' | 'gaps';
+
+/** Of a temperature that is a number or lives on the GPU. */
+export function exponentials(temperature: number | Tensor): Exponentials {
+  if (typeof temperature !== 'number') return 'gaps';
+  return canShift(temperature) ? 'shift' : 'maximum';
+}
+
+/** The statistics of all rows of one set against each other; with `'gaps'` of logits as lib/gap_scores.wgsl has them. */
+export function rowPassOf(
+  op: string,
+  units: Units,
+  temperature: Tensor,
+  { skip, by, classes, shortfalls }: { skip: Skip; by: Exponentials; classes?: Tensor; shortfalls?: Storage },
+): RowStatistics {
+  const { engine } = temperature;
+  const columns = { of: units.transposed, stride: units.paddedRows, rows: units.count };
+  const gaps = by === 'gaps';
+  const short = gaps ? (shortfalls?.retain() ?? engine.scratch(units.count, op)) : null;
+  if (short && !shortfalls) launchShortfalls(engine, columns, units.columns, short);
+  const kernel = classes ? (gaps ? row_pass_gap_class : row_pass_class) : gaps ? row_pass_gap : row_pass;
+  const statistics = launchRowPass(engine, op, columns, columns, units.columns, {
+    skip,
+    scale: gaps ? -1 : 1,
+    temperature,
+    using: { kernel, buffers: { ...(classes ? { classes } : {}), ...(short ? { shortfalls: short } : {}) } },
+  });
+  short?.release();
+  return statistics;
 }
 
 /** Whether one constant shift serves every entry at this temperature. */
@@ -190,7 +144,8 @@ export function sweepTriangle(
   wanted: boolean,
 ): Sweep {
   const { n, d } = sizesOf(views);
-  const among = kernels.fragments ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'halves'] as const);
+  const products = kernels.fragments ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'halves'] as const);
+  const among = kernels.distances ? (['tile'] as const) : products;
   const form = productForm(engine, { rows: n, columns: n, depth: d }, among);
   if (form.by === 'fragments' && kernels.fragments) {
     const pairs = { kernels: kernels.fragments, tuning: own, buffers };

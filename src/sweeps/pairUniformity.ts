@@ -1,36 +1,36 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { log_sum_exp, partial_totals, row_lse, uniformity } from '../gpu/kernels.generated.ts';
+import { partial_totals, row_lse, uniformity } from '../gpu/kernels.generated.ts';
+import { launchLogSumExp } from '../launch/logSumExp.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchRowPass } from '../launch/rowPass.ts';
+import { DISTANCES } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
-import { NO_POSITIVES, type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
+import { type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
 
 /**
- * log mean_{i < j} exp((s_ij - 1) / temperature), s = cosine: one log-sum-exp over the triangle, whose weights
+ * log mean_{i < j} exp(-|u_i - u_j|^2 / (2 temperature)): one log-sum-exp over the triangle, whose weights
  * w_ij = 2 e_ij / sum over all ordered pairs are those of a contrast in which every row has the same Z, and no positive.
  */
 export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shifted }: { shifted: boolean }): Tensor {
   const { engine } = z;
   const wanted = engine.needsGrad(z);
-  const sweep = shifted
-    ? sweepTriangle(engine, op, { z }, temperature, NO_POSITIVES, wanted)
-    : unitsOf(engine, op, { z });
+  const sweep = shifted ? sweepTriangle(engine, op, { z }, temperature, DISTANCES, wanted) : unitsOf(engine, op, { z });
   const n = sweep.units.count;
   const total = totalOf(op, sweep, temperature);
   const loss = engine.empty([], op);
-  const log2Z = engine.scratch(n, op);
+  const log2Z = engine.scratch(1, op);
   const miss = engine.scratch(n, op);
   engine.run(uniformity, {
     params: { n },
-    buffers: { total, temperature, loss, log2_z: log2Z, miss },
+    buffers: { total, loss, log2_z: log2Z, miss },
     groups: Math.ceil(n / 64),
     work: 8 * n,
     tuning: { RUNNING: shifted ? 0 : 1 },
   });
   total.release();
   return recordPull(op, { z }, temperature, loss, {
-    pairs: NO_POSITIVES,
+    pairs: DISTANCES,
     sweep,
     rows: { log2_z: log2Z },
     reaches: miss,
@@ -39,7 +39,7 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
   });
 }
 
-/** The mean of e_ij over all ordered pairs; of a sweep with maxima, log sum exp(s_ij / temperature). */
+/** The mean of e_ij over all ordered pairs; of a sweep with maxima, the logarithm of their sum. */
 function totalOf(op: string, { units, partial }: Sweep, temperature: Tensor): Storage {
   const { engine } = temperature;
   const n = units.count;
@@ -59,18 +59,19 @@ function totalOf(op: string, { units, partial }: Sweep, temperature: Tensor): St
     return total;
   }
   const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
-  const pass = launchRowPass(engine, op, columns, columns, units.columns, { skip: 'self', temperature });
+  const pass = launchRowPass(engine, op, columns, columns, units.columns, {
+    distance: true,
+    skip: 'self',
+    scale: -0.5,
+    temperature,
+  });
   const lse = engine.scratch(n, op);
   engine.run(row_lse, { params: { rows: n }, buffers: { tops: pass.top, sums: pass.sum, lse }, groups, work: 4 * n });
   pass.release();
   const total = engine.scratch(1, op);
-  engine.run(log_sum_exp, {
-    params: { outer: 1, reduced: n, inner: 1 },
-    buffers: { x: lse, y: total },
-    groups: 1,
-    work: 8 * n,
-    tuning: { LANES: 64 },
-  });
+  const [tops, sums] = [0, 1].map(() => engine.scratch(1, op));
+  launchLogSumExp(engine, lse, { y: total, tops, sums }, { outer: 1, reduced: n, inner: 1 });
+  for (const storage of [tops, sums]) storage.release();
   lse.release();
   return total;
 }

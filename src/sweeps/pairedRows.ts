@@ -1,6 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
 import { paired_rows } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { rowTuning } from '../launch/tile.ts';
@@ -27,11 +28,14 @@ export function pairedRows(
   check.sameShape(op, nameX, x, nameY, y);
   check.bindableInput(op, engine, nameX, x);
   const losses = engine.scratch(n, op);
-  const launch = (name: string, own: Tensor, other: Tensor): Tensor =>
-    launchPairs(engine, op, name, own, other, losses, { scale: scale / n, alpha, distance: of === 'distance' });
-  const dx = launch(nameX, x, y);
+  const launch = (name: string, own: Tensor, other: Tensor, into: Storage): Tensor =>
+    launchPairs(engine, op, name, own, other, into, { scale: scale / n, alpha, distance: of === 'distance' });
+  const dx = launch(nameX, x, y, losses);
   const wanted = of === 'distance' && (engine.needsGrad(y) || engine.check);
-  const dy = wanted ? launch(nameY, y, x) : null;
+  // Seen from y, losses differ in their last bits: the value is always that seen from x, whoever wants a gradient.
+  const seenFromY = wanted ? engine.scratch(n, op) : null;
+  const dy = seenFromY && launch(nameY, y, x, seenFromY);
+  seenFromY?.release();
   const mean = engine.empty([], op);
   engine.fill(mean.storage, 1, offset);
   launchSum(engine, losses, mean, { outer: 1, reduced: n, inner: 1, scale: scale / n, accumulating: true });
@@ -51,7 +55,7 @@ function launchPairs(
   name: string,
   x: Tensor,
   y: Tensor,
-  losses: ReturnType<Engine['scratch']>,
+  losses: Storage,
   { scale, alpha, distance }: { scale: number; alpha: number; distance: boolean },
 ): Tensor {
   const [rows, columns] = x.shape;

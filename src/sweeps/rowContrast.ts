@@ -14,6 +14,7 @@ import {
   temperature_grad,
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
+import { launchShortfalls } from '../launch/rowPass.ts';
 import { launchProduct, roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
 import { launchUnits, makeTurn, makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 import { canShift } from './pairSweep.ts';
@@ -79,7 +80,7 @@ export function rowContrast(
   const sweep =
     known !== undefined && canShift(known)
       ? shiftedSweep(engine, op, units, choice, known, wanted)
-      : runningSweep(engine, op, units, choice, wanted);
+      : runningSweep(engine, op, units, choice, { wanted, gaps: live !== null });
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const own = engine.scratch(n * d + 1, op);
   const [inverseNorms, nothing] = [n, 1].map((count) => engine.scratch(count, op));
@@ -105,7 +106,7 @@ export function rowContrast(
     },
     groups: Math.ceil(n / rowsPerGroup),
     work: n * d,
-    tuning: { ...tuning, CENTRED: centred ? 1 : 0 },
+    tuning: { ...tuning, CENTRED: centred ? 1 : 0, GAP: live ? 1 : 0 },
   });
   const loss = engine.empty([], op);
   launchSum(engine, results, loss, { outer: 1, reduced: n, inner: 1, scale: scale / n });
@@ -204,14 +205,24 @@ function shiftedSweep(engine: Engine, op: string, units: Units, choice: Choice, 
   return { tops, sums, weighteds, gathered };
 }
 
-/** For temperatures that one shift cannot serve, that only the GPU knows, or that differ by column. */
-function runningSweep(engine: Engine, op: string, units: Units, choice: Choice, wanted: boolean): Sweep {
+/**
+ * For temperatures that one shift cannot serve, that only the GPU knows, or that differ by column.
+ * @param gaps logits are made of differences of rows, for the gradient of a live temperature: see lib/gap_scores.wgsl
+ */
+function runningSweep(
+  engine: Engine,
+  op: string,
+  units: Units,
+  choice: Choice,
+  { wanted, gaps }: { wanted: boolean; gaps: boolean },
+): Sweep {
   const { columns, positives, temperature } = choice;
   const { count: n, columns: d, paddedRows: width, rowStride } = units;
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const [tops, sums, weighteds, falls] = [0, 1, 2, 3].map(() => engine.scratch(n, op));
   const panel = panelOf(engine, op, units, choice);
   const gathered = wanted ? engine.scratch(width * rowStride, op) : null;
+  const shortfalls = gaps ? engine.scratch(panel.width, op) : null;
   panel.each(columns, (weights, keys, first, own) => {
     launchProduct(
       engine,
@@ -219,13 +230,25 @@ function runningSweep(engine: Engine, op: string, units: Units, choice: Choice, 
       { of: keys.transposed, at: 0, stride: keys.paddedRows, along: 'columns' },
       { of: units.transposed, at: 0, stride: width },
       { of: weights, at: 0, stride: width },
+      { pairs: gaps ? 'distances' : 'products' },
     );
+    const ofKeys = { of: keys.transposed, stride: keys.paddedRows, rows: own };
+    if (shortfalls) launchShortfalls(engine, ofKeys, d, shortfalls);
     engine.run(contrast_panel_running, {
       params: { rows: n, columns: own, stride: width, first, temperatures: temperature.count },
-      buffers: { temperature: temperature.of, positives, weights, tops, sums, weighteds, falls },
+      buffers: {
+        temperature: temperature.of,
+        positives,
+        weights,
+        tops,
+        sums,
+        weighteds,
+        falls,
+        shortfalls: shortfalls ?? temperature.of, // without gaps nothing is read from it
+      },
       groups: Math.ceil(n / rowsPerGroup),
       work: 32 * n * own,
-      tuning,
+      tuning: { ...tuning, GAP: gaps ? 1 : 0 },
     });
     if (!gathered) return;
     if (first > 0)
@@ -238,6 +261,7 @@ function runningSweep(engine: Engine, op: string, units: Units, choice: Choice, 
     gather(engine, units, weights, keys, own, gathered, first > 0);
   });
   falls.release();
+  shortfalls?.release();
   return { tops, sums, weighteds, gathered };
 }
 

@@ -104,19 +104,23 @@ export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
   return { value, gradients: split(back(du), [z0, z1]), temperature: dTau };
 }
 
-/** Wang and Isola: log mean_{i < j} exp(-t |u_i - u_j|^2), with 2 - 2 u.v for the distance (a zero row is at distance 2). */
+/** Wang and Isola: log mean_{i < j} exp(-t |u_i - u_j|^2), by differences: rows that agree keep their digits. */
 export function uniformity(z: Matrix, t: number): LossResult {
   const { u, back } = normalize(z);
   const n = u.rows;
-  const pairs: [number, number, number][] = [];
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) pairs.push([i, j, -t * (2 - 2 * dot(row(u, i), row(u, j)))]);
-  const lse = logSumExp(pairs.map(([, , s]) => s));
+  const pairs: { i: number; j: number; apart: Float64Array; s: number }[] = [];
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < i; j++) {
+      const apart = row(u, i).map((x, k) => x - row(u, j)[k]);
+      pairs.push({ i, j, apart, s: -t * dot(apart, apart) });
+    }
+  const lse = logSumExp(pairs.map(({ s }) => s));
   const du = matrix(n, u.columns);
-  for (const [i, j, s] of pairs) {
-    const g = 2 * t * Math.exp(s - lse);
+  for (const { i, j, apart, s } of pairs) {
+    const g = -2 * t * Math.exp(s - lse);
     for (let k = 0; k < u.columns; k++) {
-      du.data[i * u.columns + k] += g * row(u, j)[k];
-      du.data[j * u.columns + k] += g * row(u, i)[k];
+      du.data[i * u.columns + k] += g * apart[k];
+      du.data[j * u.columns + k] -= g * apart[k];
     }
   }
   return { value: lse - Math.log(pairs.length), gradients: [back(du)] };

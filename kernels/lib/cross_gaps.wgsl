@@ -1,0 +1,16 @@
+// scores: a_i.b_j - 1 of unit rows by their differences, -(|a_i - b_j|^2 / 2 + shortfalls of both): see lib/gap_scores
+// @use tile_distance
+@group(0) @binding(7) var<storage, read> shortfalls: array<f32>; // of rows, then of columns from 4 width4 on
+
+fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
+  tile_distance(c, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
+  // @unroll
+  for (var v = 0u; v < TV; v++) {
+    let j = 4u * p.width4 + min(vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u), vec4u(p.n - 1u));
+    let short = vec4f(shortfalls[j.x], shortfalls[j.y], shortfalls[j.z], shortfalls[j.w]);
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      (*c)[m * TV + v] = -fma((*c)[m * TV + v], vec4f(0.5), short + shortfalls[min(row + m, p.n - 1u)]);
+    }
+  }
+}

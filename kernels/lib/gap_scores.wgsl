@@ -1,0 +1,17 @@
+// scores: 1 - a_i.b_j of unit rows by their differences, less what is the same for all columns j: |a_i - b_j|^2 / 2 + shortfall_j
+// Where rows share a direction, their products are 1 up to a rounding as large as what tells them apart.
+// @use tile_distance
+@group(0) @binding(6) var<storage, read> shortfalls: array<f32>; // of the p.columns rows of b
+
+fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u32) {
+  tile_distance(c, row4, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
+  // @unroll
+  for (var v = 0u; v < TV; v++) {
+    let j = min(vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u), vec4u(p.columns - 1u));
+    let short = vec4f(shortfalls[j.x], shortfalls[j.y], shortfalls[j.z], shortfalls[j.w]);
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      (*c)[m * TV + v] = fma((*c)[m * TV + v], vec4f(0.5), short);
+    }
+  }
+}

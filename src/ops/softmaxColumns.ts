@@ -1,0 +1,21 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { softmax_columns, softmax_columns_grad } from '../gpu/kernels.generated.ts';
+import { rowTuning } from '../launch/tile.ts';
+
+/** The softmax of each row of `logits` [N, K], transposed: of clusters, soft assignments cluster by cluster. */
+export function softmaxColumns(engine: Engine, op: string, logits: Tensor): Tensor {
+  const [rows, columns] = logits.shape;
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  const size = { params: { rows, columns }, groups: Math.ceil(rows / rowsPerGroup), work: 12 * rows * columns, tuning };
+  const y = engine.empty([columns, rows], op);
+  engine.run(softmax_columns, { ...size, buffers: { x: logits, out: y } });
+  return engine.record(op, [logits], y, {
+    saved: [y],
+    backward: (dy, [soft]) => {
+      const dx = engine.empty([rows, columns], op);
+      engine.run(softmax_columns_grad, { ...size, buffers: { y: soft, dy, dx } });
+      return [dx];
+    },
+  });
+}
