@@ -23,6 +23,15 @@ fn less_product(c: f32, a: f32, b: f32) -> f32 {
   return fma(ah - a, b - bh, fma(ah - a, bh, fma(-ah, b - bh, fma(-ah, bh, c))));
 }
 
+// x^a of x > 0: the exponent of x apart from the rest, whose share of the logarithm would take its digits.
+fn power(x: f32, a: f32) -> f32 {
+  let bits = bitcast<u32>(max(x, 1e-37));
+  let whole = a * f32(i32(bits >> 23u) - 127);
+  let turns = round(whole);
+  let rest = (whole - turns) + a * log2(bitcast<f32>((bits & 0x007fffffu) | 0x3f800000u));
+  return ldexp(exp2(rest), i32(clamp(turns, -126.0, 127.0)));
+}
+
 // v - u of rows of which one is at the floor; 0 for rows that are the same, which two products of their own would not leave.
 fn difference(x: f32, y: f32, scale: vec2f) -> f32 {
   return fma(y - x, scale.y, x * (scale.y - scale.x));
@@ -93,10 +102,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var loss = apart;
   var slope = -2.0 * p.scale * inverse;
   if (p.alpha != 2.0) {
-    let power = log2(max(apart, 1e-37));
     let alike = apart < FLOOR * FLOOR; // what is left of equal rows is rounding, which a power below 2 would blow up
-    loss = select(exp2(0.5 * p.alpha * power), 0.0, alike);
-    slope *= select(0.5 * p.alpha * exp2((0.5 * p.alpha - 1.0) * power), 0.0, alike);
+    loss = select(power(apart, 0.5 * p.alpha), 0.0, alike);
+    slope *= select(0.5 * p.alpha * power(apart, 0.5 * p.alpha - 1.0), 0.0, alike);
   }
   if (first == 0u) {
     losses[row] = loss;
