@@ -61,6 +61,7 @@ export function readSafetensors(bytes: Uint8Array): {
   tensors: Map<string, SafeTensor>;
   metadata: Record<string, string>;
 } {
+  if (!(bytes instanceof Uint8Array)) throw bad(`the file is ${show(bytes)}, expected a Uint8Array`);
   const { header, start } = readHeader(bytes);
   const tensors = new Map<string, SafeTensor>();
   const metadata: Record<string, string> = Object.create(null); // so that no key of the file means anything

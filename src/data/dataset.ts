@@ -14,6 +14,8 @@ export interface ImageSet {
   width: number;
   /** The name of each class; null where the data came without names. */
   classes: string[] | null;
+  /** The file of each image, from the folder that was opened; absent where images do not lie in files of their own. */
+  files?: readonly string[];
 }
 
 /** What to train on and what to measure on; `test` is null where the data has no such part. */
@@ -42,7 +44,8 @@ export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
     images.set(set.images.subarray(index * size, (index + 1) * size), i * size);
     if (labels && set.labels) labels[i] = set.labels[index];
   }
-  return { ...set, images, labels, count };
+  const { files } = set;
+  return { ...set, images, labels, count, ...(files ? { files: Array.from(indices, (index) => files[index]) } : {}) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { basename, resolve } from 'node:path';
+import { basename, relative, resolve, sep } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
 import { type ImageSet, type ImageSplits, permutation } from './dataset.ts';
 import { type Decoder, defaultDecoder } from './decode.ts';
@@ -49,7 +49,7 @@ export async function loadImages(directory: string, options: FolderOptions = {})
   }
   const decode = options.decode ?? (await defaultDecoder(directory));
   const name = basename(resolve(directory));
-  const read = (list: FileList) => readAll(list, { name, classes: layout.classes, size, channels, decode });
+  const read = (list: FileList) => readAll(list, { directory, name, classes: layout.classes, size, channels, decode });
   const [train, test] = layout.test ? [layout.train, layout.test] : split(layout.train, testFraction, seed);
   const held = test.files.length;
   if (!layout.test && held > 0)
@@ -81,6 +81,7 @@ function split(list: FileList, fraction: number, seed: number): [FileList, FileL
 }
 
 interface ReadOptions {
+  directory: string;
   name: string;
   classes: string[] | null;
   size: number;
@@ -89,7 +90,7 @@ interface ReadOptions {
 }
 
 async function readAll(list: FileList, options: ReadOptions): Promise<ImageSet> {
-  const { name, classes, size, channels, decode } = options;
+  const { directory, name, classes, size, channels, decode } = options;
   const count = list.files.length;
   const images = new Uint8Array(count * channels * size * size);
   const bad: number[] = [];
@@ -104,7 +105,8 @@ async function readAll(list: FileList, options: ReadOptions): Promise<ImageSet> 
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   if (bad.length) throw unreadable(list.files, bad);
   const labels = list.labels ? Int32Array.from(list.labels) : null;
-  return { name, images, labels, count, channels, height: size, width: size, classes };
+  const files = list.files.map((file) => relative(directory, file).split(sep).join('/'));
+  return { name, images, labels, count, channels, height: size, width: size, classes, files };
 }
 
 /** [pixel, channel] to [channel, pixel]. */
