@@ -1,14 +1,48 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Choices } from '../core/choices.ts';
 import { readSafetensors, type SafeTensor, writeSafetensors } from '../core/safetensors.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { RunConfig } from './config.ts';
+import { keepAs, reasonOf, writeWhole } from './files.ts';
+import { readProgress } from './progressRecord.ts';
 import type { FeatureScores, LossPoint } from './report/data.ts';
+import { say } from './say.ts';
+
+export const CHECKPOINT = 'checkpoint.safetensors';
+/** The one before: whatever happens to the newest, the work is not lost. */
+export const PREVIOUS = 'checkpoint.previous.safetensors';
+
+/** Training ran away: the state that it has reached is no good. */
+export class Diverged extends GramianError {}
+
+/** What an encoder has to be told of the images that it was trained on. */
+export interface TrainedOn {
+  /** Where they lay: `letters`, or an absolute path. */
+  readonly source: string;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Of each channel, in [0, 1]: what images are standardised with. */
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+  /** How files became pixels: cut to the middle square and resized, or not at all. */
+  readonly preprocessing: 'middle square' | 'none';
+  /** How many were trained on. */
+  readonly images: number;
+  /** The name of each class. */
+  readonly classes: readonly string[];
+  /** SHA-256 of all pixels and labels. */
+  readonly hash: string;
+}
 
 /** Where a run stands, besides its tensors. */
 export interface Progress {
   readonly config: RunConfig;
+  /** Null in checkpoints of versions that did not say. */
+  readonly trainedOn: TrainedOn | null;
   /** Steps done. */
   readonly step: number;
   readonly loss: LossPoint[];
@@ -21,50 +55,148 @@ export interface Progress {
   readonly warnings: string[];
   /** Seconds of training so far. */
   readonly seconds: number;
-  /** How the kernels were chosen: a resumed run takes the same, for the same bits. */
-  readonly choices: Choices;
+  /** How the kernels were chosen: a resumed run takes the same, for the same bits; null where nobody wrote it down. */
+  readonly choices: Choices | null;
 }
 
-/** Writes to a temporary name first: a crash while saving must not cost the last good checkpoint. */
+export interface Checkpoint {
+  /** Where it was read. */
+  readonly path: string;
+  readonly tensors: ReadonlyMap<string, SafeTensor>;
+  readonly progress: Progress;
+}
+
+/** Counts up when an older reader would misunderstand. */
+export const FORMAT = 2;
+// What grows with every step is in tensors, as the header of a file has an end.
+const LOSS = 'progress.loss';
+const RATE = 'progress.learningRate';
+
+/**
+ * Writes the newest checkpoint of a run, whole or not at all, and keeps the one before.
+ * @param keepNewest whether what stands there becomes the one before; not where that was passed over as it is
+ * @returns where
+ */
 export async function saveCheckpoint(
-  path: string,
+  directory: string,
   tensors: Readonly<Record<string, Tensor>>,
   progress: Progress,
-): Promise<void> {
+  { keepNewest = true } = {},
+): Promise<string> {
+  const path = join(directory, CHECKPOINT);
   const files: Record<string, SafeTensor> = {};
-  for (const [name, tensor] of Object.entries(tensors))
-    files[name] = { dtype: 'F32', shape: [...tensor.shape], data: await tensor.data() };
-  const bytes = writeSafetensors(files, { gramian: JSON.stringify(progress) });
-  await writeFile(`${path}.part`, bytes);
-  await rename(`${path}.part`, path);
+  const read = await Promise.all(Object.values(tensors).map((tensor) => tensor.data()));
+  Object.entries(tensors).forEach(([name, { shape }], i) => {
+    if (!read[i].every(Number.isFinite))
+      throw new Diverged(`train: ${name} is not finite after step ${progress.step}, expected numbers.`);
+    files[name] = { dtype: 'F32', shape: [...shape], data: read[i] };
+  });
+  const { loss, ...rest } = progress;
+  for (const [name, of] of [[LOSS, 'loss'] as const, [RATE, 'learningRate'] as const])
+    files[name] = { dtype: 'F32', shape: [loss.length], data: Float32Array.from(loss, (point) => point[of]) };
+  const text = JSON.stringify({ format: FORMAT, ...rest });
+  const bytes = writeSafetensors(files, { gramian: text, sha256: digest(text, new Map(Object.entries(files))) });
+  await writeWhole('train', path, bytes, async () => {
+    if (keepNewest) await keepAs(path, join(directory, PREVIOUS));
+  });
+  return path;
 }
 
-export async function loadCheckpoint(path: string): Promise<{ tensors: Map<string, SafeTensor>; progress: Progress }> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch {
+/** Over everything that the file says, so that no byte of it can change unseen. */
+function digest(text: string, tensors: ReadonlyMap<string, SafeTensor>): string {
+  const hash = createHash('sha256').update(text);
+  for (const name of [...tensors.keys()].sort()) {
+    const { dtype, shape, data } = tensors.get(name) as SafeTensor;
+    hash.update(JSON.stringify([name, dtype, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Reads a checkpoint, trusting nothing in it.
+ * @param where what its sentences begin with: `train: --resume`
+ * @param given a file, or the directory of a run
+ */
+export async function loadCheckpoint(where: string, given: string): Promise<Checkpoint> {
+  const path = await fileOf(given);
+  const bytes = await readFile(path).catch((error: unknown) => {
     throw new GramianError(
-      `train: --resume ${path} cannot be read, expected a checkpoint.safetensors of an earlier run.`,
+      `${where} ${path} cannot be read (${reasonOf(error)}), expected a ${CHECKPOINT} of an earlier run.`,
+    );
+  });
+  try {
+    const { tensors, metadata } = readSafetensors(bytes);
+    return { path, ...unpacked(tensors, metadata) };
+  } catch (error) {
+    if (!(error instanceof GramianError)) throw error;
+    const spare = join(dirname(path), PREVIOUS);
+    const other = basename(path) !== PREVIOUS && (await exists(spare)) ? `; the one before it is ${spare}` : '';
+    throw new GramianError(
+      `${where} ${path} is damaged or no checkpoint of gramian train: ${error.message.replace(/\.$/, '')}${other}.`,
     );
   }
-  const { tensors, metadata } = readSafetensors(bytes);
-  try {
-    return { tensors: new Map(tensors), progress: JSON.parse(metadata.gramian) as Progress };
-  } catch {
-    throw new GramianError(`train: --resume ${path} holds no training state, expected a checkpoint of gramian train.`);
-  }
+}
+
+/** A run's newest checkpoint stands for its directory; where it is missing, the one before does. */
+async function fileOf(given: string): Promise<string> {
+  const path = (await stat(given).catch(() => null))?.isDirectory() ? join(given, CHECKPOINT) : given;
+  const spare = join(dirname(path), PREVIOUS);
+  if (basename(path) !== CHECKPOINT || (await exists(path)) || !(await exists(spare))) return path;
+  say(`${path} is missing: taking the one before it, ${spare}`);
+  return spare;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}
+
+function unpacked(
+  all: ReadonlyMap<string, SafeTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Omit<Checkpoint, 'path'> {
+  const { gramian: text, sha256 } = metadata;
+  if (text === undefined) throw new GramianError('it holds no training state.');
+  const sealed = sha256 !== undefined;
+  if (sealed && digest(text, all) !== sha256) throw new GramianError('its contents do not match its checksum.');
+  const { format, progress } = readProgress(text);
+  // Without a checksum: written before there was one, or its name was hit.
+  if (format > FORMAT)
+    throw new GramianError(
+      `it is of format ${format}, expected at most ${FORMAT}; a newer version of gramian wrote it.`,
+    );
+  if (format >= 2 && !sealed) throw new GramianError('it has lost its checksum.');
+  const tensors = new Map(all);
+  if (format < 2) return { tensors, progress };
+  const [loss, rates] = [LOSS, RATE].map((name) => tensors.get(name)?.data);
+  tensors.delete(LOSS);
+  tensors.delete(RATE);
+  if (loss?.length !== progress.step || rates?.length !== progress.step)
+    throw new GramianError(`it holds the losses of ${loss?.length} steps, expected ${progress.step}.`);
+  const points = Array.from(loss, (value, step) => ({
+    step,
+    epoch: Number.NaN,
+    loss: value,
+    learningRate: rates[step],
+  }));
+  return { tensors, progress: { ...progress, loss: points } };
 }
 
 /** Copies saved numbers into live tensors of the same names and shapes. */
-export function restore(into: Readonly<Record<string, Tensor>>, saved: ReadonlyMap<string, SafeTensor>): void {
+export function restore(
+  where: string,
+  into: Readonly<Record<string, Tensor>>,
+  saved: ReadonlyMap<string, SafeTensor>,
+): void {
   for (const [name, tensor] of Object.entries(into)) {
     const found = saved.get(name);
-    if (!found) throw new GramianError(`train: the checkpoint lacks ${name}, expected one made with the same options.`);
+    if (!found) throw new GramianError(`${where} lacks ${name}, expected a checkpoint made with the same options.`);
     if (found.dtype !== 'F32' || found.shape.join() !== tensor.shape.join())
       throw new GramianError(
-        `train: ${name} is [${found.shape.join(', ')}] in the checkpoint, expected [${tensor.shape.join(', ')}].`,
+        `${where} has ${name} as ${found.dtype} [${found.shape.join(', ')}], expected F32 [${tensor.shape.join(', ')}].`,
       );
-    tensor.engine.write(tensor, Float32Array.from(found.data));
   }
+  // Only when all fit, so that no network is half restored.
+  for (const [name, tensor] of Object.entries(into))
+    tensor.engine.write(tensor, (saved.get(name) as SafeTensor & { data: Float32Array<ArrayBuffer> }).data);
 }

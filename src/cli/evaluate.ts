@@ -132,7 +132,18 @@ export async function evaluate(
   method: Method,
   train: Split,
   test: Split | null,
-  { classes, seed, corrupted = false }: { classes: number; seed: number; corrupted?: boolean },
+  {
+    classes,
+    seed,
+    corrupted = false,
+    classifies = true,
+  }: {
+    classes: number;
+    seed: number;
+    corrupted?: boolean;
+    /** Whether the labels are those that a classifier was trained with. */
+    classifies?: boolean;
+  },
 ): Promise<Evaluation> {
   const embed = ({ images }: Split): Tensor => overAll(engine, images, (batch) => method.embed(batch));
   const scores = await featureScores(train, test, embed, { classes, seed });
@@ -141,12 +152,13 @@ export async function evaluate(
   const worse = corrupted && test?.set.labels ? corrupt(test, seed) : null;
   const ofWorse = worse && {
     ...(await featureScores(train, worse, embed, { classes, seed })),
-    ...(method.scoresOf === 'classes' ? { classifier: await accuracyOf(engine, method, worse) } : {}),
+    ...(method.scoresOf === 'classes' && classifies ? { classifier: await accuracyOf(engine, method, worse) } : {}),
   };
   const result = { ...scores, ...spread, ...(ofWorse ? { corrupted: ofWorse } : {}) };
   const { labels } = measured.set;
   if (!method.scores || !method.scoresOf || !labels) return result;
-  if (method.scoresOf === 'classes') return { ...result, classifier: await accuracyOf(engine, method, measured) };
+  if (method.scoresOf === 'classes')
+    return classifies ? { ...result, classifier: await accuracyOf(engine, method, measured) } : result;
   const winners = await sorted(engine, method, measured);
   if (method.scoresOf !== 'clusters') return result;
   const { accuracy, nmi, ari } = clusteringScores(winners, labels);
@@ -182,7 +194,9 @@ export async function monitor(
       rows,
     ),
   );
-  const { effectiveRank, deviation, warnings } = await spreadOf(some);
+  // One image spreads over nothing.
+  const { effectiveRank, deviation, warnings } =
+    rows < 2 ? { effectiveRank: Number.NaN, deviation: Number.NaN, warnings: [] } : await spreadOf(some);
   if (!method.scores || method.scoresOf === 'classes') return { effectiveRank, deviation, warnings };
   using scores = overAll(engine, split.images, (batch) => (method.scores as NonNullable<Method['scores']>)(batch));
   const usage = usageOf(await winnersOf(scores), scores.shape[1]);
@@ -200,7 +214,9 @@ async function sorted(engine: Engine, method: Method, { images }: Split): Promis
   return winnersOf(scores);
 }
 
+/** NaN where there are fewer images than clusters. */
 async function pixelClusters(engine: Engine, { set, images }: Split, clusters: number, seed: number): Promise<number> {
+  if (clusters < 2 || images.count < clusters) return Number.NaN;
   const found = engine.scope(() => kMeans(pixels(engine, images), { clusters, seed, restarts: 3, iterations: 20 }));
   const assignments = new Int32Array(await found.assignments.data());
   for (const tensor of Object.values(found)) (tensor as Tensor).dispose();

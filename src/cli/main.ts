@@ -3,9 +3,10 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { augmentations } from '../data/augmentations.ts';
 import { embed, evaluateCheckpoint } from './apply.ts';
-import { methodName, methodOption, numberOption } from './config.ts';
+import { methodName, methodOption, numberOption, settingOption } from './config.ts';
 import { METHODS } from './methods.ts';
 import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
+import { paceOption } from './schedule.ts';
 import { STUDIES } from './studies.ts';
 import { train } from './train.ts';
 import { tune } from './tune.ts';
@@ -29,6 +30,8 @@ const number = (
   command = 'train',
 ): ((text: string) => number) => checked(numberOption(command, name, low, high, whole));
 
+const setting = (name: Parameters<typeof settingOption>[0]) => checked(settingOption(name));
+
 function oneOf<T extends string>(option: string, allowed: readonly T[], words: string): (text: string) => T {
   return (text) => {
     if (!(allowed as readonly string[]).includes(text))
@@ -40,9 +43,7 @@ function oneOf<T extends string>(option: string, allowed: readonly T[], words: s
 const optimizers = Object.keys(OPTIMIZERS) as OptimizerName[];
 const adapterOption = () => new Option('--adapter <kind>', 'auto, hardware or software').default('auto');
 const sizeOption = () =>
-  new Option('--size <n>', 'edge of the images read from a folder of PNG/JPEG').argParser(
-    number('size', 8, 1024, true),
-  );
+  new Option('--size <n>', 'edge of the images read from a folder of PNG/JPEG').argParser(setting('size'));
 
 const program = new Command('gramian')
   .description('Batch-level representation learning in fused WebGPU kernels.')
@@ -71,18 +72,18 @@ program
   .option(
     '--epochs <n>',
     'passes over the training images; default: 14 of the letters, else as many as show 200,000',
-    number('epochs', 1, 100_000, true),
+    setting('epochs'),
   )
-  .option('--batch <n>', 'images a step', number('batch', 2, 65_536, true))
-  .option('--accumulate <n>', 'add up the gradients of so many parts of a batch', number('accumulate', 1, 4096, true))
+  .option('--batch <n>', 'images a step', setting('batch'))
+  .option('--accumulate <n>', 'add up the gradients of so many parts of a batch', setting('accumulate'))
   .option('--cached', 'with --accumulate: cached gradients, so that the loss sees the whole batch')
-  .option('--seed <n>', 'chooses weights, batches and augmentation', number('seed', 0, Number.MAX_SAFE_INTEGER, true))
+  .option('--seed <n>', 'chooses weights, batches and augmentation', setting('seed'))
   .option('--optimizer <name>', optimizers.join(', '), oneOf('optimizer', optimizers, optimizers.join(', ')))
-  .option('--learning-rate <x>', 'peak of the cosine schedule', number('learning-rate', 1e-9, 100))
-  .option('--weight-decay <x>', 'on weights only', number('weight-decay', 0, 10))
+  .option('--learning-rate <x>', 'peak of the cosine schedule', setting('learningRate'))
+  .option('--weight-decay <x>', 'on weights only', setting('weightDecay'))
   .option('--temperature <x>', 'of the loss, where it has one', number('temperature', 1e-4, 100))
-  .option('--width <n>', "channels of the encoder's first convolution", number('width', 1, 1024, true))
-  .option('--features <n>', 'length of the embedding', number('features', 1, 16_384, true))
+  .option('--width <n>', "channels of the encoder's first convolution", setting('width'))
+  .option('--features <n>', 'length of the embedding', setting('features'))
   .option('--hidden <n>', "width of the heads' hidden layers", number('hidden', 1, 16_384, true))
   .option('--projection <n>', 'length of the projection that the loss sees', number('projection', 1, 16_384, true))
   .option(
@@ -95,21 +96,29 @@ program
     'letters, digits, photos, or asymmetric: the pair of BYOL, Barlow Twins, VICReg and MoCo v3; default: what fits data and method',
     oneOf('augmentation', Object.keys(augmentations), 'letters, digits, photos or asymmetric'),
   )
-  .option(
-    '--crop-size <n>',
-    "edge of multi-crop's small views; wants --option pool=mean",
-    number('crop-size', 4, 1024, true),
-  )
+  .option('--crop-size <n>', "edge of multi-crop's small views; wants --option pool=mean", setting('cropSize'))
   .option('--corrupted', 'score corrupted test images, too')
-  .option('--limit <n>', 'train on this many images only; 0: all', number('limit', 0, 1e9, true))
+  .option('--limit <n>', 'train on this many images only; 0: all', setting('limit'))
   .option(
     '--validation <share>',
     'hold out this share of the training images and score on them, to choose settings without the test images',
-    number('validation', 0, 0.9, false),
+    setting('validation'),
   )
   .addOption(sizeOption())
-  .option('--out <directory>', 'where checkpoint, report and metrics go; default: runs/METHOD-DATA')
-  .option('--resume <file>', 'go on from a checkpoint.safetensors, to the same bits as without the break')
+  .option(
+    '--out <directory>',
+    'where checkpoint, report and metrics go; default: runs/METHOD-DATA, or the next free name after it (-2, -3, ...)',
+  )
+  .option('--overwrite', 'begin anew in a directory that holds a run')
+  .option(
+    '--checkpoint-every <steps or time>',
+    'save so often: 200 (steps), 30s, 5m; default: every 2 minutes, and at the end of an epoch when 10 s have passed',
+    checked(paceOption),
+  )
+  .option(
+    '--resume <file>',
+    'go on from a checkpoint.safetensors, beside it and to the same bits as without the break; --epochs may grow',
+  )
   .addOption(adapterOption())
   .action(train);
 
@@ -182,10 +191,12 @@ program
 
 program
   .command('embed <checkpoint>')
-  .description('Write the embeddings of images as a NumPy file, [images, features].')
+  .description(
+    'Write the embeddings of images, with or without labels, as a NumPy file, [images, features], and a table of their files beside it.',
+  )
   .option('--data <name>', 'default: what it was trained on')
-  .option('--part <name>', 'train or test', 'test')
-  .option('--out <file>', 'default: CHECKPOINT-PART.npy')
+  .option('--part <name>', 'train or test; default: test where there are such images, else train')
+  .option('--out <file>', 'default: RUN-DATA-PART.npy beside the checkpoint; the table is OUT.csv: index,file,label')
   .addOption(sizeOption())
   .addOption(adapterOption())
   .action(embed);

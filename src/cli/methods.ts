@@ -11,6 +11,7 @@ import { simSiam } from '../methods/simSiam.ts';
 import { supCon } from '../methods/supCon.ts';
 import { swav } from '../methods/swav.ts';
 import { vicReg } from '../methods/vicReg.ts';
+import type { RunConfig } from './config.ts';
 import type { OptimizerName } from './optimizers.ts';
 
 /** Network and method options by name, as a configuration holds them; each method checks its own. */
@@ -148,3 +149,13 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
     accumulation: null,
   },
 };
+
+/** The method that a configuration asks for, untrained: the seed decides its weights. */
+export function methodOf(
+  engine: Engine,
+  { method, seed, width, features, options }: RunConfig,
+  { channels, height }: { readonly channels: number; readonly height: number },
+  facts: DataFacts,
+): Method {
+  return METHODS[method].make(engine, { channels, size: height, seed, width, features, ...options }, facts);
+}

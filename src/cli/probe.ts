@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { probe as measure, NAMES } from '../../bench/probe/run.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { say } from './train.ts';
+import { say } from './say.ts';
 import { checkFile } from './writable.ts';
 
 export interface ProbeCommand {

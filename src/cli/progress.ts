@@ -8,6 +8,9 @@ export interface ProgressView {
   end(): void;
 }
 
+/** The longest silence where lines are written. */
+const LINE_MS = 10_000;
+
 export function showProgress(total: number, start: number, imagesPerStep: number, epochSteps: number): ProgressView {
   const begun = performance.now();
   const rate = (done: number) => ((done - start) * imagesPerStep * 1000) / Math.max(1, performance.now() - begun);
@@ -18,16 +21,23 @@ export function showProgress(total: number, start: number, imagesPerStep: number
   const describe = (done: number, loss: number) =>
     `loss ${loss.toFixed(4)}  ${rate(done).toFixed(0)} images/s  ${left(done)}`;
   if (!process.stderr.isTTY) {
+    let said = begun;
     return {
       step: (done, loss) => {
-        if (done % epochSteps === 0 || done === total)
-          process.stderr.write(`step ${done}/${total}  ${describe(done, loss)}\n`);
+        const now = performance.now();
+        if (done % epochSteps !== 0 && done !== total && now - said < LINE_MS) return;
+        said = now;
+        process.stderr.write(`step ${done}/${total}  ${describe(done, loss)}\n`);
       },
       line: (text) => void process.stderr.write(`${text}\n`),
       end: () => {},
     };
   }
-  const bar = new SingleBar({ format: '{bar} {value}/{total}  {state}', hideCursor: true, clearOnComplete: true });
+  const bar = new SingleBar({
+    format: 'step {value}/{total}  {bar}  {state}',
+    hideCursor: true,
+    clearOnComplete: true,
+  });
   bar.start(total, start, { state: '' });
   return {
     step: (done, loss) => bar.update(done, { state: describe(done, loss) }),

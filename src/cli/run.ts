@@ -1,5 +1,4 @@
 import type { Engine } from '../core/engine.ts';
-import type { SafeTensor } from '../core/safetensors.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Augmentation, augmentations, type ResidentImages, uploadImages } from '../data/augment.ts';
 import { type ImageSet, type ImageSplits, permutation, subset } from '../data/dataset.ts';
@@ -7,9 +6,10 @@ import { GramianError } from '../gpu/errors.ts';
 import { type Batch, type Method, type Place, trainStep } from '../methods/method.ts';
 import { optimizerOf } from '../methods/optimizerOf.ts';
 import { concat } from '../ops/concat.ts';
+import { firstNonFinite } from '../optim/finite.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { checkQueue } from './beforehand.ts';
-import { type Progress, restore } from './checkpoint.ts';
+import { type Checkpoint, Diverged, type Progress, restore } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
 import { during } from './during.ts';
 import {
@@ -23,9 +23,13 @@ import {
   pixels,
   type Split,
 } from './evaluate.ts';
-import { METHODS } from './methods.ts';
+import { methodOf } from './methods.ts';
 import { OPTIMIZERS } from './optimizers.ts';
 import type { FeatureScores } from './report/data.ts';
+import { type Origin, trainedOn } from './trainedOn.ts';
+
+/** Steps between two looks at all parameters; what is saved is looked at in any case. */
+const LOOK_EVERY = 100;
 
 /** What a run tells while it goes on. */
 export interface RunEvents {
@@ -33,6 +37,8 @@ export interface RunEvents {
   say(text: string): void;
   /** Asked after every step; true ends the run early. */
   stop(): boolean;
+  /** Awaited after every step and what belongs to it: the moment to save. */
+  settled(endsEpoch: boolean): Promise<void>;
 }
 
 /** A training run that can be continued: the step number alone decides batch, augmentation and learning rate. */
@@ -42,7 +48,9 @@ export interface Run {
   progress(): Progress;
   /** Tensors of a checkpoint, by name. */
   tensors(): Record<string, Tensor>;
-  load(tensors: ReadonlyMap<string, SafeTensor>, progress: Progress): void;
+  load(saved: Checkpoint): void;
+  /** Of the next step. */
+  learningRate(): number;
   /** Scores of raw pixels (unless they are known) and of the encoder as it is; once, before training. */
   measureStart(raw?: FeatureScores): Promise<void>;
   train(events: RunEvents): Promise<void>;
@@ -55,9 +63,14 @@ export interface Run {
   dispose(): void;
 }
 
-export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig): Run {
-  const all = splits.train;
-  const trainSet = config.limit > 0 && config.limit < all.count ? firstOf(all, config.limit, config.seed) : all;
+/** The learning rate of each step of a run. */
+export function rateOf({ learningRate, epochs }: RunConfig, epochSteps: number): (step: number) => number {
+  const totalSteps = epochs * epochSteps;
+  return cosineSchedule({ peak: learningRate, warmupSteps: Math.min(epochSteps, totalSteps / 4), totalSteps });
+}
+
+export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig, origin: Origin): Run {
+  const trainSet = drawnOf(splits.train, config);
   if (trainSet.count < 2 * config.batch)
     throw new GramianError(
       `train: ${config.data} has ${trainSet.count} training images, expected at least ${2 * config.batch}; give a smaller --batch.`,
@@ -67,20 +80,9 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     throw new GramianError(
       `train: --accumulate ${config.accumulate} does not divide --batch ${config.batch}, expected a divisor.`,
     );
-  const classes = classNames(splits).length;
-  const row = METHODS[config.method];
-  const method = row.make(
-    engine,
-    {
-      channels: trainSet.channels,
-      size: trainSet.height,
-      seed: config.seed,
-      width: config.width,
-      features: config.features,
-      ...config.options,
-    },
-    { images: trainSet.count, classes },
-  );
+  const names = classNames(splits);
+  const classes = names.length;
+  const method = methodOf(engine, config, trainSet, { images: trainSet.count, classes });
   if (config.cached && !method.twoStep)
     throw new GramianError(
       `train: --cached goes with a loss of the batch's embeddings alone, and that of ${config.method} is more than that.`,
@@ -97,11 +99,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
   );
   const epochSteps = Math.floor(trainSet.count / config.batch);
   const totalSteps = config.epochs * epochSteps;
-  const rate = cosineSchedule({
-    peak: config.learningRate,
-    warmupSteps: Math.min(epochSteps, totalSteps / 4),
-    totalSteps,
-  });
+  const rate = rateOf(config, epochSteps);
   const state = {
     step: 0,
     loss: [] as Progress['loss'],
@@ -124,18 +122,29 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
     totalSteps,
     epochSteps,
     trainSet,
-    progress: () => ({ ...state, config, choices: engine.choices() }),
+    progress: () => ({
+      ...state,
+      config,
+      trainedOn: trainedOn(trainSet, train.images, names, origin),
+      choices: engine.choices(),
+    }),
+    learningRate: () => rate(state.step),
     tensors,
     embed: (part) => embed(part === 'train' ? train : (test ?? train)),
     evaluate: () =>
       during('measuring the trained encoder', () =>
         evaluate(engine, method, train, test, { classes, seed: config.seed, corrupted: config.corrupted }),
       ),
-    load: (saved, progress) => {
-      restore(tensors(), saved);
-      const { config: _, ...rest } = progress;
-      Object.assign(state, rest);
-      optimizer.steps = progress.step;
+    load: ({ path, tensors: saved, progress }) => {
+      const { step, loss, raw, untrained, history, warnings, seconds } = progress;
+      if (step > totalSteps)
+        throw new GramianError(
+          `train: ${path} has done ${step} steps, expected at most the ${totalSteps} that ${config.epochs} epochs of this data have.`,
+        );
+      restore(`train: ${path}`, tensors(), saved);
+      Object.assign(state, { step, raw, untrained, history: [...history], warnings: [...warnings], seconds });
+      state.loss = loss.map((point) => ({ ...point, epoch: (point.step + 1) / epochSteps }));
+      optimizer.steps = step;
       loaded = true;
     },
     measureStart: async (raw) => {
@@ -168,8 +177,9 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
         const value = await loss.item();
         loss.dispose();
         if (!Number.isFinite(value))
-          throw new GramianError(`train: the loss is ${value} at step ${place.step}; lower --learning-rate.`);
+          throw new Diverged(`train: the loss is ${value} at step ${place.step}, expected a finite number.`);
         state.step++;
+        if (state.step % LOOK_EVERY === 0) await lookAt(engine, method, state.step);
         state.loss.push({ step: place.step, epoch: state.step / epochSteps, loss: value, learningRate: now });
         state.seconds += (performance.now() - begun) / 1000;
         events.step(state.step, totalSteps, value);
@@ -184,6 +194,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
             events.say(`warning: ${warning}`);
           }
         }
+        await events.settled(Number.isInteger(done));
       }
     },
     dispose: () => {
@@ -193,6 +204,13 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig)
       test?.images.dispose();
     },
   };
+}
+
+/** A loss may look healthy while parameters do not. */
+async function lookAt(engine: Engine, { parameters, buffers }: Method, step: number): Promise<void> {
+  const found = await firstNonFinite(engine, { ...parameters, ...buffers });
+  if (found)
+    throw new Diverged(`train: ${found.name}[${found.index}] is not finite after step ${step}, expected a number.`);
 }
 
 /** A share in words; `none` where it was not measured. */
@@ -249,6 +267,8 @@ function smallViews(
   );
 }
 
-function firstOf(set: ImageSet, count: number, seed: number): ImageSet {
-  return subset(set, permutation(set.count, seed, 2 ** 31).subarray(0, count));
+/** The images that `limit` leaves. */
+export function drawnOf(set: ImageSet, { limit, seed }: Pick<RunConfig, 'limit' | 'seed'>): ImageSet {
+  if (limit === 0 || limit >= set.count) return set;
+  return subset(set, permutation(set.count, seed, 2 ** 31).subarray(0, limit));
 }

@@ -1,15 +1,21 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
-import { loadCheckpoint } from './checkpoint.ts';
+import { CHECKPOINT, type Checkpoint, exists, loadCheckpoint, PREVIOUS } from './checkpoint.ts';
+import { flagsOf } from './command.ts';
 import { methodName, type PartialConfig, type RunConfig } from './config.ts';
+import { RESULTS, takeDirectory } from './directory.ts';
+import { writeWhole } from './files.ts';
 import { METHODS } from './methods.ts';
+import { finishedRun, type Metrics, measured, reporting, type Task } from './oneRun.ts';
+import { directoryName, finishedEarlier, planDirectory, slug } from './plan.ts';
 import type { ComparedRun, ComparisonData, Interval } from './report/comparison.ts';
 import type { EmbeddingPicture, FeatureScores } from './report/data.ts';
 import { renderComparison } from './report/write.ts';
+import { pageScript, picture } from './results.ts';
+import { refuseOtherImages } from './resume.ts';
 import { classNames, percent } from './run.ts';
+import { say } from './say.ts';
 import { STUDIES } from './studies.ts';
-import { finishedRun, type Metrics, measured, pageScript, picture, say, type Task } from './train.ts';
 
 /** One line of a comparison: a configuration, to be run with several seeds. */
 export interface Variant {
@@ -32,47 +38,45 @@ export function planRuns(
   complete: (config: PartialConfig) => RunConfig,
 ): RunPlan {
   if (compare && study) throw new GramianError('train: --compare and --study exclude each other.');
-  const budget = `${flagsOf(asked)} --seeds ${seeds}`;
+  const { method: _, ...settings } = asked;
+  const budget = (variants: readonly Variant[]) => `${flagsOf({ ...settings, ...shared(variants) })} --seeds ${seeds}`;
   if (study) {
     if (!Object.hasOwn(STUDIES, study))
       throw new GramianError(`train: --study ${study}, expected ${Object.keys(STUDIES).join(', ')}.`);
     const { title, variants } = STUDIES[study];
-    return {
-      title,
-      command: `gramian train --study ${study}${budget}`,
-      variants: variants.map(({ label, config }) => ({
-        label,
-        config: complete({ ...asked, ...config, options: { ...config.options, ...asked.options } }),
-      })),
-      seeds,
-    };
+    const own = variants.map(({ label, config }) => ({
+      label,
+      config: complete({ ...asked, ...config, options: { ...config.options, ...asked.options } }),
+    }));
+    return { title, command: `gramian train --study ${study}${budget(own)}`, variants: own, seeds };
   }
   const names = compare ?? [asked.method ?? 'simclr'];
   if (new Set(names).size < names.length) throw new GramianError(`train: --compare ${names} names a method twice.`);
+  const variants = names.map((method) => ({
+    label: METHODS[methodName(method, 'compare')].title,
+    config: complete({ ...asked, method }),
+  }));
   return {
     title: names.length > 1 ? `${names.length} methods` : METHODS[names[0]].title,
-    command: `gramian train ${compare ? `--compare ${names.join(',')}` : `--method ${names[0]}`}${budget}`,
-    variants: names.map((method) => ({
-      label: METHODS[methodName(method, 'compare')].title,
-      config: complete({ ...asked, method }),
-    })),
+    command: `gramian train ${compare ? `--compare ${names.join(',')}` : `--method ${names[0]}`}${budget(variants)}`,
+    variants,
     seeds,
   };
 }
 
-/** The command line that asks for it. */
-function flagsOf({ method: _, options = {}, ...settings }: PartialConfig): string {
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined && value !== false);
-  return [
-    ...given.map(([key, value]) => {
-      const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-      return value === true ? ` ${flag}` : ` ${flag} ${value}`;
-    }),
-    ...Object.entries(options).map(([name, value]) => ` --option ${name}=${JSON.stringify(value)}`),
-  ].join('');
+/** Of the settings whose defaults go by data and adapter, those that all variants have in common. */
+function shared(variants: readonly Variant[]): Partial<RunConfig> {
+  const names = ['epochs', 'batch', 'width', 'features', 'limit'] as const;
+  const [{ config: first }] = variants;
+  return Object.fromEntries(
+    names
+      .filter((name) => variants.every(({ config }) => config[name] === first[name]))
+      .map((name) => [name, first[name]]),
+  );
 }
 
-interface Done {
+/** What a finished run of several is worth. */
+export interface Done {
   readonly metrics: Metrics;
   readonly picture: EmbeddingPicture;
 }
@@ -81,17 +85,31 @@ interface Done {
  * Trains every variant with every seed, and writes one report. Each run has a directory of its own: what is finished there is
  * taken as it is, and what was stopped goes on, so that the same command continues a long comparison.
  */
-export async function trainSeveral(task: Task, plan: RunPlan, out: string | undefined): Promise<void> {
+export async function trainSeveral(
+  task: Task,
+  plan: RunPlan,
+  { out, overwrite }: { out?: string; overwrite: boolean },
+): Promise<void> {
+  const usual = join('runs', `${slug(plan.title)}-${basename(plan.variants[0].config.data)}`);
+  const directory = await planDirectory(plan, { out, usual, overwrite });
+  try {
+    await trainPlan(task, plan, directory.path);
+  } finally {
+    directory.release();
+  }
+}
+
+async function trainPlan(task: Task, plan: RunPlan, directory: string): Promise<void> {
   const { splits, began, engine } = task;
   const { variants, seeds } = plan;
-  const directory = out ?? join('runs', `${slug(plan.title)}-${basename(variants[0].config.data)}`);
   const compared: ComparedRun[] = [];
   let raw: FeatureScores | undefined;
-  for (const { label, config } of variants) {
+  for (const variant of variants) {
+    const { label, config } = variant;
     const done: Done[] = [];
     for (let s = 0; s < seeds; s++) {
       const own = { ...config, seed: config.seed + s };
-      const result = await oneOf(task, own, join(directory, `${slug(label)}-${own.seed}`), raw);
+      const result = await oneOf(task, own, join(directory, directoryName(label, own.seed)), raw);
       if (!result) return;
       raw = result.metrics.raw;
       done.push(result);
@@ -117,53 +135,51 @@ export async function trainSeveral(task: Task, plan: RunPlan, out: string | unde
     runs: compared,
   };
   const page = join(directory, 'report.html');
-  await writeFile(page, renderComparison(data, await pageScript()));
-  await writeFile(
-    join(directory, 'results.json'),
+  await writeWhole('train', page, renderComparison(data, await pageScript()));
+  await writeWhole(
+    'train',
+    join(directory, RESULTS),
     `${JSON.stringify({ ...data, runs: compared.map(({ embeddings: _, loss: __, ...rest }) => rest) }, null, 2)}\n`,
   );
   say(`report: ${page}`);
 }
 
 /** A finished run: from its directory, or trained now; null where somebody stopped it. */
-async function oneOf(task: Task, config: RunConfig, directory: string, raw?: FeatureScores): Promise<Done | null> {
-  const known = await finishedEarlier(directory, config);
+async function oneOf(task: Task, config: RunConfig, path: string, raw?: FeatureScores): Promise<Done | null> {
+  const known = await finishedEarlier(path, config);
   if (known) {
-    say(`${config.method}, seed ${config.seed}: taken from ${directory}`);
+    say(`${config.method}, seed ${config.seed}: taken from ${path}`);
     return known;
   }
-  const saved = await loadCheckpoint(join(directory, 'checkpoint.safetensors')).catch(() => null);
-  const same = saved && sameConfig(saved.progress.config, config) ? saved : null;
-  const run = await finishedRun(task, config, directory, same, raw);
-  if (!run) return null;
-  const { metrics } = await measured(task, run, config, directory);
-  const drawn = await picture(run, task.splits, config, { limit: 600, thumbnails: false });
-  await writeFile(join(directory, 'picture.json'), JSON.stringify(drawn));
-  run.dispose();
-  return { metrics, picture: drawn };
-}
-
-async function finishedEarlier(directory: string, config: RunConfig): Promise<Done | null> {
+  const directory = await takeDirectory(path);
   try {
-    const read = async (name: string) => JSON.parse(await readFile(join(directory, name), 'utf8'));
-    const metrics: Metrics = await read('metrics.json');
-    return sameConfig(metrics.config, config) ? { metrics, picture: await read('picture.json') } : null;
-  } catch {
-    return null; // not there, or cut off while it was written: it is trained again
+    const saved = await begunEarlier(path, task);
+    const run = await finishedRun(task, config, path, { saved, raw });
+    if (!run) return null;
+    return await reporting(run, path, async () => {
+      const { metrics } = await measured(task, run, config, path);
+      const drawn = await picture(run, task.splits, config, { limit: 600, thumbnails: false });
+      await writeWhole('train', join(path, 'picture.json'), JSON.stringify(drawn));
+      return { metrics, picture: drawn };
+    });
+  } finally {
+    directory.release();
   }
 }
 
-function sameConfig(a: RunConfig, b: RunConfig): boolean {
-  return JSON.stringify(sortedKeys(a)) === JSON.stringify(sortedKeys(b));
-}
-
-function sortedKeys(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, item]) => [key, sortedKeys(item)]),
-  );
+/** What a run of the same settings left when it was stopped: a damaged newest state gives way to the one before. */
+async function begunEarlier(directory: string, { origin }: Task): Promise<Checkpoint | null> {
+  for (const name of [CHECKPOINT, PREVIOUS]) {
+    const path = join(directory, name);
+    if (!(await exists(path))) continue;
+    const saved = await loadCheckpoint('train:', path).catch((error: Error) => {
+      say(`${error.message.replace(/\.$/, '')}: passed over`);
+      return null;
+    });
+    if (saved) refuseOtherImages(saved, saved.progress.config.data, origin);
+    if (saved) return saved;
+  }
+  return null;
 }
 
 function summary(label: string, config: RunConfig, done: readonly Done[]): ComparedRun {
@@ -216,8 +232,4 @@ function lineOf({ knn, probe, classifier, acc, nmi, ari }: ComparedRun): string 
     ...share('ACC', acc),
     ...(nmi && ari ? [`NMI ${nmi.mean.toFixed(3)}, ARI ${ari.mean.toFixed(3)}`] : []),
   ].join(', ');
-}
-
-function slug(text: string): string {
-  return text.toLowerCase().replace(/[^a-z0-9]+/g, '-');
 }

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Engine } from '../core/engine.ts';
 import type { Measured, TuneReport } from '../core/tuner.ts';
 import { standardWork } from '../standardWork.ts';
-import { openEngine } from './train.ts';
+import { openEngine } from './engine.ts';
 import { checkFile } from './writable.ts';
 
 export interface TuneCommand {

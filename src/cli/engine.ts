@@ -1,0 +1,20 @@
+import type { Choices } from '../core/choices.ts';
+import { createEngine, type Engine } from '../core/engine.ts';
+import { GramianError } from '../gpu/errors.ts';
+import { say } from './say.ts';
+
+/** @param tune `'full'`, or the choices of a checkpoint; older ones have none */
+export async function openEngine(
+  command: string,
+  adapter: string,
+  tune: 'cached' | 'full' | Choices = 'cached',
+): Promise<Engine> {
+  if (adapter !== 'auto' && adapter !== 'hardware' && adapter !== 'software')
+    throw new GramianError(`${command}: --adapter ${adapter}, expected auto, hardware or software.`);
+  const engine = await createEngine({ adapter, tune });
+  say(`adapter: ${engine.info.note}`);
+  const choices = typeof tune === 'string' ? null : tune;
+  if (choices && choices.adapter !== engine.choices().adapter)
+    say(`the checkpoint was made on ${choices.adapter}: its numbers go on, but not to the same bits`);
+  return engine;
+}
