@@ -1,17 +1,14 @@
 // The command as a user runs it: dist/cli.js in processes of its own.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Choices } from '../src/core/choices.ts';
 import { kindOf } from '../src/core/costModel.ts';
 import { choicesFile } from '../src/core/remembered.ts';
 import { readSafetensors } from '../src/core/safetensors.ts';
+import { commandFolder } from './command.ts';
 
-const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'gramian-cli-'));
+const { folder, start } = commandFolder('cli');
 const TINY = [
   '--epochs',
   '2',
@@ -41,32 +38,6 @@ function pretendTuned(checkpoint: string): void {
 }
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Result {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-function start(args: string[], onStderr?: (text: string, child: ChildProcess) => void): Promise<Result> {
-  return new Promise((resolve) => {
-    // A cache of its own: what was tuned on this machine must not decide what is tested.
-    // Mesa's compiled kernels lie in the user's as before: without them every run would compile for a minute.
-    const users = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-    const env = { MESA_SHADER_CACHE_DIR: users, ...process.env, XDG_CACHE_HOME: join(folder, 'cache') };
-    const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, env });
-    let out = '';
-    let err = '';
-    child.stdout.on('data', (text) => {
-      out += text;
-    });
-    child.stderr.on('data', (text) => {
-      err += text;
-      onStderr?.(err, child);
-    });
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
 
 const BAD: [args: string[], sentence: string][] = [
   [
@@ -135,10 +106,10 @@ describe('train', () => {
       asked = true;
       child.kill('SIGINT');
     });
-    expect(broken.code).toBe(0);
+    expect(broken.code).toBe(130);
     expect(broken.err).toMatch(/stopped at step \d+; saved .*checkpoint\.safetensors/);
     pretendTuned(join(folder, 'parts', 'checkpoint.safetensors'));
-    const resumed = await start(['train', '--resume', join('parts', 'checkpoint.safetensors'), '--out', 'parts']);
+    const resumed = await start(['train', '--resume', join('parts', 'checkpoint.safetensors')]);
     expect(resumed.code).toBe(0);
     expect(resumed.out).toBe(whole.out);
 
@@ -214,7 +185,7 @@ describe('every system', () => {
       asked = true;
       child.kill('SIGINT');
     });
-    expect(broken.code).toBe(0);
+    expect(broken.code).toBe(130);
     expect(broken.out).toMatch(/^BYOL: k-NN [\d.]+ % ± [\d.]+, linear probe [\d.]+ % ± [\d.]+\n$/);
     const whole = await start(args);
     expect(whole.code).toBe(0);

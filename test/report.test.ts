@@ -134,7 +134,7 @@ test('the command of a comparison says what was asked for', () => {
     completeConfig({ ...config, data: 'letters' }, false, { count: 100, channels: 1 });
   const { command, variants } = planRuns(asked, { compare: ['simclr', 'byol'], seeds: 2 }, complete);
   expect(command).toBe(
-    'gramian train --compare simclr,byol --data letters --epochs 6 --learning-rate 0.01 --cached --option head=false --seeds 2',
+    'gramian train --compare simclr,byol --data letters --epochs 6 --learning-rate 0.01 --cached --batch 256 --width 16 --features 256 --limit 0 --option head=false --seeds 2',
   );
   expect(variants.map(({ config }) => config.method)).toEqual(['simclr', 'byol']);
 });

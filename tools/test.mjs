@@ -10,6 +10,7 @@ import { prepare, root, run } from './prepare.mjs';
 const ONCE = [
   'browser/**',
   'bench',
+  'checkpoint',
   'cli',
   'data',
   'docs',
@@ -19,6 +20,7 @@ const ONCE = [
   'report',
   'safetensors',
   'tuner',
+  'work',
 ];
 
 // In the run on the carried SwiftShader no driver of the system opens, in no program that a test starts: what passes here
