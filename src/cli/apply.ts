@@ -16,6 +16,7 @@ import { placeOf } from './resume.ts';
 import { classNames, drawnOf } from './run.ts';
 import { say } from './say.ts';
 import { originOf, trainedOn } from './trainedOn.ts';
+import { checkFile } from './writable.ts';
 
 interface ApplyOptions {
   data?: string;
@@ -117,6 +118,7 @@ export async function embed(
 ): Promise<void> {
   if (asked !== undefined && asked !== 'train' && asked !== 'test')
     throw new GramianError(`embed: --part ${asked}, expected train or test.`);
+  if (out) checkFile('embed', 'out', out);
   const trained = await openTrained('embed', checkpoint, rest, { whole: true });
   const { engine, saved, data, splits, method } = trained;
   try {

@@ -15,6 +15,7 @@ import type { Pace } from './schedule.ts';
 import { planRuns, trainSeveral } from './several.ts';
 import { watchSignals } from './signals.ts';
 import { originOf } from './trainedOn.ts';
+import { checkDirectory } from './writable.ts';
 
 export type TrainOptions = Partial<RunConfig> & {
   config?: string;
@@ -41,6 +42,7 @@ export async function train(given: TrainOptions): Promise<void> {
   const several = compare !== undefined || study !== undefined || seeds > 1;
   if (resume && several)
     throw new GramianError('train: --resume goes with one run; give --out alone to go on with several.');
+  if (out) checkDirectory('train', 'out', out);
   const asked = await askedFor(given);
   const saved = resume ? await loadCheckpoint('train: --resume', resume) : null;
   const continued = saved && continuedConfig(saved, asked);
