@@ -57,6 +57,7 @@ async function openTrained(
     channels,
     ...(whole && asked !== undefined ? { testFraction: 0 } : {}),
   });
+  for (const note of splits.notes ?? []) say(note);
   for (const set of [splits.train, splits.test]) if (set) refuseOtherShape(command, data, set, saved, facts);
   const engine = await openEngine(command, adapter);
   try {

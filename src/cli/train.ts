@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { holdOut, type ImageSplits } from '../data/dataset.ts';
 import { openData } from '../data/open.ts';
 import { GramianError } from '../gpu/errors.ts';
+import { checkBeforehand } from './beforehand.ts';
 import { type Checkpoint, loadCheckpoint } from './checkpoint.ts';
 import { completeConfig, defined, type PartialConfig, type RunConfig, readConfig, reducedBy } from './config.ts';
 import { type RunDirectory, refuseRun, takeDirectory, takeFreeDirectory } from './directory.ts';
@@ -44,6 +45,8 @@ export async function train(given: TrainOptions): Promise<void> {
     throw new GramianError('train: --resume goes with one run; give --out alone to go on with several.');
   if (out) checkDirectory('train', 'out', out);
   const asked = await askedFor(given);
+  if (!resume)
+    for (const method of compare ?? [asked.method]) checkBeforehand({ ...asked, ...(method ? { method } : {}) });
   const saved = resume ? await loadCheckpoint('train: --resume', resume) : null;
   const continued = saved && continuedConfig(saved, asked);
   if (out && !overwrite && !several && !(saved && sameDirectory(out, saved))) await refuseRun(out);
