@@ -18,6 +18,16 @@ export function row(m: Matrix, i: number): Float64Array {
   return m.data.subarray(i * m.columns, (i + 1) * m.columns);
 }
 
+/** All rows. A view made anew for each use would cost more than the arithmetic on it. */
+export function rowsOf(m: Matrix): Float64Array[] {
+  return Array.from({ length: m.rows }, (_, i) => row(m, i));
+}
+
+/** to += weight * from */
+export function addScaled(to: Float64Array, weight: number, from: ArrayLike<number>): void {
+  for (let k = 0; k < to.length; k++) to[k] += weight * from[k];
+}
+
 export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
   for (let k = 0; k < a.length; k++) sum += a[k] * b[k];
@@ -48,9 +58,9 @@ export function normalize(z: Matrix, eps = 1e-12): { u: Matrix; back: (du: Matri
     const dz = matrix(z.rows, z.columns);
     norms.forEach((norm, i) => {
       if (norm === 0) return;
-      const radial = norm > eps ? dot(row(du, i), row(u, i)) : 0;
-      for (let k = 0; k < z.columns; k++)
-        dz.data[i * z.columns + k] = (row(du, i)[k] - radial * row(u, i)[k]) / Math.max(norm, eps);
+      const [pull, unit, to] = [row(du, i), row(u, i), row(dz, i)];
+      const radial = norm > eps ? dot(pull, unit) : 0;
+      for (let k = 0; k < z.columns; k++) to[k] = (pull[k] - radial * unit[k]) / Math.max(norm, eps);
     });
     return dz;
   };

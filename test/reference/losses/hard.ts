@@ -1,5 +1,5 @@
 // Losses that look harder at hard negatives, in plain f64 with their analytic gradients, from the papers' formulas.
-import { dot, logSumExp, type Matrix, matrix, normalize, row, stack } from '../matrix.ts';
+import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, rowsOf, stack } from '../matrix.ts';
 import type { LossResult } from './result.ts';
 
 /** HCL: log(1 + G / e^p), G the debiased sum over reweighted negatives, at least K e^(-1/tau). */
@@ -8,10 +8,11 @@ export function hcl(z0: Matrix, z1: Matrix, tau: number, beta: number, tauPlus: 
   const n = u.rows;
   const k = n - 2;
   const du = matrix(n, u.columns);
+  const [rows, pulls] = [rowsOf(u), rowsOf(du)];
   let value = 0;
   for (let i = 0; i < n && k > 0; i++) {
     const positive = (i + n / 2) % n;
-    const s = Array.from({ length: n }, (_, j) => dot(row(u, i), row(u, j)) / tau);
+    const s = Array.from({ length: n }, (_, j) => dot(rows[i], rows[j]) / tau);
     const uses = (j: number): boolean => j !== i && j !== positive;
     const steep = s.map((x) => (1 + beta) * x);
     const flat = s.map((x) => beta * x);
@@ -28,10 +29,8 @@ export function hcl(z0: Matrix, z1: Matrix, tau: number, beta: number, tauPlus: 
       let g = 0;
       if (uses(j)) g = inner * ((1 + beta) * Math.exp(steep[j] - lseSteep) - beta * Math.exp(flat[j] - lseFlat));
       else if (j === positive) g = active ? -inner : -least;
-      for (let t = 0; t < u.columns; t++) {
-        du.data[i * u.columns + t] += outer * g * row(u, j)[t];
-        du.data[j * u.columns + t] += outer * g * row(u, i)[t];
-      }
+      addScaled(pulls[i], outer * g, rows[j]);
+      addScaled(pulls[j], outer * g, rows[i]);
     }
   }
   const dz = back(du);

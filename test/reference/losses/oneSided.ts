@@ -1,5 +1,5 @@
 // Losses with one live side, and losses of rows in pairs, in plain f64 with their analytic gradients, from the papers.
-import { dot, logSumExp, type Matrix, matrix, normalize, row } from '../matrix.ts';
+import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, row, rowsOf } from '../matrix.ts';
 import type { LossResult } from './result.ts';
 
 /** Columns of one row: unit vectors, their temperatures, and which of them is the positive. */
@@ -17,20 +17,20 @@ function crossEntropy(query: Matrix, columnsOf: (i: number) => Columns, scale = 
   let dTau = 0;
   for (let i = 0; i < u.rows; i++) {
     const { vectors, temperatures, positive } = columnsOf(i);
-    const s = vectors.map((vector, j) => dot(row(u, i), vector) / temperatures[j]);
+    const [unit, pull] = [row(u, i), row(du, i)];
+    const s = vectors.map((vector, j) => dot(unit, vector) / temperatures[j]);
     const rest = logSumExp(s, (j) => j !== positive);
     const lse = logSumExp(s);
     value += (scale / u.rows) * Math.log1p(Math.exp(rest - s[positive]));
     vectors.forEach((vector, j) => {
       const g = ((scale / u.rows) * (j === positive ? -Math.exp(rest - lse) : Math.exp(s[j] - lse))) / temperatures[j];
       dTau -= g * s[j];
-      for (let k = 0; k < u.columns; k++) row(du, i)[k] += g * vector[k];
+      addScaled(pull, g, vector);
     });
   }
   return { value, dq: back(du), dTau };
 }
 
-const rowsOf = (m: Matrix): Float64Array[] => Array.from({ length: m.rows }, (_, i) => row(m, i));
 const zeros = (m: Matrix): Matrix => matrix(m.rows, m.columns);
 
 /** MoCo: the own key and the queue, or all keys. */

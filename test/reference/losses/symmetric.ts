@@ -1,14 +1,15 @@
 // Losses over all pairs of one set of rows, in plain f64 with their analytic gradients, from the papers' formulas.
-import { dot, logSumExp, type Matrix, matrix, normalize, row, stack } from '../matrix.ts';
+import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, rowsOf, stack } from '../matrix.ts';
 import type { LossResult } from './result.ts';
 
 /** SimCLR: mean over the 2N rows of lse_{j != i} s_ij / tau - s_i,pos / tau. */
 export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossResult {
   const { u, back } = normalize(stack(z0, z1));
   const n = u.rows;
-  const rows = Array.from({ length: n }, (_, i) => row(u, i));
+  const rows = rowsOf(u);
   const positive = (i: number) => (i + n / 2) % n;
   const du = matrix(n, u.columns);
+  const pulls = rowsOf(du);
   let value = 0;
   let dTau = 0;
   for (let i = 0; i < n; i++) {
@@ -22,10 +23,8 @@ export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossRes
       const miss = Math.exp(rest - lse);
       const g = j === positive(i) ? -miss : Math.exp(s[j] - lse);
       dTau -= (factor / n / tau) * g * s[j];
-      for (let k = 0; k < u.columns; k++) {
-        du.data[i * u.columns + k] += (factor / n / tau) * g * rows[j][k];
-        du.data[j * u.columns + k] += (factor / n / tau) * g * rows[i][k];
-      }
+      addScaled(pulls[i], (factor / n / tau) * g, rows[j]);
+      addScaled(pulls[j], (factor / n / tau) * g, rows[i]);
     }
   }
   return { value, gradients: split(back(du), [z0, z1]), temperature: dTau };
@@ -40,23 +39,24 @@ export function supCon(
 ): LossResult {
   const { u, back } = normalize(stack(...views));
   const n = u.rows;
-  const rows = Array.from({ length: n }, (_, i) => row(u, i));
+  const rows = rowsOf(u);
   const label = (i: number): number => labels[i % labels.length];
   const positivesOf = (i: number) => rows.map((_, j) => j).filter((j) => j !== i && label(j) === label(i));
   const anchors = rows.map((_, i) => i).filter((i) => positivesOf(i).length > 0);
+  const blank = rows.map((line) => dot(line, line) === 0);
   const weight = scale / (lonely === 'skip' ? Math.max(anchors.length, 1) : n);
   const du = matrix(n, u.columns);
+  const pulls = rowsOf(du);
   let value = 0;
   let dTau = 0;
   for (const i of anchors) {
     const positives = positivesOf(i);
     const count = positives.length;
     // s_ij - 1 as a distance: rows that agree keep their digits, and the shift leaves loss and gradient alone.
-    const s = rows.map((other) => -rows[i].reduce((sum, x, k) => sum + (x - other[k]) ** 2, 0) / (2 * tau));
-    const blank = dot(rows[i], rows[i]) === 0;
-    for (let j = 0; j < n; j++) if (blank || dot(rows[j], rows[j]) === 0) s[j] = -1 / tau;
+    const s = rows.map((other) => -squareOf(rows[i], other) / (2 * tau));
+    for (let j = 0; j < n; j++) if (blank[i] || blank[j]) s[j] = -1 / tau;
     const rest = logSumExp(s, (j) => label(j) !== label(i));
-    const near = logSumExp(s, (j) => positives.includes(j));
+    const near = logSumExp(s, (j) => j !== i && label(j) === label(i));
     const lse = logSumExp(s, (j) => j !== i);
     const mean = positives.reduce((sum, j) => sum + s[j] / count, 0);
     value +=
@@ -69,10 +69,8 @@ export function supCon(
         else g -= 1 / count;
       }
       dTau -= (weight / tau) * g * (s[j] + 1 / tau);
-      for (let k = 0; k < u.columns; k++) {
-        du.data[i * u.columns + k] += (weight / tau) * g * rows[j][k];
-        du.data[j * u.columns + k] += (weight / tau) * g * rows[i][k];
-      }
+      addScaled(pulls[i], (weight / tau) * g, rows[j]);
+      addScaled(pulls[j], (weight / tau) * g, rows[i]);
     }
   }
   return { value, gradients: split(back(du), views), temperature: dTau };
@@ -82,8 +80,9 @@ export function supCon(
 export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
   const { u, back } = normalize(stack(z0, z1));
   const n = u.rows;
-  const rows = Array.from({ length: n }, (_, i) => row(u, i));
+  const rows = rowsOf(u);
   const du = matrix(n, u.columns);
+  const pulls = rowsOf(du);
   let value = 0;
   let dTau = 0;
   for (let i = 0; i < n && n > 2; i++) {
@@ -96,8 +95,8 @@ export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
       const g = j === positive ? -1 : Math.exp(s[j] - lse);
       dTau -= (g * s[j]) / (n * tau);
       for (let k = 0; k < u.columns; k++) {
-        du.data[i * u.columns + k] += (g * rows[j][k]) / (n * tau);
-        du.data[j * u.columns + k] += (g * rows[i][k]) / (n * tau);
+        pulls[i][k] += (g * rows[j][k]) / (n * tau);
+        pulls[j][k] += (g * rows[i][k]) / (n * tau);
       }
     }
   }
@@ -108,22 +107,28 @@ export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
 export function uniformity(z: Matrix, t: number): LossResult {
   const { u, back } = normalize(z);
   const n = u.rows;
+  const rows = rowsOf(u);
   const pairs: { i: number; j: number; apart: Float64Array; s: number }[] = [];
   for (let i = 0; i < n; i++)
     for (let j = 0; j < i; j++) {
-      const apart = row(u, i).map((x, k) => x - row(u, j)[k]);
+      const apart = rows[i].map((x, k) => x - rows[j][k]);
       pairs.push({ i, j, apart, s: -t * dot(apart, apart) });
     }
   const lse = logSumExp(pairs.map(({ s }) => s));
   const du = matrix(n, u.columns);
+  const pulls = rowsOf(du);
   for (const { i, j, apart, s } of pairs) {
     const g = -2 * t * Math.exp(s - lse);
-    for (let k = 0; k < u.columns; k++) {
-      du.data[i * u.columns + k] += g * apart[k];
-      du.data[j * u.columns + k] -= g * apart[k];
-    }
+    addScaled(pulls[i], g, apart);
+    addScaled(pulls[j], -g, apart);
   }
   return { value: lse - Math.log(pairs.length), gradients: [back(du)] };
+}
+
+function squareOf(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let k = 0; k < a.length; k++) sum += (a[k] - b[k]) ** 2;
+  return sum;
 }
 
 /** The rows of stacked views, view by view. */

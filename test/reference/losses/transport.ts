@@ -1,5 +1,5 @@
 // SwAV and the entropic transport losses in plain f64, with their analytic gradients.
-import { dot, logSumExp, type Matrix, matrix, normalize, row, stack } from '../matrix.ts';
+import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, row, rowsOf, stack } from '../matrix.ts';
 import { entropicOT, pull, sinkhorn } from '../transport.ts';
 import type { LossResult } from './result.ts';
 
@@ -12,7 +12,8 @@ export interface SwAVInputs {
 
 function scoresOf(u: Matrix, c: Matrix): Matrix {
   const s = matrix(u.rows, c.rows);
-  for (let i = 0; i < u.rows; i++) for (let k = 0; k < c.rows; k++) s.data[i * c.rows + k] = dot(row(u, i), row(c, k));
+  const [us, cs] = [rowsOf(u), rowsOf(c)];
+  for (let i = 0; i < u.rows; i++) for (let k = 0; k < c.rows; k++) s.data[i * c.rows + k] = dot(us[i], cs[k]);
   return s;
 }
 
@@ -39,23 +40,24 @@ export function swav(
   const [n, k, v] = [views[0].rows, prototypes.rows, views.length];
   const codes = [0, 1].map((a) => swavCodes(at, a, epsilon, iterations));
   const dc = matrix(k, prototypes.columns);
+  const [centres, ofCentres] = [rowsOf(prototypes), rowsOf(dc)];
   let value = 0;
   const dViews = views.map((view, index) => {
     const { u, back } = normalize(view);
     const du = matrix(n, view.columns);
     const s = scoresOf(u, prototypes);
+    const [units, pulls] = [rowsOf(u), rowsOf(du)];
     for (let i = 0; i < n; i++) {
       const logits = row(s, i).map((x) => x / tau);
       const lse = logSumExp(logits);
       codes.forEach((q, a) => {
         if (a === index) return;
+        const code = row(q, i);
         for (let j = 0; j < k; j++) {
-          value += (row(q, i)[j] * (lse - logits[j])) / (2 * (v - 1) * n);
-          const g = (Math.exp(logits[j] - lse) - row(q, i)[j]) / (2 * (v - 1) * n * tau);
-          for (let d = 0; d < view.columns; d++) {
-            du.data[i * view.columns + d] += g * row(prototypes, j)[d];
-            dc.data[j * view.columns + d] += g * row(u, i)[d];
-          }
+          value += (code[j] * (lse - logits[j])) / (2 * (v - 1) * n);
+          const g = (Math.exp(logits[j] - lse) - code[j]) / (2 * (v - 1) * n * tau);
+          addScaled(pulls[i], g, centres[j]);
+          addScaled(ofCentres[j], g, units[i]);
         }
       });
     }

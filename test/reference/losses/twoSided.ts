@@ -1,20 +1,18 @@
 // Losses over all pairs of two sets of rows, and nearest neighbours, in plain f64 with their analytic gradients.
-import { dot, logSumExp, type Matrix, matrix, normalize, row } from '../matrix.ts';
+import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, rowsOf } from '../matrix.ts';
 import type { LossResult } from './result.ts';
 
-const rowsOf = (m: Matrix): Float64Array[] => Array.from({ length: m.rows }, (_, i) => row(m, i));
 const transposed = (s: number[][]): number[][] => s.map((_, j) => s.map((line) => line[j]));
 
 /** Gradients of the raw rows from g_ij = d loss / d cosine_ij. */
 function gradientsOf(a: Matrix, b: Matrix, g: number[][]): Matrix[] {
   const [left, right] = [normalize(a), normalize(b)];
   const [da, db] = [matrix(a.rows, a.columns), matrix(b.rows, b.columns)];
+  const [us, vs, ofUs, ofVs] = [left.u, right.u, da, db].map(rowsOf);
   g.forEach((line, i) => {
     line.forEach((value, j) => {
-      for (let k = 0; k < a.columns; k++) {
-        da.data[i * a.columns + k] += value * row(right.u, j)[k];
-        db.data[j * a.columns + k] += value * row(left.u, i)[k];
-      }
+      addScaled(ofUs[i], value, vs[j]);
+      addScaled(ofVs[j], value, us[i]);
     });
   });
   return [left.back(da), right.back(db)];
