@@ -1,5 +1,18 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+// Files of few lines that take minutes where kernels compile slowly. Vitest begins with the largest files where it has not
+// measured yet, as after a clone: one of these at the end would keep one core busy and the other idle.
+const LONG = ['losses', 'cli', 'ops', 'docs', 'browser/', 'portability', 'methods', 'eval'];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const long = ({ moduleId }: TestSpecification) => LONG.some((name) => moduleId.includes(`/test/${name}`));
+    return [...sorted.filter(long), ...sorted.filter((file) => !long(file))];
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -11,6 +24,7 @@ export default defineConfig({
     pool: 'forks',
     isolate: false,
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
