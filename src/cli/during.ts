@@ -1,10 +1,14 @@
 const AGAIN_MS = 20_000;
 
-/** Says what takes long as it begins, and now and then that it still goes on: silence looks like a hang. */
-export async function during<T>(what: string, work: () => Promise<T>): Promise<T> {
+/**
+ * Says what takes long as it begins, and now and then that it still goes on: silence looks like a hang.
+ * @param patience milliseconds before the first line, for what is mostly quick
+ */
+export async function during<T>(what: string, work: () => Promise<T>, patience = 0): Promise<T> {
   const begun = performance.now();
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
-  say(what);
+  if (patience === 0) say(what);
+  const first = patience > 0 ? setTimeout(() => say(what), patience) : undefined;
   const timer = setInterval(
     () => say(`${what}: ${Math.round((performance.now() - begun) / 1000)} s so far`),
     AGAIN_MS,
@@ -12,6 +16,7 @@ export async function during<T>(what: string, work: () => Promise<T>): Promise<T
   try {
     return await work();
   } finally {
+    clearTimeout(first);
     clearInterval(timer);
   }
 }

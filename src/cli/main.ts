@@ -4,6 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { augmentations } from '../data/augmentations.ts';
 import { embed, evaluateCheckpoint } from './apply.ts';
 import { methodName, methodOption, numberOption, settingOption } from './config.ts';
+import { asTyped } from './invoked.ts';
 import { METHODS } from './methods.ts';
 import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
 import { paceOption } from './schedule.ts';
@@ -49,7 +50,11 @@ const program = new Command('gramian')
   .description('Batch-level representation learning in fused WebGPU kernels.')
   .version(manifest.version, '--version', 'print the version')
   .showSuggestionAfterError()
-  .showHelpAfterError('(gramian help shows what there is)');
+  .showHelpAfterError(`(${asTyped('help')} shows what there is)`)
+  // Our own sentence names the option already.
+  .configureOutput({
+    outputError: (text, write) => write(text.replace(/^error: option .* is invalid\. (?=\w+: --)/, '')),
+  });
 
 program
   .command('train')
