@@ -6,8 +6,9 @@ import { statistics } from '../data/statistics.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Method } from '../methods/method.ts';
 import { type Checkpoint, loadCheckpoint, restore, type TrainedOn } from './checkpoint.ts';
+import { during, PATIENCE } from './during.ts';
 import { embeddingFiles, writeEmbeddings } from './embeddings.ts';
-import { openEngine } from './engine.ts';
+import { checkAdapter, openEngine } from './engine.ts';
 import { evaluate, featureScores, overAll, pixels, type Split } from './evaluate.ts';
 import { METHODS, methodOf } from './methods.ts';
 import type { FeatureScores } from './report/data.ts';
@@ -45,6 +46,7 @@ async function openTrained(
   { data: asked, size, adapter = 'auto' }: ApplyOptions,
   { whole }: { whole: boolean },
 ): Promise<Trained> {
+  checkAdapter(command, adapter);
   const saved = await loadCheckpoint(`${command}:`, checkpoint);
   const { config, trainedOn: known } = saved.progress;
   const facts = known ?? (await factsOfOld(saved, size));
@@ -52,11 +54,13 @@ async function openTrained(
   if (channels !== 1 && channels !== 3)
     throw new GramianError(`${command}: ${saved.path} takes images of ${channels} channels, expected 1 or 3.`);
   const data = asked ?? config.data;
-  const splits = await openData(await placeOf(saved, asked), {
+  const place = await placeOf(saved, asked);
+  const given = {
     size: size ?? facts.height,
     channels,
     ...(whole && asked !== undefined ? { testFraction: 0 } : {}),
-  });
+  } as const;
+  const splits = await during(`reading ${data}`, () => openData(place, given), PATIENCE);
   for (const note of splits.notes ?? []) say(note);
   for (const set of [splits.train, splits.test]) if (set) refuseOtherShape(command, data, set, saved, facts);
   const engine = await openEngine(command, adapter);
@@ -160,11 +164,9 @@ export async function evaluateCheckpoint(
     const test = splits.test && upload(trained, splits.test);
     const { raw, untrained } = await baselines(trained, train, test, given);
     restoreMethod(trained);
-    const evaluation = await evaluate(engine, method, train, test, {
-      ...given,
-      corrupted,
-      classifies: numbered !== null,
-    });
+    const evaluation = await during('measuring the trained encoder', () =>
+      evaluate(engine, method, train, test, { ...given, corrupted, classifies: numbered !== null }),
+    );
     for (const warning of evaluation.warnings) say(`warning: ${warning}`);
     if (json) {
       const { trainedOn: _, ...rest } = { ...evaluation, raw, untrained, step, config, data, trainedOn: facts };
@@ -186,9 +188,14 @@ async function baselines(
   test: Split | null,
   given: { classes: number; seed: number },
 ): Promise<{ raw: FeatureScores; untrained: FeatureScores }> {
-  const raw = await featureScores(train, test, ({ images }) => pixels(engine, images), given);
   const embed = ({ images }: Split) => overAll(engine, images, (batch) => method.embed(batch));
-  return { raw, untrained: await featureScores(train, test, embed, given) };
+  const raw = await during('measuring raw pixels by k-NN and a linear probe', () =>
+    featureScores(train, test, ({ images }) => pixels(engine, images), given),
+  );
+  const untrained = await during('measuring the untrained encoder by k-NN and a linear probe', () =>
+    featureScores(train, test, embed, given),
+  );
+  return { raw, untrained };
 }
 
 /** The images with the class numbers that the encoder was trained with; null where some class is none of those. */

@@ -1,4 +1,6 @@
 const AGAIN_MS = 20_000;
+/** After which a person wonders, in milliseconds. */
+export const PATIENCE = 1500;
 
 /**
  * Says what takes long as it begins, and now and then that it still goes on: silence looks like a hang.

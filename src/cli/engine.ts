@@ -3,15 +3,20 @@ import { createEngine, type Engine } from '../core/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { say } from './say.ts';
 
+/** Says what is wrong with `--adapter` before anything is opened. */
+export function checkAdapter(command: string, adapter: string): 'auto' | 'hardware' | 'software' {
+  if (adapter !== 'auto' && adapter !== 'hardware' && adapter !== 'software')
+    throw new GramianError(`${command}: --adapter ${adapter}, expected auto, hardware or software.`);
+  return adapter;
+}
+
 /** @param tune `'full'`, or the choices of a checkpoint; older ones have none */
 export async function openEngine(
   command: string,
   adapter: string,
   tune: 'cached' | 'full' | Choices = 'cached',
 ): Promise<Engine> {
-  if (adapter !== 'auto' && adapter !== 'hardware' && adapter !== 'software')
-    throw new GramianError(`${command}: --adapter ${adapter}, expected auto, hardware or software.`);
-  const engine = await createEngine({ adapter, tune });
+  const engine = await createEngine({ adapter: checkAdapter(command, adapter), tune });
   say(`adapter: ${engine.info.note}`);
   const choices = typeof tune === 'string' ? null : tune;
   if (choices && choices.adapter !== engine.choices().adapter)

@@ -13,7 +13,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file',
   EEXIST: 'a part of the path is a file',
   EISDIR: 'it is a directory',
-  ENOENT: 'its directory is not there',
+  ENOENT: 'it, or its directory, is not there',
   ENAMETOOLONG: 'the name is too long',
 };
 

@@ -6,7 +6,8 @@ import { checkBeforehand } from './beforehand.ts';
 import { type Checkpoint, loadCheckpoint } from './checkpoint.ts';
 import { completeConfig, defined, type PartialConfig, type RunConfig, readConfig, reducedBy } from './config.ts';
 import { type RunDirectory, refuseRun, takeDirectory, takeFreeDirectory } from './directory.ts';
-import { openEngine } from './engine.ts';
+import { during, PATIENCE } from './during.ts';
+import { checkAdapter, openEngine } from './engine.ts';
 import { refuseSeveralProcesses } from './launcher.ts';
 import { METHODS } from './methods.ts';
 import { type Task, trainOne } from './oneRun.ts';
@@ -43,19 +44,23 @@ export async function train(given: TrainOptions): Promise<void> {
   const several = compare !== undefined || study !== undefined || seeds > 1;
   if (resume && several)
     throw new GramianError('train: --resume goes with one run; give --out alone to go on with several.');
+  checkAdapter('train', adapter);
   if (out) checkDirectory('train', 'out', out);
   const asked = await askedFor(given);
-  if (!resume)
-    for (const method of compare ?? [asked.method]) checkBeforehand({ ...asked, ...(method ? { method } : {}) });
+  if (several) {
+    const unfinished = (config: PartialConfig) => config as RunConfig; // defaults depend on the data and the adapter
+    const plan = planRuns({ data: 'letters', ...asked }, { compare, study, seeds }, unfinished);
+    for (const { config } of plan.variants) checkBeforehand(config);
+  } else if (!resume) checkBeforehand(asked);
   const saved = resume ? await loadCheckpoint('train: --resume', resume) : null;
   const continued = saved && continuedConfig(saved, asked);
   if (out && !overwrite && !several && !(saved && sameDirectory(out, saved))) await refuseRun(out);
+  const data = saved ? await placeOf(saved, asked.data) : (asked.data ?? 'letters');
+  const opened = await during(`reading ${data}`, () => openData(data, { size: sizeOf(asked, saved) }), PATIENCE);
+  const origin = originOf(data, opened);
+  if (saved) refuseOtherImages(saved, data, origin);
   const engine = await openEngine('train', adapter, saved?.progress.choices ?? undefined);
   try {
-    const data = saved ? await placeOf(saved, asked.data) : (asked.data ?? 'letters');
-    const opened = await openData(data, { size: sizeOf(asked, saved) });
-    const origin = originOf(data, opened);
-    if (saved) refuseOtherImages(saved, data, origin);
     const wanted: PartialConfig = { ...asked, data };
     const small = /swiftshader/i.test(engine.info.description);
     const reduced = saved ? null : reducedBy(wanted, small);
