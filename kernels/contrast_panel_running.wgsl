@@ -2,7 +2,7 @@
 // top, sum and weighted of a row (see lib/merge_rows.wgsl) go on from the panels before; what was gathered from those is
 // falls_i = 2^(old top - new top) of its former self. A row's own positive joins neither maximum nor sum, and gets 0.
 // With GAP the panel holds |u_i - v_j|^2, and s_ij is -(1 - s_ij) less what is the same for all j: see lib/gap_scores.
-// @use grid rows merge_rows
+// @use grid rows merge_rows finite
 const GAP: u32 = 0; // @tune 0 1
 struct Params {
   first_group: u32, end_group: u32,
@@ -27,7 +27,8 @@ fn score(j: u32, at: u32) -> f32 {
 }
 
 fn over_temperature(j: u32) -> f32 {
-  return 1.0 / temperature[min(p.first + j, p.temperatures - 1u)];
+  let own = temperature[min(p.first + j, p.temperatures - 1u)];
+  return poisoned(1.0 / own, own);
 }
 
 @compute @workgroup_size(WG)
@@ -55,7 +56,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     for (var j = start + lane % LANES; j < end; j += LANES) {
       let at = j * p.stride + i;
       let over = over_temperature(j);
-      let below = min(fma(score(j, at), LOG2E * over, -top), 0.0);
+      let from_top = fma(score(j, at), LOG2E * over, -top);
+      let below = select(from_top, 0.0, from_top > 0.0); // min would hide a NaN
       let e = select(exp2(below), 0.0, j == positive);
       part += e;
       part_weighted = select(fma(e, below, part_weighted), part_weighted, j == positive);

@@ -56,7 +56,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   if (row >= p.rows || lane % LANES != 0u) { return; }
   if (GAP == 1u) { cosine = -gap; }
-  let inverse = 1.0 / temperature[min(positives[i], p.temperatures - 1u)];
+  let own_temperature = temperature[min(positives[i], p.temperatures - 1u)];
+  let inverse = poisoned(1.0 / own_temperature, own_temperature);
   let positive = cosine * (LOG2E * inverse);
   let top = tops[i];
   let rest = sums[i];

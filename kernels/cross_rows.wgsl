@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     score = -fma(0.5, square, shortfall(lengths.x) + shortfall(lengths.y));
   }
   positives[i] = score;
-  let positive = score * (LOG2E * logit_scale[0]);
+  let positive = poisoned(score * (LOG2E * logit_scale[0]), logit_scale[0]);
   for (var side = 0u; side < 2u; side++) {
     let at = side * p.side + i;
     let one = contrast(sums[at], tops[at], positive);

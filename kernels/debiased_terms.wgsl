@@ -1,7 +1,7 @@
 // terms[i] = scale (log2 u_i - log2 w_i) + half excess_i: what point i adds to OT(x, y) - OT(x, x) / 2
 // u: its factor in the plan with the other points; w: in that with its own, whose marginal is 1 + excess. The exponents
 // are integers, so that what both potentials have in common cancels without a rounding.
-// @use grid
+// @use grid finite
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, first: u32, scale: f32, half: f32 }
@@ -17,6 +17,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.rows) { return; }
-  let apart = (u[i].x - w[i].x) + log2(u[i].y / w[i].y);
+  let ratio = u[i].y / w[i].y;
+  let apart = poisoned((u[i].x - w[i].x) + log2(ratio), ratio); // some adapters' log hides a NaN
   terms[p.first + i] = fma(p.scale, apart, p.half * excess[i]);
 }

@@ -69,8 +69,10 @@ fn sums_of_logits(k: u32) -> Sums {
     let a = w[n];
     let b = w[near];
     let higher = max(top, ceil(max(logits(s, own + vec4f(a.x)), logits(t, own + vec4f(b.x)))));
-    let one = a.y * exp2(min(logits(s, own + vec4f(a.x) - higher), vec4f(1.0)));
-    let two = b.y * exp2(min(logits(t, own + vec4f(b.x) - higher), vec4f(1.0)));
+    let first = logits(s, own + vec4f(a.x) - higher);
+    let second = logits(t, own + vec4f(b.x) - higher);
+    let one = a.y * exp2(select(first, vec4f(1.0), first > vec4f(1.0))); // min would hide a NaN
+    let two = b.y * exp2(select(second, vec4f(1.0), second > vec4f(1.0)));
     let both = one + select(two, vec4f(), vec4<bool>(n + 1u >= p.rows));
     total = select(total * exp2(top - higher), total, top == higher) + both;
     top = higher;

@@ -1,6 +1,6 @@
 // losses[i] = -log(d + 1e-8), pulls[i] = 1 / (d (d + 1e-8)), d = |u_i - u_nearest(i)|; no pull for d = 0
 // What the rounded norms leave of u_i - u_j along u_i + u_j is no distance: unit rows differ at right angles to their sum.
-// @use grid apart
+// @use grid apart finite
 const WG: u32 = 64;
 const EPSILON: f32 = 1e-8;
 
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     squares = select(rest, 0.0, rest <= 1e-6 * squares); // nothing but rounding is left of rows that point the same way
   }
   let d = sqrt(squares);
-  losses[i] = -log(d + EPSILON);
+  losses[i] = poisoned(-log(d + EPSILON), squares);
   var pull = 0.0;
   if (d > 0.0) { pull = 1.0 / d / (d + EPSILON); }
   pulls[i] = pull;

@@ -1,6 +1,7 @@
 // indices[i], scores[i] = the best of the parts of row i, the lowest column of equals; scores times p.sign
-// @use grid
+// @use grid finite
 const WG: u32 = 64;
+const NONE: u32 = 0xffffffffu;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, parts: u32, sign: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -25,6 +26,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       at = j;
     }
   }
-  scores[i] = best * p.sign;
-  indices[i] = i32(min(at, p.columns - 1u)); // NaN is never better: a row of it finds none
+  var score = best * p.sign;
+  if (best == 3.4028234663852886e38) { score = as_nan(score); } // see row_nearest
+  if (at == NONE) { score = -p.sign * bitcast<f32>(at & 0x7f800000u); } // all are infinitely far
+  scores[i] = score;
+  indices[i] = i32(min(at, p.columns - 1u));
 }

@@ -1,6 +1,7 @@
 // y[i] = z[i] / max(|z[i]|, 1e-12)
 // inverse_norms[i] is 1/|z|, negative where the floor acts (no projection in the gradient), 0 for a zero row.
-// @use grid rows row_norm
+// A row with a NaN or an infinity has no direction: all of it is NaN.
+// @use grid rows row_norm finite
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> z: array<f32>;
@@ -15,11 +16,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row = group * (WG / LANES) + lane / LANES;
   let start = min(row, p.rows - 1u) * p.columns;
   let length = row_norm(lane, start);
-  let norm = max(length.norm, FLOOR);
+  let norm = poisoned(max(length.norm, FLOOR), length.square);
   let scale = 1.0 / norm;
   if (row >= p.rows) { return; }
   for (var k = lane % LANES; k < p.columns; k += LANES) { y[start + k] = z[start + k] / norm; }
   if (lane % LANES == 0u) {
-    inverse_norms[row] = select(select(scale, -scale, length.norm <= FLOOR), 0.0, length.top == 0.0);
+    inverse_norms[row] = select(select(scale, -scale, length.norm <= FLOOR), 0.0, length.top == 0.0 && !not_finite(length.square));
   }
 }

@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   let cosine = (products.x + products.y) + (products.z + products.w);
   let k = LOG2E / temperature[0];
-  let row = contrast(partial_sum(i, 0u), k, cosine * k);
+  let row = contrast(partial_sum(i, 0u), k, poisoned(cosine * k, temperature[0]));
   losses[i] = row.loss;
   log2_z[i] = row.log2_z;
   miss[i] = row.miss;

@@ -47,6 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     positive = -k * fma(0.5, (squares.x + squares.y) + (squares.z + squares.w), shortfall(lengths.y));
     level = k * (1.0 - shortfall(lengths.x));
   }
+  positive = poisoned(positive, temperature[0]);
   let top = tops[i];
   let rest = sums[i];
   let weighted = weighteds[i];

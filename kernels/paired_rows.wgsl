@@ -1,7 +1,7 @@
 // loss[i] = |u_i - v_i|^alpha, u = x / |x|, v = y / |y|, and dx[i] = scale d loss[i] / d x[i]
 // With the cosine c: |u - v|^2 = |u|^2 + |v|^2 - 2c, or, with distance = 0, 2 - 2c also for rows that are zero.
 // 1 - c comes from y's part across x, not as a difference: rows that nearly agree keep the digits of both.
-// @use grid rows high
+// @use grid rows high finite
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, distance: u32, alpha: f32, scale: f32,
@@ -107,7 +107,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     slope *= select(0.5 * p.alpha * power(apart, 0.5 * p.alpha - 1.0), 0.0, alike);
   }
   if (first == 0u) {
-    losses[row] = loss;
+    losses[row] = poisoned(loss, aa + bb); // clamp and max would hide a NaN
     inverse_norms[row] = inverse;
   }
   for (var k = first; k < p.columns; k += LANES) {

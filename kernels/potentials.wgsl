@@ -1,5 +1,5 @@
 // f[i] = scale log2 u_i, terms[i] = weight f_i, or weight (1 - exp(-f_i / rho)) rho with a marginal penalty
-// @use grid
+// @use grid finite
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, first: u32, scale: f32, weight: f32, inverse_rho: f32 }
@@ -14,7 +14,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.rows) { return; }
-  let potential = p.scale * (u[i].x + log2(u[i].y));
+  let potential = poisoned(p.scale * (u[i].x + log2(u[i].y)), u[i].y); // some adapters' log hides a NaN
   f[i] = potential;
   terms[p.first + i] = p.weight * potential * slope(potential * p.inverse_rho);
 }

@@ -1,10 +1,9 @@
-// lse[i] = ln 2 (top[i] + log2(sum[i])), the floor -1e30 for a row without any entry
-// @use grid
+// lse[i] = ln 2 (top[i] + log2(sum[i])), or what `none` has the bits of where a row has no entry above -1e30
+// @use grid finite
 const WG: u32 = 64;
 const LN2: f32 = 0.6931471805599453;
-const FLOOR: f32 = -1e30;
 
-struct Params { first_group: u32, end_group: u32, rows: u32 }
+struct Params { first_group: u32, end_group: u32, rows: u32, none: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> tops: array<f32>;
 @group(0) @binding(2) var<storage, read> sums: array<f32>;
@@ -16,9 +15,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.rows) { return; }
-  if (sums[i] == 0.0) {
-    lse[i] = FLOOR;
+  let sum = sums[i];
+  if (sum == 0.0) {
+    lse[i] = bitcast<f32>(p.none);
+  } else if (bitcast<u32>(tops[i]) == 0x7f800000u) {
+    lse[i] = tops[i]; // Infinity: the sum, relative to it, is none
   } else {
-    lse[i] = LN2 * (tops[i] + log2(sums[i]));
+    lse[i] = poisoned(LN2 * (tops[i] + log2(sum)), sum);
   }
 }

@@ -40,6 +40,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var k = lane % LANES; k < p.columns; k += LANES) {
     let other = w[k];
     let l = logits(vec4f(scores[start + k]), vec4f(own + other.x - top)).x;
-    codes[start + k] = other.y * exp2(min(l, 1.0)) / total;
+    codes[start + k] = other.y * exp2(select(l, 1.0, l > 1.0)) / total; // min would hide a NaN
   }
 }

@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let k = LOG2E / temperature[0];
     let far = statistics[i];
     let near = statistics[p.n + i];
-    let near_log = near.y + log2(near.x);
+    let near_log = poisoned(near.y + log2(near.x), near.x + temperature[0]);
     let row = contrast(far.x, far.y, near_log);
     let top = max(far.y, near.y);
     let z = far.x * exp2(far.y - top) + near.x * exp2(near.y - top);

@@ -1,8 +1,10 @@
 // indices[i], scores[i] = the k columns j of the largest sign * s_ij, the best first, the lower of equals first
 // One lane a row i; scores come as [columns, stride], so that lanes read side by side. The k best so far form a heap with
 // the worst on top, which is sorted at the end.
-// @use grid
+// A score that is NaN counts as the largest number, so that it is found and not passed by.
+// @use grid finite
 const WG: u32 = 64;
+const OF_NAN: f32 = 3.4028234663852886e38;
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -14,6 +16,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> near_index: array<u32>; // [k, stride]
 @group(0) @binding(4) var<storage, read_write> scores: array<f32>; // [rows of all blocks, k]
 @group(0) @binding(5) var<storage, read_write> indices: array<i32>; // [rows of all blocks, k]
+
+fn known(s: f32) -> f32 { return select(s, OF_NAN, is_nan(s)); }
 
 fn worse(s: f32, j: u32, than: f32, than_j: u32) -> bool {
   return s < than || (s == than && j > than_j);
@@ -50,7 +54,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var j = 0u;
   for (var n = 0u; n < p.k; n++) {
     if (j == own) { j++; }
-    near[n * p.stride + i] = all[j * p.stride + i] * p.sign;
+    near[n * p.stride + i] = known(all[j * p.stride + i] * p.sign);
     near_index[n * p.stride + i] = j;
     j++;
   }
@@ -60,7 +64,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   var bar = near[i];
   for (; j < p.columns; j++) {
-    let s = all[j * p.stride + i] * p.sign;
+    let s = known(all[j * p.stride + i] * p.sign);
     if (s > bar && j != own) {
       sink(i, 0u, p.k, s, j);
       bar = near[i];
@@ -68,7 +72,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   for (var n = p.k; n > 0u; n--) { // the worst goes last, and what was last sinks into the heap of the rest
     let to = (p.first_row + i) * p.k + n - 1u;
-    scores[to] = near[i] * p.sign;
+    scores[to] = select(near[i] * p.sign, as_nan(near[i]), near[i] == OF_NAN);
     indices[to] = i32(near_index[i]);
     let last = (n - 1u) * p.stride + i;
     sink(i, 0u, n - 1u, near[last], near_index[last]);

@@ -1,6 +1,6 @@
 // loss = log mean e_ij over all ordered pairs, e_ij = exp(-|u_i - u_j|^2 / (2 tau)), and log2 Z, Z = sum of e_ij: the weights are e_ij / Z
 // total[0] is that mean, or with RUNNING log sum over all pairs of e_ij.
-// @use grid
+// @use grid finite
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 const LN2: f32 = 0.6931471805599453;
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.n) { return; }
   let pairs = log2(f32(p.n)) + log2(f32(p.n - 1u));
-  var value = log(total[0]);
+  var value = poisoned(log(total[0]), total[0]);
   if (RUNNING == 1u) { value = total[0] - pairs * LN2; }
   miss[i] = 0.0;
   if (i > 0u) { return; }

@@ -4,7 +4,7 @@
 // taken off the rows along d, which serves pulls whose weights add up to 0; whether it is, is said behind them.
 // One of several views: its rows start at first_row; past its last row `blank_rows` rows of zeros fill up the tiles.
 // inverse_norms[i] is 1/|z|, negative where the floor of 1e-12 acts (no projection in the gradient), 0 for a zero row.
-// @use grid rows high
+// @use grid rows high finite
 const FLOOR: f32 = 1e-12; // of the norm that a row is divided by
 const CENTRED: u32 = 0; // @tune 0 1
 const TRANSPOSED: u32 = 1; // @tune 0 1
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let along = row_sum(lane, products.y);
   let level = row_sum(lane, products.z);
   let length = unit * sqrt(square);
-  let norm = max(length, FLOOR);
+  let norm = poisoned(max(length, FLOOR), square); // all of a row with a NaN or an infinity is NaN: max would hide it
   let part_along = high(along * turn[p.columns + 2u]);
   let a = part_along * unit;
   let reach = a * turn[p.columns + 1u];
@@ -106,6 +106,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (TRANSPOSED == 1u && k < p.columns) { units_t[k * p.column_stride + to] = u + select(0.0, lift, last); }
   }
   if (real && lane % LANES == 0u) {
-    inverse_norms[to] = select(select(scale, -scale, length <= FLOOR), 0.0, top == 0.0);
+    inverse_norms[to] = select(select(scale, -scale, length <= FLOOR), 0.0, top == 0.0 && !not_finite(square));
   }
 }

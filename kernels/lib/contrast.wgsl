@@ -1,7 +1,8 @@
 // loss = log(1 + x), x = sum over j != positive of exp((s_ij - s_positive) / tau), and what its gradient needs of it
 // In this form a loss near zero keeps its digits: log Z - s_positive would lose them to cancellation.
 // DECOUPLED: the positive is no part of Z: loss = log R - s_positive / tau, and it lacks the whole weight.
-// @use log1p
+// What is no number shows: min, max and log hide it on some adapters. A positive of -Infinity (masked) costs Infinity.
+// @use log1p finite
 const DECOUPLED: u32 = 0; // @tune 0 1
 
 struct Contrast {
@@ -14,6 +15,10 @@ const LN2: f32 = 0.6931471805599453;
 
 // rest * 2^shift is the sum without the positive, whose own logit is `positive` (in powers of two).
 fn contrast(rest: f32, shift: f32, positive: f32) -> Contrast {
+  if (not_finite(rest) || (not_finite(positive) && !(positive < 0.0))) {
+    let nothing = as_nan(rest);
+    return Contrast(nothing, nothing, nothing);
+  }
   if (rest <= 0.0) { return Contrast(0.0, positive, 0.0); }
   let gap = shift - positive;
   if (DECOUPLED == 1u || gap > 100.0) { // x itself would overflow; there it is so large that 1 + x = x

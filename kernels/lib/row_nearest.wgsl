@@ -1,8 +1,10 @@
 // nearest[i] = the column j of the largest scale * s_ij, the lowest of equals, and that score; in parts
 // One workgroup sweeps TILE_ROWS rows through one slice of the columns; each invocation keeps the best of its own columns,
 // which the next kernel merges: nothing crosses lanes. The kernel says what `scores` adds to a tile.
-// @use grid tile skip
+// A score that is NaN counts as the largest number, so that it is found and not passed by.
+// @use grid tile skip finite
 const FLOOR: f32 = -3e38; // below every score
+const OF_NAN: f32 = 3.4028234663852886e38;
 const NONE: u32 = 0xffffffffu;
 
 struct Params {
@@ -42,7 +44,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
       // @unroll
       for (var m = 0u; m < TM; m++) {
-        let s = select(c[m * TV + v] * p.scale, vec4f(FLOOR), skipped(row + m, j));
+        let score = c[m * TV + v] * p.scale;
+        let known = select(score, vec4f(OF_NAN), (bitcast<vec4u>(score) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u));
+        let s = select(known, vec4f(FLOOR), skipped(row + m, j));
         let better = s > best[m];
         best[m] = select(best[m], s, better);
         at[m] = select(at[m], j, better);

@@ -1,8 +1,9 @@
 // row_norm: |z| of one row of p.columns numbers, and its largest entry (0 for a zero row); all lanes call it together
+// `square`, of the scaled row, is finite unless an entry is not: max hides a NaN, and |z| itself may overflow.
 // @use rows high
 const FLOOR: f32 = 1e-12; // of the norm that a row is divided by
 
-struct RowNorm { norm: f32, top: f32 }
+struct RowNorm { norm: f32, top: f32, square: f32 }
 
 fn row_norm(lane: u32, start: u32) -> RowNorm {
   // Scaled by the largest entry, since |z|^2 of rows of 1e20 would overflow; by its power of two, which rounds nothing.
@@ -20,5 +21,6 @@ fn row_norm(lane: u32, start: u32) -> RowNorm {
     x *= shrink;
     squares = fma(x, x, squares);
   }
-  return RowNorm(unit * sqrt(row_sum(lane, (squares.x + squares.y) + (squares.z + squares.w))), top);
+  let square = row_sum(lane, (squares.x + squares.y) + (squares.z + squares.w));
+  return RowNorm(unit * sqrt(square), top, square);
 }

@@ -66,7 +66,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
         let skip = skipped(row + m, j);
         // The top came from a rounded product: past it by a rounding, an entry would not be <= 0.
-        let below = select(min(fma(c[m * TV + v], k, vec4f(-higher)), vec4f()), vec4f(), skip);
+        // Not by min, which hides a NaN.
+        let from_top = fma(c[m * TV + v], k, vec4f(-higher));
+        let below = select(from_top, vec4f(), skip | (from_top > vec4f()));
         let power = select(exp2(below), vec4f(), skip);
         e += power;
         w = fma(power, below, w);

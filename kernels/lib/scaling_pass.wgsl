@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         let outside = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
         // Below an integer top, which leaves the sum before the product exact, a logit of any size keeps its digits.
         let l = fma(c[m * TV + v], k, vec4f(mine[m] - higher) + e[v]);
-        sum += select(factor[v] * exp2(min(l, vec4f(1.0))), vec4f(), outside);
+        sum += select(factor[v] * exp2(select(l, vec4f(1.0), l > vec4f(1.0))), vec4f(), outside); // min would hide a NaN
       }
       total[m] += (sum.x + sum.y) + (sum.z + sum.w);
     }

@@ -6,6 +6,11 @@
 fn scale_own(i: u32, top: f32, sum: f32, others: u32) {
   let mean = sum / f32(others);
   let before = u[i];
+  if (sum == 0.0 || (bitcast<u32>(sum) & 0x7f800000u) == 0x7f800000u) { // a NaN, or nothing but infinite distances
+    u[i] = no_scaling(sum);
+    excess[i] = u[i].x;
+    return;
+  }
   let marginal = before.y * mean * exp2(clamp(top, -126.0, 100.0));
   var wanted = 1.0;
   if (p.kappa > 0.0) { wanted = exp2(clamp(-p.kappa * (before.x + log2(before.y)), -100.0, 100.0)); }

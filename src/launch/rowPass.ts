@@ -20,6 +20,9 @@ export interface Columns {
   readonly rows: number;
 }
 
+/** Bits of what the log of an empty sum is: the floor of a row without entries, or -Infinity where all weigh nothing. */
+export const EMPTY = { floor: 0xf149f2ca, weightless: 0xff800000 };
+
 /** One number a row each; top is the row's largest logit in powers of two (natural logit / ln 2), -1e30 without any. */
 export interface RowStatistics {
   readonly top: Storage;

@@ -6,7 +6,7 @@ import { pair_row_pass, pair_sum, pair_weights, row_lse } from '../gpu/kernels.g
 import { pullInPanels } from '../launch/panels.ts';
 import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchRowPass, SKIP, sliceWidth } from '../launch/rowPass.ts';
+import { EMPTY, launchRowPass, SKIP, sliceWidth } from '../launch/rowPass.ts';
 import { tileOf } from '../launch/tile.ts';
 
 export interface PairReductionOptions {
@@ -90,7 +90,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
   if (!pass) launchPairSum(engine, op, left, right, y, using(pair_sum), SKIP[skip]);
   else
     engine.run(row_lse, {
-      params: { rows: n },
+      params: { rows: n, none: EMPTY.floor },
       buffers: { tops: pass.top, sums: pass.sum, lse: y },
       groups: Math.ceil(n / 64),
       work: 4 * n,

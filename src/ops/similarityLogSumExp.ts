@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
 import { pullInPanels } from '../launch/panels.ts';
 import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
-import { launchRowPass, type RowStatistics, SKIP } from '../launch/rowPass.ts';
+import { EMPTY, launchRowPass, type RowStatistics, SKIP } from '../launch/rowPass.ts';
 
 export interface SimilarityLogSumExpOptions {
   /** `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
@@ -48,7 +48,7 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
   });
   const lse = engine.empty([n], op);
   engine.run(row_lse, {
-    params: { rows: n },
+    params: { rows: n, none: exclude && n === 1 ? EMPTY.floor : EMPTY.weightless },
     buffers: { tops: pass.top, sums: pass.sum, lse },
     groups: Math.ceil(n / 64),
     work: 4 * n,

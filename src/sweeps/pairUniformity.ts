@@ -3,7 +3,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { partial_totals, row_lse, uniformity } from '../gpu/kernels.generated.ts';
 import { launchLogSumExp } from '../launch/logSumExp.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchRowPass } from '../launch/rowPass.ts';
+import { EMPTY, launchRowPass } from '../launch/rowPass.ts';
 import { DISTANCES } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
 import { type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
@@ -66,7 +66,12 @@ function totalOf(op: string, { units, partial }: Sweep, temperature: Tensor): St
     temperature,
   });
   const lse = engine.scratch(n, op);
-  engine.run(row_lse, { params: { rows: n }, buffers: { tops: pass.top, sums: pass.sum, lse }, groups, work: 4 * n });
+  engine.run(row_lse, {
+    params: { rows: n, none: EMPTY.floor },
+    buffers: { tops: pass.top, sums: pass.sum, lse },
+    groups,
+    work: 4 * n,
+  });
   pass.release();
   const total = engine.scratch(1, op);
   const [tops, sums] = [0, 1].map(() => engine.scratch(1, op));
