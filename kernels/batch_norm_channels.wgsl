@@ -1,7 +1,8 @@
 // mean[c], inverse_std[c] = 1 / sqrt(var[c] + epsilon), and running = keep running + momentum batch
 // Not by mix, which leaves roundings of the old at momentum 1 on some adapters. keep = 1 - momentum comes from f64.
 // Merges the slices' moments (Chan et al.): no difference of large sums, so a mean far from zero costs no digits.
-// @use grid rows
+// A variance that is not finite has no inverse, which would be 0 of Infinity.
+// @use grid rows finite
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, pixels: u32, slices: u32, images: u32, images_per_slice: u32, epsilon: f32, momentum: f32,
@@ -46,7 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let total = row_sum(lane, spread);
   if (group * (WG / LANES) + lane / LANES >= p.channels || lane % LANES != 0u) { return; }
   mean[channel] = centre;
-  inverse_std[channel] = inverseSqrt(total / count + p.epsilon);
+  inverse_std[channel] = poisoned(inverseSqrt(total / count + p.epsilon), total);
   running_mean[channel] = p.momentum * centre + p.keep * running_mean[channel];
   let variance = total / max(count - 1.0, 1.0);
   running_variance[channel] = p.momentum * variance + p.keep * running_variance[channel];

@@ -1,6 +1,7 @@
 // centroids[k, d] = mean over the members i of cluster k of x[i, d]; an empty cluster keeps what it has
 // The first member is taken off before the sum, so that a large mean costs no digits.
-// @use grid
+// A centroid that is no number stays none: the mean of the rows that it drew would heal it.
+// @use grid finite
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, clusters: u32, columns: u32 }
@@ -24,5 +25,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let origin = x[members[first] * p.columns + d];
   var sum = 0.0;
   for (var n = first + 1u; n < end; n++) { sum += x[members[n] * p.columns + d] - origin; }
-  centroids[at] = origin + sum / f32(end - first);
+  centroids[at] = poisoned(origin + sum / f32(end - first), centroids[at]);
 }

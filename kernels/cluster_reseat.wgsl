@@ -1,5 +1,6 @@
 // centroids[k] = x[farthest[seats[e]]] for the e-th empty cluster k: it moves to where a cluster is widest
-// @use grid
+// What is not finite stays, to be seen.
+// @use grid finite
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, clusters: u32, columns: u32 }
@@ -18,7 +19,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let at = group * WG + lane;
   let k = at / p.columns;
-  if (group >= p.end_group || k >= p.clusters || sizes[k] > 0u) { return; }
+  if (group >= p.end_group || k >= p.clusters || sizes[k] > 0u || not_finite(centroids[at])) { return; }
   let wide = seats[empties[k]];
   if (spreads[wide] <= 0.0) { return; } // fewer distinct rows than clusters: it stays empty
   centroids[at] = x[farthest[wide] * p.columns + at % p.columns];

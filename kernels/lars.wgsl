@@ -1,6 +1,6 @@
 // v = momentum v + inside q (g + decay w),  w = w - outside v,  q = trust |w| / |g + decay w|
 // The learning rate is inside or outside of the momentum; the other is 1. q = 1 where trust or a norm is 0.
-// @use grid
+// @use grid finite
 const WG: u32 = 64;
 
 struct Params {
@@ -20,8 +20,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.count) { return; }
   var q = 1.0;
-  // A norm that is NaN makes q one: at q = 1 a layer would jump by its whole gradient.
-  if (p.trust > 0.0 && squares[0] != 0.0 && squares[1] != 0.0) { q = p.trust * sqrt(squares[0]) / sqrt(squares[1]); }
+  if (p.trust > 0.0 && squares[0] > 0.0 && squares[1] > 0.0) { q = p.trust * sqrt(squares[0]) / sqrt(squares[1]); }
+  // At q = 1 a layer would jump by its whole gradient where one entry of it is NaN.
+  if (is_nan(squares[0]) || is_nan(squares[1])) { q = as_nan(q); }
   let w = weights[i];
   let v = fma(p.momentum, velocity[i], p.inside * q * fma(p.decay, w, gradient[i]));
   velocity[i] = v;
