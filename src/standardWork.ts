@@ -23,12 +23,12 @@ export interface StandardWorkOptions {
  */
 export function standardWork(engine: Engine, options?: StandardWorkOptions): (() => void)[] {
   const op = 'standardWork';
+  check.engine(op, engine);
   const { rows, columns } = check.options(op, options, {
     rows: [256, 1024] as readonly number[],
     columns: [128] as readonly number[],
   });
-  for (const [name, list] of Object.entries({ rows, columns }))
-    for (const [i, size] of list.entries()) check.integer(op, `${name}[${i}]`, size, 2, 2 ** 20);
+  for (const [name, list] of Object.entries({ rows, columns })) check.integers(op, name, list, 2, 2 ** 20);
   const views = (n: number, d: number): [Tensor, Tensor] => [normal(engine, n, d, 1), normal(engine, n, d, 2)];
   const queue = (n: number, d: number): Tensor => normal(engine, 8 * n, d, 3);
   const labels = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => i % 10);

@@ -1,27 +1,18 @@
-import { formatBytes, GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
+import { formatBytes, UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Engine } from './engine.ts';
+import { isPlain } from './options.ts';
+import { fail, say } from './say.ts';
 import { Tensor } from './tensor.ts';
+
+export { flag, isPlain, options, plain } from './options.ts';
+export { fail, say, tagOf } from './say.ts';
 
 // Every check says `<op>: <argument> <what came>, expected <what is wanted>` in one sentence and changes nothing.
 
 export const MAX_ELEMENTS = 2 ** 31; // kernels index with u32
 const MAX_LOGIT = 1e29; // kernels use -1e30 for "nothing yet"
-
-/** How a value reads in a sentence. */
-export function say(value: unknown): string {
-  if (typeof value === 'string') return value.length > 40 ? 'a string' : `"${value}"`;
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
-    return String(value);
-  if (typeof value === 'bigint') return `${value}n`;
-  if (value instanceof Tensor) return `a Tensor [${value.shape.join(', ')}]`;
-  if (typeof value === 'function') return 'a function';
-  const name = (value as object).constructor?.name ?? 'object';
-  return /^[AEIOU]/.test(name) ? `an ${name}` : `a ${name}`;
-}
-
-export function fail(op: string, sentence: string): never {
-  throw new GramianError(`${op}: ${sentence}`);
-}
+const MAX_F32 = 3.4028234663852886e38;
+const MIN_F32 = 2 ** -126; // below, adapters may take it for 0
 
 /** The engine that the named tensors live on, after making sure that each can be used. */
 export function engineOf(op: string, tensors: Readonly<Record<string, Tensor>>): Engine {
@@ -49,6 +40,47 @@ export function engineOf(op: string, tensors: Readonly<Record<string, Tensor>>):
   return engine;
 }
 
+/** The engine that was given to make something on, after making sure that it can be used. */
+export function engine(op: string, value: unknown): Engine {
+  const given = value as Partial<Engine> | null | undefined;
+  // By what it does: this module is below the engine.
+  if (typeof given?.assertAlive !== 'function' || typeof given.fromBuffer !== 'function')
+    fail(op, `engine is ${say(value)}, expected what createEngine makes.`);
+  given.assertAlive(op);
+  return given as Engine;
+}
+
+/** A generator of random numbers, as `createRandom` makes it. */
+export function random(op: string, value: unknown, name = 'random'): void {
+  const given = value as { gaussian?: unknown; below?: unknown } | null | undefined;
+  if (typeof given?.gaussian !== 'function')
+    fail(op, `${name} is ${say(value)}, expected a generator with gaussian().`);
+}
+
+/** A layer, or what has its parameters and buffers. */
+export function part(op: string, name: string, value: unknown): void {
+  const given = value as { parameters?: unknown; buffers?: unknown } | null | undefined;
+  if (!isPlain(given?.parameters) || !isPlain(given?.buffers))
+    fail(op, `${name} is ${say(value)}, expected something with parameters and buffers.`);
+}
+
+export function layer(op: string, name: string, value: unknown): void {
+  if (typeof (value as { forward?: unknown } | null | undefined)?.forward !== 'function')
+    fail(op, `${name} is ${say(value)}, expected a Layer.`);
+  part(op, name, value);
+}
+
+/** An array of Tensors by name, `views[0]` and so on: what is none, a hole among them, is refused. */
+export function tensors(op: string, name: string, list: readonly unknown[]): Record<string, Tensor> {
+  const named: Record<string, Tensor> = {};
+  for (let i = 0; i < list.length; i++) {
+    const tensor = list[i];
+    if (!(tensor instanceof Tensor)) fail(op, `${name}[${i}] is ${say(tensor)}, expected a Tensor.`);
+    named[`${name}[${i}]`] = tensor;
+  }
+  return named;
+}
+
 /** `[rows, columns]` of a matrix. */
 export function matrix(op: string, name: string, tensor: Tensor): [rows: number, columns: number] {
   if (tensor.shape.length !== 2)
@@ -68,35 +100,86 @@ export function sameColumns(op: string, nameA: string, a: Tensor, nameB: string,
     fail(op, `${nameB} has ${columnsB} columns, expected ${columnsA} to match ${nameA} [${a.shape.join(', ')}].`);
 }
 
-export function shape(op: string, value: unknown): number[] {
-  if (!Array.isArray(value)) fail(op, `shape is ${say(value)}, expected an array of 1 to 4 positive integers.`);
-  if (value.length < 1 || value.length > 4) fail(op, `shape has ${value.length} dimensions, expected 1 to 4.`);
+export function shape(op: string, value: unknown, name = 'shape'): number[] {
+  if (!Array.isArray(value)) fail(op, `${name} is ${say(value)}, expected an array of 1 to 4 positive integers.`);
+  if (value.length < 1 || value.length > 4) fail(op, `${name} has ${value.length} dimensions, expected 1 to 4.`);
   let elements = 1;
-  value.forEach((extent, i) => {
+  for (let i = 0; i < value.length; i++) {
+    const extent: unknown = value[i]; // forEach would pass by a hole
     if (typeof extent !== 'number' || !Number.isSafeInteger(extent) || extent < 1)
-      fail(op, `shape[${i}] = ${say(extent)}, expected a positive integer.`);
+      fail(op, `${name}[${i}] = ${say(extent)}, expected a positive integer.`);
     elements *= extent;
-  });
+  }
   if (elements > MAX_ELEMENTS)
-    fail(op, `[${value.join(', ')}] has ${elements} elements, expected at most ${MAX_ELEMENTS}.`);
+    fail(
+      op,
+      `${name === 'shape' ? '' : `${name} `}[${value.join(', ')}] has ${elements} elements, expected at most ${MAX_ELEMENTS}.`,
+    );
   return [...value];
+}
+
+/** Numbers go to kernels as f32: what is larger would arrive as Infinity. */
+function inRange(op: string, name: string, value: number): number {
+  if (value > MAX_F32 || value < -MAX_F32)
+    fail(op, `${name} = ${value}, expected a number that f32 holds, at most 3.4e38.`);
+  return value;
+}
+
+/** A number of a tensor: it may be NaN or Infinity, but not become it. */
+export function storable(op: string, name: string, value: number): number {
+  if (
+    value <= Number.MAX_VALUE &&
+    value >= -Number.MAX_VALUE &&
+    Math.abs(Math.fround(value)) === Number.POSITIVE_INFINITY
+  )
+    fail(op, `${name} holds ${value}, expected numbers that f32 holds, at most 3.4e38.`);
+  return value;
 }
 
 export function positive(op: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
     fail(op, `${name} = ${say(value)}, expected a finite number above 0.`);
-  return value;
+  if (value < MIN_F32) fail(op, `${name} = ${value}, expected a number that f32 holds, at least 1.2e-38.`);
+  return inRange(op, name, value);
 }
 
 export function finite(op: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value))
     fail(op, `${name} = ${say(value)}, expected a finite number.`);
-  return value;
+  return inRange(op, name, value);
 }
 
 export function nonNegative(op: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
     fail(op, `${name} = ${say(value)}, expected a finite number, 0 or above.`);
+  return inRange(op, name, value);
+}
+
+/** The weight of a term: a number from 0 on, small enough for its product with what a loss sums up. */
+export function weight(op: string, name: string, value: unknown): number {
+  const number = nonNegative(op, name, value);
+  if (number > MAX_LOGIT) fail(op, `${name} = ${number}, expected at most ${short(MAX_LOGIT)}.`);
+  return number;
+}
+
+/** A number in [low, high], both included. */
+export function within(op: string, name: string, value: unknown, low: number, high: number): number {
+  if (typeof value !== 'number' || !(value >= low && value <= high))
+    fail(op, `${name} = ${say(value)}, expected a number in [${low}, ${high}].`);
+  return value;
+}
+
+/** A number in [0, 1). */
+export function fraction(op: string, name: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0 && value < 1))
+    fail(op, `${name} = ${say(value)}, expected a number in [0, 1).`);
+  return value;
+}
+
+/** A seed, which may have any sign. */
+export function safeInteger(op: string, name: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value))
+    fail(op, `${name} = ${say(value)}, expected a safe integer.`);
   return value;
 }
 
@@ -106,8 +189,34 @@ export function integer(op: string, name: string, value: unknown, low: number, h
   return value;
 }
 
+/** An array, perhaps empty. */
+export function places(op: string, name: string, value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) fail(op, `${name} is ${say(value)}, expected an array of integers.`);
+  return value;
+}
+
+/** An array of integers, at least one. */
+export function integers(op: string, name: string, value: unknown, low: number, high: number): readonly number[] {
+  if (!Array.isArray(value) || value.length === 0)
+    fail(op, `${name} is ${say(value)}, expected an array of integers in [${low}, ${high}].`);
+  for (let i = 0; i < value.length; i++) integer(op, `${name}[${i}]`, value[i], low, high);
+  return value;
+}
+
+/** An array whose every item is right; a hole is an item too. The first that is wrong ends it: the array may be long. */
+export function every(list: unknown, right: (item: unknown) => boolean): list is readonly unknown[] {
+  if (!Array.isArray(list)) return false;
+  for (let i = 0; i < list.length; i++) if (!right(list[i])) return false;
+  return true;
+}
+
 export function callback(op: string, name: string, value: unknown): void {
   if (typeof value !== 'function') fail(op, `${name} is ${say(value)}, expected a function.`);
+}
+
+export function text(op: string, name: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '') fail(op, `${name} is ${say(value)}, expected a text.`);
+  return value;
 }
 
 export function oneOf<T extends string>(op: string, name: string, value: unknown, allowed: readonly T[]): T {
@@ -119,18 +228,29 @@ export function oneOf<T extends string>(op: string, name: string, value: unknown
 /** A temperature: a number above 0 whose logits stay in range, or a live Tensor of one element. */
 export function temperature(op: string, value: unknown, name = 'temperature'): number | Tensor {
   if (value instanceof Tensor) return oneNumber(op, name, value);
+  return divisor(op, name, value);
+}
+
+/** A number above 0 that logits are divided by, and that keeps them in range. */
+export function divisor(op: string, name: string, value: unknown): number {
   const number = positive(op, name, value);
   if (1 / number > MAX_LOGIT)
     fail(op, `${name} = ${number} makes logits of ${short(1 / number)}, expected below ${short(MAX_LOGIT)}.`);
+  if (number > MAX_LOGIT) fail(op, `${name} = ${number}, expected at most ${short(MAX_LOGIT)}.`);
   return number;
 }
 
 /** A multiplier of logits, a number above 0 that keeps them in range, or a live Tensor of one element. */
 export function logitScale(op: string, value: unknown): number | Tensor {
   if (value instanceof Tensor) return oneNumber(op, 'logitScale', value);
-  const number = positive(op, 'logitScale', value);
-  if (number > MAX_LOGIT)
-    fail(op, `logitScale = ${number} makes logits of ${short(number)}, expected below ${short(MAX_LOGIT)}.`);
+  return logits(op, 'logitScale', positive(op, 'logitScale', value));
+}
+
+/** A multiplier of logits, or a term of them, of any sign. */
+export function logits(op: string, name: string, value: unknown): number {
+  const number = finite(op, name, value);
+  if (Math.abs(number) > MAX_LOGIT)
+    fail(op, `${name} = ${number} makes logits of ${short(number)}, expected below ${short(MAX_LOGIT)}.`);
   return number;
 }
 
@@ -142,50 +262,6 @@ export function oneNumber(op: string, name: string, tensor: Tensor): Tensor {
 /** `1e30` */
 function short(value: number): string {
   return Number(value.toPrecision(3)).toExponential().replace('+', '');
-}
-
-/** `given` over `defaults`; a key that `defaults` lacks is refused, which also catches misspellings. */
-export function options<T extends object>(op: string, given: unknown, defaults: T): T {
-  if (given === undefined) return { ...defaults };
-  if (given === null || typeof given !== 'object' || Array.isArray(given) || given instanceof Tensor)
-    fail(op, `options are ${say(given)}, expected an object.`);
-  const result = { ...defaults };
-  for (const key of Object.keys(given)) {
-    if (!Object.hasOwn(defaults, key)) {
-      const near = nearest(key, Object.keys(defaults));
-      fail(
-        op,
-        `unknown option "${key}"; ${near ? `did you mean "${near}"?` : `it takes ${Object.keys(defaults).join(', ')}.`}`,
-      );
-    }
-    const value = (given as Record<string, unknown>)[key];
-    if (value !== undefined) (result as Record<string, unknown>)[key] = value;
-  }
-  return result;
-}
-
-function nearest(word: string, candidates: readonly string[]): string | null {
-  let best: string | null = null;
-  let distance = Math.max(2, Math.ceil(word.length / 3)) + 1;
-  for (const candidate of candidates) {
-    const d = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (d < distance) {
-      distance = d;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length];
 }
 
 /** Refuses a result that one binding of this device cannot hold; `instead` names the way out. */
@@ -212,8 +288,8 @@ export function bindableInput(op: string, engine: Engine, name: string, tensor: 
 }
 
 /** Refuses a result with more elements than kernels can count. */
-export function elements(op: string, resultShape: readonly number[]): void {
-  const count = resultShape.reduce((a, b) => a * b, 1);
+export function elements(op: string, extents: readonly number[], name = 'result'): void {
+  const count = extents.reduce((a, b) => a * b, 1);
   if (count > MAX_ELEMENTS)
-    fail(op, `result [${resultShape.join(', ')}] has ${count} elements, expected at most ${MAX_ELEMENTS}.`);
+    fail(op, `${name} [${extents.join(', ')}] has ${count} elements, expected at most ${MAX_ELEMENTS}.`);
 }

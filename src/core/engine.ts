@@ -162,6 +162,7 @@ export class Engine {
    */
   scope<T>(fn: () => T): T {
     this.assertAlive('scope');
+    check.callback('scope', 'fn', fn);
     const made = new Set<Tensor>();
     this.scopes.push(made);
     let result: T;
@@ -189,6 +190,7 @@ export class Engine {
 
   /** Runs `fn` without recording for gradients: EMA targets, evaluation. */
   noGrad<T>(fn: () => T): T {
+    check.callback('noGrad', 'fn', fn);
     const before = this.recording;
     this.recording = false;
     try {
@@ -245,7 +247,7 @@ export class Engine {
    */
   explain(fn: () => unknown): Explained[] {
     this.assertAlive('explain');
-    this.checkList('explain', [fn]);
+    check.callback('explain', 'fn', fn);
     const launches: Explained[] = [];
     this.rehearse((kernel, options) => launches.push(explained(kernel, options)), fn);
     return launches;
@@ -271,6 +273,8 @@ export class Engine {
    */
   plan(inputs: PlanInputs, build: (inputs: Record<string, Tensor>) => Record<string, Tensor>): Plan {
     this.assertAlive('plan');
+    check.plain('plan', 'inputs', inputs);
+    check.callback('plan', 'build', build);
     return new Plan(this, this.gpu, inputs, build);
   }
 
@@ -309,7 +313,7 @@ export class Engine {
   }
 
   private checkList(op: string, list: readonly (() => unknown)[]): void {
-    if (!Array.isArray(list) || list.some((item) => typeof item !== 'function'))
+    if (!check.every(list, (item) => typeof item === 'function'))
       this.fail(op, `list is ${check.say(list)}, expected an array of functions that call ops.`);
   }
 

@@ -1,5 +1,6 @@
 import type { Extras, MatrixShape } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
+import { every, say } from './check.ts';
 
 /**
  * Kernels that need more than every WebGPU adapter has: `'subgroups'` (lanes exchange numbers without memory), `'f16'`
@@ -35,10 +36,8 @@ export function chooseFamilies(extras: Extras, precision: MatmulPrecision, asked
   const offered = FAMILIES.filter((family) => offers(extras, precision, family));
   const matrix = matrixFor(extras.matrices, precision);
   if (asked === undefined) return { families: offered, precision, forced: false, matrix };
-  if (!Array.isArray(asked) || asked.some((family) => !FAMILIES.includes(family)))
-    throw new GramianError(
-      `createEngine: families = ${JSON.stringify(asked)}, expected an array of ${FAMILIES.join(', ')}.`,
-    );
+  if (!every(asked, (family) => FAMILIES.includes(family as Family)))
+    throw new GramianError(`createEngine: families = ${listed(asked)}, expected an array of ${FAMILIES.join(', ')}.`);
   const missing = asked.find((family) => !offered.includes(family));
   if (missing)
     throw new GramianError(
@@ -47,6 +46,11 @@ export function chooseFamilies(extras: Extras, precision: MatmulPrecision, asked
     );
   const families = FAMILIES.filter((family) => family === 'f32' || asked.includes(family));
   return { families, precision, forced: true, matrix };
+}
+
+/** `["f16"]` as it was given, or what came in its place. */
+function listed(asked: unknown): string {
+  return Array.isArray(asked) && asked.length < 9 ? `[${Array.from(asked, say).join()}]` : say(asked);
 }
 
 function offers({ subgroup, f16, matrices }: Extras, precision: MatmulPrecision, family: Family): boolean {

@@ -20,7 +20,7 @@ export interface Numbers {
 /** What `engine.tensor()` or `tensor.write()` was given, checked: the numbers in one row, and their shape. */
 export function numbers(op: string, data: unknown, shape?: readonly number[]): Numbers {
   const { values, dtype, nested } = flatten(op, data, shape);
-  const extents = check.shape(op, shape ?? nested);
+  const extents = check.shape(op, shape === undefined ? nested : shape);
   const size = extents.reduce((a, b) => a * b, 1);
   if (values.length !== size)
     check.fail(op, `${values.length} numbers do not fill a [${extents.join(', ')}] (${size}).`);
@@ -107,12 +107,15 @@ function flatten(
       return fail(`data is nested deeper than ${DEEPEST} arrays, or holds itself, expected nested arrays of numbers.`);
     nested.push(level.length);
   }
+  if (nested.includes(0)) return fail(`data is empty, ${wanted}.`);
+  if (nested.length === 1) check.elements(op, nested, 'data');
   if (shape === undefined) check.shape(op, nested); // few arrays, each of which holds the next one twice, are very many numbers
-  return { values: gather(fail, data, nested), dtype: 'f32', nested };
+  return { values: gather(op, data, nested), dtype: 'f32', nested };
 }
 
 /** In place of flat(), which does not end where a ragged array holds itself, and needs an array as long as all numbers. */
-function gather(fail: (sentence: string) => never, data: readonly unknown[], nested: readonly number[]): Float32Array {
+function gather(op: string, data: readonly unknown[], nested: readonly number[]): Float32Array {
+  const fail = (sentence: string): never => check.fail(op, sentence);
   const count = nested.reduce((a, b) => a * b, 1);
   if (count > check.MAX_ELEMENTS) fail(`data has ${count} numbers, expected at most ${check.MAX_ELEMENTS}.`);
   let values: Float32Array;
@@ -129,7 +132,7 @@ function gather(fail: (sentence: string) => never, data: readonly unknown[], nes
       const item = level[i];
       if (Array.isArray(item) === last) fail('data is ragged, expected nested arrays of equal lengths.');
       if (!last) visit(item as unknown[], depth + 1);
-      else if (typeof item === 'number') values[at++] = item;
+      else if (typeof item === 'number') values[at++] = check.storable(op, 'data', item);
       else fail(`data holds ${check.say(item)}, expected numbers.`);
     }
   };

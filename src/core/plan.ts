@@ -172,6 +172,7 @@ export class Plan {
         'encode',
         `target is ${check.say(target)}, expected a GPUCommandEncoder or GPUComputePassEncoder.`,
       );
+    check.plain('encode', 'buffers', buffers);
     const { failure } = this;
     this.failure = null;
     failure?.throw(); // of the call before: the GPU answers later
@@ -215,11 +216,16 @@ export class Plan {
     for (const [name, size] of Object.entries(this.sizes)) {
       const given = buffers[name];
       if (!given) this.engine.fail('encode', `buffer "${name}" is missing.`);
+      if (given instanceof Tensor)
+        // its numbers may start anywhere in its buffer
+        this.engine.fail('encode', `${name} is ${check.say(given)}, expected a GPUBuffer or { buffer, offset }.`);
       const { buffer, offset = 0 } = typeof given === 'object' && 'buffer' in given ? given : { buffer: given };
       if (typeof buffer?.size !== 'number')
         this.engine.fail('encode', `${name} is ${check.say(buffer)}, expected a GPUBuffer or { buffer, offset }.`);
       if ((buffer.usage & USAGE.STORAGE) === 0)
         this.engine.fail('encode', `${name} lacks usage STORAGE, expected a storage buffer.`);
+      if (typeof offset !== 'number' || !(offset >= 0))
+        this.engine.fail('encode', `${name} has offset ${check.say(offset)}, expected a multiple of 256.`);
       if (offset % 256 !== 0) this.engine.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
       if (offset + 4 * size > buffer.size)
         this.engine.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${4 * size}.`);
@@ -290,14 +296,13 @@ export class Plan {
 }
 
 function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad: boolean } {
-  if (Array.isArray(input)) return { shape: check.shape('plan', input), requiresGrad: false };
+  const called = `inputs.${name}`;
+  if (Array.isArray(input)) return { shape: check.shape('plan', input, called), requiresGrad: false };
   if (typeof input !== 'object' || input === null)
     check.fail('plan', `input "${name}" is ${check.say(input)}, expected a shape or { shape, requiresGrad }.`);
-  const { shape, requiresGrad } = check.options('plan', input as { shape?: unknown; requiresGrad?: boolean }, {
-    shape: undefined as unknown,
-    requiresGrad: false as boolean,
-  });
-  return { shape: check.shape('plan', shape), requiresGrad };
+  const defaults = { shape: undefined as unknown, requiresGrad: false as boolean };
+  const { shape, requiresGrad } = check.options('plan', input, defaults, called);
+  return { shape: check.shape('plan', shape, `${called}.shape`), requiresGrad };
 }
 
 function outputsOf(result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {

@@ -2,6 +2,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Engine } from './engine.ts';
 import { numbers, type TensorData } from './intake.ts';
+import { fail, say } from './say.ts';
 import { backward, type TapeNode } from './tape.ts';
 
 export type DataType = 'f32' | 'i32' | 'u32';
@@ -30,6 +31,8 @@ export class Tensor implements Disposable {
 
   /** @internal */
   constructor(engine: Engine, storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean) {
+    if (typeof engine?.fail !== 'function')
+      fail('Tensor', `engine is ${say(engine)}, expected what createEngine makes; its tensor() makes Tensors.`);
     this.engine = engine;
     this.storage = storage;
     this.shape = shape;

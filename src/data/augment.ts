@@ -3,7 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { augment_appearance, augment_geometry } from '../gpu/kernels.generated.ts';
 import type { Augmentation } from './augmentations.ts';
-import type { ImageSet } from './dataset.ts';
+import { checkIndices, checkSet, type ImageSet } from './dataset.ts';
 import { DRAW, type Drawn, drawView, MAX_VIEWS, settingsOf } from './draws.ts';
 import { statistics } from './statistics.ts';
 
@@ -43,12 +43,14 @@ export interface ResidentImages {
   dispose(): void;
 }
 
+const VIEW: ViewOptions = { seed: Number.NaN, step: Number.NaN, augmentation: undefined };
 const MAX_IMAGES = 2 ** 24; // image numbers travel as f32
 
 /** Puts a set on the GPU. */
 export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOptions): ResidentImages {
   const op = 'uploadImages';
-  engine.assertAlive(op);
+  check.engine(op, engine);
+  check.plain(op, 'set', set);
   const given = check.options(op, options, {
     mean: undefined as readonly number[] | undefined,
     deviation: undefined as readonly number[] | undefined,
@@ -56,12 +58,7 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
   const { count, channels, height, width } = set;
   if (channels !== 1 && channels !== 3) check.fail(op, `${set.name} has ${channels} channels, expected 1 or 3.`);
   check.integer(op, 'count', count, 1, MAX_IMAGES);
-  const values = channels * height * width;
-  if (set.images.length !== count * values)
-    check.fail(
-      op,
-      `${set.name} has ${set.images.length} bytes, expected ${count * values} for [${count}, ${channels}, ${height}, ${width}].`,
-    );
+  checkSet(op, set);
   const own = statistics(set);
   const mean = perChannel(op, 'mean', given.mean ?? own.mean, channels);
   const deviation = perChannel(op, 'deviation', given.deviation ?? own.deviation, channels);
@@ -79,12 +76,13 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
     { seed, step, augmentation }: ViewOptions,
   ): Tensor => {
     if (pixels.disposed) check.fail(what, 'the images were disposed, expected live ones.');
-    checkIndices(what, indices, count);
-    if (!Number.isSafeInteger(seed)) check.fail(what, `seed = ${check.say(seed)}, expected a safe integer.`);
+    if (checkIndices(what, indices, count) === 0)
+      check.fail(what, `indices are ${check.say(indices)}, expected at least one number of an image.`);
+    check.safeInteger(what, 'seed', seed);
     check.integer(what, 'step', step, 0, 2 ** 32 / MAX_VIEWS - 1);
     const list = Array.isArray(augmentation) ? augmentation : [augmentation];
     if (list.length === 0) check.fail(what, 'augmentation is an empty list, expected at least one for the views.');
-    const settings = list.map((one) => settingsOf(what, one));
+    const settings = Array.from(list, (one) => settingsOf(what, one));
     const [{ size }] = settings;
     if (settings.some((one) => one.size !== size))
       check.fail(what, 'the augmentations give views of several sizes, expected the same size of all.');
@@ -110,10 +108,14 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
     width,
     mean,
     deviation,
-    batch: (indices, { view = 0, ...rest }) =>
-      make('batch', indices, [check.integer('batch', 'view', view, 0, MAX_VIEWS - 1)], rest),
-    views: (indices, { views = 2, ...rest }) =>
-      make('views', indices, [...Array(check.integer('views', 'views', views, 1, MAX_VIEWS)).keys()], rest),
+    batch: (indices, options) => {
+      const { view, ...rest } = check.options('batch', options, { ...VIEW, view: 0 });
+      return make('batch', indices, [check.integer('batch', 'view', view, 0, MAX_VIEWS - 1)], rest);
+    },
+    views: (indices, options) => {
+      const { views, ...rest } = check.options('views', options, { ...VIEW, views: 2 });
+      return make('views', indices, [...Array(check.integer('views', 'views', views, 1, MAX_VIEWS)).keys()], rest);
+    },
     plain: (indices) => make('plain', indices, [0], { seed: 0, step: 0 }),
     raw: (indices) => make('raw', indices, [0], { seed: 0, step: 0 }),
     dispose: () => pixels.dispose(),
@@ -167,14 +169,6 @@ function perChannel(op: string, name: string, values: readonly number[], channel
     check.fail(op, `${name} is ${check.say(values)}, expected ${channels} number${channels > 1 ? 's' : ''}.`);
   values.forEach((value, i) => void check.finite(op, `${name}[${i}]`, value));
   return [...values];
-}
-
-function checkIndices(op: string, indices: ArrayLike<number>, count: number): void {
-  if (typeof indices?.length !== 'number' || indices.length === 0)
-    check.fail(op, `indices are ${check.say(indices)}, expected at least one number of an image.`);
-  for (let i = 0; i < indices.length; i++)
-    if (!Number.isInteger(indices[i]) || indices[i] < 0 || indices[i] >= count)
-      check.fail(op, `indices[${i}] = ${indices[i]}, expected an integer in [0, ${count}).`);
 }
 
 /** The same bytes as words of four, copied only where they do not lie on a word's boundary. */

@@ -1,6 +1,7 @@
+import { say, text } from '../core/check.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { ImageSet } from './dataset.ts';
-import type { NamedBytes } from './idx.ts';
+import { checkBytes, type NamedBytes } from './idx.ts';
 
 const SIDE = 32;
 const PIXELS = 3 * SIDE * SIDE; // the red plane, the green plane, the blue plane, row by row
@@ -29,8 +30,13 @@ export const CIFAR10_CLASSES: readonly string[] = Object.freeze([
  * @throws GramianError where a length or a label is wrong
  */
 export function readCifar10(batches: readonly NamedBytes[], name = 'cifar10'): ImageSet {
+  if (!Array.isArray(batches))
+    throw new GramianError(`readCifar10: batches are ${say(batches)}, expected an array of { name, bytes }.`);
   if (batches.length === 0) throw new GramianError('readCifar10: batches is empty, expected one or more.');
-  for (const { name, bytes } of batches) {
+  text('readCifar10', 'name', name);
+  for (let i = 0; i < batches.length; i++) {
+    checkBytes('readCifar10', `batches[${i}]`, batches[i]);
+    const { name, bytes } = batches[i];
     if (bytes.length === 0 || bytes.length % RECORD !== 0) {
       throw new GramianError(
         `readCifar10: ${name} has ${bytes.length} bytes, expected a multiple of ${RECORD}; ` +

@@ -1,5 +1,6 @@
+import * as check from '../core/check.ts';
 import { createRandom } from '../core/random.ts';
-import { GramianError } from '../gpu/errors.ts';
+import { formatBytes, GramianError } from '../gpu/errors.ts';
 
 /** Images in main memory, one byte a value. */
 export interface ImageSet {
@@ -26,21 +27,53 @@ export interface ImageSplits {
   notes?: string[];
 }
 
+const MOST_PERMUTED = 2 ** 27;
+
+/** Refuses what is no set of images, or one whose parts do not belong together. */
+export function checkSet(op: string, set: ImageSet): void {
+  const { images, labels, count, channels, height, width } = check.plain(op, 'set', set) as unknown as ImageSet;
+  if (!(images instanceof Uint8Array)) check.fail(op, `set.images are ${check.say(images)}, expected a Uint8Array.`);
+  for (const [name, extent] of Object.entries({ count, channels, height, width }))
+    check.integer(op, `set.${name}`, extent, name === 'count' ? 0 : 1, 2 ** 31);
+  const wanted = count * channels * height * width;
+  if (images.length !== wanted)
+    check.fail(
+      op,
+      `${typeof set.name === 'string' ? set.name : 'set'} has ${images.length} bytes, expected ${wanted} for [${count}, ${channels}, ${height}, ${width}].`,
+    );
+  if (labels === null || labels === undefined) return;
+  if (!(labels instanceof Int32Array)) check.fail(op, `set.labels are ${check.say(labels)}, expected an Int32Array.`);
+  if (labels.length !== count)
+    check.fail(op, `set.labels has ${labels.length} numbers, expected ${count}, one an image.`);
+}
+
+/** Refuses what is no list of images, and returns its length. */
+export function checkIndices(op: string, indices: ArrayLike<number>, count: number): number {
+  const length: unknown = indices === null || typeof indices !== 'object' ? undefined : indices.length;
+  if (typeof length !== 'number' || !Number.isInteger(length) || length < 0)
+    check.fail(op, `indices are ${check.say(indices)}, expected a list of integers in [0, ${count}).`);
+  for (let i = 0; i < length; i++) {
+    const index: unknown = indices[i];
+    if (typeof index !== 'number' || !Number.isInteger(index) || index < 0 || index >= count)
+      check.fail(op, `indices[${i}] = ${check.say(index)}, expected an integer in [0, ${count}).`);
+  }
+  return length;
+}
+
 /**
  * A copy of the images at `indices`, in that order; an index may come more than once.
  *
  * @throws GramianError where an index is not an integer in [0, set.count)
  */
 export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
-  const count = indices.length;
+  const op = 'subset';
+  checkSet(op, set);
+  const count = checkIndices(op, indices, set.count);
   const size = set.channels * set.height * set.width;
   const images = new Uint8Array(count * size);
   const labels = set.labels ? new Int32Array(count) : null;
   for (let i = 0; i < count; i++) {
     const index = indices[i];
-    if (!Number.isInteger(index) || index < 0 || index >= set.count) {
-      throw new GramianError(`subset: indices[${i}] = ${index}, expected an integer in [0, ${set.count}).`);
-    }
     images.set(set.images.subarray(index * size, (index + 1) * size), i * size);
     if (labels && set.labels) labels[i] = set.labels[index];
   }
@@ -55,7 +88,9 @@ export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
  * @throws GramianError where the share is outside of (0, 1) or leaves one of the two without images
  */
 export function holdOut(set: ImageSet, share: number): { train: ImageSet; test: ImageSet } {
-  if (!(share > 0 && share < 1)) throw new GramianError(`holdOut: share = ${share}, expected a number in (0, 1).`);
+  checkSet('holdOut', set);
+  if (typeof share !== 'number' || !(share > 0 && share < 1))
+    throw new GramianError(`holdOut: share = ${check.say(share)}, expected a number in (0, 1).`);
   const count = Math.round(share * set.count);
   if (count < 1 || count >= set.count)
     throw new GramianError(
@@ -68,18 +103,23 @@ export function holdOut(set: ImageSet, share: number): { train: ImageSet; test: 
 /**
  * The numbers 0 .. count - 1 in a random order that depends on nothing but the arguments.
  *
- * @param count at most 2^32
+ * @param count at most 2^27: more is no data set that memory holds
  * @param seed any safe integer
  * @param epoch each epoch of a seed has its own order
  * @returns [count]
  * @throws GramianError where an argument is not an integer in its range
  */
 export function permutation(count: number, seed: number, epoch = 0): Uint32Array {
-  if (!Number.isInteger(count) || count < 0 || count > 2 ** 32) {
-    throw new GramianError(`permutation: count = ${count}, expected an integer in [0, 2^32].`);
-  }
-  if (!Number.isSafeInteger(seed)) throw new GramianError(`permutation: seed = ${seed}, expected a safe integer.`);
-  if (!Number.isSafeInteger(epoch)) throw new GramianError(`permutation: epoch = ${epoch}, expected a safe integer.`);
+  const op = 'permutation';
+  if (!Number.isInteger(count) || count < 0 || count > 2 ** 32)
+    check.fail(op, `count = ${check.say(count)}, expected an integer in [0, 2^32].`);
+  if (count > MOST_PERMUTED)
+    check.fail(
+      op,
+      `count = ${count} needs ${formatBytes(4 * count)}, expected at most ${MOST_PERMUTED} to keep in memory.`,
+    );
+  check.safeInteger(op, 'seed', seed);
+  check.safeInteger(op, 'epoch', epoch);
   const order = Uint32Array.from({ length: count }, (_, i) => i);
   const random = createRandom(seed, epoch);
   for (let last = count - 1; last > 0; last--) {

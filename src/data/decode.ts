@@ -1,3 +1,4 @@
+import * as check from '../core/check.ts';
 import { GramianError } from '../gpu/errors.ts';
 
 /**
@@ -17,6 +18,9 @@ interface Sharp {
   toBuffer(): Promise<Uint8Array>;
 }
 
+/** Height and width of an image in memory. */
+export const MOST_SIZE = 4096;
+
 /** What `import('sharp')` gives. */
 export interface SharpModule {
   default(file: string): Sharp;
@@ -24,8 +28,14 @@ export interface SharpModule {
 
 /** A decoder on the package `sharp`: upright by EXIF, cropped to the middle square, transparency over white. */
 export function sharpDecoder(module: SharpModule): Decoder {
-  return (file, size, channels) =>
-    module
+  const op = 'sharpDecoder';
+  if (typeof module?.default !== 'function')
+    check.fail(op, `module is ${check.say(module)}, expected what import('sharp') gives.`);
+  return async (file, size, channels) => {
+    check.text(op, 'file', file);
+    check.integer(op, 'size', size, 1, MOST_SIZE);
+    if (channels !== 1 && channels !== 3) check.fail(op, `channels = ${check.say(channels)}, expected 1 or 3.`);
+    return module
       .default(file)
       .rotate()
       .resize(size, size, { fit: 'cover' })
@@ -33,6 +43,7 @@ export function sharpDecoder(module: SharpModule): Decoder {
       .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .raw({ depth: 'uchar' })
       .toBuffer();
+  };
 }
 
 /**

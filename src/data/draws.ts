@@ -10,6 +10,7 @@ export const MAX_VIEWS = 16;
 
 const LUMA = [0.299, 0.587, 0.114]; // ITU-R BT.601
 const STROKE_GAIN = 2;
+const MOST_STRENGTH = 1e4; // products of a few such stay within f32
 
 /** What the draws need to know of the images. */
 export interface Drawn {
@@ -22,6 +23,11 @@ export interface Drawn {
 
 type Settings = Required<Omit<Augmentation, 'size'>>;
 
+/** A number as a message has it. */
+function said(value: unknown): string {
+  return typeof value === 'number' ? String(value) : check.say(value);
+}
+
 /** `augmentation` with what it leaves out, checked. */
 export function settingsOf(op: string, augmentation: Augmentation | undefined): Settings & Pick<Augmentation, 'size'> {
   const all = check.options(op, augmentation, NO_AUGMENTATION);
@@ -32,22 +38,31 @@ export function settingsOf(op: string, augmentation: Augmentation | undefined): 
     top = Number.POSITIVE_INFINITY,
   ): void => {
     const [low, high] = Array.isArray(value) && value.length === 2 ? value : [];
-    if (!(Number.isFinite(low) && Number.isFinite(high) && low > above && low <= high && high <= top))
+    const held = (end: unknown): boolean => Number.isFinite(end) && Math.abs(end as number) <= MOST_STRENGTH;
+    const least = above === 0 ? 1 / MOST_STRENGTH : above;
+    if (!(held(low) && held(high) && low >= least && low <= high && high <= top))
       check.fail(
         op,
-        `${name} = [${[value].flat().join(', ')}], expected [low, high]${above === 0 ? ' above 0' : ''}${top === 1 ? ' up to 1' : ''}.`,
+        `${name} = [${[value].flat().map(said).join(', ')}], expected [low, high]${above === 0 ? ' above 0' : ''}${top === 1 ? ' up to 1' : ''}.`,
       );
   };
   range('area', all.area, 0, 1);
   range('aspect', all.aspect, 0);
   range('scale', all.scale, 0);
   range('strokes', all.strokes);
-  range('blur.sigma', all.blur?.sigma, 0);
+  const blur = check.options(
+    op,
+    all.blur,
+    { probability: undefined, sigma: undefined } as Partial<typeof all.blur>,
+    'blur',
+  );
+  range('blur.sigma', blur.sigma, 0);
   const { flip, jitter, grey, invert, solarize, rotation, shear, translation, warp } = all;
   const { brightness, contrast, saturation, hue, noise } = all;
-  const chances = { flip, jitter, grey, invert, solarize, 'blur.probability': all.blur.probability };
+  const chances = { flip, jitter, grey, invert, solarize, 'blur.probability': blur.probability };
   for (const [name, value] of Object.entries(chances))
-    if (!(value >= 0 && value <= 1)) check.fail(op, `${name} = ${check.say(value)}, expected a probability in [0, 1].`);
+    if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+      check.fail(op, `${name} = ${check.say(value)}, expected a probability in [0, 1].`);
   for (const [name, value] of Object.entries({
     rotation,
     shear,
@@ -59,7 +74,8 @@ export function settingsOf(op: string, augmentation: Augmentation | undefined): 
     hue,
     noise,
   }))
-    if (check.finite(op, name, value) < 0) check.fail(op, `${name} = ${value}, expected a finite number from 0.`);
+    if (!(check.finite(op, name, value) >= 0 && value <= MOST_STRENGTH))
+      check.fail(op, `${name} = ${value}, expected a finite number from 0${value < 0 ? '' : ` to ${MOST_STRENGTH}`}.`);
   if (all.size !== undefined) check.integer(op, 'size', all.size, 1, 4096);
   return all;
 }

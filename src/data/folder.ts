@@ -1,7 +1,8 @@
 import { basename, relative, resolve, sep } from 'node:path';
+import * as check from '../core/check.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type ImageSet, type ImageSplits, permutation } from './dataset.ts';
-import { type Decoder, defaultDecoder } from './decode.ts';
+import { type Decoder, defaultDecoder, MOST_SIZE } from './decode.ts';
 import { type FileList, findImages } from './layout.ts';
 
 export interface FolderOptions {
@@ -27,17 +28,10 @@ const NAMED = 5;
  * @throws GramianError where an option is out of range, the folder holds no images, `sharp` is missing, or files
  * cannot be read
  */
-export async function loadImages(directory: string, options: FolderOptions = {}): Promise<ImageSplits> {
-  const { size = 32, channels = 3, testFraction = 0.2, seed = 0 } = options;
-  if (!Number.isInteger(size) || size < 1) {
-    throw new GramianError(`loadImages: size = ${size}, expected an integer above 0.`);
-  }
-  if (channels !== 1 && channels !== 3) {
-    throw new GramianError(`loadImages: channels = ${channels}, expected 1 or 3.`);
-  }
-  if (!(testFraction >= 0 && testFraction < 1)) {
-    throw new GramianError(`loadImages: testFraction = ${testFraction}, expected a number in [0, 1).`);
-  }
+export async function loadImages(directory: string, options?: FolderOptions): Promise<ImageSplits> {
+  const op = 'loadImages';
+  check.text(op, 'directory', directory);
+  const { size, channels, testFraction, seed, decode: own } = folderOptions(op, options);
   const layout = await findImages(directory).catch((error: unknown) => {
     if (error instanceof GramianError) throw error;
     throw new GramianError(`loadImages: ${directory} cannot be listed, expected a folder of PNG or JPEG files.`);
@@ -47,7 +41,7 @@ export async function loadImages(directory: string, options: FolderOptions = {})
       `loadImages: ${directory} holds no PNG or JPEG files, expected DIR/train/CLASS, DIR/CLASS or DIR with some.`,
     );
   }
-  const decode = options.decode ?? (await defaultDecoder(directory));
+  const decode = own ?? (await defaultDecoder(directory));
   const name = basename(resolve(directory));
   const read = (list: FileList) => readAll(list, { directory, name, classes: layout.classes, size, channels, decode });
   const [train, test] = layout.test ? [layout.train, layout.test] : split(layout.train, testFraction, seed);
@@ -58,6 +52,25 @@ export async function loadImages(directory: string, options: FolderOptions = {})
         'time, are held out of training as the test images',
     );
   return { train: await read(train), test: held ? await read(test) : null, notes: layout.notes };
+}
+
+/** `options` with what they leave out, checked. */
+export function folderOptions(op: string, options: FolderOptions | undefined) {
+  const given = check.options(op, options, {
+    size: 32,
+    channels: 3 as 1 | 3,
+    testFraction: 0.2,
+    seed: 0,
+    decode: undefined as Decoder | undefined,
+  });
+  const { size, channels, testFraction, decode } = given;
+  if (!Number.isInteger(size) || size < 1) check.fail(op, `size = ${check.say(size)}, expected an integer above 0.`);
+  check.integer(op, 'size', size, 1, MOST_SIZE);
+  if (channels !== 1 && channels !== 3) check.fail(op, `channels = ${check.say(channels)}, expected 1 or 3.`);
+  check.fraction(op, 'testFraction', testFraction);
+  check.safeInteger(op, 'seed', given.seed);
+  if (decode !== undefined) check.callback(op, 'decode', decode);
+  return given;
 }
 
 /** Holds out the same part of every class, so that a small class is in both parts where it can be. */

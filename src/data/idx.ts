@@ -1,3 +1,4 @@
+import * as check from '../core/check.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { ImageSet } from './dataset.ts';
 import { gunzip } from './gzip.ts';
@@ -38,10 +39,20 @@ export async function readIdx(
   labels: NamedBytes | null,
   options: { name: string; classes?: readonly string[] | null },
 ): Promise<ImageSet> {
+  const op = 'readIdx';
+  checkBytes(op, 'images', images);
+  if (labels !== null) checkBytes(op, 'labels', labels);
+  const given = check.options(op, options, { name: '', classes: null as readonly string[] | null });
+  check.text(op, 'name', given.name);
+  if (given.classes !== null) {
+    if (!Array.isArray(given.classes))
+      check.fail(op, `classes are ${check.say(given.classes)}, expected an array of names.`);
+    for (let i = 0; i < given.classes.length; i++) check.text(op, `classes[${i}]`, given.classes[i]);
+  }
   const { dims, data } = await parse(images, IMAGES, 'images');
   const [count, height, width] = dims;
-  const classes = options.classes ? [...options.classes] : null;
-  const set = { name: options.name, images: data, count, channels: 1, height, width, classes };
+  const classes = given.classes === null ? null : [...given.classes];
+  const set = { name: given.name, images: data, count, channels: 1, height, width, classes };
   if (!labels) return { ...set, labels: null };
 
   const found = await parse(labels, LABELS, 'labels');
@@ -57,6 +68,13 @@ export async function readIdx(
     throw new GramianError(`readIdx: label ${wrong} of ${labels.name} is ${numbers[wrong]}, expected ${wanted}.`);
   }
   return { ...set, labels: numbers };
+}
+
+/** Refuses what is no file in memory. */
+export function checkBytes(op: string, name: string, file: unknown): void {
+  const { name: called, bytes } = check.plain(op, name, file);
+  check.text(op, `${name}.name`, called);
+  if (!(bytes instanceof Uint8Array)) check.fail(op, `${name}.bytes are ${check.say(bytes)}, expected a Uint8Array.`);
 }
 
 interface Parsed {

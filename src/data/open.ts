@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as check from '../core/check.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { readCifar10 } from './cifar.ts';
 import type { ImageSet, ImageSplits } from './dataset.ts';
-import { type FolderOptions, loadImages } from './folder.ts';
+import { type FolderOptions, folderOptions, loadImages } from './folder.ts';
 import { type NamedBytes, readIdx } from './idx.ts';
 import { findIdx, type IdxFiles } from './idxFiles.ts';
 import { findImages, list } from './layout.ts';
@@ -23,7 +24,9 @@ const CIFAR = /^(data_batch_\d+|test_batch)\.bin$/;
  * @param options for folders of images only; see `loadImages`
  * @throws GramianError where the directory is none of these, or a file in it is damaged
  */
-export async function openData(nameOrDirectory: string, options: FolderOptions = {}): Promise<ImageSplits> {
+export async function openData(nameOrDirectory: string, options?: FolderOptions): Promise<ImageSplits> {
+  check.text('openData', 'nameOrDirectory', nameOrDirectory);
+  folderOptions('openData', options); // before anything is read, and whatever the data turn out to be
   if (nameOrDirectory === 'letters') {
     const [letters] = await findIdx(findLetters());
     return openIdx(letters, 'letters', LETTERS);

@@ -1,6 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { covariance } from '../ops/covariance.ts';
+import { checkLabels } from '../ops/labels.ts';
 import { normalize } from '../ops/normalize.ts';
 
 export interface Spread {
@@ -59,6 +60,9 @@ export interface Usage {
  * @param columns how many there are
  */
 export function usageOf(winners: Int32Array, columns: number): Usage {
+  const op = 'usageOf';
+  check.integer(op, 'columns', columns, 1, 2 ** 31);
+  checkLabels(op, 'winners', winners, Math.max(1, winners?.length), columns);
   // Of those that win only: there may be far more columns than rows.
   const counts = new Map<number, number>();
   for (const k of Int32Array.from(winners).sort()) counts.set(k, (counts.get(k) ?? 0) + 1);
@@ -74,6 +78,7 @@ export function usageOf(winners: Int32Array, columns: number): Usage {
 
 /** The column of the largest score of each row, the lower one of equals. */
 export async function winnersOf(scores: Tensor): Promise<Int32Array> {
+  check.engineOf('winnersOf', { scores });
   const [rows, columns] = check.matrix('winnersOf', 'scores', scores);
   const values = await scores.data();
   return Int32Array.from({ length: rows }, (_, i) => {

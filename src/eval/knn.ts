@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { knn as kernel } from '../gpu/kernels.generated.ts';
 import { makePoints } from '../launch/points.ts';
-import { labelsOf } from '../ops/labels.ts';
+import { JUDGED, labelsOf } from '../ops/labels.ts';
 import { launchNearest, MAX_NEIGHBOURS } from '../ops/nearest.ts';
 
 export interface KNNOptions {
@@ -33,14 +33,18 @@ const VOTE_BYTES = 2 ** 24; // votes in flight, one for each row and class
  */
 export async function knn(options: KNNOptions): Promise<{ accuracy: number; predictions: Int32Array }> {
   const op = 'knn';
-  const { train, trainLabels, test, testLabels, ...rest } = options ?? {};
+  const { train, trainLabels, test, testLabels, ...settings } = check.options(op, options, {
+    ...JUDGED,
+    k: 20,
+    temperature: 0.07,
+    classes: undefined as number | undefined,
+  });
   const engine = check.engineOf(op, { train, test });
   const [others] = check.matrix(op, 'train', train);
   const [rows] = check.matrix(op, 'test', test);
   check.sameColumns(op, 'train', train, 'test', test);
-  const settings = check.options(op, rest, { k: 20, temperature: 0.07, classes: undefined as number | undefined });
   const k = Math.min(others, check.integer(op, 'k', settings.k, 1, MAX_NEIGHBOURS));
-  const temperature = check.positive(op, 'temperature', settings.temperature);
+  const temperature = check.divisor(op, 'temperature', settings.temperature);
   const given = labelsOf(op, settings.classes, { trainLabels, testLabels }, [others, rows]);
   const { classes, numbers } = given;
   check.bindable(op, engine, [rows, k]);

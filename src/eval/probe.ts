@@ -4,8 +4,9 @@ import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { launchProduct, roundUp } from '../launch/tile.ts';
 import { launchCrossEntropy } from '../ops/crossEntropy.ts';
-import { labelsOf } from '../ops/labels.ts';
+import { JUDGED, labelsOf } from '../ops/labels.ts';
 import { adamW } from '../optim/adamW.ts';
+import { factor } from '../optim/optimizer.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { type Features, standardFeatures } from './features.ts';
 
@@ -36,14 +37,8 @@ export interface ProbeOptions {
  */
 export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: number; predictions: Int32Array }> {
   const op = 'linearProbe';
-  const { train, trainLabels, test, testLabels, ...rest } = options ?? {};
-  const engine = check.engineOf(op, { train, test });
-  const [rows, columns] = check.matrix(op, 'train', train);
-  const [asked] = check.matrix(op, 'test', test);
-  check.sameColumns(op, 'train', train, 'test', test);
-  check.bindableInput(op, engine, 'train', train);
-  check.bindableInput(op, engine, 'test', test);
-  const settings = check.options(op, rest, {
+  const { train, trainLabels, test, testLabels, ...settings } = check.options(op, options, {
+    ...JUDGED,
     classes: undefined as number | undefined,
     epochs: 20,
     batch: 256,
@@ -51,10 +46,17 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
     weightDecay: 0,
     seed: 0,
   });
+  const engine = check.engineOf(op, { train, test });
+  const [rows, columns] = check.matrix(op, 'train', train);
+  const [asked] = check.matrix(op, 'test', test);
+  check.sameColumns(op, 'train', train, 'test', test);
+  check.bindableInput(op, engine, 'train', train);
+  check.bindableInput(op, engine, 'test', test);
   check.integer(op, 'epochs', settings.epochs, 1, 1e6);
   check.integer(op, 'batch', settings.batch, 1, 2 ** 24);
-  if (!Number.isSafeInteger(settings.seed))
-    check.fail(op, `seed = ${check.say(settings.seed)}, expected a safe integer.`);
+  factor(op, 'learningRate', settings.learningRate);
+  factor(op, 'weightDecay', settings.weightDecay);
+  check.safeInteger(op, 'seed', settings.seed);
   const given = labelsOf(op, settings.classes, { trainLabels, testLabels }, [rows, asked]);
   const { classes, numbers } = given;
 

@@ -7,6 +7,8 @@ export interface AlignmentOptions {
   alpha?: number;
 }
 
+const MAX_ALPHA = 100; // past it distances of up to 2 take powers that f32 does not hold
+
 /**
  * Alignment of positive pairs (Wang & Isola 2020, arXiv 2005.10242).
  *
@@ -19,5 +21,6 @@ export function alignment(x: Tensor, y: Tensor, options?: AlignmentOptions): Ten
   const op = 'alignment';
   const { alpha } = check.options(op, options, { alpha: 2 });
   check.positive(op, 'alpha', alpha);
+  if (alpha > MAX_ALPHA) check.fail(op, `alpha = ${alpha}, expected at most ${MAX_ALPHA}.`);
   return pairedRows(op, { x, y }, { of: 'distance', alpha });
 }

@@ -25,7 +25,7 @@ export function barlowTwins(z0: Tensor, z1: Tensor, options?: BarlowTwinsOptions
   check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { lambda, epsilon } = check.options(op, options, { lambda: 0.0051, epsilon: 1e-5 });
-  check.nonNegative(op, 'lambda', lambda);
+  check.weight(op, 'lambda', lambda);
   check.positive(op, 'epsilon', epsilon);
   return redundancy(engine, op, z0, z1, { lambda, epsilon });
 }

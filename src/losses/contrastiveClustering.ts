@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Tensor } from '../core/tensor.ts';
+import { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/arithmetic.ts';
 import { clusterLoss } from './clusterLoss.ts';
 import { ntXent } from './ntXent.ts';
@@ -28,10 +28,8 @@ export function contrastiveClustering(
   options?: ContrastiveClusteringOptions,
 ): Tensor {
   const op = 'contrastiveClustering';
-  const { instances, clusters } = check.options(op, inputs, {
-    instances: undefined,
-    clusters: undefined,
-  } as Partial<ContrastiveClusteringInputs>);
+  const nothing: Partial<ContrastiveClusteringInputs> = { instances: undefined, clusters: undefined };
+  const { instances, clusters } = check.options(op, inputs, nothing, 'inputs');
   const [z0, z1] = pair(op, 'instances', instances);
   const [logits0, logits1] = pair(op, 'clusters', clusters);
   const engine = check.engineOf(op, {
@@ -40,12 +38,18 @@ export function contrastiveClustering(
     'clusters[0]': logits0,
     'clusters[1]': logits1,
   });
+  for (const [name, [first, second]] of Object.entries({ instances: [z0, z1], clusters: [logits0, logits1] })) {
+    check.matrix(op, `${name}[0]`, first);
+    check.sameShape(op, `${name}[0]`, first, `${name}[1]`, second);
+  }
   const { instanceTemperature, clusterTemperature } = check.options(op, options, {
     instanceTemperature: 0.5 as number | Tensor,
     clusterTemperature: 1 as number | Tensor,
   });
-  check.temperature(op, instanceTemperature, 'instanceTemperature');
-  check.temperature(op, clusterTemperature, 'clusterTemperature');
+  for (const [name, value] of Object.entries({ instanceTemperature, clusterTemperature })) {
+    const temperature = check.temperature(op, value, name);
+    if (temperature instanceof Tensor) check.engineOf(op, { 'instances[0]': z0, [name]: temperature });
+  }
   return engine.scope(() =>
     add(
       ntXent(z0, z1, { temperature: instanceTemperature }),
@@ -57,5 +61,6 @@ export function contrastiveClustering(
 function pair(op: string, name: string, views: readonly [Tensor, Tensor] | undefined): readonly [Tensor, Tensor] {
   if (!Array.isArray(views) || views.length !== 2)
     check.fail(op, `${name} is ${check.say(views)}, expected the two views as [Tensor, Tensor].`);
+  check.tensors(op, name, views);
   return views as readonly [Tensor, Tensor];
 }

@@ -31,10 +31,10 @@ export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
   const [n] = check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { temperature, beta, tauPlus } = check.options(op, options, { temperature: 0.5, beta: 1, tauPlus: 0.1 });
-  check.positive(op, 'temperature', temperature);
+  check.divisor(op, 'temperature', temperature);
   check.nonNegative(op, 'beta', beta);
-  if (!(check.finite(op, 'tauPlus', tauPlus) >= 0 && tauPlus < 1))
-    check.fail(op, `tauPlus = ${tauPlus}, expected a number in [0, 1).`);
+  check.logits(op, '(1 + beta) / temperature', (1 + beta) / temperature);
+  check.fraction(op, 'tauPlus', tauPlus);
   if (n === 1) return engine.record(op, [z0, z1], engine.full([], 0), { backward: () => [null, null] });
   return engine.scope(() => {
     const negatives = 2 * n - 2;

@@ -30,12 +30,8 @@ export interface ProtoNCEOptions {
  */
 export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoNCEOptions): Tensor {
   const op = 'protoNCE';
-  const given = check.options(op, prototypes, {
-    centroids: undefined as unknown as Tensor,
-    concentrations: undefined as unknown as Tensor,
-    assignments: undefined as unknown as Int32Array,
-    negatives: undefined as Int32Array | undefined,
-  });
+  const nothing = { centroids: undefined, concentrations: undefined, assignments: undefined, negatives: undefined };
+  const given = check.options(op, prototypes, nothing as unknown as Prototypes, 'prototypes');
   const { centroids, concentrations } = given;
   const engine = check.engineOf(op, { query, centroids, concentrations });
   const { convention } = check.options(op, options, { convention: 'paper' as 'paper' | 'official' });

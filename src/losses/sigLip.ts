@@ -27,7 +27,7 @@ export function sigLip(a: Tensor, b: Tensor, options?: SigLIPOptions): Tensor {
   const logitScale = check.logitScale(op, given.logitScale);
   const { bias } = given;
   if (bias instanceof Tensor) check.oneNumber(op, 'bias', bias);
-  else check.finite(op, 'bias', bias);
+  else check.logits(op, 'bias', bias);
   if (logitScale instanceof Tensor) check.engineOf(op, { a, logitScale });
   if (bias instanceof Tensor) check.engineOf(op, { a, bias });
   const [scale, shift] = [logitScale, bias].map((x) => (x instanceof Tensor ? x : engine.constant(x)));

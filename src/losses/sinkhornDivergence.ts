@@ -32,7 +32,7 @@ export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDiverg
     iterations: undefined as number | undefined,
     tolerance: undefined as number | undefined,
   });
-  const epsilon = check.positive(op, 'epsilon', given.epsilon);
+  const epsilon = check.divisor(op, 'epsilon', given.epsilon);
   const stop = checkedStop(op, given);
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];

@@ -34,7 +34,7 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
   const op = 'supCon';
   if (!Array.isArray(views)) check.fail(op, `views are ${check.say(views)}, expected an array of Tensors.`);
   if (views.length === 0) check.fail(op, 'views has 0 tensors, expected at least one.');
-  const named = Object.fromEntries(views.map((view, i) => [`views[${i}]`, view]));
+  const named = check.tensors(op, 'views', views);
   const engine = check.engineOf(op, named);
   const [rows] = check.matrix(op, 'views[0]', views[0]);
   for (const [name, view] of Object.entries(named)) check.sameShape(op, 'views[0]', views[0], name, view);

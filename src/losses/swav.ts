@@ -29,7 +29,7 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
       op,
       `views are ${Array.isArray(views) ? `${views.length} in number` : check.say(views)}, expected an array of at least 2 Tensors.`,
     );
-  const named = Object.fromEntries(views.map((view, v) => [`views[${v}]`, view]));
+  const named = check.tensors(op, 'views', views);
   check.engineOf(op, { ...named, prototypes });
   views.forEach((view, v) => {
     check.matrix(op, `views[${v}]`, view);
@@ -42,8 +42,8 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
     iterations: 3,
     queue: undefined as SwAVOptions['queue'],
   });
-  const temperature = check.positive(op, 'temperature', given.temperature);
-  const epsilon = check.positive(op, 'epsilon', given.epsilon);
+  const temperature = check.divisor(op, 'temperature', given.temperature);
+  const epsilon = check.divisor(op, 'epsilon', given.epsilon);
   const iterations = check.integer(op, 'iterations', given.iterations, 1, 1000);
   const queues = queuesOf(op, given.queue);
   queues.forEach((queue, a) => {
@@ -59,5 +59,5 @@ function queuesOf(op: string, queue: unknown): Tensor[] {
   if (!Array.isArray(queue)) check.fail(op, `queue is ${check.say(queue)}, expected a Tensor [L, D] or two of them.`);
   if (queue.length !== 2)
     check.fail(op, `queue has ${queue.length} elements, expected a Tensor [L, D] or two of them.`);
-  return [...queue];
+  return Object.values(check.tensors(op, 'queue', queue));
 }

@@ -39,7 +39,7 @@ export function vicReg(z0: Tensor, z1: Tensor, options?: VICRegOptions): Tensor 
     epsilon: 1e-4,
     convention: 'official' as 'official' | 'paper',
   });
-  for (const [name, weight] of Object.entries(weights)) check.nonNegative(op, name, weight);
+  for (const [name, weight] of Object.entries(weights)) check.weight(op, name, weight);
   check.positive(op, 'epsilon', epsilon);
   check.oneOf(op, 'convention', convention, ['official', 'paper']);
   const paper = convention === 'paper';

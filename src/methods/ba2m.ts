@@ -5,6 +5,7 @@ import { linear } from '../nn/layers.ts';
 import { convEncoder } from '../nn/networks.ts';
 import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
 import { crossEntropy } from '../ops/crossEntropy.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf } from './method.ts';
 
 export interface BA2MOptions extends Omit<NetworkOptions, 'hidden' | 'projection'> {
@@ -37,12 +38,20 @@ export function ba2m(engine: Engine, options: BA2MOptions): Method {
     rescale: 'N' as 'none' | 'N',
     inference: 'running' as NonNullable<BatchAttentionOptions['inference']>,
   });
+  checkNetwork('ba2m', engine, { ...given, hidden: 1, projection: 1 });
+  check.integer('ba2m', 'classes', given.classes, 1, 2 ** 20);
+  check.bindable('ba2m', engine, [given.classes, given.features], 'lower classes or features');
+  for (const [i, place] of check.places('ba2m', 'after', given.after).entries())
+    check.integer('ba2m', `after[${i}]`, place, 1, 3);
+  check.within('ba2m', 'reduction', given.reduction, 1, 2 ** 20);
+  check.oneOf('ba2m', 'rescale', given.rescale, ['none', 'N']);
+  check.oneOf('ba2m', 'inference', given.inference, ['batch', 'uniform', 'running']);
   const { after, reduction, rescale, inference } = given;
   const random = createRandom(given.seed, STREAM.online);
   const attention = given.module ? { after, reduction, rescale, inference } : undefined;
-  const encoder = convEncoder(engine, random, { ...given, attention });
+  const encoder = convEncoder(engine, random, { ...encoderOptions(given), attention });
   const classifier = linear(engine, random, given.features, given.classes);
-  return {
+  return guarded('ba2m', {
     name: given.module ? 'ba2m' : 'classifier',
     wants: { views: 1, crops: 0, labels: true },
     ...tensorsOf({ encoder, classifier }),
@@ -53,5 +62,5 @@ export function ba2m(engine: Engine, options: BA2MOptions): Method {
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
     scoresOf: 'classes',
     scores: (images) => engine.noGrad(() => classifier.forward(encoder.forward(images, false), false)),
-  };
+  });
 }

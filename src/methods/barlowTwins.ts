@@ -3,6 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
 
 export interface BarlowTwinsMethodOptions extends NetworkOptions {
@@ -16,20 +17,22 @@ export interface BarlowTwinsMethodOptions extends NetworkOptions {
  */
 export function barlowTwins(engine: Engine, options: BarlowTwinsMethodOptions): Method {
   const given = check.options('barlowTwins', options, { ...NETWORK, hidden: 512, projection: 512, lambda: 0.0051 });
+  checkNetwork('barlowTwins', engine, given);
+  check.weight('barlowTwins', 'lambda', given.lambda);
   const { features, hidden, projection, lambda } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, given);
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const projector = perceptron(engine, random, [features, hidden, hidden, projection]);
   const twoStep: TwoStep = {
     project: (batch) => viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true)),
     contrast: ([z0, z1]) => barlowTwinsLoss(z0, z1, { lambda }),
   };
-  return {
+  return guarded('barlowTwins', {
     name: 'barlow',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, projector }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch)),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
-  };
+  });
 }

@@ -6,6 +6,7 @@ import { varianceTerm } from '../losses/vicReg.ts';
 import { sequential } from '../nn/layer.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { add, mul } from '../ops/arithmetic.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
 
@@ -29,10 +30,12 @@ export function byol(engine: Engine, options: BYOLOptions): Method {
     momentum: 0.9,
     variance: 0,
   });
-  check.nonNegative('byol', 'variance', given.variance);
+  checkNetwork('byol', engine, given);
+  check.within('byol', 'momentum', given.momentum, 0, 1);
+  check.weight('byol', 'variance', given.variance);
   const { seed, features, hidden, projection, momentum, variance } = given;
   const networkOf = (random: Random) => {
-    const encoder = convEncoder(engine, random, given);
+    const encoder = convEncoder(engine, random, encoderOptions(given));
     const projector = perceptron(engine, random, [features, hidden, projection]);
     return { ...sequential({ encoder, projector }), encoder };
   };
@@ -44,7 +47,7 @@ export function byol(engine: Engine, options: BYOLOptions): Method {
     schedule: 'cosine',
     start: 'own',
   });
-  return {
+  return guarded('byol', {
     name: 'byol',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ online, predictor, target }),
@@ -59,5 +62,5 @@ export function byol(engine: Engine, options: BYOLOptions): Method {
     },
     afterStep: (place) => target.update(place),
     embed: (images) => engine.noGrad(() => online.encoder.forward(images, false)),
-  };
+  });
 }

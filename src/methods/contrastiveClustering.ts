@@ -4,6 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { contrastiveClustering as loss } from '../losses/contrastiveClustering.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
 
 export interface ContrastiveClusteringMethodOptions extends NetworkOptions {
@@ -27,10 +28,14 @@ export function contrastiveClustering(engine: Engine, options: ContrastiveCluste
     instanceTemperature: 0.5,
     clusterTemperature: 1,
   });
+  checkNetwork('contrastiveClustering', engine, given);
   const { features, hidden, projection, instanceTemperature, clusterTemperature } = given;
   check.integer('contrastiveClustering', 'clusters', given.clusters, 2, 2 ** 20);
+  check.bindable('contrastiveClustering', engine, [given.clusters, hidden], 'lower clusters or hidden');
+  check.divisor('contrastiveClustering', 'instanceTemperature', instanceTemperature);
+  check.divisor('contrastiveClustering', 'clusterTemperature', clusterTemperature);
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, given);
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const instanceHead = perceptron(engine, random, [features, hidden, projection], { norm: false });
   const clusterHead = perceptron(engine, random, [features, hidden, given.clusters], { norm: false });
   const twoStep: TwoStep = {
@@ -43,7 +48,7 @@ export function contrastiveClustering(engine: Engine, options: ContrastiveCluste
     contrast: ([z0, z1, c0, c1]) =>
       loss({ instances: [z0, z1], clusters: [c0, c1] }, { instanceTemperature, clusterTemperature }),
   };
-  return {
+  return guarded('contrastiveClustering', {
     name: 'cc',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, instanceHead, clusterHead }),
@@ -52,5 +57,5 @@ export function contrastiveClustering(engine: Engine, options: ContrastiveCluste
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
     scoresOf: 'clusters',
     scores: (images) => engine.noGrad(() => clusterHead.forward(encoder.forward(images, false), false)),
-  };
+  });
 }

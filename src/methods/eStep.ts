@@ -32,8 +32,25 @@ export interface EStepOptions {
  * @param features [N, D] of the whole training set
  */
 export async function eStep(features: Tensor, options: EStepOptions): Promise<Clustering> {
-  const { engine } = features;
-  const { clusters, iterations, restarts, seed } = options;
+  const op = 'eStep';
+  const engine = check.engineOf(op, { features });
+  const [rows] = check.matrix(op, 'features', features);
+  const missing = Number.NaN;
+  const given = check.options(op, options, {
+    clusters: missing,
+    iterations: missing,
+    restarts: missing,
+    seed: missing,
+    temperature: missing,
+    alpha: missing,
+  });
+  const { clusters, iterations, restarts, seed } = given;
+  check.integer(op, 'clusters', clusters, 1, rows);
+  check.integer(op, 'iterations', iterations, 1, 10_000);
+  check.integer(op, 'restarts', restarts, 1, 1000);
+  check.safeInteger(op, 'seed', seed);
+  check.divisor(op, 'temperature', given.temperature);
+  check.nonNegative(op, 'alpha', given.alpha);
   const found = engine.scope(() => {
     const result = kMeans(
       engine.noGrad(() => normalize(features)),

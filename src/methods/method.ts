@@ -1,3 +1,4 @@
+import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Layer, NamedTensors } from '../nn/layer.ts';
@@ -6,7 +7,8 @@ import { add, mul } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
 import { slice } from '../ops/slice.ts';
 import { sum } from '../ops/sum.ts';
-import type { Optimizer } from '../optim/optimizer.ts';
+import { factor, type Optimizer } from '../optim/optimizer.ts';
+import { checkParts, checkPlace } from './guard.ts';
 
 /** The images of one step. */
 export interface Batch {
@@ -156,12 +158,19 @@ export function trainStep(
   optimizer: Pick<Optimizer, 'step' | 'zeroGrad'>,
   parts: readonly (() => Batch)[],
   place: Place,
-  { learningRate, cached = false }: StepOptions = {},
+  options?: StepOptions,
 ): Tensor {
+  const op = 'trainStep';
+  const { learningRate, cached } = check.options(op, options, {
+    learningRate: undefined as number | undefined,
+    cached: false as boolean,
+  });
+  check.engine(op, engine);
+  checkParts(op, method, optimizer, parts, cached);
+  checkPlace(op, place);
+  if (learningRate !== undefined) factor(op, 'learningRate', learningRate);
   return engine.scope(() => {
     const { twoStep } = method;
-    if (cached && !twoStep)
-      engine.fail('trainStep', `cached = true, expected a method whose loss has two steps; ${method.name} has none.`);
     const loss =
       cached && twoStep && parts.length > 1
         ? cachedGradients(engine, twoStep, parts)

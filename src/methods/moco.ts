@@ -7,6 +7,7 @@ import { type Layer, sequential } from '../nn/layer.ts';
 import { linear } from '../nn/layers.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { add } from '../ops/arithmetic.ts';
+import { checkKeys, checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
 import { fifoQueue } from './queue.ts';
@@ -38,9 +39,12 @@ export function moCo(engine: Engine, options: MoCoOptions): Method {
     momentum: 0.99,
     queue: 4096,
   });
+  checkNetwork('moCo', engine, given);
   const { version } = given;
   if (version !== 1 && version !== 2 && version !== 3)
     check.fail('moCo', `version = ${check.say(version)}, expected 1, 2 or 3.`);
+  checkKeys('moCo', engine, given);
+  if (given.temperature !== undefined) check.divisor('moCo', 'temperature', given.temperature);
   const settings = { ...given, temperature: given.temperature ?? TEMPERATURE[version] };
   return version === 3 ? predicting(engine, settings) : queueing(engine, settings, version);
 }
@@ -54,7 +58,7 @@ function queueing(engine: Engine, given: Settings, version: 1 | 2): Method {
     momentum,
   });
   const queue = fifoQueue(engine, given.queue, projection, createRandom(seed, STREAM.queue));
-  return {
+  return guarded('moCo', {
     name: `moco-v${version}`,
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ query, key, queue }),
@@ -67,17 +71,18 @@ function queueing(engine: Engine, given: Settings, version: 1 | 2): Method {
       return loss;
     },
     embed: (images) => engine.noGrad(() => query.encoder.forward(images, false)),
-  };
+  });
 }
 
 /** Encoder and head of MoCo v1 or v2; PCL's is that of v2. */
 export function queryNetwork(
   engine: Engine,
   random: Random,
-  { features, hidden, projection, ...encoderOptions }: Required<NetworkOptions>,
+  given: Required<NetworkOptions>,
   version: 1 | 2,
 ): Layer & { encoder: Layer } {
-  const encoder = convEncoder(engine, random, { ...encoderOptions, features });
+  const { features, hidden, projection } = given;
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const head =
     version === 1
       ? linear(engine, random, features, projection, { bias: true })
@@ -88,7 +93,7 @@ export function queryNetwork(
 function predicting(engine: Engine, given: Settings): Method {
   const { seed, features, hidden, projection, temperature, momentum } = given;
   const networkOf = (random: Random) => {
-    const encoder = convEncoder(engine, random, given);
+    const encoder = convEncoder(engine, random, encoderOptions(given));
     const projector = perceptron(engine, random, [features, hidden, projection], { last: 'plain' });
     return { ...sequential({ encoder, projector }), encoder };
   };
@@ -99,7 +104,7 @@ function predicting(engine: Engine, given: Settings): Method {
     momentum,
     schedule: 'cosine',
   });
-  return {
+  return guarded('moCo', {
     name: 'moco-v3',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ query, predictor, key }),
@@ -111,5 +116,5 @@ function predicting(engine: Engine, given: Settings): Method {
       return add(mocoV3(q0, k1, { temperature }), mocoV3(q1, k0, { temperature }));
     },
     embed: (images) => engine.noGrad(() => query.encoder.forward(images, false)),
-  };
+  });
 }

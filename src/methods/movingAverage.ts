@@ -4,6 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { moving_average } from '../gpu/kernels.generated.ts';
 import type { Layer } from '../nn/layer.ts';
 import { momentumSchedule } from '../optim/schedule.ts';
+import { checkPlace } from './guard.ts';
 import type { Part, Place } from './method.ts';
 
 export interface MovingAverageOptions {
@@ -34,13 +35,28 @@ export function movingAverage(
   engine: Engine,
   online: Layer,
   average: Layer,
-  { momentum, schedule = 'constant', start = 'copy' }: MovingAverageOptions,
+  options: MovingAverageOptions,
 ): MovingAverage {
   const op = 'movingAverage';
-  if (!(check.finite(op, 'momentum', momentum) >= 0 && momentum <= 1))
-    check.fail(op, `momentum = ${momentum}, expected a number in [0, 1].`);
+  const { momentum, schedule, start } = check.options(op, options, {
+    momentum: Number.NaN,
+    schedule: 'constant' as NonNullable<MovingAverageOptions['schedule']>,
+    start: 'copy' as NonNullable<MovingAverageOptions['start']>,
+  });
+  check.engine(op, engine);
+  check.layer(op, 'online', online);
+  check.layer(op, 'average', average);
+  check.within(op, 'momentum', momentum, 0, 1);
+  check.oneOf(op, 'start', start, ['copy', 'own']);
   check.oneOf(op, 'schedule', schedule, ['constant', 'cosine']);
   const names = Object.keys(online.parameters);
+  for (const name of names) {
+    const [own, other] = [online.parameters[name], average.parameters[name]];
+    check.engineOf(op, { [`online.${name}`]: own, [`average.${name}`]: other });
+    if (own.storage === other.storage)
+      check.fail(op, `average.${name} is the same tensor as online.${name}, expected another, as it is written.`);
+    check.sameShape(op, `online.${name}`, own, `average.${name}`, other);
+  }
   if (start === 'copy') for (const name of names) engine.copyInto(average.parameters[name], online.parameters[name], 0);
   // On the GPU, so that a step launches the same work whatever the momentum.
   const rate = engine.unscoped(() => engine.tensor([1 - momentum]));
@@ -51,6 +67,7 @@ export function movingAverage(
     forward: (x) => engine.noGrad(() => average.forward(x, true)),
     embed: (x) => engine.noGrad(() => average.forward(x, false)),
     update(place) {
+      checkPlace(op, place);
       if (schedule === 'cosine') engine.write(rate, Float32Array.of(1 - momentumOf(place)));
       for (const name of names) {
         const own = average.parameters[name];

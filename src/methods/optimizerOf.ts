@@ -1,5 +1,7 @@
+import * as check from '../core/check.ts';
 import type { NamedTensors } from '../nn/layer.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
+import { checkOptimizer } from './guard.ts';
 import type { Method } from './method.ts';
 
 /**
@@ -8,13 +10,20 @@ import type { Method } from './method.ts';
  * @param make makes an optimiser of the parameters that it is given
  */
 export function optimizerOf(
-  { parameters, heldRate }: Pick<Method, 'parameters' | 'heldRate'>,
+  method: Pick<Method, 'parameters' | 'heldRate'>,
   make: (parameters: NamedTensors) => Optimizer,
 ): Optimizer {
-  if (!heldRate) return make(parameters);
+  const op = 'optimizerOf';
+  if (!check.isPlain(method?.parameters))
+    check.fail(op, `method is ${check.say(method)}, expected something with parameters.`);
+  const { parameters, heldRate } = method;
+  if (heldRate !== undefined) check.callback(op, 'method.heldRate', heldRate);
+  check.callback(op, 'make', make);
+  const made = (own: NamedTensors): Optimizer => checkOptimizer(op, 'make()', make(own));
+  if (!heldRate) return made(parameters);
   const split = (held: boolean): NamedTensors =>
     Object.fromEntries(Object.entries(parameters).filter(([name]) => heldRate(name) === held));
-  const [scheduled, constant] = [make(split(false)), make(split(true))];
+  const [scheduled, constant] = [made(split(false)), made(split(true))];
   const both = [scheduled, constant];
   return {
     get learningRate() {

@@ -5,7 +5,9 @@ import type { Tensor } from '../core/tensor.ts';
 import { infoNCE } from '../losses/infoNCE.ts';
 import { protoNCE } from '../losses/protoNCE.ts';
 import { add, mul } from '../ops/arithmetic.ts';
+import { checkLabels } from '../ops/labels.ts';
 import { eStep } from './eStep.ts';
+import { checkKeys, checkNetwork, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, type Part, STREAM, tensorsOf, viewsOf } from './method.ts';
 import { queryNetwork } from './moco.ts';
 import { movingAverage } from './movingAverage.ts';
@@ -62,10 +64,19 @@ export function pcl(engine: Engine, options: PCLOptions): Method {
     alpha: 10,
     convention: 'paper' as 'paper' | 'official',
   });
+  checkNetwork(op, engine, given);
   const { seed, projection, temperature, momentum, convention, iterations, restarts, alpha } = given;
   const images = check.integer(op, 'images', given.images, 2, 2 ** 24);
+  checkKeys(op, engine, given);
+  check.divisor(op, 'temperature', temperature);
+  check.within(op, 'warmup', given.warmup, 0, 1);
+  check.integer(op, 'iterations', iterations, 1, 10_000);
+  check.integer(op, 'restarts', restarts, 1, 1000);
+  check.nonNegative(op, 'alpha', alpha);
+  check.oneOf(op, 'convention', convention, ['paper', 'official']);
+  if (given.clusters !== undefined) check.integers(op, 'clusters', given.clusters, 2, images);
   const sizes = given.clusters ?? [100, 50, 25].map((share) => Math.max(2, Math.floor(images / share)));
-  sizes.forEach((clusters, m) => void check.integer(op, `clusters[${m}]`, clusters, 2, images));
+  for (const clusters of sizes) check.bindable(op, engine, [clusters, projection], 'lower clusters or projection');
   const query = queryNetwork(engine, createRandom(seed, STREAM.online), given, 2);
   const key = movingAverage(engine, query, queryNetwork(engine, createRandom(seed, STREAM.target), given, 2), {
     momentum,
@@ -74,7 +85,7 @@ export function pcl(engine: Engine, options: PCLOptions): Method {
   const granularities = sizes.map((clusters) => granularity(engine, clusters, projection, images));
   /** Of the present epoch, one list a granularity; empty while there are none. */
   let assignments: Int32Array[] = [];
-  return {
+  return guarded(op, {
     name: 'pcl',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({
@@ -110,6 +121,7 @@ export function pcl(engine: Engine, options: PCLOptions): Method {
       assignments = found;
     },
     loss: (batch, place) => {
+      checkLabels(op, 'indices', batch.indices, batch.indices.length, images);
       const [asked, kept] = viewsOf(batch, 2);
       if (!place.part) key.update(place);
       const keys = key.forward(kept);
@@ -123,7 +135,7 @@ export function pcl(engine: Engine, options: PCLOptions): Method {
       }, instance);
     },
     embed: (plain) => engine.noGrad(() => query.encoder.forward(plain, false)),
-  };
+  });
 }
 
 function granularity(engine: Engine, clusters: number, features: number, images: number): Granularity {

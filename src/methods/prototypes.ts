@@ -1,3 +1,4 @@
+import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -14,6 +15,12 @@ export interface Prototypes extends Part {
 
 /** SwAV's prototype layer: K rows without bias, from random directions. */
 export function prototypeLayer(engine: Engine, random: Random, count: number, features: number): Prototypes {
+  const op = 'prototypeLayer';
+  check.engine(op, engine);
+  check.random(op, random);
+  check.integer(op, 'count', count, 1, 2 ** 20);
+  check.integer(op, 'features', features, 1, 2 ** 20);
+  check.bindable(op, engine, [count, features]);
   const values = Float32Array.from({ length: count * features }, () => random.gaussian());
   const weight = engine.unscoped(() => engine.tensor(values, [count, features], { requiresGrad: true }));
   const renormalize = (): void => {

@@ -4,6 +4,7 @@ import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { advance, enqueue } from '../gpu/kernels.generated.ts';
 import { normalize } from '../ops/normalize.ts';
+import { MOST_ROWS } from './guard.ts';
 import type { Part } from './method.ts';
 
 /** Rows of earlier batches, the oldest overwritten first. */
@@ -22,8 +23,11 @@ export interface Queue extends Part {
  */
 export function fifoQueue(engine: Engine, length: number, features: number, random?: Random): Queue {
   const op = 'fifoQueue';
-  check.integer(op, 'length', length, 1, 2 ** 24);
+  check.engine(op, engine);
+  check.integer(op, 'length', length, 1, MOST_ROWS);
   check.integer(op, 'features', features, 1, 2 ** 20);
+  check.bindable(op, engine, [length, features], 'take a shorter queue');
+  if (random !== undefined) check.random(op, random);
   const noise = new Float32Array(length * features);
   if (random) for (let i = 0; i < noise.length; i++) noise[i] = random.gaussian();
   const [rows, pointer] = engine.unscoped(() => [engine.tensor(noise, [length, features]), engine.tensor([0])]);
@@ -36,6 +40,7 @@ export function fifoQueue(engine: Engine, length: number, features: number, rand
     buffers: { rows, pointer },
     rows,
     enqueue(fresh) {
+      check.engineOf(op, { queue: rows, rows: fresh });
       const [count, columns] = check.matrix(op, 'rows', fresh);
       if (columns !== features) check.fail(op, `rows has ${columns} columns, expected ${features}.`);
       if (count > length) check.fail(op, `rows has ${count} rows, expected at most ${length}, the queue's length.`);

@@ -4,6 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { simSiam as simSiamLoss } from '../losses/simSiam.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { add } from '../ops/arithmetic.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
 
 export interface SimSiamOptions extends NetworkOptions {
@@ -28,14 +29,17 @@ export function simSiam(engine: Engine, options: SimSiamOptions): Method {
     bottleneck: undefined as number | undefined,
     predictorRate: 'constant' as 'constant' | 'scheduled',
   });
+  checkNetwork('simSiam', engine, given);
   check.oneOf('simSiam', 'predictorRate', given.predictorRate, ['constant', 'scheduled']);
   const { features, hidden, projection } = given;
   const { bottleneck = projection } = given;
+  check.integer('simSiam', 'bottleneck', bottleneck, 1, 2 ** 20);
+  check.bindable('simSiam', engine, [bottleneck, projection], 'lower bottleneck or projection');
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, given);
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const projector = perceptron(engine, random, [features, hidden, hidden, projection], { last: 'plain' });
   const predictor = perceptron(engine, random, [projection, bottleneck, projection], { bias: true });
-  return {
+  return guarded('simSiam', {
     name: 'simsiam',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, projector, predictor }),
@@ -46,5 +50,5 @@ export function simSiam(engine: Engine, options: SimSiamOptions): Method {
       return add(simSiamLoss(p0, z1), simSiamLoss(p1, z0));
     },
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
-  };
+  });
 }

@@ -4,6 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { ntXent } from '../losses/ntXent.ts';
 import { convEncoder, projectionHead } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
 
 export interface SimCLROptions extends NetworkOptions {
@@ -19,9 +20,11 @@ export interface SimCLROptions extends NetworkOptions {
  */
 export function simCLR(engine: Engine, options: SimCLROptions): Method {
   const given = check.options('simCLR', options, { ...NETWORK, temperature: 0.15, head: true });
+  checkNetwork('simCLR', engine, given);
+  check.divisor('simCLR', 'temperature', given.temperature);
   const { features, hidden, projection, temperature } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, given);
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const head = given.head ? projectionHead(engine, random, features, hidden, projection) : null;
   const twoStep: TwoStep = {
     project: ({ views }) => {
@@ -32,12 +35,12 @@ export function simCLR(engine: Engine, options: SimCLROptions): Method {
     },
     contrast: ([z0, z1]) => ntXent(z0, z1, { temperature }),
   };
-  return {
+  return guarded('simCLR', {
     name: 'simclr',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, ...(head ? { head } : {}) }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch)),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
-  };
+  });
 }

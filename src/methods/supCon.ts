@@ -4,6 +4,7 @@ import { createRandom } from '../core/random.ts';
 import { supCon as supConLoss } from '../losses/supCon.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
 
 export interface SupConMethodOptions extends NetworkOptions {
@@ -19,9 +20,12 @@ export interface SupConMethodOptions extends NetworkOptions {
  */
 export function supCon(engine: Engine, options: SupConMethodOptions): Method {
   const given = check.options('supCon', options, { ...NETWORK, temperature: 0.1, form: 'out' as 'out' | 'in' });
+  checkNetwork('supCon', engine, given);
+  check.divisor('supCon', 'temperature', given.temperature);
+  check.oneOf('supCon', 'form', given.form, ['out', 'in']);
   const { features, hidden, projection, temperature, form } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, given);
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const head = perceptron(engine, random, [features, hidden, projection], { norm: false });
   const twoStep: TwoStep = {
     project: ({ views }) => {
@@ -34,12 +38,12 @@ export function supCon(engine: Engine, options: SupConMethodOptions): Method {
       return supConLoss([...views], labels, { temperature, form });
     },
   };
-  return {
+  return guarded('supCon', {
     name: 'supcon',
     wants: { views: 2, crops: 0, labels: true },
     ...tensorsOf({ encoder, head }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch), batch.labels),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
-  };
+  });
 }

@@ -5,6 +5,7 @@ import { swav as swavLoss } from '../losses/swav.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { matmul } from '../ops/matmul.ts';
 import { normalize } from '../ops/normalize.ts';
+import { checkNetwork, encoderOptions, guarded, MOST_ROWS } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, type Place, progressOf, STREAM, tensorsOf } from './method.ts';
 import { multiCrop } from './multiCrop.ts';
 import { prototypeLayer } from './prototypes.ts';
@@ -43,14 +44,24 @@ export function swav(engine: Engine, options: SwAVMethodOptions): Method {
     queueStart: 0.1,
     freeze: 0.02,
   });
+  checkNetwork('swav', engine, given);
+  check.integer('swav', 'prototypes', given.prototypes, 1, 2 ** 20);
+  check.bindable('swav', engine, [given.prototypes, given.projection], 'lower prototypes or projection');
+  check.divisor('swav', 'temperature', given.temperature);
+  check.divisor('swav', 'epsilon', given.epsilon);
+  check.integer('swav', 'crops', given.crops, 0, 16);
+  check.integer('swav', 'queue', given.queue, 0, MOST_ROWS);
+  check.bindable('swav', engine, [given.queue, given.projection], 'take a shorter queue');
+  check.within('swav', 'queueStart', given.queueStart, 0, 1);
+  check.within('swav', 'freeze', given.freeze, 0, 1);
   const { seed, features, hidden, projection, temperature, epsilon, crops } = given;
   const random = createRandom(seed, STREAM.online);
-  const encoder = convEncoder(engine, random, given);
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const head = perceptron(engine, random, [features, hidden, projection]);
   const prototypes = prototypeLayer(engine, createRandom(seed, STREAM.prototypes), given.prototypes, projection);
   const queues = given.queue > 0 ? [0, 1].map(() => fifoQueue(engine, given.queue, projection)) : [];
   const startOf = ({ totalSteps }: Place): number => Math.round(given.queueStart * totalSteps);
-  return {
+  return guarded('swav', {
     name: 'swav',
     wants: { views: 2, crops, labels: false },
     ...tensorsOf({
@@ -80,5 +91,5 @@ export function swav(engine: Engine, options: SwAVMethodOptions): Method {
       engine.noGrad(() =>
         matmul(normalize(head.forward(encoder.forward(images, false), false)), prototypes.weight, { transposeB: true }),
       ),
-  };
+  });
 }

@@ -3,6 +3,7 @@ import type { Engine } from '../core/engine.ts';
 import { createRandom } from '../core/random.ts';
 import { vicReg as vicRegLoss } from '../losses/vicReg.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
+import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
 
 export interface VICRegMethodOptions extends NetworkOptions {
@@ -27,20 +28,24 @@ export function vicReg(engine: Engine, options: VICRegMethodOptions): Method {
     variance: 25,
     covariance: 1,
   });
+  checkNetwork('vicReg', engine, given);
+  check.weight('vicReg', 'invariance', given.invariance);
+  check.weight('vicReg', 'variance', given.variance);
+  check.weight('vicReg', 'covariance', given.covariance);
   const { features, hidden, projection, invariance, variance, covariance } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, given);
+  const encoder = convEncoder(engine, random, encoderOptions(given));
   const expander = perceptron(engine, random, [features, hidden, hidden, projection]);
   const twoStep: TwoStep = {
     project: (batch) => viewsOf(batch, 2).map((view) => expander.forward(encoder.forward(view, true), true)),
     contrast: ([z0, z1]) => vicRegLoss(z0, z1, { invariance, variance, covariance }),
   };
-  return {
+  return guarded('vicReg', {
     name: 'vicreg',
     wants: { views: 2, crops: 0, labels: false },
     ...tensorsOf({ encoder, expander }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch)),
     embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
-  };
+  });
 }

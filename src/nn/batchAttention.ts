@@ -1,10 +1,16 @@
+import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { type BatchAttentionOptions, type BatchAttentionParameters, batchAttention } from '../ops/batchAttention.ts';
+import {
+  type BatchAttentionOptions,
+  type BatchAttentionParameters,
+  batchAttention,
+  checkPolicies,
+} from '../ops/batchAttention.ts';
 import type { BatchNormState } from '../ops/batchNorm.ts';
-import { heNormal, type Layer, type NamedTensors } from './layer.ts';
-import { normalization } from './layers.ts';
+import { type Layer, type NamedTensors, weightOf } from './layer.ts';
+import { MOST_FEATURES, normalization } from './layers.ts';
 
 /**
  * Fresh parameters of `batchAttention` for that many channels, reduced to channels / reduction (at least 1) inside.
@@ -14,12 +20,25 @@ import { normalization } from './layers.ts';
 export function batchAttentionParameters(
   engine: Engine,
   channels: number,
-  { reduction = 16, seed = 0 }: { reduction?: number; seed?: number } = {},
+  options?: { reduction?: number; seed?: number },
 ): BatchAttentionParameters {
-  return parametersFrom(engine, createRandom(seed), channels, reduction);
+  const op = 'batchAttentionParameters';
+  const { reduction, seed } = check.options(op, options, { reduction: 16, seed: 0 });
+  check.safeInteger(op, 'seed', seed);
+  return parametersFrom(op, engine, createRandom(seed), channels, reduction);
 }
 
-function parametersFrom(engine: Engine, random: Random, channels: number, reduction: number): BatchAttentionParameters {
+function parametersFrom(
+  op: string,
+  engine: Engine,
+  random: Random,
+  channels: number,
+  reduction: number,
+): BatchAttentionParameters {
+  check.engine(op, engine);
+  check.random(op, random);
+  check.integer(op, 'channels', channels, 1, MOST_FEATURES);
+  check.within(op, 'reduction', reduction, 1, MOST_FEATURES);
   const reduced = Math.max(1, Math.floor(channels / reduction));
   const norm = (): BatchNormState => {
     const { parameters, buffers } = normalization(engine, channels);
@@ -27,7 +46,7 @@ function parametersFrom(engine: Engine, random: Random, channels: number, reduct
     return { weight, bias, runningMean: buffers.runningMean, runningVariance: buffers.runningVariance };
   };
   const weights = (out: number, from: number, size?: number) =>
-    heNormal(engine, random, size ? [out, from, size, size] : [out, from], from * (size ?? 1) ** 2);
+    weightOf(op, engine, random, size ? [out, from, size, size] : [out, from], from * (size ?? 1) ** 2);
   return {
     channel: { reduce: weights(reduced, channels), expand: weights(channels, reduced), norm: norm() },
     local: {
@@ -46,15 +65,31 @@ function parametersFrom(engine: Engine, random: Random, channels: number, reduct
   };
 }
 
+/** What the layer is given, with what it leaves out. */
+export function attentionOptions(op: string, options: unknown, name = 'options'): Required<BatchAttentionOptions> {
+  const given = check.options(op, options, ATTENTION, name);
+  check.within(op, 'reduction', given.reduction, 1, MOST_FEATURES);
+  checkPolicies(op, given);
+  return given;
+}
+
+const ATTENTION: Required<BatchAttentionOptions> = {
+  reduction: 16,
+  rescale: 'none',
+  pool: 'max-then-mean',
+  inference: 'running',
+};
+
 /** Batch attention as a layer, to stand behind the last batch norm of a block; evaluation treats each sample by itself. */
 export function batchAttentionLayer(
   engine: Engine,
   random: Random,
   channels: number,
-  { reduction = 16, ...options }: BatchAttentionOptions = {},
+  options?: BatchAttentionOptions,
 ): Layer {
-  const own = parametersFrom(engine, random, channels, reduction);
-  const { inference = 'running', ...rest } = options;
+  const op = 'batchAttentionLayer';
+  const { reduction, inference, ...rest } = attentionOptions(op, options);
+  const own = parametersFrom(op, engine, random, channels, reduction);
   const parameters: NamedTensors = {};
   const buffers: NamedTensors = { runningLevel: own.runningLevel, runningCount: own.runningCount };
   for (const branch of ['channel', 'local', 'global'] as const)
@@ -67,6 +102,7 @@ export function batchAttentionLayer(
   return {
     parameters,
     buffers,
-    forward: (x, training) => batchAttention(x, own, training ? rest : { ...rest, inference }),
+    forward: (x, training) =>
+      batchAttention(x, own, check.flag(op, 'training', training) ? rest : { ...rest, inference }),
   };
 }

@@ -1,3 +1,4 @@
+import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -17,6 +18,9 @@ export interface Layer {
 
 /** Layers one after the other; their tensors are named `NAME.tensor` after the keys. */
 export function sequential(layers: Readonly<Record<string, Layer>>): Layer {
+  const op = 'sequential';
+  for (const [name, layer] of Object.entries(check.plain(op, 'layers', layers)))
+    check.layer(op, `layers.${name}`, layer);
   const named = (pick: (layer: Layer) => NamedTensors): NamedTensors => {
     const result: NamedTensors = {};
     for (const [name, layer] of Object.entries(layers))
@@ -26,19 +30,40 @@ export function sequential(layers: Readonly<Record<string, Layer>>): Layer {
   return {
     parameters: named((layer) => layer.parameters),
     buffers: named((layer) => layer.buffers),
-    forward: (x, training) => Object.values(layers).reduce((value, layer) => layer.forward(value, training), x),
+    forward: (x, training) => {
+      check.flag(op, 'training', training);
+      return Object.values(layers).reduce((value, layer) => layer.forward(value, training), x);
+    },
   };
 }
 
 /** A layer without state of its own. */
 export function stateless(forward: (x: Tensor) => Tensor): Layer {
+  check.callback('stateless', 'forward', forward);
   return { parameters: {}, buffers: {}, forward };
 }
 
 /** He initialisation (arXiv 1502.01852): normal, standard deviation sqrt(2 / fanIn). */
 export function heNormal(engine: Engine, random: Random, shape: readonly number[], fanIn: number): Tensor {
+  const op = 'heNormal';
+  check.positive(op, 'fanIn', fanIn);
+  return weightOf(op, engine, random, check.shape(op, shape), fanIn);
+}
+
+/** The same for a layer, in whose name it is refused. */
+export function weightOf(
+  op: string,
+  engine: Engine,
+  random: Random,
+  extents: readonly number[],
+  fanIn: number,
+): Tensor {
+  check.engine(op, engine);
+  check.random(op, random);
+  check.elements(op, extents);
+  check.bindable(op, engine, extents);
   const deviation = Math.sqrt(2 / fanIn);
-  const size = shape.reduce((a, b) => a * b, 1);
+  const size = extents.reduce((a, b) => a * b, 1);
   const values = Float32Array.from({ length: size }, () => deviation * random.gaussian());
-  return engine.tensor(values, shape, { requiresGrad: true });
+  return engine.tensor(values, extents, { requiresGrad: true });
 }

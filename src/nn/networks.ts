@@ -1,9 +1,10 @@
+import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Random } from '../core/random.ts';
 import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
-import { batchAttentionLayer } from './batchAttention.ts';
+import { attentionOptions, batchAttentionLayer } from './batchAttention.ts';
 import { type Layer, sequential } from './layer.ts';
-import { convolution, flatten, globalPool, linear, normalization, rectifier } from './layers.ts';
+import { convolution, flatten, globalPool, linear, MOST_FEATURES, normalization, rectifier } from './layers.ts';
 
 export interface EncoderOptions {
   /** Channels of the images. */
@@ -27,8 +28,11 @@ export interface EncoderOptions {
  * images this small a linear layer serves k-NN better than an average over the positions, which forgets where a stroke is.
  */
 export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): Layer {
-  const { channels, size, width = 16, depth = 3, features = 256, pool = 'flatten', attention } = options;
-  const { after = [], ...attentionOptions } = attention ?? {};
+  const given = checkEncoder('convEncoder', options);
+  const { channels, size, width, depth, features, pool, attention } = given;
+  const { after, ...ofAttention } = attention;
+  check.engine('convEncoder', engine);
+  check.random('convEncoder', random);
   const layers: Record<string, Layer> = {};
   let from = channels;
   let edge = size;
@@ -38,7 +42,7 @@ export function convEncoder(engine: Engine, random: Random, options: EncoderOpti
     const attends = after.includes(i + 1);
     layers[`norm${i + 1}`] = normalization(engine, to, { relu: !attends });
     if (attends) {
-      layers[`attention${i + 1}`] = batchAttentionLayer(engine, random, to, attentionOptions);
+      layers[`attention${i + 1}`] = batchAttentionLayer(engine, random, to, ofAttention);
       layers[`relu${i + 1}`] = rectifier();
     }
     from = to;
@@ -49,6 +53,44 @@ export function convEncoder(engine: Engine, random: Random, options: EncoderOpti
   layers.linear = linear(engine, random, pooled ? from : from * edge * edge, features);
   layers.norm = normalization(engine, features, { relu: true });
   return sequential(layers);
+}
+
+const ENCODER = { channels: Number.NaN, size: Number.NaN, width: 16, depth: 3, features: 256 };
+
+/** `options` with what they leave out. */
+function checkEncoder(op: string, options: EncoderOptions) {
+  const given = check.options(op, options, {
+    ...ENCODER,
+    pool: 'flatten' as NonNullable<EncoderOptions['pool']>,
+    attention: { after: [] } as NonNullable<EncoderOptions['attention']>,
+  });
+  checkSizes(op, given);
+  check.integer(op, 'depth', given.depth, 1, MOST_DEPTH);
+  const { after, ...rest } = check.plain(op, 'attention', given.attention);
+  for (const [i, place] of (after === undefined ? [] : check.places(op, 'attention.after', after)).entries())
+    check.integer(op, `attention.after[${i}]`, place, 1, given.depth);
+  const attention = attentionOptions(op, rest, 'attention');
+  return { ...given, attention: { after: (after ?? []) as readonly number[], ...attention } };
+}
+
+const MOST_DEPTH = 8;
+
+/** The sizes of an encoder for images, wherever they are asked for: in a range that a step could be made with. */
+export function checkSizes(
+  op: string,
+  {
+    channels,
+    size,
+    width,
+    features,
+    pool,
+  }: Record<'channels' | 'size' | 'width' | 'features', unknown> & { pool: unknown },
+): void {
+  check.integer(op, 'channels', channels, 1, 1024);
+  check.integer(op, 'size', size, 1, 4096);
+  check.integer(op, 'width', width, 1, 4096);
+  check.integer(op, 'features', features, 1, MOST_FEATURES);
+  check.oneOf(op, 'pool', pool, ['flatten', 'mean']);
 }
 
 export interface PerceptronOptions {
@@ -68,8 +110,21 @@ export function perceptron(
   engine: Engine,
   random: Random,
   widths: readonly number[],
-  { norm = true, last = 'none', bias = !norm }: PerceptronOptions = {},
+  options?: PerceptronOptions,
 ): Layer {
+  const op = 'perceptron';
+  check.engine(op, engine);
+  check.random(op, random);
+  if (check.integers(op, 'widths', widths, 1, MOST_FEATURES).length < 2)
+    check.fail(op, `widths has ${widths.length} number, expected at least 2: what comes in, and what goes out.`);
+  const given = check.options(op, options, {
+    norm: true,
+    last: 'none' as NonNullable<PerceptronOptions['last']>,
+    bias: undefined as boolean | undefined,
+  });
+  const { norm, last } = given;
+  const bias = given.bias === undefined ? !norm : check.flag(op, 'bias', given.bias);
+  check.oneOf(op, 'last', last, ['none', 'affine', 'plain']);
   const layers: Record<string, Layer> = {};
   const count = widths.length - 1;
   for (let i = 1; i <= count; i++) {
@@ -84,5 +139,9 @@ export function perceptron(
 
 /** SimCLR's projection head: two linear layers with batch norm. */
 export function projectionHead(engine: Engine, random: Random, features: number, hidden: number, out: number): Layer {
+  for (const [name, width] of Object.entries({ features, hidden, out }))
+    check.integer('projectionHead', name, width, 1, MOST_FEATURES);
+  check.engine('projectionHead', engine);
+  check.random('projectionHead', random);
   return perceptron(engine, random, [features, hidden, out], { last: 'affine' });
 }

@@ -43,6 +43,7 @@ export function mul(a: Tensor | number, b: Tensor | number): Tensor {
 
 /** a / b, element by element */
 export function div(a: Tensor | number, b: Tensor | number): Tensor {
+  if (b === 0) check.fail('div', 'b = 0, expected a Tensor or another number.');
   const { engine, out, inputs } = forward('div', divide, a, b);
   return engine.record('div', inputs, out, {
     saved: b instanceof Tensor ? [out, b] : [],

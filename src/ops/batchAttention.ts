@@ -74,9 +74,7 @@ export function batchAttention(
     pool: 'max-then-mean' as NonNullable<BatchAttentionOptions['pool']>,
     inference: undefined as BatchAttentionOptions['inference'],
   });
-  check.oneOf(op, 'rescale', rescale, ['none', 'N']);
-  check.oneOf(op, 'pool', pool, ['max-then-mean', 'pool-then-max']);
-  if (inference !== undefined) check.oneOf(op, 'inference', inference, ['batch', 'uniform', 'running']);
+  checkPolicies(op, { rescale, pool, inference });
   const learned = checkParameters(op, parameters, x.shape[1], reduction);
   return engine.scope(() => {
     const { runningLevel, runningCount } = parameters;
@@ -90,6 +88,13 @@ export function batchAttention(
     if (inference === undefined) remember(engine, drawn, parameters);
     return reweight(x, drawn, rescale);
   });
+}
+
+/** Refuses words that are none of the options'. */
+export function checkPolicies(op: string, { rescale, pool, inference }: BatchAttentionOptions): void {
+  check.oneOf(op, 'rescale', rescale, ['none', 'N']);
+  check.oneOf(op, 'pool', pool, ['max-then-mean', 'pool-then-max']);
+  if (inference !== undefined) check.oneOf(op, 'inference', inference, ['batch', 'uniform', 'running']);
 }
 
 /** y_i = w_i x_i (N w_i x_i) with w the softmax of `drawn` [N] over the batch. */
@@ -190,7 +195,7 @@ function checkParameters(
   reduction: number | undefined,
 ): Tensor[] {
   const given = parameters as BatchAttentionParameters | null | undefined;
-  if (!given?.channel || !given.local || !given.global)
+  if (!check.isPlain(given) || ![given.channel, given.local, given.global].every(check.isPlain))
     check.fail(op, `parameters are ${check.say(parameters)}, expected what batchAttentionParameters makes.`);
   const { channel, local, global, runningLevel, runningCount } = given;
   const reduced = channel.reduce?.shape?.[0] ?? 1;

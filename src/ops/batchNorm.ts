@@ -33,6 +33,13 @@ export interface BatchNormOptions {
   relu?: boolean;
 }
 
+const STATE = {
+  weight: undefined,
+  bias: undefined,
+  runningMean: undefined,
+  runningVariance: undefined,
+} as unknown as BatchNormState;
+
 interface Layout {
   readonly images: number;
   readonly channels: number;
@@ -62,8 +69,10 @@ function layoutOf(x: Tensor): Layout {
  */
 export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormOptions): Tensor {
   const op = 'batchNorm';
-  const { weight, bias, runningMean, runningVariance } = state;
+  const { weight, bias, runningMean, runningVariance } = check.options(op, state, STATE, 'state');
   const engine = check.engineOf(op, { x, weight, bias, runningMean, runningVariance });
+  if (runningMean.storage === runningVariance.storage)
+    check.fail(op, 'runningVariance is the same tensor as runningMean, expected another, as both are written.');
   if (x.shape.length !== 2 && x.shape.length !== 4)
     check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C] or [N, C, H, W].`);
   const layout = layoutOf(x);
@@ -77,7 +86,7 @@ export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormO
     relu: false,
   });
   check.positive(op, 'epsilon', epsilon);
-  check.finite(op, 'momentum', momentum);
+  check.within(op, 'momentum', momentum, 0, 1);
   if (training && layout.images * layout.pixels < 2)
     check.fail(op, 'x has 1 value a channel, expected at least 2 to take a variance.');
 

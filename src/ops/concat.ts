@@ -9,7 +9,8 @@ import { launchSum } from '../launch/reduce.ts';
 export function concat(list: readonly Tensor[]): Tensor {
   const op = 'concat';
   if (!Array.isArray(list)) check.fail(op, `list is ${check.say(list)}, expected an array of Tensors.`);
-  const engine = check.engineOf(op, Object.fromEntries(list.map((part, i) => [`list[${i}]`, part])));
+  if (list.length === 0) check.fail(op, 'list is empty, expected at least one Tensor.');
+  const engine = check.engineOf(op, check.tensors(op, 'list', list));
   const [, ...rest] = list[0].shape;
   list.forEach((part, i) => {
     const [rows, ...own] = part.shape;

@@ -51,9 +51,9 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
     tolerance: undefined as number | undefined,
     rho: Number.POSITIVE_INFINITY,
   });
-  const epsilon = check.positive(op, 'epsilon', given.epsilon);
+  const epsilon = check.divisor(op, 'epsilon', given.epsilon);
   const stop = checkedStop(op, given);
-  if (given.rho !== Number.POSITIVE_INFINITY) check.positive(op, 'rho', given.rho);
+  if (given.rho !== Number.POSITIVE_INFINITY) check.divisor(op, 'rho', given.rho);
   const { rho } = given;
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];

@@ -63,16 +63,22 @@ export function kMeans(x: Tensor, options: KMeansOptions): KMeansResult {
     start: undefined as Tensor | undefined,
   });
   const { start } = given;
-  const engine = check.engineOf(op, start ? { x, start } : { x });
+  const engine = check.engineOf(op, start === undefined ? { x } : { x, start });
   const [rows, columns] = check.matrix(op, 'x', x);
   if (start) check.sameColumns(op, 'x', x, 'start', start);
-  const clusters = check.integer(op, 'clusters', given.clusters ?? start?.shape[0], 1, rows);
+  const clusters = check.integer(
+    op,
+    'clusters',
+    given.clusters === undefined ? start?.shape[0] : given.clusters,
+    1,
+    rows,
+  );
   if (start && start.shape[0] !== clusters)
     check.fail(op, `start has ${start.shape[0]} rows, expected ${clusters} to match clusters.`);
   const iterations = check.integer(op, 'iterations', given.iterations, 1, 10_000);
   const restarts = check.integer(op, 'restarts', given.restarts, 1, 1000);
   if (start && restarts > 1) check.fail(op, `restarts = ${restarts}, expected 1 with start.`);
-  if (!Number.isSafeInteger(given.seed)) check.fail(op, `seed = ${check.say(given.seed)}, expected a safe integer.`);
+  check.safeInteger(op, 'seed', given.seed);
 
   const points = makePoints(engine, op, 'x', x, 'sqeuclidean');
   const run = (restart: number): KMeansResult =>

@@ -1,4 +1,5 @@
 import * as check from '../core/check.ts';
+import type { Tensor } from '../core/tensor.ts';
 
 const MOST_CLASSES = 2 ** 20;
 
@@ -40,6 +41,14 @@ export function compactLabels(...lists: readonly Int32Array[]): Compact {
   return { lists: lists.map((list) => Int32Array.from(list, (number) => places.get(number) as number)), numbers };
 }
 
+/** What the options of an evaluation have no defaults for. */
+export const JUDGED = {
+  train: undefined as unknown as Tensor,
+  trainLabels: undefined as unknown as Int32Array,
+  test: undefined as unknown as Tensor,
+  testLabels: undefined as unknown as Int32Array,
+};
+
 /**
  * The labels of two lists and how many classes they are of: as given, or else one more than the largest label; labels that lie
  * further apart than there are rows are compacted.
@@ -50,8 +59,10 @@ export function labelsOf(
   { trainLabels, testLabels }: { trainLabels: Int32Array; testLabels: Int32Array },
   [known, asked]: readonly [known: number, asked: number],
 ): { train: Int32Array<ArrayBuffer>; test: Int32Array<ArrayBuffer>; classes: number; numbers: Int32Array | null } {
-  const classes = given ?? numberOfClasses(trainLabels, testLabels);
-  if (given !== undefined) check.integer(op, 'classes', classes, 1, MOST_CLASSES);
+  const classes =
+    given === undefined
+      ? numberOfClasses(trainLabels, testLabels)
+      : check.integer(op, 'classes', given, 1, MOST_CLASSES);
   const train = checkLabels(op, 'trainLabels', trainLabels, known, classes);
   const test = checkLabels(op, 'testLabels', testLabels, asked, classes);
   if (given !== undefined || classes <= known + asked) return { train, test, classes, numbers: null };

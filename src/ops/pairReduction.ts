@@ -177,8 +177,7 @@ function checkExpression(op: string, name: string, given: unknown): string {
 }
 
 function checkParameters(op: string, parameters: Readonly<Record<string, number | Tensor>>): string[] {
-  if (parameters === null || typeof parameters !== 'object')
-    check.fail(op, `parameters are ${check.say(parameters)}, expected an object.`);
+  check.plain(op, 'parameters', parameters);
   const names = Object.keys(parameters);
   if (names.length > MOST_PARAMETERS)
     check.fail(op, `parameters have ${names.length} names, expected at most ${MOST_PARAMETERS}.`);
@@ -203,7 +202,8 @@ function checkLabels(
   alone: boolean,
 ): Int32Array<ArrayBuffer> | null {
   if (labels === undefined) return null;
-  const sides = { a: labels?.a, b: alone ? labels?.a : labels?.b };
+  const given = check.options(op, labels, { a: undefined, b: undefined } as Partial<typeof labels>, 'labels');
+  const sides = { a: given.a, b: alone ? given.a : given.b };
   const counts = { a: n, b: m };
   for (const side of ['a', 'b'] as const) {
     const list = sides[side];

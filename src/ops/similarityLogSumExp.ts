@@ -32,7 +32,7 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
     exclude: undefined as 'self' | undefined,
   });
   check.oneOf(op, 'metric', metric, METRICS);
-  check.finite(op, 'scale', scale);
+  check.logits(op, 'scale', scale);
   if (exclude !== undefined) check.oneOf(op, 'exclude', exclude, ['self']);
   const [n] = check.matrix(op, 'a', a);
   if (!alone) check.sameColumns(op, 'a', a, 'b', b);

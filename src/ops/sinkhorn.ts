@@ -22,7 +22,7 @@ export function sinkhorn(scores: Tensor, options?: SinkhornOptions): Tensor {
   const engine = check.engineOf(op, { scores });
   const [rows, columns] = check.matrix(op, 'scores', scores);
   const given = check.options(op, options, { epsilon: 0.05, iterations: 3 });
-  const epsilon = check.positive(op, 'epsilon', given.epsilon);
+  const epsilon = check.divisor(op, 'epsilon', given.epsilon);
   const iterations = check.integer(op, 'iterations', given.iterations, 1, 1000);
   const codes = engine.empty([rows, columns], op);
   launchCodes(engine, op, { scores, rows, columns, epsilon, iterations }, codes.storage);

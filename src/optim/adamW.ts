@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { adam_w } from '../gpu/kernels.generated.ts';
-import { fraction, type Optimizer, optimizer } from './optimizer.ts';
+import { type Optimizer, optimizer } from './optimizer.ts';
 
 export type { Optimizer } from './optimizer.ts';
 
@@ -36,9 +36,9 @@ export function adamW(parameters: Readonly<Record<string, Tensor>>, options?: Ad
     epsilon: 1e-8,
     weightDecay: 0.01,
   });
-  fraction(op, 'beta1', beta1);
-  fraction(op, 'beta2', beta2);
-  check.nonNegative(op, 'epsilon', epsilon);
+  check.fraction(op, 'beta1', beta1);
+  check.fraction(op, 'beta2', beta2);
+  check.positive(op, 'epsilon', epsilon); // with 0 a gradient of 0 is 0 / 0
   return optimizer(parameters, {
     op,
     moments: ['first', 'second'],

@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { lars_squares, lars as larsKernel } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { fraction, type Optimizer, optimizer } from './optimizer.ts';
+import { factor, type Optimizer, optimizer } from './optimizer.ts';
 
 export interface LARSOptions {
   learningRate: number;
@@ -37,8 +37,8 @@ export function lars(parameters: Readonly<Record<string, Tensor>>, options: LARS
     trust: 1e-3,
     rate: 'outside' as 'inside' | 'outside',
   });
-  fraction(op, 'momentum', momentum);
-  check.nonNegative(op, 'trust', trust);
+  check.fraction(op, 'momentum', momentum);
+  factor(op, 'trust', trust);
   check.oneOf(op, 'rate', rate, ['inside', 'outside']);
   return optimizer(parameters, {
     op,

@@ -50,10 +50,10 @@ export interface Moment {
 
 export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Rule): Optimizer {
   const { op } = rule;
-  const names = Object.keys(parameters);
   const engine = engineOf(op, parameters);
+  const names = Object.keys(parameters);
   rate(op, rule.learningRate);
-  check.nonNegative(op, 'weightDecay', rule.weightDecay);
+  factor(op, 'weightDecay', rule.weightDecay);
   const moments = new Map<string, Record<string, Tensor>>(
     engine.unscoped(() =>
       names.map((name) => [
@@ -136,8 +136,10 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
     state,
     load(saved, taken) {
       const own = Object.entries(state());
+      check.plain(op, 'state', saved);
+      check.integer(op, 'steps', taken, 0, Number.MAX_SAFE_INTEGER);
       for (const [name, tensor] of own) {
-        if (!saved[name]) check.fail(op, `state lacks "${name}", expected that of the same parameters.`);
+        if (!Object.hasOwn(saved, name)) check.fail(op, `state lacks "${name}", expected that of the same parameters.`);
         check.engineOf(op, { [name]: tensor, [`state of ${name}`]: saved[name] });
         check.sameShape(op, name, tensor, `state of ${name}`, saved[name]);
       }
@@ -153,13 +155,22 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
 }
 
 function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Engine {
-  const entries = Object.entries(parameters ?? {});
+  const entries = Object.entries(parameters === undefined ? {} : check.plain(op, 'parameters', parameters)) as [
+    string,
+    Tensor,
+  ][];
   if (entries.length === 0) check.fail(op, 'parameters are empty, expected at least one named Tensor.');
   const engine = check.engineOf(
     op,
     Object.fromEntries(entries.map(([name, tensor]) => [`parameters.${name}`, tensor])),
   );
-  for (const [name, { requiresGrad, node }] of entries) {
+  const moved = new Map<unknown, string>();
+  for (const [name, { requiresGrad, node, storage }] of entries) {
+    // A step would move it once for each of its names, and each with moments of its own.
+    const before = moved.get(storage);
+    if (before !== undefined)
+      check.fail(op, `parameters.${name} is the same tensor as parameters.${before}, expected each tensor once.`);
+    moved.set(storage, name);
     if (!requiresGrad) check.fail(op, `parameters.${name} has requiresGrad = false, expected true.`);
     if (node) check.fail(op, `parameters.${name} is the result of ${node.op}, expected a tensor that no op made.`);
   }
@@ -168,12 +179,14 @@ function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Eng
 
 /** 0 is a rate: a schedule may start or end there. */
 function rate(op: string, value: unknown): number {
-  return check.nonNegative(op, 'learningRate', value);
+  return factor(op, 'learningRate', value);
 }
 
-/** How much of a moment stays at every step. */
-export function fraction(op: string, name: string, value: unknown): number {
-  if (typeof value !== 'number' || !(value >= 0 && value < 1))
-    check.fail(op, `${name} = ${check.say(value)}, expected a number in [0, 1).`);
-  return value;
+const MOST = 1e9; // of a factor: products of two or three of them stay within f32
+
+/** A number from 0 on that gradients or weights are multiplied by. */
+export function factor(op: string, name: string, value: unknown): number {
+  const number = check.nonNegative(op, name, value);
+  if (number > MOST) check.fail(op, `${name} = ${number}, expected at most ${MOST}.`);
+  return number;
 }

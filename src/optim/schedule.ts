@@ -28,6 +28,7 @@ export function cosineSchedule(options: CosineOptions): (step: number) => number
   if (!(check.finite(op, 'totalSteps', totalSteps) > warmupSteps))
     check.fail(op, `totalSteps = ${totalSteps}, expected more than the ${warmupSteps} of the warm-up.`);
   return (step) => {
+    check.nonNegative(op, 'step', step);
     if (step + 1 < warmupSteps) return (peak * (step + 1)) / warmupSteps;
     const past = Math.min(1, Math.max(0, step - warmupSteps) / (totalSteps - warmupSteps));
     return final + ((peak - final) * (1 + Math.cos(Math.PI * past))) / 2;
@@ -42,8 +43,10 @@ export function cosineSchedule(options: CosineOptions): (step: number) => number
 export function momentumSchedule(options: { start: number; totalSteps: number }): (step: number) => number {
   const op = 'momentumSchedule';
   const { start, totalSteps } = check.options(op, options, { start: Number.NaN, totalSteps: Number.NaN });
-  if (!(check.finite(op, 'start', start) >= 0 && start <= 1))
-    check.fail(op, `start = ${start}, expected a number in [0, 1].`);
+  check.within(op, 'start', start, 0, 1);
   check.positive(op, 'totalSteps', totalSteps);
-  return (step) => 1 - ((1 - start) * (1 + Math.cos((Math.PI * Math.min(step, totalSteps)) / totalSteps))) / 2;
+  return (step) => {
+    check.nonNegative(op, 'step', step);
+    return 1 - ((1 - start) * (1 + Math.cos((Math.PI * Math.min(step, totalSteps)) / totalSteps))) / 2;
+  };
 }

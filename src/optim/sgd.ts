@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { sgd as plain, sgd_momentum as withMomentum } from '../gpu/kernels.generated.ts';
-import { fraction, type Optimizer, optimizer } from './optimizer.ts';
+import { type Optimizer, optimizer } from './optimizer.ts';
 
 export type { Optimizer } from './optimizer.ts';
 
@@ -31,7 +31,7 @@ export function sgd(parameters: Readonly<Record<string, Tensor>>, options: SGDOp
     weightDecay: 0,
     nesterov: false,
   });
-  fraction(op, 'momentum', momentum);
+  check.fraction(op, 'momentum', momentum);
   if (nesterov && momentum === 0) check.fail(op, 'momentum = 0, expected it above 0 with nesterov.');
   const [own, along] = nesterov ? [1, momentum] : [0, 1];
   return optimizer(parameters, {

@@ -67,7 +67,7 @@ export const TENSOR: BadInputs = ({ engine }) => ({
   ],
   'tensor: an array that holds itself': [
     () => engine().tensor(cyclic()),
-    'tensor: data is nested deeper than 32 arrays',
+    'tensor: data is nested deeper than 32 arrays, or holds itself, expected nested arrays of numbers.',
   ],
   'tensor: an array that holds itself further in': [
     () => engine().tensor(cyclic([1, 2], [3, 4])),

@@ -1,0 +1,393 @@
+import * as data from '../../src/data/index.ts';
+import type { Tensor } from '../../src/index.ts';
+import {
+  divisor,
+  flag,
+  fn,
+  fraction,
+  fromZero,
+  integer,
+  type Kind,
+  labels,
+  loose,
+  matrix,
+  nullable,
+  object,
+  optional,
+  options,
+  perhaps,
+  positive,
+  record,
+  seed,
+  shape,
+  tensor,
+  text,
+  word,
+} from './kinds.ts';
+import { type Signatures, takes } from './signatures.ts';
+import { METHODS } from './systems.ts';
+import type { World } from './world.ts';
+
+const rows = (count: number): Kind => matrix(count, 3, [count, 4]);
+const judged = {
+  train: rows(6),
+  trainLabels: labels(6, 2 ** 31),
+  test: rows(4),
+  testLabels: labels(4, 2 ** 31),
+  classes: { ...optional(integer(3, 1, 2 ** 20)), says: ['trainLabels'] },
+};
+const JUDGED = ['train', 'trainLabels', 'test', 'testLabels'];
+
+/** Of any number of rows. */
+const wrongLabels = () => ({
+  'an array': [0, 1],
+  'a negative one': Int32Array.of(-1),
+  'one too high': Int32Array.of(3),
+});
+
+export const EVAL: Signatures = {
+  kMeans: METHODS.kMeans,
+  clusteringScores: takes({ clusters: labels(4, 2 ** 31), labels: { ...labels(4, 2 ** 31), says: ['clusters'] } }),
+  spreadOf: takes({ embeddings: matrix(4, 3, [1, 3]) }, { heavy: true }),
+  usageOf: takes({
+    winners: { ...labels(4, 3), bad: wrongLabels },
+    columns: { ...integer(3, 1, 2 ** 31), says: ['winners'] },
+  }),
+  winnersOf: takes({ scores: matrix(4, 3) }, { heavy: true }),
+  knn: takes(
+    {
+      options: options({ ...judged, k: integer(2, 1, 256), temperature: divisor(0.07) }, ...JUDGED),
+    },
+    { heavy: true },
+  ),
+  linearProbe: takes(
+    {
+      options: options(
+        {
+          ...judged,
+          epochs: integer(2, 1, 1e6),
+          batch: integer(4, 1, 2 ** 24),
+          learningRate: fromZero(0.01, 1e9),
+          weightDecay: fromZero(0, 1e9),
+          seed,
+        },
+        ...JUDGED,
+      ),
+    },
+    { heavy: true },
+  ),
+};
+
+const set = record(
+  () => setOf({}),
+  () => ({
+    'too few bytes': setOf({ images: new Uint8Array(7) }),
+    'an array of bytes': setOf({ images: [1, 2, 3] }),
+    'half an image': setOf({ count: 1.5 }),
+    'NaN for a width': setOf({ width: Number.NaN }),
+    'a text for a count': setOf({ count: '4' }),
+    'labels of another length': setOf({ labels: new Int32Array(3) }),
+    'an array of labels': setOf({ labels: [0, 1, 0, 1] }),
+    'an instance': Object.assign(new (class Images {})(), setOf({})),
+  }),
+  'four',
+);
+
+function setOf(parts: Readonly<Record<string, unknown>>): unknown {
+  const extents = { count: 4, channels: 1, height: 2, width: 2 };
+  return { name: 'four', images: new Uint8Array(16), labels: null, classes: null, ...extents, ...parts };
+}
+
+/** Indices of a set of four images. */
+const indices: Kind = {
+  good: () => [0, 3],
+  accepts: (value) => {
+    const list = value as ArrayLike<number>;
+    if (value === null || typeof value !== 'object' || !Number.isInteger(list.length)) return false;
+    return list.length < 9 && Array.from(list).every((index) => Number.isInteger(index) && index >= 0 && index < 4);
+  },
+  bad: () => ({
+    'one too high': [4],
+    'a negative one': [-1],
+    'half a one': [0.5],
+    'a length of 2^40': { length: 2 ** 40 },
+  }),
+};
+
+const bytes = (make: () => Uint8Array): Kind => ({
+  good: make,
+  accepts: () => false,
+  bad: () => ({ 'an array of bytes': [1, 2, 3], 'another format': new Uint8Array(5) }),
+  says: ['bytes'],
+});
+const file = (make: () => Uint8Array): Kind =>
+  loose(object({ name: text('some.file'), bytes: bytes(make) }, 'name', 'bytes'));
+
+/** An IDX file with these extents, all zeros. */
+function idx(...extents: readonly number[]): Uint8Array {
+  const made = new Uint8Array(4 + 4 * extents.length + extents.reduce((a, b) => a * b, 1));
+  const view = new DataView(made.buffer);
+  view.setUint32(0, 0x0800 + extents.length);
+  extents.forEach((extent, i) => {
+    view.setUint32(4 + 4 * i, extent);
+  });
+  return made;
+}
+
+const folder = options({
+  size: integer(32, 1, 4096),
+  channels: { good: () => 3, accepts: (value) => value === 1 || value === 3 },
+  testFraction: fraction(0.2),
+  seed,
+  decode: optional(fn(() => async () => new Uint8Array(4))),
+});
+const module: Kind = { good: () => ({ default: () => {} }), accepts: () => false };
+
+export const DATA: Signatures = {
+  CIFAR10_CLASSES: takes({}),
+  readCifar10: takes({
+    batches: {
+      good: () => [{ name: 'batch', bytes: new Uint8Array(3073) }],
+      accepts: () => false,
+      bad: () => ({
+        'one without bytes': [{ name: 'batch' }],
+        'one of null': [null],
+        'one with an array': [{ name: 'batch', bytes: [1] }],
+        'one without a name': [{ bytes: new Uint8Array(3073) }],
+      }),
+    },
+    name: optional(text('cifar')),
+  }),
+  holdOut: takes({
+    set,
+    share: { good: () => 0.5, accepts: (value) => value === 0.5, bad: () => ({ 'none left': 0.99 }) },
+  }),
+  permutation: takes({ count: integer(5, 0, 2 ** 27), seed, epoch: optional(seed) }),
+  subset: takes({ set, indices }),
+  sharpDecoder: takes({ module }),
+  loadImages: takes({ directory: text('/nowhere/at/all'), options: folder }, { heavy: true }),
+  readIdx: takes({
+    images: file(() => idx(4, 2, 2)),
+    labels: nullable(file(() => idx(4))),
+    options: options(
+      {
+        name: text('four'),
+        classes: nullable({
+          good: () => null,
+          accepts: (value) => value === undefined || (Array.isArray(value) && value[0] === '3'),
+          says: ['class'],
+          bad: () => ({ 'with a number': [1], 'with a hole': Object.assign([], { length: 2 }) }),
+        }),
+      },
+      'name',
+    ),
+  }),
+  openData: takes({ nameOrDirectory: text('/nowhere/at/all'), options: folder }, { heavy: true }),
+};
+
+const storage = 128 | 4 | 8;
+const buffer: Kind = {
+  good: ({ engine }) => {
+    const key = Symbol.for('gramian.test.buffer');
+    const kept = engine as unknown as Record<symbol, GPUBuffer>;
+    kept[key] ??= engine.device.createBuffer({ size: 1024, usage: storage });
+    return kept[key];
+  },
+  accepts: () => false,
+};
+const callback = fn(() => () => {});
+const list: Kind = {
+  good: () => [() => {}],
+  accepts: (value) => Array.isArray(value) && value.length === 0,
+  bad: () => ({ 'with a hole': Object.assign([], { length: 2 }), 'with null': [null] }),
+};
+const numbers: Kind = {
+  says: ['shape'],
+  good: () => [1, 2, 3, 4],
+  accepts: (value) =>
+    value instanceof Int32Array ||
+    value instanceof Float32Array ||
+    (Array.isArray(value) && value.length === 1 && value[0] === 1),
+  bad: () => {
+    const cycle: unknown[] = [];
+    cycle.push(cycle);
+    return {
+      'with a text': [1, '2'],
+      'with a hole': Object.assign([1], { length: 4 }),
+      'with 1e300': [1, 1e300],
+      'with -1e39': [-1e39],
+      'with null': [null],
+      'with true': [true],
+      'with a bigint': [1n],
+      'with a Symbol': [Symbol('bad')],
+      ragged: [[1, 2], [3]],
+      'within itself': cycle,
+      'of five levels': [[[[[1]]]]],
+      'a Float64Array': new Float64Array(4),
+      'a BigInt64Array': new BigInt64Array(4),
+      'a DataView': new DataView(new ArrayBuffer(4)),
+      empty: new Float32Array(0),
+    };
+  },
+};
+
+const range: Kind = {
+  good: buffer.good,
+  accepts: () => false,
+  bad: (world) => ({
+    'an offset of a text': { buffer: buffer.good(world), offset: '256' },
+    'an offset of NaN': { buffer: buffer.good(world), offset: Number.NaN },
+    'a negative offset': { buffer: buffer.good(world), offset: -256 },
+    'an offset of null': { buffer: buffer.good(world), offset: null },
+  }),
+};
+
+const on =
+  (name: string) =>
+  ({ engine }: World, args: readonly unknown[]): unknown =>
+    (engine as unknown as Record<string, (...args: readonly unknown[]) => unknown>)[name](...args);
+const engineTakes = (name: string, args: Record<string, Kind>, heavy = false) => takes(args, { call: on(name), heavy });
+
+/** The public methods of an engine. */
+export const ENGINE: Signatures = {
+  tensor: engineTakes('tensor', {
+    data: numbers,
+    shape: optional(shape([2, 2])),
+    options: options({ requiresGrad: flag }),
+  }),
+  fromBuffer: engineTakes('fromBuffer', {
+    buffer,
+    shape: shape([2, 2], true),
+    options: options({
+      offset: { good: () => 256, accepts: (value) => value === 0 },
+      size: { good: () => 64, accepts: () => false },
+      dtype: word('f32', 'i32', 'u32'),
+      requiresGrad: flag,
+    }),
+  }),
+  scope: engineTakes('scope', { fn: callback }),
+  noGrad: engineTakes('noGrad', { fn: callback }),
+  prepare: engineTakes('prepare', { list }),
+  tune: engineTakes(
+    'tune',
+    {
+      list,
+      options: options({ budget: positive(1), margin: fromZero(0.1), clock: callback, onMeasured: callback }),
+    },
+    true,
+  ),
+  explain: engineTakes('explain', { fn: { ...callback, says: ['list'] } }),
+  plan: engineTakes(
+    'plan',
+    {
+      inputs: perhaps(
+        record(
+          () => ({ x: [2, 2] }),
+          () => ({
+            'a number': { x: 4 },
+            null: { x: null },
+            'a shape with a hole': { x: Object.assign([], { length: 2 }) },
+            'a Promise': { x: Promise.resolve([2, 2]) },
+            "'false' for requiresGrad": { x: { shape: [2, 2], requiresGrad: 'false' } },
+            'an unknown key': { x: { shape: [2, 2], requireGrad: true } },
+            'no shape': { x: {} },
+          }),
+          'x',
+          'option',
+          'requiresGrad',
+        ),
+      ),
+      build: fn(() => () => ({})),
+    },
+    true,
+  ),
+  recorded: engineTakes('recorded', { fn: callback }),
+  ...Object.fromEntries(['memory', 'resetPeakMemory', 'choices', 'sync'].map((name) => [name, engineTakes(name, {})])),
+  destroy: engineTakes('destroy', {}, true),
+};
+
+const withTensor =
+  (name: string) =>
+  (world: World, args: readonly unknown[]): unknown => {
+    const own = world.engine.tensor([1, 2, 3, 4]);
+    try {
+      return (own as unknown as Record<string, (...args: readonly unknown[]) => unknown>)[name](...args);
+    } finally {
+      own.dispose();
+    }
+  };
+
+/** The public methods of a tensor. */
+export const TENSOR: Signatures = {
+  write: takes(
+    {
+      data: {
+        ...numbers,
+        accepts: () => false,
+        bad: (world) => ({
+          ...numbers.bad?.(world),
+          'too few': [1, 2],
+          'another shape': [
+            [1, 2],
+            [3, 4],
+          ],
+          integers: Int32Array.of(1, 2, 3, 4),
+        }),
+      },
+    },
+    { call: withTensor('write') },
+  ),
+  ...Object.fromEntries(
+    ['data', 'item', 'backward', 'zeroGrad', 'detach', 'dispose'].map((name) => [
+      name,
+      takes({}, { call: withTensor(name), heavy: true }),
+    ]),
+  ),
+};
+
+/** Of a plan, and of what `sharpDecoder` makes. */
+export const MADE_TOO: Signatures = {
+  encode: takes(
+    {
+      target: { good: ({ engine }) => engine.device.createCommandEncoder(), accepts: () => false },
+      buffers: loose(object({ x: range }, 'x')),
+    },
+    {
+      heavy: true,
+      call: ({ engine }, [target, buffers]) => {
+        const plan = engine.plan({ x: [2, 2] }, () => ({}));
+        try {
+          plan.encode(target as GPUCommandEncoder, buffers as never);
+        } finally {
+          plan.dispose();
+        }
+      },
+    },
+  ),
+  'a recorded function': takes(
+    {
+      inputs: {
+        ...tensor([2, 2]),
+        accepts: (value, { tensor, integers }) => value === integers || value === tensor([7, 5]),
+      },
+    },
+    {
+      op: 'recorded',
+      heavy: true,
+      call: ({ engine }, args) => engine.recorded((x) => x.detach())(...(args as [Tensor])),
+    },
+  ),
+  'the function of sharpDecoder': takes(
+    {
+      file: text('x.png'),
+      size: integer(8, 1, 4096),
+      channels: { good: () => 3, accepts: (value) => value === 1 || value === 3 },
+    },
+    {
+      op: 'sharpDecoder',
+      heavy: true,
+      call: (_, [path, size, channels]) =>
+        data.sharpDecoder({ default: () => ({}) as never })(path as string, size as number, channels as 3),
+    },
+  ),
+};

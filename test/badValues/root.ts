@@ -1,0 +1,305 @@
+import { Tensor } from '../../src/index.ts';
+import { batchAttentionParameters } from '../../src/nn/index.ts';
+import {
+  but,
+  divisor,
+  engine,
+  flag,
+  fraction,
+  fromZero,
+  integer,
+  integers,
+  type Kind,
+  labels,
+  live,
+  matrix,
+  number,
+  object,
+  optional,
+  options,
+  partner,
+  perhaps,
+  positive,
+  record,
+  shape,
+  share,
+  tensor,
+  tensors,
+  text,
+  word,
+} from './kinds.ts';
+import { type Signatures, takes } from './signatures.ts';
+
+const [ROWS, COLUMNS] = [4, 3];
+const z = matrix(ROWS, COLUMNS);
+const other = partner(ROWS, COLUMNS);
+const columns = matrix(6, COLUMNS, [6, COLUMNS + 1]);
+const views = (count: number): Kind => tensors(count, [ROWS, COLUMNS], [ROWS, COLUMNS + 1], [ROWS]);
+const temperature = live(divisor(0.5));
+const metric = word('cosine', 'dot', 'sqeuclidean');
+const convention = word('paper', 'official');
+const exclude = optional(word('self'));
+const image = tensor([2, 4, 4, 4], [2, 4, 4]);
+/** Negative ones too. */
+const anyLabels: Kind = { ...labels(ROWS, 2 ** 31), bad: () => ({ 'too few': new Int32Array(1), 'an array': [0, 0] }) };
+const epsilon = positive(1e-5);
+
+/** A Tensor or a number; of a quotient's divisor not 0. */
+const operand = (zero = true): Kind => ({
+  ...number(2),
+  accepts: (value, world) =>
+    number(2).accepts(value, world) ? zero || value !== 0 : tensor([1]).accepts(value, world),
+});
+const arithmetic = (zero = true) => takes({ a: tensor([ROWS, COLUMNS]), b: operand(zero) });
+const elementwise = takes({ x: tensor([ROWS, COLUMNS]) });
+const along = optional(integer(0, 0, 1));
+
+const ofChannels = tensor([4], [5]);
+const NORM = ['weight', 'bias', 'runningMean', 'runningVariance'];
+const state = object(
+  {
+    ...Object.fromEntries(NORM.map((name) => [name, ofChannels])),
+    runningVariance: but({ ...ofChannels, good: ({ leaf }) => leaf([4]) }, ({ tensor }) => ({
+      'the running mean': tensor([4]),
+    })),
+  },
+  ...NORM,
+);
+
+const transport = {
+  epsilon: divisor(0.5),
+  iterations: optional(integer(3, 1, 100_000)),
+  tolerance: optional(positive(1e-3)),
+};
+
+const attention = record(
+  ({ engine }) => batchAttentionParameters(engine, 4, { reduction: 2 }),
+  ({ engine, tensor, disposed, foreign, integers }) => {
+    const right = batchAttentionParameters(engine, 4, { reduction: 2 });
+    const without = (branch: 'channel' | 'local' | 'global', value: unknown) => ({ ...right, [branch]: value });
+    return {
+      'without a branch': without('local', undefined),
+      'a branch that is a Map': without('global', new Map()),
+      'a number for a weight': without('channel', { ...right.channel, reduce: 3 }),
+      'a disposed weight': without('channel', { ...right.channel, expand: disposed }),
+      'a weight of another engine': without('global', { ...right.global, key: foreign }),
+      'a weight of i32': without('global', { ...right.global, key: integers }),
+      'a weight of another shape': without('local', { ...right.local, mix: tensor([2, 2]) }),
+      'no norm': without('local', { ...right.local, norm: null }),
+      'no running level': { ...right, runningLevel: undefined },
+      'of other channels': batchAttentionParameters(engine, 3),
+    };
+  },
+);
+
+export const ROOT: Signatures = {
+  createEngine: takes(
+    {
+      options: options({
+        device: optional({ good: () => undefined, accepts: () => false }),
+        adapter: word('auto', 'hardware', 'software'),
+        powerPreference: word('high-performance', 'low-power'),
+        check: flag,
+        matmulPrecision: word('highest', 'high', 'medium'),
+        families: optional({
+          good: () => ['f32'],
+          accepts: (value) => Array.isArray(value) && value.length === 0,
+          bad: () => ({ 'an unknown one': ['f64'], 'with a hole': Object.assign(['f32'], { length: 2 }) }),
+        }),
+        tune: word('cached', 'off', 'full'),
+      }),
+    },
+    { heavy: true },
+  ),
+  Tensor: takes(
+    { engine },
+    { call: (_, args) => new (Tensor as unknown as new (...args: readonly unknown[]) => Tensor)(...args), heavy: true },
+  ),
+
+  alignment: takes({ x: z, y: other, options: options({ alpha: positive(2, 100) }) }),
+  barlowTwins: takes({ z0: z, z1: other, options: options({ lambda: fromZero(0.01, 1e29), epsilon }) }),
+  byol: takes({ prediction: z, target: other }),
+  clip: takes({ a: z, b: other, options: options({ logitScale: live(positive(10, 1e29)) }) }),
+  clusterLoss: takes({ logits0: z, logits1: other, options: options({ temperature }) }),
+  contrastiveClustering: takes({
+    inputs: object({ instances: views(2), clusters: views(2) }, 'instances', 'clusters'),
+    options: options({ instanceTemperature: temperature, clusterTemperature: temperature }),
+  }),
+  dcl: takes({ z0: z, z1: other, options: options({ temperature }) }),
+  hcl: takes({
+    z0: z,
+    z1: other,
+    options: options({ temperature: divisor(0.5), beta: fromZero(1, 4e28), tauPlus: fraction(0.1) }),
+  }),
+  infoNCE: takes({ query: z, key: other, options: options({ temperature, queue: optional(columns) }) }),
+  koLeo: takes({ z: matrix(ROWS, COLUMNS, [1, COLUMNS]) }),
+  mocoV3: takes({ query: z, key: other, options: options({ temperature }) }),
+  ntXent: takes({ z0: z, z1: other, options: options({ temperature, convention }) }),
+  protoNCE: takes({
+    query: z,
+    prototypes: object(
+      {
+        centroids: columns,
+        concentrations: tensor([6], [5], [6, 1]),
+        assignments: labels(ROWS, 6),
+        negatives: optional({ ...labels(3, 6), bad: () => ({ 'one too high': Int32Array.of(6), 'an array': [0] }) }),
+      },
+      'centroids',
+      'concentrations',
+      'assignments',
+    ),
+    options: options({ convention }),
+  }),
+  sigLip: takes({
+    a: z,
+    b: other,
+    options: options({ logitScale: live(positive(10, 1e29)), bias: live(number(-10, { low: -1e29, high: 1e29 })) }),
+  }),
+  simSiam: takes({ prediction: z, projection: other }),
+  sinkhornDivergence: takes({ x: z, y: columns, options: options(transport, 'epsilon') }),
+  supCon: takes({
+    views: views(2),
+    labels: labels(ROWS, 2 ** 31),
+    options: options({ temperature, form: word('out', 'in'), lonely: word('zero', 'skip', 'error'), convention }),
+  }),
+  swav: takes({
+    views: views(2),
+    prototypes: columns,
+    options: options({
+      temperature: divisor(0.1),
+      epsilon: divisor(0.05),
+      iterations: integer(3, 1, 1000),
+      queue: optional(but(columns, ({ tensor }) => ({ 'an array of one': [tensor([6, COLUMNS])] }))),
+    }),
+  }),
+  uniformity: takes({ z: matrix(ROWS, COLUMNS, [1, COLUMNS]), options: options({ t: positive(2, 1e28) }) }),
+  covarianceTerm: takes({ z }),
+  varianceTerm: takes({ z, options: options({ epsilon }) }),
+  vicReg: takes({
+    z0: z,
+    z1: other,
+    options: options({
+      ...Object.fromEntries(['invariance', 'variance', 'covariance'].map((name) => [name, fromZero(1, 1e29)])),
+      epsilon,
+      convention,
+    }),
+  }),
+
+  add: arithmetic(),
+  sub: arithmetic(),
+  mul: arithmetic(),
+  div: arithmetic(false),
+  batchAttention: takes({
+    x: image,
+    parameters: attention,
+    options: options({
+      reduction: optional(integer(2, 1, 4)),
+      rescale: word('none', 'N'),
+      pool: word('max-then-mean', 'pool-then-max'),
+      inference: optional(word('batch', 'uniform', 'running')),
+    }),
+  }),
+  batchNorm: takes({
+    x: image,
+    state,
+    options: options({ training: flag, momentum: share(0.1), epsilon, relu: flag }),
+  }),
+  concat: takes({ list: views(2) }),
+  conv2d: takes({
+    x: image,
+    weight: tensor([5, 4, 3, 3], [5, 3, 3, 3], [5, 4]),
+    options: options({ stride: integer(1, 1, 1024), padding: integer(0, 0, 1024) }),
+  }),
+  covariance: takes({ z: matrix(ROWS, COLUMNS, [1, COLUMNS]) }),
+  crossCorrelation: takes({ z0: z, z1: other }),
+  crossEntropy: takes({ logits: z, labels: labels(ROWS, COLUMNS) }),
+  entropicOT: takes({
+    x: z,
+    y: columns,
+    options: options(
+      {
+        ...transport,
+        rho: { ...divisor(1), accepts: (value, world) => value === Infinity || divisor(1).accepts(value, world) },
+      },
+      'epsilon',
+    ),
+  }),
+  logSumExp: takes({ x: z, axis: integer(1, 0, 1) }),
+  matmul: takes({
+    a: z,
+    b: matrix(COLUMNS, 5, [ROWS, 5]),
+    options: options({ transposeA: flag, transposeB: flag }),
+  }),
+  nearest: takes({ a: z, b: optional(columns), options: options({ k: integer(2, 1, ROWS), metric, exclude }) }),
+  normalize: takes({ x: z }),
+  pairReduction: takes({
+    a: z,
+    b: optional(columns),
+    options: options(
+      {
+        metric,
+        value: text('s'),
+        derivative: text('1'),
+        reduce: word('sum', 'logsumexp'),
+        exclude,
+        labels: optional(object({ a: anyLabels }, 'a')),
+        parameters: perhaps(
+          record(
+            () => ({ k: 2 }),
+            ({ disposed, foreign, tensor }) => ({
+              'a text': { k: '3' },
+              NaN: { k: Number.NaN },
+              '1e300': { k: 1e300 },
+              'a disposed Tensor': { k: disposed },
+              'a foreign Tensor': { k: foreign },
+              'a Tensor of several': { k: tensor([2, 2]) },
+              'a name of WGSL': { s: 1 },
+              'no name': { '1k': 1 },
+              'too many': Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, i])),
+              'an instance': new (class Parameters {
+                k = 2;
+              })(),
+            }),
+          ),
+        ),
+      },
+      'value',
+      'derivative',
+      'reduce',
+    ),
+  }),
+  averagePool2d: takes({ x: image, size: integer(2, 1, 4) }),
+  maxPool2d: takes({ x: image, size: integer(2, 1, 4) }),
+  reshape: takes({ x: tensor([ROWS, COLUMNS], [ROWS, COLUMNS + 1]), shape: shape([COLUMNS, ROWS]) }),
+  similarity: takes({ a: z, b: optional(columns), options: options({ metric, scale: number(2) }) }),
+  similarityLogSumExp: takes({
+    a: z,
+    b: optional(columns),
+    options: options({ metric, scale: number(2, { low: -1e29, high: 1e29 }), exclude }),
+  }),
+  sinkhorn: takes({ scores: z, options: options({ epsilon: divisor(0.05), iterations: integer(3, 1, 1000) }) }),
+  slice: takes({ x: tensor([ROWS, COLUMNS]), start: integer(0, 0, ROWS - 1), end: integer(2, 1, ROWS) }),
+  mean: takes({ x: tensor([ROWS, COLUMNS]), axis: along }),
+  sum: takes({ x: tensor([ROWS, COLUMNS]), axis: along }),
+  transpose: takes({ x: z }),
+  exp: elementwise,
+  log: elementwise,
+  neg: elementwise,
+  relu: elementwise,
+  sqrt: elementwise,
+  square: elementwise,
+  standardWork: takes({
+    engine,
+    options: options({ rows: integers([8], 2, 2 ** 20), columns: integers([4], 2, 2 ** 20) }),
+  }),
+};
+
+/** Exports that take no arguments worth a row: what a caller throws or catches. */
+export const ERRORS = [
+  'DeviceLostError',
+  'GramianError',
+  'KernelError',
+  'NoAdapterError',
+  'OutOfMemoryError',
+  'UsedAfterDisposeError',
+];
