@@ -15,6 +15,7 @@ const ONCE = [
   'data',
   'docs',
   'folder',
+  'invoked',
   'package',
   'platform',
   'report',
