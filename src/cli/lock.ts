@@ -8,6 +8,9 @@ import { say } from './say.ts';
 
 export const LOCK = 'lock';
 
+/** Another process writes there. */
+export class Locked extends GramianError {}
+
 /** Who writes into a directory. */
 interface Holder {
   readonly pid: number;
@@ -41,7 +44,7 @@ export async function lockDirectory(op: string, directory: string, made: boolean
       if (found === null) continue; // its owner has just ended
       const holder = holderOf(found);
       if (attempt >= 5 || (holder && isAlive(holder)))
-        throw new GramianError(
+        throw new Locked(
           `${op}: ${directory} is written into by process ${holder?.pid} on ${holder?.host}, expected one run at a time; ` +
             `wait for it${holder?.host === hostname() ? '' : `, or remove ${path} if it has ended`}.`,
         );

@@ -180,7 +180,7 @@ function withWayOn(error: unknown, kept: Kept | null): unknown {
   if (!kept) error.message = `${said}${anew}; nothing was saved before.`;
   else if (anew) error.message = `${said}${anew}; the last good state, of step ${kept.step}, stays in ${kept.path}.`;
   else
-    error.message = `${said}; the state of step ${kept.step} is safe, go on with: ${asTyped(`train --resume ${quoted(kept.path)}`)}`;
+    error.message = `${said}; ${asTyped(`train --resume ${quoted(kept.path)}`)} goes on from step ${kept.step}, which is saved.`;
   return error;
 }
 

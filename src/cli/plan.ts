@@ -5,6 +5,7 @@ import { CHECKPOINT, exists, loadCheckpoint, PREVIOUS } from './checkpoint.ts';
 import { isRecord, type RunConfig, withDefaults } from './config.ts';
 import { clearRun, numbered, PLAN, RESULTS, type RunDirectory, takeDirectory } from './directory.ts';
 import { writeWhole } from './files.ts';
+import { Locked } from './lock.ts';
 import type { Done, RunPlan } from './several.ts';
 
 export function slug(text: string): string {
@@ -24,20 +25,27 @@ export async function planDirectory(
   plan: RunPlan,
   { out, usual, overwrite }: { out?: string; usual: string; overwrite: boolean },
 ): Promise<RunDirectory> {
-  let path = out ?? usual;
-  if (overwrite) {
-    const directory = await takeDirectory(path);
-    for (const inner of [path, ...runsOf(plan).map(({ name }) => join(path, name))]) await clearRun(inner);
-    return noted(plan, directory);
-  }
   for (let n = 1; ; n++) {
-    if (!out) path = numbered(usual, n);
-    const conflict = await conflictOf(plan, path);
-    if (!conflict) return noted(plan, await takeDirectory(path));
-    if (out)
-      throw new GramianError(
-        `train: --out ${out} holds ${conflict}, expected a directory without runs or with some of the same settings; --overwrite begins anew in its place.`,
-      );
+    const path = out ?? (overwrite ? usual : numbered(usual, n));
+    // Before it is looked at, so that nothing changes there from now on.
+    const directory = await takeDirectory(path).catch((error: unknown) => {
+      if (error instanceof Locked && !out && !overwrite) return null;
+      throw error;
+    });
+    if (!directory) continue;
+    try {
+      if (overwrite) for (const name of ['', ...runsOf(plan).map((run) => run.name)]) await clearRun(join(path, name));
+      const conflict = await conflictOf(plan, path);
+      if (!conflict) return await noted(plan, directory);
+      if (out)
+        throw new GramianError(
+          `train: --out ${out} holds ${conflict}, expected a directory without runs or with some of the same settings; --overwrite begins anew in its place.`,
+        );
+    } catch (error) {
+      directory.release();
+      throw error;
+    }
+    directory.release();
   }
 }
 

@@ -84,14 +84,21 @@ export async function train(given: TrainOptions): Promise<void> {
 }
 
 /** Where a run writes: where it is told, beside the checkpoint that it goes on from, or under a name of its own. */
-function directoryOf(
+async function directoryOf(
   config: RunConfig,
   { out, overwrite, saved }: { out?: string; overwrite: boolean; saved: Checkpoint | null },
 ): Promise<RunDirectory> {
   const usual = join('runs', `${config.method}-${basename(config.data)}`);
-  if (out) return takeDirectory(out);
-  if (saved) return takeDirectory(dirname(saved.path));
-  return overwrite ? takeDirectory(usual) : takeFreeDirectory(usual);
+  if (saved && (!out || sameDirectory(out, saved))) return takeDirectory(dirname(saved.path));
+  if (!out && !overwrite) return takeFreeDirectory(usual);
+  const directory = await takeDirectory(out ?? usual);
+  try {
+    if (!overwrite) await refuseRun(directory.path); // again: a run may have ended there meanwhile
+    return directory;
+  } catch (error) {
+    directory.release();
+    throw error;
+  }
 }
 
 const sameDirectory = (out: string, { path }: Checkpoint): boolean => resolve(out) === resolve(dirname(path));
