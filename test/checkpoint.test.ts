@@ -1,4 +1,4 @@
-// What keeps a run's work safe: its files, its lock, what may differ when it goes on. No GPU.
+// What keeps a run's work safe: its checkpoints, and what may differ when it goes on. No GPU.
 import {
   existsSync,
   mkdirSync,
@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
@@ -23,16 +23,14 @@ import {
 } from '../src/cli/checkpoint.ts';
 import { commandOf } from '../src/cli/command.ts';
 import { checkedSettings, completeConfig, type RunConfig, reducedBy } from '../src/cli/config.ts';
-import { refuseRun, takeFreeDirectory } from '../src/cli/directory.ts';
-import { embeddingFiles, writeEmbeddings } from '../src/cli/embeddings.ts';
 import { refuseSeveralProcesses } from '../src/cli/launcher.ts';
-import { lockDirectory } from '../src/cli/lock.ts';
 import { continuedConfig, refuseOtherImages } from '../src/cli/resume.ts';
 import { isTime, paceOption } from '../src/cli/schedule.ts';
 import { createRandom } from '../src/core/random.ts';
 import { readSafetensors, writeSafetensors } from '../src/core/safetensors.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { GramianError } from '../src/gpu/errors.ts';
+import { sentence } from './command.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gramian-checkpoint-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -65,18 +63,6 @@ const progressAt = (step: number): Progress => ({
 /** As much of a tensor as a checkpoint wants. */
 const tensorOf = (...numbers: number[]): Tensor =>
   ({ shape: [numbers.length], data: async () => Float32Array.from(numbers) }) as unknown as Tensor;
-
-const sentence = async (work: () => unknown): Promise<string> => {
-  try {
-    await work();
-  } catch (error) {
-    expect(error).toBeInstanceOf(GramianError);
-    const { message } = error as Error;
-    expect(message).toMatch(/^[^\n]*\.$/);
-    return message;
-  }
-  return 'no error';
-};
 
 describe('saving', () => {
   test('the newest and the one before, and nothing half written', async () => {
@@ -241,58 +227,6 @@ test('when it is time to save', () => {
     );
 });
 
-describe('one run in a directory', () => {
-  const lockOf = (holder: object | string) => {
-    const directory = fresh(`lock-${Math.random()}`);
-    writeFileSync(join(directory, 'lock'), typeof holder === 'string' ? holder : JSON.stringify(holder));
-    return directory;
-  };
-  const gone = { pid: 2 ** 22 - 7, host: hostname(), began: null }; // Linux has no larger numbers
-
-  test.each<[who: string, holder: object | string]>([
-    ['a dead process', gone],
-    ['a process whose number another has by now', { ...gone, pid: process.pid, began: 'earlier' }],
-    ['nobody: it was cut off', ''],
-    ['nobody: it is not ours', '{"pid": "me"}'],
-  ])('the lock of %s is taken over', async (_, holder) => {
-    const directory = lockOf(holder);
-    const unlock = await lockDirectory('train', directory, false);
-    expect(JSON.parse(readFileSync(join(directory, 'lock'), 'utf8'))).toMatchObject({
-      pid: process.pid,
-      host: hostname(),
-    });
-    expect(await sentence(() => lockDirectory('train', directory, false))).toBe(
-      `train: ${directory} is written into by process ${process.pid} on ${hostname()}, expected one run at a time; wait for it.`,
-    );
-    unlock();
-    expect(readdirSync(directory)).toEqual([]);
-  });
-
-  test('that of another machine is not', async () => {
-    const directory = lockOf({ pid: 1, host: 'elsewhere' });
-    expect(await sentence(() => lockDirectory('train', directory, false))).toContain(
-      `by process 1 on elsewhere, expected one run at a time; wait for it, or remove ${join(directory, 'lock')} if it has ended.`,
-    );
-  });
-
-  test('free names follow each other; one that was not written into goes away', async () => {
-    const base = join(folder, 'runs', 'simclr-letters');
-    const [first, second] = [await takeFreeDirectory(base), await takeFreeDirectory(base)];
-    expect([first.path, second.path]).toEqual([base, `${base}-2`]);
-    writeFileSync(join(first.path, CHECKPOINT), '');
-    for (const { release } of [first, second]) release();
-    expect(readdirSync(join(folder, 'runs'))).toEqual(['simclr-letters']);
-    expect(await sentence(() => refuseRun(first.path))).toBe(
-      `train: --out ${base} holds a run, expected a directory without one; --resume ${join(base, CHECKPOINT)} goes on with it, --overwrite begins anew in its place.`,
-    );
-    await refuseRun(folder);
-    writeFileSync(join(folder, 'file'), '');
-    expect(await sentence(() => takeFreeDirectory(join(folder, 'file', 'run')))).toContain(
-      'cannot be made (EEXIST: a part of the path is a file)',
-    );
-  });
-});
-
 describe('settings', () => {
   const saved = { path: 'c', tensors: new Map(), progress: progressAt(1) } satisfies Checkpoint;
 
@@ -378,38 +312,4 @@ describe('settings', () => {
       );
     refuseSeveralProcesses({ PMI_SIZE: '1', SLURM_NTASKS: '8' });
   });
-});
-
-test('embeddings: a table of files and labels; free names, and never over a file that is none', async () => {
-  const directory = fresh('run');
-  const set = {
-    name: 'x',
-    images: new Uint8Array(2),
-    labels: Int32Array.of(1, 0),
-    count: 2,
-    channels: 1,
-    height: 1,
-    width: 1,
-  };
-  const checkpoint = join(directory, CHECKPOINT);
-  for (const end of ['', '-2']) {
-    const files = await embeddingFiles(checkpoint, '/some/pets/', 'test', undefined);
-    expect(files).toEqual({
-      table: join(directory, `run-pets-test${end}.npy`),
-      names: join(directory, `run-pets-test${end}.csv`),
-    });
-    await writeEmbeddings(files, Float32Array.of(1, 2), [2, 1], {
-      ...set,
-      classes: ['a', 'b,"c"'],
-      files: ['q/1.png', 'w,2.png'],
-    });
-    expect(readFileSync(files.names, 'utf8')).toBe('index,file,label\n0,q/1.png,"b,""c"""\n1,"w,2.png",a\n');
-  }
-  const own = await embeddingFiles(checkpoint, 'x', 'test', join(directory, 'run-pets-test.npy'));
-  await writeEmbeddings(own, Float32Array.of(1, 2), [2, 1], { ...set, labels: null, classes: null });
-  expect(readFileSync(own.names, 'utf8')).toBe('index,file,label\n0,,\n1,,\n');
-  writeFileSync(join(directory, 'mine.npy'), 'text');
-  expect(await sentence(() => embeddingFiles(checkpoint, 'x', 'test', join(directory, 'mine.npy')))).toContain(
-    'is there already, expected a new name',
-  );
 });

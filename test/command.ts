@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import { createRandom } from '../src/core/random.ts';
+import { GramianError } from '../src/gpu/errors.ts';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 
@@ -73,4 +75,17 @@ export function drawIdx(directory: string, part: 'train' | 't10k', images: Drawn
       join(directory, `${part}-labels-idx1-ubyte`),
       Buffer.concat([big(0x801, count), Buffer.from(Array.from({ length: count }, (_, i) => label(i)))]),
     );
+}
+
+/** The sentence that something is refused with; `no error` where it is not. */
+export async function sentence(work: () => unknown): Promise<string> {
+  try {
+    await work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(GramianError);
+    const { message } = error as Error;
+    expect(message).toMatch(/^[^\n]*\.$/);
+    return message;
+  }
+  return 'no error';
 }

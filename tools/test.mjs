@@ -13,6 +13,7 @@ const ONCE = [
   'checkpoint',
   'cli',
   'data',
+  'directories',
   'docs',
   'folder',
   'invoked',
