@@ -46,7 +46,8 @@ const numbers = (count: number, seed: number): Float32Array =>
 const input = (engine: Engine, seed: number, requiresGrad = false): Tensor =>
   engine.tensor(numbers(48, seed), [8, 6], { requiresGrad });
 
-const sentence = (message: string): boolean => /^[\w-]+: [^\n]+\.$/.test(message) && message.length < 600;
+// What the GPU itself says ends as it likes.
+const sentence = (message: string): boolean => /^[\w -]+: [^\n]{1,600}$/.test(message);
 
 /** What came of a call: numbers, or the error that it threw. */
 type Came = { readonly values: readonly number[] } | { readonly error: Error };
@@ -284,7 +285,7 @@ type Fault = (device: GPUDevice, k: number) => { seen: () => number; disarm: () 
 
 const never = Number.MAX_SAFE_INTEGER;
 
-/** Buffers that the GPU has no room for: `times` from the k-th on. */
+/** Buffers that the GPU has no room for: `times` in turn, from the k-th on. */
 const noRoom =
   (times: number): Fault =>
   (device, k) => {
@@ -293,7 +294,8 @@ const noRoom =
     let failing = false;
     device.createBuffer = function (this: GPUDevice, descriptor: GPUBufferDescriptor) {
       const buffer = create.call(device, descriptor);
-      if ((descriptor.usage & 128) === 0) return buffer;
+      // The storage of tensors: 16 bytes for a constant, mapped as they are made, always find room.
+      if ((descriptor.usage & 132) !== 132) return buffer;
       failing = seen >= k && seen < k + times;
       seen++;
       if (failing) buffer.destroy(); // as invalid as one without memory
@@ -495,7 +497,7 @@ for (const [moment, fault] of Object.entries(MOMENTS))
     ),
   );
 rows.push(await everyPlace('a buffer without room, the second try has it', noRoom(1), true));
-rows.push(await everyPlace('a buffer without room, again and again', noRoom(4)));
+rows.push(await everyPlace('a buffer without room, again and again', noRoom(never)));
 rows.push(
   await row(
     'more than the device makes or binds',
