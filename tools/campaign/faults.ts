@@ -1,4 +1,4 @@
-// npm run faults -- [--kills 200] [--mutations 5000] [--repeats 4] [--seed 1] [--only gpu|files]: what happens around a call
+// npm run faults -- [--kills 200] [--mutations 5000] [--repeats 4] [--seed 1] [--only gpu|files|kills]: what happens around a call
 // goes wrong, in every way that can be arranged, and what the library then says is judged. Exit code 1 where it was wrong.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -19,8 +19,8 @@ const kills = whole('kills', given.kills);
 const mutations = whole('mutations', given.mutations);
 const repeats = whole('repeats', given.repeats, 1);
 const seed = whole('seed', given.seed);
-if (given.only !== undefined && !['gpu', 'files'].includes(given.only)) {
-  console.error(`--only ${given.only}: expected gpu or files.`);
+if (given.only !== undefined && !['gpu', 'files', 'kills'].includes(given.only)) {
+  console.error(`--only ${given.only}: expected gpu, files or kills.`);
   process.exit(2);
 }
 
@@ -28,14 +28,15 @@ const rows: FaultRow[] = [];
 const failed = (what: string, complaint: string): void =>
   void rows.push({ what, trials: 1, right: 0, wrong: [complaint] });
 
-if (given.only !== 'files') {
+const parts = given.only ? [given.only] : ['gpu', 'files', 'kills'];
+if (parts.includes('gpu')) {
   try {
     rows.push(...answer<FaultRow[]>(await child('gpuFaults.ts', [String(repeats)])));
   } catch (error) {
     failed('faults of the GPU', (error as Error).message);
   }
 }
-if (given.only !== 'gpu') {
+if (parts.includes('files') || parts.includes('kills')) {
   // The runs are those of the command as it is built.
   const built = spawnSync(process.execPath, ['--import', 'tsx', 'tools/build.ts', '--quick'], { encoding: 'utf8' });
   if (built.status !== 0) failed('the build', built.stderr);
@@ -45,11 +46,13 @@ if (given.only !== 'gpu') {
       const trouble = await faults.whole();
       if (trouble) failed('a run that nothing disturbs', trouble);
       else {
-        rows.push(...(await faults.corrupt(mutations)));
-        rows.push(await faults.corruptResumed(Math.min(6, mutations)));
-        rows.push(await faults.twoRuns(Math.min(6, repeats)));
-        rows.push(await faults.fullDisk(2 * repeats));
-        if (kills > 0) rows.push(...(await faults.kills(kills)));
+        if (parts.includes('files')) {
+          rows.push(...(await faults.corrupt(mutations)));
+          rows.push(await faults.corruptResumed(Math.min(6, mutations)));
+          rows.push(await faults.twoRuns(Math.min(6, repeats)));
+          rows.push(await faults.fullDisk(2 * repeats));
+        }
+        if (parts.includes('kills') && kills > 0) rows.push(...(await faults.kills(kills)));
       }
     } finally {
       faults.end();

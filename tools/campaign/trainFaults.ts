@@ -85,7 +85,7 @@ const lastLine = ({ stdout, stderr }: Ended): string =>
     .at(-1) ?? '';
 
 export class TrainFaults {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'gramian-faults-'));
+  private readonly folder = mkdtempSync(join(tmpdir(), 'gramian-campaign-'));
   private readonly random: Random;
   private readonly data = join(this.folder, 'images');
   /** Of a run that nothing disturbed. */
@@ -319,7 +319,7 @@ function mutated(good: Buffer, random: Random): [bytes: Buffer, how: string] {
       () => Buffer.concat([bytes.subarray(0, at), Buffer.alloc(1 + below(9), below(256)), bytes.subarray(at)]),
     ],
     ['bytes behind', () => Buffer.concat([bytes, Buffer.alloc(1 + below(64), below(256))])],
-    ['a page of zeros', () => bytes.fill(0, at, at + 4096)],
+    ['a page of zeros', () => bytes.fill(0, at, Math.min(at + 4096, bytes.length))],
     ['a part twice', () => set((copy) => good.copy(copy, at, below(good.length)))],
     [
       'the length of the header',
