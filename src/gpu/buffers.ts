@@ -8,6 +8,7 @@ export const USAGE = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, UNIFORM: 64, STORA
 
 /** Bytes held from which on it may be that tensors were dropped. */
 const CROWDED = 2 ** 28;
+const MOST_ABANDONED = 8192;
 
 const STORAGE_USAGE = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
 
@@ -168,6 +169,8 @@ export class BufferPool {
   private source: Reserve | typeof IMAGINED | null = null;
   private made = 0;
   private crowdedAt = CROWDED;
+  /** Since the last collection that they made necessary. */
+  private abandoned = { bytes: 0, buffers: 0 };
   private readonly capBytes: number;
   /** What is known of ranges of foreign buffers, by their offset. */
   private readonly ranges = new WeakMap<GPUBuffer, Map<number, Contents>>();
@@ -252,7 +255,15 @@ export class BufferPool {
   abandon(reserve: Reserve): void {
     if (!this.reserves.delete(reserve)) return;
     for (const { bytes } of this.live.evict(reserve.slots)) this.liveBytes -= bytes;
-    for (const slot of reserve.slots) slot.reserve = null;
+    for (const slot of reserve.slots) {
+      slot.reserve = null;
+      this.abandoned.bytes += slot.bytes;
+    }
+    this.abandoned.buffers += reserve.slots.size;
+    if (this.abandoned.bytes > CROWDED || this.abandoned.buffers > MOST_ABANDONED) {
+      this.abandoned = { bytes: 0, buffers: 0 };
+      collect(); // which would not come for their sake
+    }
     reserve.slots.clear();
     reserve.idle.clear();
   }
