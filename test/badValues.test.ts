@@ -151,15 +151,30 @@ async function check(name: string, signature: Signature, own: unknown): Promise<
   wrong.push(...unheard.splice(0).map((reason) => `${name}: a rejection that nobody hears: ${reason}`));
   expect(wrong).toEqual([]);
   if (signature.heavy || !signature.call === (typeof own !== 'function')) return;
-  // What is right passes: rehearsed, so that no kernel is compiled for it.
+  // What is right passes: rehearsed, so that no kernel is compiled for it. And what it launched is submitted by then where
+  // the device is shared: whose it is may write into its buffers as soon as the call has returned.
+  const { engine } = world;
+  const { opEnded } = engine;
+  let open = '';
+  engine.opEnded = () => {
+    open = '';
+  };
   let pending: unknown;
-  world.engine.rehearse(
-    () => {},
-    () => {
-      const given = Object.values(signature.args).map((kind) => kind.good(world));
-      pending = quiet(signature.call ? signature.call(world, given) : (own as Callable)(...given));
-    },
-  );
+  try {
+    engine.rehearse(
+      (kernel) => {
+        open = kernel.name;
+      },
+      () => {
+        const given = Object.values(signature.args).map((kind) => kind.good(world));
+        open = ''; // what they are made of
+        pending = quiet(signature.call ? signature.call(world, given) : (own as Callable)(...given));
+      },
+    );
+    expect(open, 'launched and not submitted on a shared device').toBe('');
+  } finally {
+    engine.opEnded = opEnded;
+  }
   await pending;
 }
 

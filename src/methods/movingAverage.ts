@@ -58,6 +58,7 @@ export function movingAverage(
     check.sameShape(op, `online.${name}`, own, `average.${name}`, other);
   }
   if (start === 'copy') for (const name of names) engine.copyInto(average.parameters[name], online.parameters[name], 0);
+  engine.opEnded();
   // On the GPU, so that a step launches the same work whatever the momentum.
   const rate = engine.unscoped(() => engine.tensor([1 - momentum]));
   const momentumOf = ({ step, totalSteps }: Place): number => momentumSchedule({ start: momentum, totalSteps })(step);

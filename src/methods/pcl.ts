@@ -117,6 +117,7 @@ export function pcl(engine: Engine, options: PCLOptions): Method {
         result.centroids.dispose();
         found.push(result.assignments);
       }
+      engine.opEnded();
       features.dispose();
       assignments = found;
     },

@@ -31,6 +31,7 @@ export function prototypeLayer(engine: Engine, random: Random, count: number, fe
         0,
       );
     });
+    engine.opEnded();
   };
   renormalize();
   return { parameters: { weight }, buffers: {}, weight, renormalize };

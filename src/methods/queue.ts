@@ -35,6 +35,7 @@ export function fifoQueue(engine: Engine, length: number, features: number, rand
     engine.scope(() => {
       engine.copyInto(rows, normalize(rows), 0);
     });
+  engine.opEnded();
   return {
     parameters: {},
     buffers: { rows, pointer },
