@@ -1,6 +1,6 @@
 // prediction[i] = argmax over classes c of sum over the k nearest j with label c of exp((s_ij - s_nearest) / tau)
-// One lane a row i.
-// @use grid
+// One lane a row i. -1 where the nearest score is NaN, as it is of a row of NaN and next to one.
+// @use grid finite
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 
@@ -35,5 +35,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       most = vote;
     }
   }
-  predictions[p.first_row + i] = i32(best);
+  predictions[p.first_row + i] = select(i32(best), -1, is_nan(scores[start]));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { knn } from '../src/eval/knn.ts';
 import type { Tensor } from '../src/index.ts';
 import * as gramian from '../src/index.ts';
 import { movingAverage } from '../src/methods/movingAverage.ts';
@@ -122,6 +123,22 @@ test('running moments and moving averages at their ends: all new, or all old', a
       momentum === 1 ? before : [...(await online.parameters.w.data())],
     );
     for (const tensor of [online.parameters.w, average.parameters.w, follows.buffers.rate]) tensor.dispose();
+  }
+});
+
+test('a row of NaN has no class, and as a neighbour none is believed', async () => {
+  const labels = Int32Array.of(5, 5, 7, 7);
+  for (const [at, wanted] of [
+    [null, [5, 5, 7, 7]],
+    [6, [5, 5, 7, -1]],
+  ] as const) {
+    const numbers = [1, 0.1, 1, 0, 0, 1, 0.1, 1];
+    const train = engine().tensor(numbers, [4, 2]);
+    const test = engine().tensor(at === null ? numbers : numbers.with(at, NaN), [4, 2]);
+    const rest = { trainLabels: labels, testLabels: labels, k: 2 };
+    expect([...(await knn({ train, test, ...rest })).predictions]).toEqual(wanted);
+    if (at !== null) expect((await knn({ train: test, test: train, ...rest })).accuracy).toBe(0);
+    for (const tensor of [train, test]) tensor.dispose();
   }
 });
 

@@ -29,7 +29,7 @@ const VOTE_BYTES = 2 ** 24; // votes in flight, one for each row and class
  * Weighted k-nearest-neighbour classification by cosine similarity (Wu et al. 2018, arXiv 1805.01978), the usual first
  * look at what an encoder has learnt. Of two neighbours that are equally near the one with the lower number counts, of
  * two classes with equal votes the lower one wins.
- * @returns the share of test rows whose class is found, and the class found for each
+ * @returns the share of test rows whose class is found, and the class found for each: -1 where the nearest score is NaN
  */
 export async function knn(options: KNNOptions): Promise<{ accuracy: number; predictions: Int32Array }> {
   const op = 'knn';
@@ -74,7 +74,7 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
   engine.opEnded();
   try {
     const places = (await predictions.data()) as unknown as Int32Array;
-    const found = numbers ? places.map((place) => numbers[place]) : places;
+    const found = numbers ? places.map((place) => (place < 0 ? place : numbers[place])) : places;
     const hits = found.reduce((total, label, i) => total + (label === testLabels[i] ? 1 : 0), 0);
     return { accuracy: hits / rows, predictions: found };
   } finally {

@@ -50,6 +50,7 @@ const BLOCK_ROWS = 256;
  * k-means (Lloyd 1982) by squared Euclidean distance, on the GPU: neither the N x K matrix of distances nor anything else
  * comes back between the rounds. An empty cluster moves to the farthest row of the widest cluster, a second one to that
  * of the second widest. Sums run in the order of the rows: the same bits again.
+ * What is not finite in x or `start` stays in the centroids that it meets, and shows in distances and inertia.
  * @param x [N, D]
  * @returns the centroids after the last round, and the rows assigned to them; without gradients
  */

@@ -44,7 +44,8 @@ const BLOCK_BYTES = { software: 2 ** 24, hardware: 2 ** 27 };
  * bounded block of scores, and none for k = 1.
  * @param a [N, D]
  * @param b [M, D]; without it, `a` against itself
- * @returns row numbers and scores, without gradients
+ * @returns row numbers and scores, without gradients. A score that is NaN counts as the nearest of all, so that it is seen;
+ * where all of `b` is infinitely far, the row number says nothing
  */
 export function nearest(a: Tensor, b?: Tensor, options?: NearestOptions): Nearest {
   const op = 'nearest';
