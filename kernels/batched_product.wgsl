@@ -2,6 +2,7 @@
 // One invocation makes a block of 4 x 4. Loads past an edge repeat the last row or column, and nothing of them is stored.
 // @use grid
 const WG: u32 = 64;
+const SPAN: u32 = 128; // products that are one sum: a longer one would gather the roundings of all
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -30,14 +31,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var l = p.lhs_at + b * p.lhs_batch + min(vec4u(i) + vec4u(0u, 1u, 2u, 3u), vec4u(p.rows - 1u)) * p.lhs_row;
   var r = p.rhs_at + b * p.rhs_batch + min(vec4u(j) + vec4u(0u, 1u, 2u, 3u), vec4u(p.columns - 1u)) * p.rhs_column;
   var c: array<vec4f, 4>;
-  for (var k = 0u; k < p.depth; k++) {
-    let right = vec4f(rhs[r.x], rhs[r.y], rhs[r.z], rhs[r.w]);
+  for (var first = 0u; first < p.depth; first += SPAN) {
+    var part = array<vec4f, 4>(); // with a value: it would keep that of the turn before
+    for (var k = first; k < min(first + SPAN, p.depth); k++) {
+      let right = vec4f(rhs[r.x], rhs[r.y], rhs[r.z], rhs[r.w]);
+      // @unroll
+      for (var m = 0u; m < 4; m++) {
+        part[m] = fma(vec4f(lhs[l[m]]), right, part[m]);
+      }
+      l += vec4u(p.lhs_step);
+      r += vec4u(p.rhs_step);
+    }
     // @unroll
     for (var m = 0u; m < 4; m++) {
-      c[m] = fma(vec4f(lhs[l[m]]), right, c[m]);
+      c[m] += part[m];
     }
-    l += vec4u(p.lhs_step);
-    r += vec4u(p.rhs_step);
   }
   let to = p.out_at + b * p.out_batch;
   // @unroll

@@ -1,7 +1,7 @@
 // partial[s, i, j] = sum over the k of slice s of lhs[k, i] rhs[k, j], in square blocks
 // Both operands are k-major. With `triangle` (lhs is rhs) only the blocks I <= J are made: gram_sum mirrors them. The
 // slices give a long sum of few products enough workgroups, and shorter chains.
-// @use grid tile triangle
+// @use grid tile_long triangle
 struct Params {
   first_group: u32, end_group: u32,
   depth: u32, slice_depth: u32, blocks: u32, cells: u32, triangle: u32, lhs_stride4: u32, rhs_stride4: u32,
@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let row = corner.x * TILE_COLUMNS + top + local.y * TM;
     var c: array<vec4f, TILE_BLOCK>;
     tile_clear(&c);
-    tile_product(&c, first * p.lhs_stride4 + row / 4u, p.lhs_stride4, first * p.rhs_stride4 + column4, p.rhs_stride4,
+    tile_long_product(&c, first * p.lhs_stride4 + row / 4u, p.lhs_stride4, first * p.rhs_stride4 + column4, p.rhs_stride4,
                  depth);
     let at = (slice * rows + row) * (rows / 4u) + column4;
     // @unroll

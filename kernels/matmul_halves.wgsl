@@ -1,6 +1,6 @@
 // out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (lifts) (+ out[i, j]), of operands that kernels/halves.wgsl made
 // SPLIT: three products of halves, hi hi + hi lo + lo hi. Without F16 the operands are f32 and not lifted.
-// @use tile_main tile stored part power_of_two
+// @use tile_main tile_long stored part power_of_two
 const SPLIT: u32 = 0; // @tune 0 1
 
 struct Params {
@@ -23,7 +23,7 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   for (var turn = 0u; turn < 1u + 2u * SPLIT; turn++) {
     let low_left = select(0u, p.lhs_low4, turn == 1u);
     let low_right = select(0u, p.rhs_low4, turn == 2u);
-    tile_product(c, left + low_left, p.lhs_stride4, right + low_right, p.rhs_stride4, p.depth);
+    tile_long_product(c, left + low_left, p.lhs_stride4, right + low_right, p.rhs_stride4, p.depth);
   }
   let down = -(part_lift(lhs_top[0]) + part_lift(rhs_top[0]));
   // @unroll

@@ -20,15 +20,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let width = p.edge / 4u;
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
-  for (var J = 0u; J < I; J++) {
-    let cell = I * (I + 1u) / 2u + J;
-    tile_product(&c, cell * p.edge * width + inside / 4u, width, J * p.edge * p.row_stride4 + column4, p.row_stride4,
-                 p.edge);
-  }
-  for (var J = I; J < p.blocks; J++) {
-    let cell = J * (J + 1u) / 2u + I;
-    tile_product_rows(&c, (cell * p.edge + inside) * width, width, J * p.edge * p.row_stride4 + column4, p.row_stride4,
-                      width);
+  let span = max(1u, 2u * TILE_SPAN / p.edge);
+  for (var first = 0u; first < p.blocks; first += span) {
+    let end = min(first + span, p.blocks);
+    var part: array<vec4f, TILE_BLOCK>;
+    tile_clear(&part);
+    for (var J = first; J < min(I, end); J++) {
+      let cell = I * (I + 1u) / 2u + J;
+      tile_product(&part, cell * p.edge * width + inside / 4u, width, J * p.edge * p.row_stride4 + column4, p.row_stride4,
+                   p.edge);
+    }
+    for (var J = max(I, first); J < end; J++) {
+      let cell = J * (J + 1u) / 2u + I;
+      tile_product_rows(&part, (cell * p.edge + inside) * width, width, J * p.edge * p.row_stride4 + column4,
+                        p.row_stride4, width);
+    }
+    tile_add(&c, &part);
   }
   let stride = 4u * p.row_stride4;
   // @unroll

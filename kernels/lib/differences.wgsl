@@ -3,6 +3,7 @@
 // `own` is read once. Where little is left of the two, as among near points, so little of their digits would be, too: there
 // once more, by differences. Which four columns take those does not depend on the tile.
 // The kernel declares `own` and `rhs` as rows of vec4s, where they start in its Params, and how w lies: pair_weights.
+// Along k in spans, as every long sum of products.
 // @use tile_shape hand_round
 const CANCELS: f32 = 0.0625;
 
@@ -17,21 +18,31 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
   tile_clear(&pulls);
   let seat = hand_seat();
   var mine: array<vec4f, TM4>;
-  for (var k = 0u; k < p.depth; k++) {
-    if (k % HANDS == 0u) { mine = pair_weights(row, k + seat % HANDS); } // past the depth: not handed round
-    let w = handed(mine, seat, k % HANDS);
-    // @unroll
-    for (var i = 0u; i < TM / 4; i++) {
-      totals[i] += w[i];
-    }
-    // @unroll
-    for (var v = 0u; v < TV; v++) {
-      let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX] - anchor[v];
+  for (var first = 0u; first < p.depth; first += TILE_SPAN) {
+    var some = array<vec4f, TM4>(); // with a value: it would keep that of the turn before
+    var part: array<vec4f, TILE_BLOCK>;
+    tile_clear(&part);
+    for (var k = first; k < min(first + TILE_SPAN, p.depth); k++) {
+      if (k % HANDS == 0u) { mine = pair_weights(row, k + seat % HANDS); } // past the depth: not handed round
+      let w = handed(mine, seat, k % HANDS);
       // @unroll
-      for (var m = 0u; m < TM; m++) {
-        pulls[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), other, pulls[m * TV + v]);
+      for (var i = 0u; i < TM / 4; i++) {
+        some[i] += w[i];
+      }
+      // @unroll
+      for (var v = 0u; v < TV; v++) {
+        let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX] - anchor[v];
+        // @unroll
+        for (var m = 0u; m < TM; m++) {
+          part[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), other, part[m * TV + v]);
+        }
       }
     }
+    // @unroll
+    for (var i = 0u; i < TM / 4; i++) {
+      totals[i] += some[i];
+    }
+    tile_add(&pulls, &part);
   }
   var cancelling = 0u; // a bit for each four columns
   // @unroll
@@ -60,16 +71,21 @@ fn near_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column
       mine[m * TV + v] = own_four(row + m, column4 + v * WX);
     }
   }
-  for (var k = 0u; k < p.depth; k++) {
-    let w = pair_weights(row, k);
-    // @unroll
-    for (var v = 0u; v < TV; v++) {
-      let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX];
+  for (var first = 0u; first < p.depth; first += TILE_SPAN) {
+    var part: array<vec4f, TILE_BLOCK>;
+    tile_clear(&part);
+    for (var k = first; k < min(first + TILE_SPAN, p.depth); k++) {
+      let w = pair_weights(row, k);
       // @unroll
-      for (var m = 0u; m < TM; m++) {
-        pulls[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), mine[m * TV + v] - other, pulls[m * TV + v]);
+      for (var v = 0u; v < TV; v++) {
+        let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX];
+        // @unroll
+        for (var m = 0u; m < TM; m++) {
+          part[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), mine[m * TV + v] - other, part[m * TV + v]);
+        }
       }
     }
+    tile_add(&pulls, &part);
   }
   // @unroll
   for (var i = 0u; i < TM * TV; i++) {

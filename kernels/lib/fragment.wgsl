@@ -22,7 +22,7 @@ fn multiply_add(a: Left, b: Right, c: Sum, lane: u32) -> Sum {
   let n = own % vec4u(FN);
   var l = vec4u(a.at) + ((own - n) / vec4u(FN)) * down; // a quotient without rest: the race detector divides as floats
   var r = vec4u(b.at) + n;
-  var sum = c;
+  var sum = vec4f(); // of its own, as a matrix unit has it
   for (var k = 0u; k < FK; k++) {
     let x = vec4f(f32(lhs[l.x]), f32(lhs[l.y]), f32(lhs[l.z]), f32(lhs[l.w]));
     let y = vec4f(f32(rhs[r.x]), f32(rhs[r.y]), f32(rhs[r.z]), f32(rhs[r.w]));
@@ -30,7 +30,7 @@ fn multiply_add(a: Left, b: Right, c: Sum, lane: u32) -> Sum {
     l += vec4u(along);
     r += vec4u(b.stride);
   }
-  return sum;
+  return c + sum;
 }
 
 fn put_fragment(c: Sum, at: u32, lane: u32) {

@@ -1,5 +1,5 @@
 // pair_scores: adds lhs_i.rhs_j, or |lhs_i - rhs_j|^2 where DISTANCE is 1, to a tile; label_at: a row's label, if there are any
-// @use tile tile_distance pair_expression
+// @use tile_long tile_distance pair_expression
 const DISTANCE: u32 = 0; // @tune 0 1
 const LABELS: u32 = 0; // @tune 0 1
 
@@ -10,7 +10,7 @@ fn pair_scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u
   if (DISTANCE == 1u) {
     tile_distance(c, row4, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
   } else {
-    tile_product(c, row4, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
+    tile_long_product(c, row4, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
   }
 }
 

@@ -1,21 +1,26 @@
 // c[m * TV + v] += sum_k (lhs[k, 4 row4 + m] - rhs[k, 4 (column4 + v WX) ..+3])^2
-// As tile_product, but of differences: |a|^2 + |b|^2 - 2 a.b would lose the digits of near points.
+// As tile_long_product, but of differences: |a|^2 + |b|^2 - 2 a.b would lose the digits of near points.
 // @use tile_shape hand_round tile_left tile_right
 fn tile_distance(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                  depth: u32) {
   let seat = hand_seat();
   var mine: array<vec4f, TM4>;
-  for (var k = 0u; k < depth; k++) {
-    if (k % HANDS == 0u) { mine = tile_left(lhs_at + (k + seat % HANDS) * lhs_stride); }
-    let a = handed(mine, seat, k % HANDS);
-    let b = tile_right(rhs_at + k * rhs_stride);
-    // @unroll
-    for (var m = 0u; m < TM; m++) {
+  for (var first = 0u; first < depth; first += TILE_SPAN) {
+    var part: array<vec4f, TILE_BLOCK>;
+    tile_clear(&part);
+    for (var k = first; k < min(first + TILE_SPAN, depth); k++) {
+      if (k % HANDS == 0u) { mine = tile_left(lhs_at + (k + seat % HANDS) * lhs_stride); }
+      let a = handed(mine, seat, k % HANDS);
+      let b = tile_right(rhs_at + k * rhs_stride);
       // @unroll
-      for (var v = 0u; v < TV; v++) {
-        let apart = vec4f(a[m / 4u][m % 4u]) - b[v];
-        (*c)[m * TV + v] = fma(apart, apart, (*c)[m * TV + v]);
+      for (var m = 0u; m < TM; m++) {
+        // @unroll
+        for (var v = 0u; v < TV; v++) {
+          let apart = vec4f(a[m / 4u][m % 4u]) - b[v];
+          part[m * TV + v] = fma(apart, apart, part[m * TV + v]);
+        }
       }
     }
+    tile_add(c, &part);
   }
 }

@@ -1,4 +1,4 @@
-// tile_clear: c = 0, and the shape of one invocation's block of a product: TM rows, TV columns of four
+// tile_clear: c = 0, tile_add: c += part, and the shape of one invocation's block of a product: TM rows, TV columns of four
 // A workgroup is WX x WY invocations; its columns of four are WX apart, so that its loads are next to each other.
 const TM: u32 = 16; // @tune 4 8 16
 const TV: u32 = 2; // @tune 1 2
@@ -9,10 +9,18 @@ const TM4: u32 = TM / 4;
 const TILE_BLOCK: u32 = TM * TV;
 const TILE_ROWS: u32 = TM * WY;
 const TILE_COLUMNS: u32 = 4 * TV * WX;
+const TILE_SPAN: u32 = 256; // steps along k whose products are one sum: a longer one would gather the roundings of all
 
 fn tile_clear(c: ptr<function, array<vec4f, TILE_BLOCK>>) {
   // @unroll
   for (var i = 0u; i < TM * TV; i++) {
     (*c)[i] = vec4f();
+  }
+}
+
+fn tile_add(c: ptr<function, array<vec4f, TILE_BLOCK>>, part: ptr<function, array<vec4f, TILE_BLOCK>>) {
+  // @unroll
+  for (var i = 0u; i < TM * TV; i++) {
+    (*c)[i] += (*part)[i];
   }
 }

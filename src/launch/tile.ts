@@ -173,6 +173,11 @@ export interface Operand {
   readonly chosen?: Answer;
 }
 
+// Steps along k of one launch. Kernels add up spans of 256; of more than 64 of these, the sums of several launches are
+// added up. Fragments keep one sum from end to end, so theirs ends sooner.
+const LONGEST = 2 ** 14;
+const FRAGMENTS_SPAN = 2 ** 11;
+
 /**
  * out[rows, columns] = scale * lhs * rhs (+ out); with `pairs: 'distances'`, of k-major operands, squared distances.
  * @param lhs k-major ([depth, rows]) or, with `along: 'rows'`, row-major ([rows, depth rounded up to 4])
@@ -194,6 +199,17 @@ export function launchProduct(
   // Distances have kernels of f32 alone, halves those for k-major left operands.
   const among = lhs.along === 'columns' ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'fragments'] as const);
   const form = productForm(engine, size, pairs === 'products' ? among : ['tile']);
+  const most = form.by === 'fragments' ? FRAGMENTS_SPAN : LONGEST;
+  if (size.depth > most) {
+    for (let first = 0; first < size.depth; first += most) {
+      const left = { ...lhs, at: lhs.at + first * (lhs.along === 'rows' ? 1 : lhs.stride) };
+      const right = { ...rhs, at: rhs.at + first * rhs.stride };
+      const depth = Math.min(most, size.depth - first);
+      const more = { scale, accumulating: accumulating || first > 0, pairs, tile };
+      launchProduct(engine, { ...size, depth }, left, right, out, more);
+    }
+    return;
+  }
   if (form.by !== 'tile') return launchPacked(engine, form, tile, size, lhs, rhs, out, { scale, accumulating });
   const { rows: tileRows, columns: tileColumns } = tile;
   const tuning = withReason(tile.tuning, form);
