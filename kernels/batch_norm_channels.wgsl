@@ -3,6 +3,8 @@
 // Merges the slices' moments (Chan et al.): no difference of large sums, so a mean far from zero costs no digits.
 // A variance that is not finite has no inverse, which would be 0 of Infinity.
 // @use grid rows finite
+const BLOCK: u32 = 64; // pixels that are one sum: a longer one would gather the roundings of all
+
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, pixels: u32, slices: u32, images: u32, images_per_slice: u32, epsilon: f32, momentum: f32,
@@ -31,7 +33,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var s = 0u; s < p.slices; s++) {
     let at = (s * p.channels + channel) * p.pixels;
     var part = 0.0;
-    for (var i = lane % LANES; i < p.pixels; i += LANES) { part += means[at + i]; }
+    for (var head = lane % LANES; head < p.pixels; head += BLOCK * LANES) {
+      var some = 0.0;
+      for (var i = head; i < min(head + BLOCK * LANES, p.pixels); i += LANES) { some += means[at + i]; }
+      part += some;
+    }
     sum = fma(part, images_in(s), sum);
   }
   let centre = row_sum(lane, sum) / count;
@@ -39,10 +45,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var s = 0u; s < p.slices; s++) {
     let at = (s * p.channels + channel) * p.pixels;
     let images = images_in(s);
-    for (var i = lane % LANES; i < p.pixels; i += LANES) {
-      let off = means[at + i] - centre;
-      spread += fma(off * off, images, spreads[at + i]);
+    var part = 0.0;
+    for (var head = lane % LANES; head < p.pixels; head += BLOCK * LANES) {
+      var some = 0.0;
+      for (var i = head; i < min(head + BLOCK * LANES, p.pixels); i += LANES) {
+        let off = means[at + i] - centre;
+        some += fma(off * off, images, spreads[at + i]);
+      }
+      part += some;
     }
+    spread += part;
   }
   let total = row_sum(lane, spread);
   if (group * (WG / LANES) + lane / LANES >= p.channels || lane % LANES != 0u) { return; }

@@ -1,6 +1,8 @@
 // sum_dy[s, j] = sum over the images of slice s of dy, sum_dyx[s, j] = the same of dy * xhat
 // xhat = (x - mean) inverse_std; where RELU is 1, dy counts only where the output was above 0.
 // @use grid batch_norm
+const BLOCK: u32 = 64; // as in batch_norm_moments
+
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
@@ -26,12 +28,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let shift = bias[channel];
   var plain = 0.0;
   var along = 0.0;
-  for (var n = slice * p.images_per_slice; n < end; n++) {
-    let off = x[n * p.width + j] - centre;
-    var g = dy[n * p.width + j];
-    if (RELU == 1u && fma(off, slope, shift) <= 0.0) { g = 0.0; }
-    plain += g;
-    along = fma(g, off * scale, along);
+  for (var head = slice * p.images_per_slice; head < end; head += BLOCK) {
+    var some = 0.0;
+    var some_along = 0.0;
+    for (var n = head; n < min(head + BLOCK, end); n++) {
+      let off = x[n * p.width + j] - centre;
+      var g = dy[n * p.width + j];
+      if (RELU == 1u && fma(off, slope, shift) <= 0.0) { g = 0.0; }
+      some += g;
+      some_along = fma(g, off * scale, some_along);
+    }
+    plain += some;
+    along += some_along;
   }
   sums[slice * p.width + j] = plain;
   sums[(slices + slice) * p.width + j] = along;

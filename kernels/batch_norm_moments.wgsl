@@ -2,6 +2,7 @@
 // j runs over the (channel, pixel)s of one image, a lane each, so that nothing is divided inside a loop.
 // @use grid
 const WG: u32 = 64;
+const BLOCK: u32 = 64; // images that are one sum: a longer one would gather the roundings of all
 
 struct Params { first_group: u32, end_group: u32, images: u32, width: u32, images_per_slice: u32, strips: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -19,12 +20,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let first = slice * p.images_per_slice;
   let end = min(first + p.images_per_slice, p.images);
   var sum = 0.0;
-  for (var n = first; n < end; n++) { sum += x[n * p.width + j]; }
+  for (var head = first; head < end; head += BLOCK) {
+    var part = 0.0;
+    for (var n = head; n < min(head + BLOCK, end); n++) { part += x[n * p.width + j]; }
+    sum += part;
+  }
   let mean = sum / f32(end - first);
   var spread = 0.0;
-  for (var n = first; n < end; n++) {
-    let off = x[n * p.width + j] - mean;
-    spread = fma(off, off, spread);
+  for (var head = first; head < end; head += BLOCK) {
+    var part = 0.0;
+    for (var n = head; n < min(head + BLOCK, end); n++) {
+      let off = x[n * p.width + j] - mean;
+      part = fma(off, off, part);
+    }
+    spread += part;
   }
   means[slice * p.width + j] = mean;
   spreads[slice * p.width + j] = spread;

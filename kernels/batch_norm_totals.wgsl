@@ -1,6 +1,8 @@
 // dbias[c] and dweight[c]: the sums of dy and of dy * xhat over slices and pixels, and both once more in one buffer
 // batch_norm_grad binds eight buffers already, so it finds them together.
 // @use grid rows
+const BLOCK: u32 = 64; // as in batch_norm_channels
+
 struct Params { first_group: u32, end_group: u32, channels: u32, pixels: u32, slices: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partial: array<f32>; // [2, slices, channels, pixels]
@@ -19,10 +21,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var along = 0.0;
   for (var s = 0u; s < p.slices; s++) {
     let at = (s * p.channels + channel) * p.pixels;
-    for (var i = lane % LANES; i < p.pixels; i += LANES) {
-      plain += partial[at + i];
-      along += partial[half + at + i];
+    var parts = vec2f();
+    for (var head = lane % LANES; head < p.pixels; head += BLOCK * LANES) {
+      var some = vec2f();
+      for (var i = head; i < min(head + BLOCK * LANES, p.pixels); i += LANES) {
+        some += vec2f(partial[at + i], partial[half + at + i]);
+      }
+      parts += some;
     }
+    plain += parts.x;
+    along += parts.y;
   }
   let shift = row_sum(lane, plain);
   let scale = row_sum(lane, along);

@@ -2,7 +2,7 @@
 // One invocation adds up four features of one class, in the order of its rows.
 // @use grid
 const WG: u32 = 64;
-const BLOCK: u32 = 64; // rows a partial sum: a long chain of additions would lose digits
+const BLOCK: u32 = 64; // rows that are one sum, and such sums that are one: a longer chain would lose digits
 
 struct Params { first_group: u32, end_group: u32, classes: u32, row_stride4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -20,12 +20,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let first = p.classes + 1u;
   let end = members[class_number + 1u];
   var total = vec4f();
-  for (var start = members[class_number]; start < end; start += BLOCK) {
-    var part = vec4f();
-    for (var m = start; m < min(start + BLOCK, end); m++) {
-      part += units[members[first + m] * p.row_stride4 + at % p.row_stride4];
+  for (var m = members[class_number]; m < end;) {
+    let last = min(m + BLOCK * BLOCK, end);
+    var some = vec4f();
+    while (m < last) {
+      let stop = min(m + BLOCK, last);
+      var part = vec4f();
+      for (; m < stop; m++) { part += units[members[first + m] * p.row_stride4 + at % p.row_stride4]; }
+      some += part;
     }
-    total += part;
+    total += some;
   }
   sums[at] = total;
 }

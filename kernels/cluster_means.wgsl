@@ -3,6 +3,7 @@
 // A centroid that is no number stays none: the mean of the rows that it drew would heal it.
 // @use grid finite
 const WG: u32 = 64;
+const BLOCK: u32 = 64; // as in class_sums
 
 struct Params { first_group: u32, end_group: u32, clusters: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -24,6 +25,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (first == end) { return; }
   let origin = x[members[first] * p.columns + d];
   var sum = 0.0;
-  for (var n = first + 1u; n < end; n++) { sum += x[members[n] * p.columns + d] - origin; }
+  for (var n = first + 1u; n < end;) {
+    let last = min(n + BLOCK * BLOCK, end);
+    var some = 0.0;
+    while (n < last) {
+      let stop = min(n + BLOCK, last);
+      var part = 0.0;
+      for (; n < stop; n++) { part += x[members[n] * p.columns + d] - origin; }
+      some += part;
+    }
+    sum += some;
+  }
   centroids[at] = poisoned(origin + sum / f32(end - first), centroids[at]);
 }

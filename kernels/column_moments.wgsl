@@ -2,6 +2,7 @@
 // One lane a column; the mean first, then the squares around it, so that a large mean costs no digits.
 // @use grid
 const WG: u32 = 64;
+const BLOCK: u32 = 256; // rows that are one sum: a longer one would gather the roundings of all
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -17,12 +18,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || j >= p.columns) { return; }
   let start = x[j];
   var sum = 0.0;
-  for (var i = 0u; i < p.rows; i++) { sum += x[i * p.columns + j] - start; }
+  for (var first = 0u; first < p.rows; first += BLOCK) {
+    var part = 0.0;
+    for (var i = first; i < min(first + BLOCK, p.rows); i++) { part += x[i * p.columns + j] - start; }
+    sum += part;
+  }
   let middle = start + sum / f32(p.rows);
   var squares = 0.0;
-  for (var i = 0u; i < p.rows; i++) {
-    let d = x[i * p.columns + j] - middle;
-    squares = fma(d, d, squares);
+  for (var first = 0u; first < p.rows; first += BLOCK) {
+    var part = 0.0;
+    for (var i = first; i < min(first + BLOCK, p.rows); i++) {
+      let d = x[i * p.columns + j] - middle;
+      part = fma(d, d, part);
+    }
+    squares += part;
   }
   let deviation = sqrt(squares / f32(p.rows));
   mean[j] = middle;

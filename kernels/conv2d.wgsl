@@ -40,6 +40,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
+  var part: array<vec4f, TILE_BLOCK>;
+  tile_clear(&part);
+  var gathered = 0u;
   let seat = hand_seat();
   var mine: array<vec4f, TM4>;
   for (var ty = 0u; ty < p.taps_y; ty++) {
@@ -64,14 +67,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let b = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];
           // @unroll
           for (var m = 0u; m < TM; m++) {
-            c[m * TV + v] = fma(vec4f(a[m / 4u][m % 4u]), b, c[m * TV + v]);
+            part[m * TV + v] = fma(vec4f(a[m / 4u][m % 4u]), b, part[m * TV + v]);
           }
           at[v] += vec4u(plane);
         }
         w += p.weight_stride4;
+        gathered++;
+        // A longer sum would gather the roundings of all. In a loop of one turn or none: not by a branch.
+        for (; gathered >= TILE_SPAN; gathered = 0u) {
+          tile_add(&c, &part);
+          tile_clear(&part);
+        }
       }
     }
   }
+  tile_add(&c, &part);
   let out_plane = p.out_height * p.out_width;
   // @unroll
   for (var v = 0u; v < TV; v++) {

@@ -7,6 +7,7 @@ struct Params {
   out_channels: u32, rows: u32, columns: u32, // dy: [images, out_channels, rows, columns]
   kernel_height: u32, kernel_width: u32, step: i32, pad: i32,
   images: u32, images_per_slice: u32, row_groups: u32, strips: u32,
+  span: u32, // positions whose products are one sum: a longer one would gather the roundings of all
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<f32>; // dy
@@ -40,6 +41,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let top = min(row, p.out_channels - 1u);
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
+  var part: array<vec4f, TILE_BLOCK>;
+  tile_clear(&part);
+  var gathered = 0u;
   let seat = hand_seat();
   var mine: array<vec4f, TM4>;
   let end = min((slice + 1u) * p.images_per_slice, p.images);
@@ -70,10 +74,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
             mine[m / 4u][m % 4u] = lhs[l + x + seat % HANDS + m * area];
           }
         }
-        tile_outer(&c, handed(mine, seat, x % HANDS), b);
+        tile_outer(&part, handed(mine, seat, x % HANDS), b);
+      }
+      gathered += p.columns;
+      for (; gathered >= p.span; gathered = 0u) { // once, or not at all
+        tile_add(&c, &part);
+        tile_clear(&part);
       }
     }
   }
+  tile_add(&c, &part);
   // @unroll
   for (var m = 0u; m < TM; m++) {
     if (row + m < p.out_channels) {

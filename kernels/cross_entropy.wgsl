@@ -3,6 +3,7 @@
 // @use grid rows contrast
 const LOG2E: f32 = 1.4426950408889634;
 const FLOOR: f32 = -1e30; // "nothing yet"
+const BLOCK: u32 = 64; // classes that are one sum: a longer one would gather the roundings of all
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -28,8 +29,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var j = lane % LANES; j < p.classes; j += LANES) { top = max(top, select(logits[start + j], FLOOR, j == y)); }
   top = row_max(lane, top);
   var rest = 0.0;
-  for (var j = lane % LANES; j < p.classes; j += LANES) {
-    rest += select(exp2((logits[start + j] - top) * LOG2E), 0.0, j == y);
+  for (var head = lane % LANES; head < p.classes; head += BLOCK * LANES) {
+    var part = 0.0;
+    for (var j = head; j < min(head + BLOCK * LANES, p.classes); j += LANES) {
+      part += select(exp2((logits[start + j] - top) * LOG2E), 0.0, j == y);
+    }
+    rest += part;
   }
   rest = row_sum(lane, rest);
   let own = contrast(rest, 0.0, (logits[start + y] - top) * LOG2E);

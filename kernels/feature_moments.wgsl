@@ -2,6 +2,7 @@
 // spread = sum over s of spread_s + n_s (mean_s - mean)^2. Without `standardising`, scale = 1.
 // @use grid
 const WG: u32 = 64;
+const BLOCK: u32 = 32; // slices that are one sum: a longer one would gather the roundings of all
 
 struct Params {
   first_group: u32, end_group: u32,
@@ -20,14 +21,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || k >= p.columns) { return; }
   let start = means[k];
   var off = 0.0;
-  for (var s = 0u; s < p.slices; s++) {
-    off += (means[s * p.columns + k] - start) * f32(min(p.slice_rows, p.rows - s * p.slice_rows));
+  for (var first = 0u; first < p.slices; first += BLOCK) {
+    var part = 0.0;
+    for (var s = first; s < min(first + BLOCK, p.slices); s++) {
+      part += (means[s * p.columns + k] - start) * f32(min(p.slice_rows, p.rows - s * p.slice_rows));
+    }
+    off += part;
   }
   let mean = start + off / f32(p.rows);
   var spread = 0.0;
-  for (var s = 0u; s < p.slices; s++) {
-    let apart = means[s * p.columns + k] - mean;
-    spread += spreads[s * p.columns + k] + apart * apart * f32(min(p.slice_rows, p.rows - s * p.slice_rows));
+  for (var first = 0u; first < p.slices; first += BLOCK) {
+    var part = 0.0;
+    for (var s = first; s < min(first + BLOCK, p.slices); s++) {
+      let apart = means[s * p.columns + k] - mean;
+      part += spreads[s * p.columns + k] + apart * apart * f32(min(p.slice_rows, p.rows - s * p.slice_rows));
+    }
+    spread += part;
   }
   let scale = select(1.0, 1.0 / sqrt(spread / f32(p.rows) + p.epsilon), p.standardising == 1u);
   moments[k] = vec4f(mean, scale, spread, 1.0);

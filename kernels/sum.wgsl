@@ -1,6 +1,8 @@
 // out[o, i] = scale * sum over r of x[offset + (o, r, i)] (+ out[o, i])     x: [outer, reduced, inner]
 // One lane a result where there are many, LANES lanes a result where there are few; the order is fixed either way.
 // @use grid rows
+const BLOCK: u32 = 32; // steps that are one sum, and such sums that are one: a longer chain would gather the roundings of all
+
 struct Params {
   first_group: u32, end_group: u32,
   outer: u32, reduced: u32, inner: u32, offset: u32, scale: f32, accumulating: u32,
@@ -19,10 +21,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let start = p.offset + (min(result, last) / p.inner) * p.reduced * p.inner + min(result, last) % p.inner;
   // Four running sums: shorter chains, smaller error.
   var sums = vec4f();
+  let end = p.reduced - min(p.reduced, 3u * LANES); // a four that starts before it lies within
   var r = lane % LANES;
-  for (; r + 3u * LANES < p.reduced; r += 4u * LANES) {
-    sums += vec4f(x[start + r * p.inner], x[start + (r + LANES) * p.inner], x[start + (r + 2u * LANES) * p.inner],
-                  x[start + (r + 3u * LANES) * p.inner]);
+  while (r < end) {
+    let last = min(r + 4u * LANES * BLOCK * BLOCK, end);
+    var more = vec4f();
+    while (r < last) {
+      let stop = min(r + 4u * LANES * BLOCK, last);
+      var some = vec4f();
+      for (; r < stop; r += 4u * LANES) {
+        some += vec4f(x[start + r * p.inner], x[start + (r + LANES) * p.inner], x[start + (r + 2u * LANES) * p.inner],
+                      x[start + (r + 3u * LANES) * p.inner]);
+      }
+      more += some;
+    }
+    sums += more;
   }
   for (; r < p.reduced; r += LANES) { sums.x += x[start + r * p.inner]; }
   let total = row_sum(lane, (sums.x + sums.y) + (sums.z + sums.w));

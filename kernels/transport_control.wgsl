@@ -5,7 +5,7 @@
 // Once the error is within tolerance half as many iterations again follow (60 at most), since the error of the potentials
 // is larger than that of the marginals by 1 / (1 - rate). The last are plain: over-relaxation enlarges the roundings, too.
 // An error that roundings alone make, and that no longer falls, is the end at any tolerance.
-// @use grid rows solver_state
+// @use grid rows solver_state absolute_sum
 const AGREE: u32 = 6; // errors needed to trust a rate
 const WINDOW: u32 = 12;
 const MORE: f32 = 60.0;
@@ -22,9 +22,7 @@ struct Params { first_group: u32, end_group: u32, rows: u32, most: u32, relaxing
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   if (group_number(id, grid) >= p.end_group) { return; }
-  var total = 0.0;
-  for (var i = lane % LANES; i < p.rows; i += LANES) { total += abs(excess[i]); }
-  let error = row_sum(lane, total) / f32(p.rows);
+  let error = row_sum(lane, absolute_sum(lane)) / f32(p.rows);
   if (lane > 0u || state[STOPPED] != 0.0) { return; }
   let now = state[ITERATIONS] + 1.0;
   state[ITERATIONS] = now;

@@ -3,6 +3,8 @@
 // @use rows high
 const FLOOR: f32 = 1e-12; // of the norm that a row is divided by
 
+const SPAN: u32 = 64; // fours whose squares are one sum: a longer one would gather the roundings of all
+
 struct RowNorm { norm: f32, top: f32, square: f32 }
 
 fn row_norm(lane: u32, start: u32) -> RowNorm {
@@ -13,13 +15,17 @@ fn row_norm(lane: u32, start: u32) -> RowNorm {
   let unit = power_of_two(top);
   let shrink = select(1.0 / unit, 0.0, top < 1e-37);
   var squares = vec4f();
-  for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {
-    var x = vec4f(z[start + k], 0.0, 0.0, 0.0);
-    if (k + LANES < p.columns) { x.y = z[start + k + LANES]; }
-    if (k + 2u * LANES < p.columns) { x.z = z[start + k + 2u * LANES]; }
-    if (k + 3u * LANES < p.columns) { x.w = z[start + k + 3u * LANES]; }
-    x *= shrink;
-    squares = fma(x, x, squares);
+  for (var head = lane % LANES; head < p.columns; head += 4u * SPAN * LANES) {
+    var some = vec4f();
+    for (var k = head; k < min(head + 4u * SPAN * LANES, p.columns); k += 4u * LANES) {
+      var x = vec4f(z[start + k], 0.0, 0.0, 0.0);
+      if (k + LANES < p.columns) { x.y = z[start + k + LANES]; }
+      if (k + 2u * LANES < p.columns) { x.z = z[start + k + 2u * LANES]; }
+      if (k + 3u * LANES < p.columns) { x.w = z[start + k + 3u * LANES]; }
+      x *= shrink;
+      some = fma(x, x, some);
+    }
+    squares += some;
   }
   let square = row_sum(lane, (squares.x + squares.y) + (squares.z + squares.w));
   return RowNorm(unit * sqrt(square), top, square);

@@ -225,6 +225,7 @@ function weightGradient(engine: Engine, op: string, s: Sizes, x: Tensor, dy: Ten
       images_per_slice: imagesPerSlice,
       row_groups: rowGroups,
       strips,
+      span: Math.max(128, Math.ceil(Math.sqrt(imagesPerSlice * s.outHeight * s.outWidth))),
     },
     buffers: { lhs: dy, rhs: x, partial },
     groups: slices * rowGroups * strips,
