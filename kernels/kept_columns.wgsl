@@ -1,6 +1,6 @@
 // w_i = w_i / ratio_i^step, ratio_i = w_i mean_j u_j 2^(scale t_ji), for the columns i of scores that are kept
 // As scaling_pass and scaling_update in one. Neighbouring lanes read neighbours; PARTS of them share a column.
-// @use grid scaling_sum scaling_step
+// @use grid scaling_sum scaling_step near_powers
 const ACROSS: u32 = 16;
 const PARTS: u32 = 16;
 
@@ -10,7 +10,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // t, [rows, stride]
-@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, v) of the rows
+@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, r) of the rows
 @group(0) @binding(3) var<storage, read> state: array<f32>;
 @group(0) @binding(4) var<storage, read_write> u: array<vec2f>; // of the columns
 @group(0) @binding(5) var<storage, read_write> excess: array<f32>;
@@ -25,25 +25,43 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let column = group * ACROSS + local.x;
   let safe = min(column, p.columns - 1u);
   let own = u[safe].x;
-  var sum = vec2f(FLOOR, 0.0);
-  for (var n = local.y; n < p.rows; n += 4u * PARTS) {
-    let at = vec4u(n, n + PARTS, n + 2u * PARTS, n + 3u * PARTS);
-    let near = min(at, vec4u(p.rows - 1u));
-    let to = near * p.stride + vec4u(safe);
-    let s = vec4f(scores[to.x], scores[to.y], scores[to.z], scores[to.w]);
-    let a = w[near.x];
-    let b = w[near.y];
-    let c = w[near.z];
-    let d = w[near.w];
-    sum = added(sum, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(p.rows));
+  let near = state[NEAR] != 0.0;
+  var sum = vec2f(select(FLOOR, 0.0, near), 0.0);
+  for (var first = local.y; first < p.rows; first += 4u * SUMMED * PARTS) {
+    var some = vec2f(sum.x, 0.0);
+    for (var n = first; n < min(first + 4u * SUMMED * PARTS, p.rows); n += 4u * PARTS) {
+      let at = vec4u(n, n + PARTS, n + 2u * PARTS, n + 3u * PARTS);
+      let safe_at = min(at, vec4u(p.rows - 1u));
+      let to = safe_at * p.stride + vec4u(safe);
+      let s = vec4f(scores[to.x], scores[to.y], scores[to.z], scores[to.w]);
+      let a = w[safe_at.x];
+      let b = w[safe_at.y];
+      let c = w[safe_at.z];
+      let d = w[safe_at.w];
+      let r = vec4f(a.y, b.y, c.y, d.y);
+      let outside = at >= vec4u(p.rows);
+      if (near) {
+        let more = select(less_1(logits(s, vec4f()), r), vec4f(), outside);
+        some.y += (more.x + more.y) + (more.z + more.w);
+      } else {
+        some = added(some, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), r, outside);
+      }
+    }
+    sum = joined(sum, some);
   }
   parts[local.y * ACROSS + local.x] = sum;
   workgroupBarrier();
   for (var i = 0u; i < PARTS; i++) { // in this order for every lane, so that it is the same one
     let more = parts[i * ACROSS + local.x];
-    let first = i == 0u;
-    let top = select(max(sum.x, more.x), more.x, first);
-    sum = vec2f(top, select(rescaled(sum.y, sum.x, top), 0.0, first) + rescaled(more.y, more.x, top));
+    if (i == 0u) {
+      sum = more;
+    } else {
+      sum = joined(sum, more);
+    }
   }
-  if (local.y == 0u && column < p.columns) { scale_own(column, sum.x, sum.y, p.rows); }
+  if (local.y == 0u && column < p.columns) {
+    let after = scaled(u[column], sum.x, sum.y, p.rows);
+    excess[column] = after.excess;
+    u[column] = after.u;
+  }
 }

@@ -1,6 +1,6 @@
 // out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the powers kept of a plan
 // As differences, and without a plan in memory: its factors join where they are few. Where what is kept is the plan itself
-// (WIDE: kept_plan made it), they are taken for 1.
+// (WIDE: kept_plan made it), they are taken for 1; CLOSE powers are kept as what they are above 1.
 // @use differences tile_main narrow
 struct Params {
   first_group: u32, end_group: u32,
@@ -14,8 +14,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // [depth, 4 rhs_stride4]
 @group(0) @binding(3) var<storage, read> own: array<vec4f>; // [rows, 4 own_stride4]
 @group(0) @binding(4) var<storage, read> form: array<u32>;
-@group(0) @binding(5) var<storage, read> u: array<vec2f>; // (0, v) of the rows, from p.first_row on
-@group(0) @binding(6) var<storage, read> w: array<vec2f>; // of the k, from p.first_k on
+@group(0) @binding(5) var<storage, read> u: array<f32>; // plain factors of the rows, from p.first_row on
+@group(0) @binding(6) var<storage, read> w: array<f32>; // of the k, from p.first_k on
 @group(0) @binding(7) var<storage, read> dy: array<f32>; // one number
 @group(0) @binding(8) var<storage, read_write> out: array<f32>;
 
@@ -31,15 +31,16 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   }
 }
 
-fn factor_of(point: vec2f) -> f32 { return select(point.y, 1.0, form[WIDE] != 0u); }
+fn factor_of(point: f32) -> f32 { return select(point, 1.0, form[FORM] == WIDE); }
 
 fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
   let factor = factor_of(w[p.first_k + k]);
+  let less = select(0.0, 1.0, form[FORM] == CLOSE);
   let at = p.lhs_at + row * p.lhs_row + k * p.lhs_k;
   var weights: array<vec4f, TM4>;
   // @unroll
   for (var m = 0u; m < TM; m++) {
-    weights[m / 4u][m % 4u] = factor * lhs[at + m * p.lhs_row];
+    weights[m / 4u][m % 4u] = factor * (lhs[at + m * p.lhs_row] + less);
   }
   return weights;
 }

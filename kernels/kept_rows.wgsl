@@ -1,13 +1,13 @@
 // u_j = u_j / ratio_j^step, ratio_j = u_j mean_i w_i 2^(scale t_ji), for the rows j of scores that are kept
 // As scaling_pass and scaling_update in one, by LANES lanes a row.
-// @use grid rows scaling_sum scaling_step
+// @use grid rows scaling_sum scaling_step near_powers
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, stride: u32, scale: f32, rest: f32, step: f32, kappa: f32, damping: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // t, [rows, stride]
-@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, v) of the columns
+@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, r) of the columns
 @group(0) @binding(3) var<storage, read> state: array<f32>;
 @group(0) @binding(4) var<storage, read_write> u: array<vec2f>; // of the rows
 @group(0) @binding(5) var<storage, read_write> excess: array<f32>;
@@ -21,18 +21,35 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let safe = min(row, p.rows - 1u);
   let start = safe * p.stride;
   let own = u[safe].x;
-  var sum = vec2f(FLOOR, 0.0);
-  for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {
-    let at = vec4u(k, k + LANES, k + 2u * LANES, k + 3u * LANES);
-    let near = min(at, vec4u(p.columns - 1u));
-    let s = vec4f(scores[start + near.x], scores[start + near.y], scores[start + near.z], scores[start + near.w]);
-    let a = w[near.x];
-    let b = w[near.y];
-    let c = w[near.z];
-    let d = w[near.w];
-    sum = added(sum, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(p.columns));
+  let near = state[NEAR] != 0.0;
+  var sum = vec2f(select(FLOOR, 0.0, near), 0.0);
+  for (var first = lane % LANES; first < p.columns; first += 4u * SUMMED * LANES) {
+    var some = vec2f(sum.x, 0.0);
+    for (var k = first; k < min(first + 4u * SUMMED * LANES, p.columns); k += 4u * LANES) {
+      let at = vec4u(k, k + LANES, k + 2u * LANES, k + 3u * LANES);
+      let safe_at = min(at, vec4u(p.columns - 1u));
+      let to = start + safe_at;
+      let s = vec4f(scores[to.x], scores[to.y], scores[to.z], scores[to.w]);
+      let a = w[safe_at.x];
+      let b = w[safe_at.y];
+      let c = w[safe_at.z];
+      let d = w[safe_at.w];
+      let r = vec4f(a.y, b.y, c.y, d.y);
+      let outside = at >= vec4u(p.columns);
+      if (near) {
+        let more = select(less_1(logits(s, vec4f()), r), vec4f(), outside);
+        some.y += (more.x + more.y) + (more.z + more.w);
+      } else {
+        some = added(some, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), r, outside);
+      }
+    }
+    sum = joined(sum, some);
   }
   let top = row_max(lane, sum.x);
   let total = row_sum(lane, rescaled(sum.y, sum.x, top));
-  if (row < p.rows && lane % LANES == 0u) { scale_own(row, top, total, p.columns); }
+  if (row < p.rows && lane % LANES == 0u) {
+    let after = scaled(u[row], top, total, p.columns);
+    excess[row] = after.excess;
+    u[row] = after.u;
+  }
 }

@@ -12,9 +12,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<vec4f>; // t, or K, [rows, stride4]
 @group(0) @binding(2) var<storage, read> form: array<u32>;
-@group(0) @binding(3) var<storage, read> w: array<vec4f>; // (e, v) of two columns each; of powers e = 0
+@group(0) @binding(3) var<storage, read> w: array<vec4f>; // (e, r) of two columns each, then the plain factors of four
 @group(0) @binding(4) var<storage, read> state: array<f32>;
-@group(0) @binding(5) var<storage, read_write> u: array<vec2f>; // of the rows
+@group(0) @binding(5) var<storage, read_write> u: array<f32>; // (e, r) of the rows, then the plain factors
 @group(0) @binding(6) var<storage, read_write> excess: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -24,15 +24,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let first_row = group * WG * EACH + lane;
   if (group >= p.end_group || first_row >= p.rows || state[STOPPED] != 0.0) { return; }
   let count = (p.columns + 3u) / 4u;
-  let powers = form[WIDE] == 0u;
   var sums: array<vec4f, EACH>;
-  if (powers) {
+  if (form[FORM] == POWERS) {
     for (var first = 0u; first < count; first += BLOCK) {
       var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
       for (var k = first; k < min(first + BLOCK, count); k++) {
-        let one = w[2u * k];
-        let two = w[2u * k + 1u];
-        let factors = vec4f(one.y, one.w, two.y, two.w);
+        let factors = w[2u * count + k];
         // @unroll
         for (var r = 0u; r < EACH; r++) {
           some[r] = fma(factors, scores[min(first_row + r * WG, p.rows - 1u) * p.stride4 + k], some[r]);
@@ -44,26 +41,52 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
     }
   }
+  if (form[FORM] == CLOSE) {
+    for (var first = 0u; first < count; first += BLOCK) {
+      var some = array<vec4f, EACH>();
+      for (var k = first; k < min(first + BLOCK, count); k++) {
+        let one = w[2u * k];
+        let two = w[2u * k + 1u];
+        let rests = vec4f(one.y, one.w, two.y, two.w);
+        // @unroll
+        for (var r = 0u; r < EACH; r++) {
+          some[r] += fma(1.0 + rests, scores[min(first_row + r * WG, p.rows - 1u) * p.stride4 + k], rests);
+        }
+      }
+      // @unroll
+      for (var r = 0u; r < EACH; r++) {
+        sums[r] += some[r];
+      }
+    }
+  }
   for (var r = 0u; r < EACH; r++) {
     let row = first_row + r * WG;
     if (row >= p.rows) { break; }
-    var sum = vec2f(0.0, (sums[r].x + sums[r].y) + (sums[r].z + sums[r].w));
-    if (!powers) { sum = sum_of_logits(row, count); }
-    scale_own(row, sum.x, sum.y, p.columns);
-    if (powers) { u[row] = plain(u[row]); }
+    let before = vec2f(u[2u * row], u[2u * row + 1u]);
+    var sum = vec2f(before.x, (sums[r].x + sums[r].y) + (sums[r].z + sums[r].w)); // plain sums leave out the row's own factor
+    if (form[FORM] == WIDE) { sum = sum_of_logits(row, count); }
+    let own = scaled(before, sum.x, sum.y, p.columns);
+    excess[row] = own.excess;
+    u[2u * row] = own.u.x;
+    u[2u * row + 1u] = own.u.y;
+    if (form[FORM] != WIDE) { u[plain_at(p.rows) + row] = plain(own.u); }
   }
 }
 
 fn sum_of_logits(row: u32, count: u32) -> vec2f {
   let start = row * p.stride4;
-  let own = u[row].x;
+  let own = u[2u * row];
   var sum = vec2f(FLOOR, 0.0);
-  for (var k = 0u; k < count; k++) {
-    let one = w[2u * k];
-    let two = w[2u * k + 1u];
-    let outside = vec4u(4u * k) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-    sum = added(sum, scores[start + k], vec4f(own) + vec4f(one.x, one.z, two.x, two.z),
-                vec4f(one.y, one.w, two.y, two.w), outside);
+  for (var first = 0u; first < count; first += SUMMED) {
+    var some = vec2f(FLOOR, 0.0);
+    for (var k = first; k < min(first + SUMMED, count); k++) {
+      let one = w[2u * k];
+      let two = w[2u * k + 1u];
+      let outside = vec4u(4u * k) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
+      some = added(some, scores[start + k], vec4f(own) + vec4f(one.x, one.z, two.x, two.z),
+                   vec4f(one.y, one.w, two.y, two.w), outside);
+    }
+    sum = joined(sum, some);
   }
   return sum;
 }

@@ -9,7 +9,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<vec4f>; // t, [all j, stride4]
-@group(0) @binding(2) var<storage, read> own: array<vec2f>; // (e, v) of the j
+@group(0) @binding(2) var<storage, read> own: array<vec2f>; // (e, r) of the j
 @group(0) @binding(3) var<storage, read> other: array<vec4f>; // those of two rows i each
 @group(0) @binding(4) var<storage, read> dy: array<f32>; // one number
 @group(0) @binding(5) var<storage, read_write> weights: array<vec4f>; // [rows, width4]
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let one = other[2u * i4];
   let two = other[2u * i4 + 1u];
   let l = logits(scores[j * p.stride4 + i4], vec4f(mine.x) + vec4f(one.x, one.z, two.x, two.z));
-  let factor = p.share * dy[0] * mine.y * vec4f(one.y, one.w, two.y, two.w);
+  let factor = p.share * dy[0] * (1.0 + mine.y) * (1.0 + vec4f(one.y, one.w, two.y, two.w));
   let outside = vec4u(4u * i4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
   weights[at] = select(factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);
 }

@@ -27,5 +27,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     sum = rescaled(sum, top, higher) + rescaled(partial[(part * 2u + 1u) * p.rows + i], other, higher);
     top = higher;
   }
-  scale_own(i, top, sum, p.columns);
+  let own = scaled(u[i], top, sum, p.columns);
+  excess[i] = own.excess;
+  u[i] = own.u;
 }

@@ -9,7 +9,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // [rows, columns]
-@group(0) @binding(2) var<storage, read> u: array<vec2f>; // (e, v) of the rows
+@group(0) @binding(2) var<storage, read> u: array<vec2f>; // (e, r) of the rows
 @group(0) @binding(3) var<storage, read> w: array<vec2f>; // of the columns
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>; // [slices of all launches, 2, columns]
 
@@ -23,16 +23,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let own = w[k].x;
   let end = min((slice + 1u) * p.slice_rows, p.rows);
   var sum = vec2f(FLOOR, 0.0);
-  for (var n = slice * p.slice_rows; n < end; n += 4u) {
-    let at = vec4u(n, n + 1u, n + 2u, n + 3u);
-    let near = min(at, vec4u(end - 1u));
-    let row = near * p.columns + vec4u(k);
-    let s = vec4f(scores[row.x], scores[row.y], scores[row.z], scores[row.w]);
-    let a = u[near.x];
-    let b = u[near.y];
-    let c = u[near.z];
-    let d = u[near.w];
-    sum = added(sum, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(end));
+  for (var first = slice * p.slice_rows; first < end; first += 4u * SUMMED) {
+    var some = vec2f(FLOOR, 0.0);
+    for (var n = first; n < min(first + 4u * SUMMED, end); n += 4u) {
+      let at = vec4u(n, n + 1u, n + 2u, n + 3u);
+      let near = min(at, vec4u(end - 1u));
+      let row = near * p.columns + vec4u(k);
+      let s = vec4f(scores[row.x], scores[row.y], scores[row.z], scores[row.w]);
+      let a = u[near.x];
+      let b = u[near.y];
+      let c = u[near.z];
+      let d = u[near.w];
+      some = added(some, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(end));
+    }
+    sum = joined(sum, some);
   }
   let at = (p.first_slice + slice) * 2u * p.columns + k;
   partial[at] = sum.x;

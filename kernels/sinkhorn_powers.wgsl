@@ -1,6 +1,6 @@
 // E_nk = 2^(scale s_nk) for every row n, w_k = 1 / mean_n E_nk, and WIDE where a score is too far from 0 for such powers
 // EACH vec4s of columns a lane. Sums of 64 rows are added up: a single one would gather the roundings of all rows.
-// @use grid scaling_logits narrow
+// @use grid scaling scaling_logits narrow
 const WG: u32 = 8;
 const EACH: u32 = 4; // WG apart: together half a kilobyte of a row, next to each other
 
@@ -8,7 +8,7 @@ struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32, scal
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<vec4f>; // [rows, columns4]
 @group(0) @binding(2) var<storage, read_write> powers: array<vec4f>; // [rows, columns4]
-@group(0) @binding(3) var<storage, read_write> w: array<vec4f>; // (0, v) of two columns each
+@group(0) @binding(3) var<storage, read_write> w: array<vec4f>; // (e, r) of two columns each, then the plain factors of four
 @group(0) @binding(4) var<storage, read_write> form: array<atomic<u32>>;
 
 @compute @workgroup_size(WG)
@@ -43,8 +43,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let to = k + c * WG;
     if (to >= p.columns4) { break; }
     let factors = vec4f(f32(p.rows)) / sum[c];
-    w[2u * to] = vec4f(0.0, factors.x, 0.0, factors.y);
-    w[2u * to + 1u] = vec4f(0.0, factors.z, 0.0, factors.w);
+    w[2u * to] = vec4f(scaling(0.0, factors.x), scaling(0.0, factors.y));
+    w[2u * to + 1u] = vec4f(scaling(0.0, factors.z), scaling(0.0, factors.w));
+    w[2u * p.columns4 + to] = factors;
   }
-  if (any(far > vec4f(RANGE))) { atomicOr(&form[WIDE], 1u); }
+  if (any(far > vec4f(RANGE))) { atomicOr(&form[FORM], WIDE); }
 }

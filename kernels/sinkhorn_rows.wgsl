@@ -6,7 +6,7 @@ const LAST: u32 = 0; // @tune 0 1
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, scale: f32, rest: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // [rows, columns]
-@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, v) of the columns
+@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, r) of the columns
 @group(0) @binding(3) var<storage, read_write> u: array<vec2f>; // of the rows
 @group(0) @binding(4) var<storage, read_write> codes: array<f32>; // [rows, columns] in the last iteration
 
@@ -20,15 +20,19 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let start = safe * p.columns;
   let own = u[safe].x;
   var sum = vec2f(FLOOR, 0.0);
-  for (var k = lane % LANES; k < p.columns; k += 4u * LANES) {
-    let at = vec4u(k, k + LANES, k + 2u * LANES, k + 3u * LANES);
-    let near = min(at, vec4u(p.columns - 1u));
-    let s = vec4f(scores[start + near.x], scores[start + near.y], scores[start + near.z], scores[start + near.w]);
-    let a = w[near.x];
-    let b = w[near.y];
-    let c = w[near.z];
-    let d = w[near.w];
-    sum = added(sum, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(p.columns));
+  for (var first = lane % LANES; first < p.columns; first += 4u * SUMMED * LANES) {
+    var some = vec2f(FLOOR, 0.0);
+    for (var k = first; k < min(first + 4u * SUMMED * LANES, p.columns); k += 4u * LANES) {
+      let at = vec4u(k, k + LANES, k + 2u * LANES, k + 3u * LANES);
+      let near = min(at, vec4u(p.columns - 1u));
+      let s = vec4f(scores[start + near.x], scores[start + near.y], scores[start + near.z], scores[start + near.w]);
+      let a = w[near.x];
+      let b = w[near.y];
+      let c = w[near.z];
+      let d = w[near.w];
+      some = added(some, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(p.columns));
+    }
+    sum = joined(sum, some);
   }
   let top = row_max(lane, sum.x);
   let total = row_sum(lane, rescaled(sum.y, sum.x, top));
@@ -40,6 +44,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var k = lane % LANES; k < p.columns; k += LANES) {
     let other = w[k];
     let l = logits(vec4f(scores[start + k]), vec4f(own + other.x - top)).x;
-    codes[start + k] = other.y * exp2(select(l, 1.0, l > 1.0)) / total; // min would hide a NaN
+    codes[start + k] = (1.0 + other.y) * exp2(select(l, 1.0, l > 1.0)) / total; // min would hide a NaN
   }
 }

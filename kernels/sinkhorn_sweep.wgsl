@@ -15,7 +15,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>; // [rows, columns]
-@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, v) of the columns
+@group(0) @binding(2) var<storage, read> w: array<vec2f>; // (e, r) of the columns
 @group(0) @binding(3) var<storage, read_write> u: array<vec2f>; // of the rows
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // sums [workgroups of all launches, columns], or codes
 
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let three = w[near.z];
     let four = w[near.w];
     e[c] = select(vec4f(one.x, two.x, three.x, four.x), vec4f(FLOOR), k >= vec4u(p.columns));
-    v[c] = vec4f(one.y, two.y, three.y, four.y);
+    v[c] = 1.0 + vec4f(one.y, two.y, three.y, four.y);
     down[c] = vec4f();
   }
   let end = min((group + 1u) * p.rows_each, p.rows);

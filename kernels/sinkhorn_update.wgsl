@@ -7,7 +7,7 @@ const PARTS: u32 = 16;
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, parts: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partial: array<f32>; // [parts, columns]
-@group(0) @binding(2) var<storage, read_write> w: array<vec2f>; // (e, v)
+@group(0) @binding(2) var<storage, read_write> w: array<vec2f>; // (e, r)
 
 var<workgroup> sums: array<f32, ACROSS * PARTS>;
 
@@ -25,5 +25,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (local.y > 0u || k >= p.columns) { return; }
   var total = 0.0;
   for (var i = 0u; i < PARTS; i++) { total += sums[i * ACROSS + local.x]; }
-  w[k] = scaling(w[k].x, w[k].y * (f32(p.rows) / total));
+  w[k] = scaling(w[k].x, (1.0 + w[k].y) * (f32(p.rows) / total));
 }

@@ -15,7 +15,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let k = group * WG + lane;
   if (group >= p.end_group || k >= p.columns4) { return; }
-  if (form[WIDE] == 0u) {
+  if (form[FORM] == POWERS) {
     if (k == 0u) { state[STOPPED] = 1.0; }
     return;
   }

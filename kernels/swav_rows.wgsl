@@ -12,7 +12,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> units: array<vec4f>; // [rows, row_stride4]
 @group(0) @binding(2) var<storage, read> targets0: array<vec4f>; // [rows, row_stride4]
 @group(0) @binding(3) var<storage, read> targets1: array<vec4f>; // [rows, row_stride4]
-@group(0) @binding(4) var<storage, read> prediction: array<vec2f>; // (e, v)
+@group(0) @binding(4) var<storage, read> prediction: array<vec2f>; // (e, r)
 @group(0) @binding(5) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(6) var<storage, read_write> g: array<vec4f>; // [rows, row_stride4]
 
@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     g[at] = -p.share * t;
   }
   let u = prediction[n];
-  let log_z = LN2 * ((log2(f32(p.prototypes)) - u.x) - log2(u.y));
+  let log_z = LN2 * ((log2(f32(p.prototypes)) - u.x) - log2(1.0 + u.y));
   losses[p.first_row + n] =
     fma((products.x + products.y) + (products.z + products.w), -p.inverse_temperature, (first + second) * log_z);
 }

@@ -1,9 +1,15 @@
-// WIDE, RANGE, plain: whether the scores span so few powers of two that the powers themselves can be kept, and factors be plain numbers
-// state[WIDE] is 0 where all |l_nk| <= RANGE: factors then stay below K 2^(2 RANGE). Else the kernels of logits take over.
-const WIDE: u32 = 0;
+// FORM, RANGE, plain: how scores are kept. Where they span few powers of two, these themselves are, and factors are plain numbers
+// form[FORM] is POWERS where all |l_nk| <= RANGE: factors then stay below K 2^(2 RANGE). WIDE: the kernels of logits take over.
+// CLOSE: what is kept is 2^l - 1, see near_powers.
+const FORM: u32 = 0;
+const POWERS: u32 = 0;
+const WIDE: u32 = 1;
+const CLOSE: u32 = 2;
 const RANGE: f32 = 50.0;
 
-// The factor v 2^e as (0, v 2^e), for sums that read plain numbers; the forms with exponents read it, too.
-fn plain(factor: vec2f) -> vec2f {
-  return vec2f(0.0, ldexp(factor.y, i32(factor.x)));
+// The factor (1 + r) 2^e as a number. Behind the (e, r) of all, `count` rounded up to 4, there is room for one each.
+fn plain(factor: vec2f) -> f32 {
+  return ldexp(1.0 + factor.y, i32(factor.x));
 }
+
+fn plain_at(count: u32) -> u32 { return 2u * ((count + 3u) & 0xfffffffcu); }

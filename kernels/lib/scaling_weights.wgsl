@@ -9,7 +9,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // b, [depth, 4 lhs_stride4]: p.rows rows j
 @group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // a, [depth, 4 rhs_stride4]: p.columns rows i
-@group(0) @binding(3) var<storage, read> own: array<vec2f>; // (e, v) of the rows j
+@group(0) @binding(3) var<storage, read> own: array<vec2f>; // (e, r) of the rows j
 @group(0) @binding(4) var<storage, read> other: array<vec4f>; // those of two rows i each
 @group(0) @binding(5) var<storage, read> dy: array<f32>; // one number
 @group(0) @binding(6) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4]
@@ -30,14 +30,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let one = other[2u * (i4 + v * WX)];
     let two = other[2u * (i4 + v * WX) + 1u];
     let e = vec4f(one.x, one.z, two.x, two.z);
-    let factor = share * vec4f(one.y, one.w, two.y, two.w);
+    let factor = share * (1.0 + vec4f(one.y, one.w, two.y, two.w));
     let outside = vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let mine = own[min(p.first + j0 + m, p.rows - 1u)];
       let l = fma(c[m * TV + v], vec4f(p.scale), vec4f(mine.x) + e);
       // No entry of a plan is that large; what is no pair must not overflow either.
-      c[m * TV + v] = select(mine.y * factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);
+      c[m * TV + v] = select((1.0 + mine.y) * factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);
     }
   }
   store_panel(&c, j0, i4, p.rows - p.first);

@@ -109,7 +109,7 @@ function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, co
     excess: engine.scratch(count, op),
   });
   const samples = side(rows, startScaling(engine, op, rows));
-  const prototypes = side(columns, engine.scratch(2 * columns, op)); // sinkhorn_powers gives them their first factors
+  const prototypes = side(columns, engine.scratch(3 * columns, op)); // sinkhorn_powers gives them their first factors
   const kept = { of: codes, rows: prototypes.points, stride: columns, form };
   const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
     updateFromKept(engine, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });

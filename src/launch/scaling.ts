@@ -21,8 +21,9 @@ import type { Columns } from './rowPass.ts';
 import { launchProduct, roundUp, rowTuning, tileOf } from './tile.ts';
 
 /**
- * Factors of a transport plan: P_ij = u_i w_j exp(score_ij) / (N M), each factor a pair (e, v) that stands for v 2^e. This
+ * Factors of a transport plan: P_ij = u_i w_j exp(score_ij) / (N M), each factor a pair (e, r) that stands for (1 + r) 2^e. This
  * is the scaling form, as fast; its factors never leave the range of f32, so it serves where only log potentials would.
+ * Behind the pairs, of `count` rounded up to 4, there is room for as many plain numbers: see kernels/lib/narrow.wgsl.
  */
 export type Scaling = Storage;
 
@@ -31,7 +32,7 @@ const LOG2E = Math.LOG2E;
 /** All factors 1. */
 export function startScaling(engine: Engine, op: string, count: number): Scaling {
   const padded = roundUp(count, 4);
-  const u = engine.scratch(2 * padded, op);
+  const u = engine.scratch(3 * padded, op);
   engine.run(scaling_start, {
     params: { count: padded },
     buffers: { u },
@@ -40,6 +41,9 @@ export function startScaling(engine: Engine, op: string, count: number): Scaling
   });
   return u;
 }
+
+/** Where the plain numbers of `count` factors start. */
+export const plainAt = (count: number): number => 2 * roundUp(count, 4);
 
 /** Where an iteration stands: kept on the GPU. At zero it goes on, without over-relaxation. */
 export function startState(engine: Engine, op: string): Storage {
@@ -67,7 +71,7 @@ export interface Kept {
   readonly of: Storage;
   readonly rows: Columns;
   readonly stride: number;
-  /** One u32, 0 where they are powers; on software adapters, where they may be. */
+  /** One u32, what they are (FORM in kernels/lib/narrow.wgsl); on software adapters, where they may be powers. */
   readonly form: Storage | null;
   release(): void;
 }
@@ -76,6 +80,7 @@ export interface Kept {
  * Computes all squared distances once, for updates and weights that read them; release `kept` when they are done.
  * @param range where powers are dear, on software adapters, and no |score| is above this many powers of two, 2^score is kept
  * instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
+ * @param state what says whether all is near
  */
 export function keepScores(
   engine: Engine,
@@ -84,6 +89,7 @@ export function keepScores(
   columns: Columns,
   scores: Scores,
   range: number,
+  state: Storage,
 ): Scores {
   const stride = keptStride(engine, rows.rows);
   const of = engine.scratch(columns.rows * stride, op);
@@ -94,7 +100,7 @@ export function keepScores(
     form?.release();
   };
   const kept: Kept = { of, rows, stride, form, release };
-  if (form) keepPowers(engine, columns, scores, kept, form, range);
+  if (form) keepPowers(engine, columns, scores, kept, form, range, state);
   else
     launchProduct(
       engine,
@@ -123,6 +129,7 @@ function keepPowers(
   { of, rows, stride }: Kept,
   form: Storage,
   range: number,
+  state: Storage,
 ): void {
   const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
   const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
@@ -138,7 +145,7 @@ function keepPowers(
         ...splitScale(scores.scale),
         range,
       },
-      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form },
+      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form, ...(kernel === kept_powers ? { state } : {}) },
       groups: Math.ceil(size.rows / tile.rows) * strips,
       work: 2 * size.rows * size.columns * size.depth,
       maybe: kernel === kept_distances,

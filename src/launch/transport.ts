@@ -1,7 +1,7 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { kept_pull, transport_control } from '../gpu/kernels.generated.ts';
+import { kept_pull, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
 import { leftRows } from './pack.ts';
 import { featuresOf, type Points, type Pulled, panelWidth, pull, rowsOf } from './points.ts';
 import {
@@ -9,10 +9,10 @@ import {
   keepScores,
   launchPlan,
   launchScalingWeights,
+  plainAt,
   type Scores,
   type Side,
   startScaling,
-  startState,
   updateScaling,
 } from './scaling.ts';
 import { tileOf } from './tile.ts';
@@ -59,8 +59,39 @@ function costs({ columns }: Points, epsilon: number): Scores {
   return { depth: columns, scale: -0.5 / epsilon, distance: true };
 }
 
+/** Costs in powers of two up to which all is near: sums of what powers are above 1 then lose nothing to those that are not. */
+const NEAR = 1;
+
+/** Bits of the largest |p - x_0|^2 of all points; release it. Its fourfold bounds every squared distance among them. */
+export function reachOf(engine: Engine, op: string, x: Points, y: Points): Storage {
+  const reach = engine.scratch(1, op);
+  engine.fillBits(reach, 1, 0);
+  for (const { rows, count, columns, rowStride } of [x, y])
+    engine.run(transport_reach, {
+      params: { rows: count, columns, stride: rowStride },
+      buffers: { x: rows, origin: x.rows, reach },
+      groups: Math.ceil(count / 64),
+      work: 3 * count * columns,
+    });
+  return reach;
+}
+
+/** The state of an iteration that has not begun, and that knows whether all costs are small against epsilon. */
+function begin(engine: Engine, op: string, reach: Storage, epsilon: number): Storage {
+  const state = engine.scratch(16, op);
+  engine.run(transport_start, {
+    params: { most: (NEAR * epsilon * Math.LN2) / 2 },
+    buffers: { reach, state },
+    groups: 1,
+    work: 16,
+  });
+  return state;
+}
+
 export interface Plan {
   readonly epsilon: number;
+  /** How far the points reach, see `reachOf`. */
+  readonly reach: Storage;
   /** KL penalty of both marginals; Infinity: they are exact. */
   readonly rho?: number;
   readonly stop: Stop;
@@ -79,15 +110,15 @@ export function couple(
   op: string,
   x: Points,
   y: Points,
-  { epsilon, rho = Number.POSITIVE_INFINITY, stop, keep = 0, pulled = false }: Plan,
+  { epsilon, reach, rho = Number.POSITIVE_INFINITY, stop, keep = 0, pulled = false }: Plan,
 ): Coupling {
   const rows = { points: featuresOf(x), u: startScaling(engine, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(engine, op, y.count) };
   const swept = costs(x, epsilon);
   const fits = 4 * x.paddedRows * y.count <= Math.min(keep, engine.info.limits.maxStorageBufferBindingSize);
   const range = rho === Number.POSITIVE_INFINITY ? RANGE : RANGE_UNBALANCED;
-  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept, range) : swept;
-  const [state, measuring] = [startState(engine, op), startState(engine, op)];
+  const [state, measuring] = [begin(engine, op, reach, epsilon), begin(engine, op, reach, epsilon)];
+  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept, range, state) : swept;
   const [excess, others] = [engine.scratch(x.count, op), engine.scratch(y.count, op)];
   const kappa = epsilon / rho;
   const maybe = stop.tolerance !== undefined;
@@ -103,10 +134,10 @@ export function couple(
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
-export function coupleSelf(engine: Engine, op: string, x: Points, epsilon: number, stop: Stop): Coupling {
+export function coupleSelf(engine: Engine, op: string, x: Points, { epsilon, reach, stop }: Plan): Coupling {
   const scores = costs(x, epsilon);
   const [points, u] = [featuresOf(x), startScaling(engine, op, x.count)];
-  const [state, measuring] = [startState(engine, op), startState(engine, op)];
+  const [state, measuring] = [begin(engine, op, reach, epsilon), begin(engine, op, reach, epsilon)];
   const excess = engine.scratch(x.count, op);
   const side = { points, u };
   const maybe = stop.tolerance !== undefined;
@@ -222,8 +253,8 @@ function pullKept(
         columns: features,
         depth: at.depth,
         strips,
-        first_row: at.first,
-        first_k: at.from,
+        first_row: plainAt(own.points.rows) + at.first,
+        first_k: plainAt(other.points.rows) + at.from,
         lhs_at: lhs.at,
         lhs_row: lhs.row,
         lhs_k: lhs.k,

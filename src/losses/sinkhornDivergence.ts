@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { debiased_terms } from '../gpu/kernels.generated.ts';
 import { endPull, makePoints, startPull } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
-import { couple, coupleSelf, pullCoupling } from '../launch/transport.ts';
+import { couple, coupleSelf, pullCoupling, reachOf } from '../launch/transport.ts';
 import { checkedStop } from '../ops/entropicOT.ts';
 
 export interface SinkhornDivergenceOptions {
@@ -36,8 +36,10 @@ export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDiverg
   const stop = checkedStop(op, given);
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
-  const across = couple(engine, op, left, right, { epsilon, stop });
-  const [withinX, withinY] = [left, right].map((points) => coupleSelf(engine, op, points, epsilon, stop));
+  const plan = { epsilon, stop, reach: reachOf(engine, op, left, right) };
+  const across = couple(engine, op, left, right, plan);
+  const [withinX, withinY] = [left, right].map((points) => coupleSelf(engine, op, points, plan));
+  plan.reach.release();
   const [n, m] = [left.count, right.count];
   const terms = engine.scratch(n + m, op);
   for (const [u, within, first, count] of [

@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { potentials, transport_report } from '../gpu/kernels.generated.ts';
 import { endPull, makePoints, startPull } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
-import { couple, DEFAULT_TOLERANCE, pullCoupling, stopOf } from '../launch/transport.ts';
+import { couple, DEFAULT_TOLERANCE, pullCoupling, reachOf, stopOf } from '../launch/transport.ts';
 
 export interface EntropicOTOptions {
   /** Weight of the entropy, a number above 0, in units of the cost. */
@@ -57,7 +57,10 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
   const { rho } = given;
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
-  const plan = couple(engine, op, left, right, { epsilon, rho, stop, keep: MOST_KEPT, pulled: engine.needsGrad(x, y) });
+  const reach = reachOf(engine, op, left, right);
+  const pulled = engine.needsGrad(x, y);
+  const plan = couple(engine, op, left, right, { epsilon, reach, rho, stop, keep: MOST_KEPT, pulled });
+  reach.release();
   const [n, m] = [left.count, right.count];
   const f = engine.empty([n], op);
   const g = engine.empty([m], op);
