@@ -60,7 +60,7 @@ function costs({ columns }: Points, epsilon: number): Scores {
 }
 
 /** Costs in powers of two up to which all is near: sums of what powers are above 1 then lose nothing to those that are not. */
-const NEAR = 1;
+const NEAR = 2;
 
 /** Bits of the largest |p - x_0|^2 of all points; release it. Its fourfold bounds every squared distance among them. */
 export function reachOf(engine: Engine, op: string, x: Points, y: Points): Storage {
