@@ -462,7 +462,7 @@ describe('sinkhornDivergence', () => {
       const loss = sinkhornDivergence(x, y, { epsilon: 0.5 * d });
       loss.backward();
       const wanted = divergenceReference(a, b, 0.5 * d);
-      expectClose('value', [await loss.item()], [wanted.value], 1e-6);
+      expectClose('value', [await loss.item()], [wanted.value], 2e-6); // epsilon is up to 50, its last digit 3e-6
       for (const [i, z] of [x, y].entries())
         expectClose('gradient', await (z.grad as Tensor).data(), wanted.gradients[i].data, 4e-6 / n);
       for (const tensor of [x, y, loss]) tensor.dispose();

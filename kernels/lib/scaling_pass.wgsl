@@ -77,7 +77,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let l = fma(c[m * TV + v], k, vec4f(mine[m] - higher) + e[v]);
           let power = exp2(select(l, vec4f(1.0), l > vec4f(1.0))); // min would hide a NaN
           var term = factor[v] * power;
-          if (MAY_BE_NEAR) { term = select((1.0 + factor[v]) * power, less_1(c[m * TV + v] * k, factor[v]), near); }
+          if (MAY_BE_NEAR) { term = select(fma(factor[v], power, power), less_1(c[m * TV + v] * k, factor[v]), near); }
           sum += select(term, vec4f(), outside);
         }
         total[m] += (sum.x + sum.y) + (sum.z + sum.w);

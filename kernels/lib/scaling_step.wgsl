@@ -31,7 +31,7 @@ fn scaled(before: vec2f, top: f32, sum: f32, others: u32) -> Scaled {
     return Scaled(select(next, before, step == 0.0), wanted * exp2_less_1(clamp(gap, -100.0, 100.0)));
   }
   var excess = fma(before.y, mean, mean) + before.y;
-  if (!near) { excess = (1.0 + before.y) * mean * exp2(clamp(top, -126.0, 100.0)) - 1.0; }
+  if (!near) { excess = fma(before.y, mean, mean) * exp2(clamp(top, -126.0, 100.0)) - 1.0; }
   if (step == 0.0) { return Scaled(before, excess); }
   if (step == 1.0) {
     if (near) { return Scaled(vec2f(0.0, -mean / (1.0 + mean)), excess); }
@@ -39,7 +39,7 @@ fn scaled(before: vec2f, top: f32, sum: f32, others: u32) -> Scaled {
   }
   // With log2 itself of a ratio near 1 the iteration would end in its rounding errors.
   var power = -step * log2_1p(excess);
-  if (!near && abs(excess) > 0.5) { power = -step * (top + log2((1.0 + before.y) * mean)); }
+  if (!near && abs(excess) > 0.5) { power = -step * (top + log2(fma(before.y, mean, mean))); }
   let turns = select(round(power), 0.0, near);
   let r = fma(1.0 + before.y, exp2_less_1(power - turns), before.y);
   if (near) { return Scaled(vec2f(0.0, r), excess); }

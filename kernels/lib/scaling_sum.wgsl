@@ -5,7 +5,8 @@ const SUMMED: u32 = 64; // fours that are one sum: a longer one would gather the
 fn added(sum: vec2f, s: vec4f, e: vec4f, r: vec4f, outside: vec4<bool>) -> vec2f {
   let l = select(logits(s, e), vec4f(FLOOR), outside);
   let higher = max(sum.x, ceil(max(max(l.x, l.y), max(l.z, l.w))));
-  let below = logits(s, e - vec4f(higher)); // min would hide a NaN
-  let more = select((1.0 + r) * exp2(select(below, vec4f(1.0), below > vec4f(1.0))), vec4f(), outside);
+  let below = logits(s, e - vec4f(higher));
+  let powers = exp2(select(below, vec4f(1.0), below > vec4f(1.0))); // min would hide a NaN
+  let more = select(fma(r, powers, powers), vec4f(), outside);
   return vec2f(higher, rescaled(sum.y, sum.x, higher) + ((more.x + more.y) + (more.z + more.w)));
 }

@@ -20,7 +20,7 @@ const within = { iterations: 150, tolerance: 1e-6 };
 
 const between: Pick<LossRow, 'inputs' | 'temperatures' | 'kinds' | 'accepts' | 'invariances'> = {
   inputs: clouds,
-  temperatures: [0.5, 1],
+  temperatures: [0.5, 1, 30, 1000],
   kinds: ['normal', 'outlier'],
   accepts: (n, d) => n <= 130 && (n + d) % 3 !== 0,
   invariances: ['permutation', 'rotation', 'swapped views'],
@@ -99,7 +99,19 @@ export const TRANSPORT: readonly LossRow[] = [
       return x.engine.scope(() => entropicOT(x, y, { ...within, epsilon, rho: 3 * epsilon }).value);
     },
     reference: ([x, y], factor) => reference.transport(x, y, epsilonOf([x], factor), 3 * epsilonOf([x], factor)),
-    temperatures: [0.5, 1],
+    peaked: false,
+    invariances: [],
+  },
+  {
+    ...between,
+    name: 'entropicOT, epsilon far above rho', // the one number is epsilon / rho
+    accepts: (n, d) => n <= 70 && (n + d) % 3 === 2,
+    run: ([x, y], kappa) => {
+      const epsilon = epsilonOf([columnsOf(x)], 1);
+      return x.engine.scope(() => entropicOT(x, y, { ...within, epsilon, rho: epsilon / (kappa as number) }).value);
+    },
+    reference: ([x, y], kappa) => reference.transport(x, y, epsilonOf([x], 1), epsilonOf([x], 1) / kappa),
+    temperatures: [10, 1000],
     peaked: false,
     invariances: [],
   },
