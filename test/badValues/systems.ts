@@ -38,7 +38,8 @@ const policies = { rescale: word('none', 'N'), pool: word('max-then-mean', 'pool
 const reduction = number(2, { low: 1, high: 2 ** 20 });
 const inference = word('running', 'batch', 'uniform');
 
-const layer = (world: World) => nn.linear(world.engine, world.random, 3, 2);
+const layerOf = (name: string) => (world: World) => world.once(name, () => nn.linear(world.engine, world.random, 3, 2));
+const layer = layerOf('layer');
 const layers = record(
   (world) => ({ first: layer(world) }),
   (world) => ({
@@ -139,16 +140,8 @@ const parameters = record(
   'empty',
 );
 const rate = fromZero(0.1, 1e9);
-const sgd = ({ leaf }: World) => optim.sgd({ weight: leaf([2, 3]) }, { learningRate: 0.1, momentum: 0.9 });
-/** What an optimiser does with arguments, undone at once. */
-const withOptimizer = (world: World, use: (optimizer: optim.Optimizer) => unknown): unknown => {
-  const optimizer = sgd(world);
-  try {
-    return use(optimizer);
-  } finally {
-    optimizer.dispose();
-  }
-};
+const sgd = ({ leaf, once }: World) =>
+  once('sgd', () => optim.sgd({ weight: leaf([2, 3]) }, { learningRate: 0.1, momentum: 0.9 }));
 
 export const OPTIM: Signatures = {
   adamW: takes({
@@ -212,7 +205,7 @@ const keys = { temperature: divisor(0.2), momentum: share(0.9), queue: integer(8
 const TINY = { channels: 1, size: 8, width: 2, features: 4, hidden: 4, projection: 4 };
 const features = matrix(6, 3);
 
-const simCLR = ({ engine }: World) => methods.simCLR(engine, TINY);
+const simCLR = ({ engine, once }: World) => once('simCLR', () => methods.simCLR(engine, TINY));
 const place = loose(
   object(
     { step: integer(0, 0, Number.MAX_SAFE_INTEGER), epochSteps: positive(2), totalSteps: positive(4) },
@@ -234,7 +227,9 @@ const batch = loose(
 );
 const images = tensor([2, 1, 8, 8], [2, 8, 8]);
 const average = (world: World) =>
-  methods.movingAverage(world.engine, layer(world), layer(world), { momentum: 0.9, schedule: 'cosine' });
+  world.once('moving average', () =>
+    methods.movingAverage(world.engine, layer(world), layerOf('average')(world), { momentum: 0.9, schedule: 'cosine' }),
+  );
 
 export const METHODS: Signatures = {
   kMeans: takes({
@@ -314,7 +309,10 @@ export const METHODS: Signatures = {
   movingAverage: takes({
     engine,
     online: aLayer,
-    average: but(aLayer, (world) => ({ 'a layer of other sizes': nn.linear(world.engine, world.random, 3, 5) })),
+    average: but({ ...aLayer, good: layerOf('average') }, (world) => ({
+      'the online layer': layer(world),
+      'a layer of other sizes': nn.linear(world.engine, world.random, 3, 5),
+    })),
     options: options(
       { momentum: share(0.9), schedule: word('constant', 'cosine'), start: word('copy', 'own') },
       'momentum',
@@ -358,16 +356,15 @@ export const METHODS: Signatures = {
 export const MADE: Signatures = {
   'Optimizer.step': takes(
     { learningRate: optional(rate) },
-    { op: 'sgd', call: (world, [learningRate]) => withOptimizer(world, (one) => one.step(learningRate as number)) },
+    { op: 'sgd', call: (world, [learningRate]) => sgd(world).step(learningRate as number) },
   ),
   'Optimizer.learningRate': takes(
     { learningRate: rate },
     {
       op: 'sgd',
-      call: (world, [learningRate]) =>
-        withOptimizer(world, (one) => {
-          one.learningRate = learningRate as number;
-        }),
+      call: (world, [learningRate]) => {
+        sgd(world).learningRate = learningRate as number;
+      },
     },
   ),
   'Optimizer.load': takes(
@@ -386,7 +383,7 @@ export const MADE: Signatures = {
     },
     {
       op: 'sgd',
-      call: (world, [state, steps]) => withOptimizer(world, (one) => one.load(state as never, steps as number)),
+      call: (world, [state, steps]) => sgd(world).load(state as never, steps as number),
     },
   ),
   'the function of cosineSchedule': takes(
@@ -408,8 +405,10 @@ export const MADE: Signatures = {
     {
       op: 'any',
       call: (world, [x, training]) => {
-        const { engine, random } = world;
-        const net = nn.sequential({ one: nn.linear(engine, random, 3, 2), two: nn.normalization(engine, 2) });
+        const { engine, random, once } = world;
+        const net = once('net', () =>
+          nn.sequential({ one: nn.linear(engine, random, 3, 2), two: nn.normalization(engine, 2) }),
+        );
         return net.forward(x as Tensor, training as boolean);
       },
     },
@@ -427,7 +426,10 @@ export const MADE: Signatures = {
   'Method.embed': takes({ images }, { op: 'simCLR', call: (world, [given]) => simCLR(world).embed(given as Tensor) }),
   'Method.afterStep': takes(
     { place },
-    { op: 'byol', call: ({ engine }, [at]) => methods.byol(engine, TINY).afterStep?.(at as methods.Place) },
+    {
+      op: 'byol',
+      call: ({ engine, once }, [at]) => once('byol', () => methods.byol(engine, TINY)).afterStep?.(at as methods.Place),
+    },
   ),
   'MovingAverage.update': takes(
     { place },
@@ -435,6 +437,9 @@ export const MADE: Signatures = {
   ),
   'Queue.enqueue': takes(
     { rows: matrix(2, 3, [2, 4], [9, 3]) },
-    { op: 'fifoQueue', call: ({ engine }, [rows]) => methods.fifoQueue(engine, 8, 3).enqueue(rows as Tensor) },
+    {
+      op: 'fifoQueue',
+      call: ({ engine, once }, [rows]) => once('queue', () => methods.fifoQueue(engine, 8, 3)).enqueue(rows as Tensor),
+    },
   ),
 };

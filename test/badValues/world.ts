@@ -10,6 +10,8 @@ export interface World {
   /** i32 */
   readonly integers: Tensor;
   readonly disposed: Tensor;
+  /** What is made once, outside of every scope, and only looked at. */
+  once<T extends object>(name: string, make: () => T): T;
   /** Of another engine. */
   readonly foreign: Tensor;
   dispose(): void;
@@ -32,6 +34,7 @@ export function makeWorld(engine: Engine, other: Engine): World {
     made.set(key, tensor);
     return tensor;
   };
+  const kept = new Map<string, object>();
   const disposed = engine.tensor([1, 2, 3]);
   disposed.dispose();
   const integers = engine.tensor(Int32Array.of(0, 1, 0, 1), [2, 2]);
@@ -42,12 +45,22 @@ export function makeWorld(engine: Engine, other: Engine): World {
     leaf: (shape) => of(shape, true),
     integers,
     disposed,
+    once<T extends object>(name: string, make: () => T): T {
+      const one = (kept.get(name) as T | undefined) ?? engine.unscoped(make);
+      kept.set(name, one);
+      return one;
+    },
     foreign: other.tensor([
       [1, 2],
       [3, 4],
     ]),
     dispose() {
       for (const tensor of [...made.values(), integers]) tensor.dispose();
+      for (const one of kept.values()) {
+        const { parameters, buffers, dispose } = one as { parameters?: object; buffers?: object; dispose?: () => void };
+        for (const tensor of Object.values({ ...parameters, ...buffers }) as Tensor[]) tensor.dispose();
+        dispose?.call(one);
+      }
     },
   };
 }
