@@ -8,7 +8,14 @@ import type { Capture, Repeat } from './capture.ts';
 import * as check from './check.ts';
 import { type Answer, type Choice, type Choices, type ChoiceTable, isChoices } from './choices.ts';
 import { type Explained, explained } from './explain.ts';
-import { chooseFamilies, type Family, type FamilyChoice, type MatmulPrecision, PRECISIONS } from './families.ts';
+import {
+  checkFamilies,
+  chooseFamilies,
+  type Family,
+  type FamilyChoice,
+  type MatmulPrecision,
+  PRECISIONS,
+} from './families.ts';
 import { Inspector, type Watch } from './inspect.ts';
 import { type FromBufferOptions, foreignRange, type Numbers, numbers, type TensorData } from './intake.ts';
 import { Plan, type PlanInputs } from './plan.ts';
@@ -691,6 +698,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     throw new GramianError(
       `createEngine: tune = ${check.say(tuning)}, expected "off" or "cached" or "full", or the choices() of an engine.`,
     );
+  checkFamilies(families);
   const gpu = await openDevice({ device, adapter, powerPreference });
   try {
     const choice = chooseFamilies(gpu.info, matmulPrecision, families);

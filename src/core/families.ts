@@ -31,13 +31,17 @@ export interface FamilyChoice {
   readonly emulated?: boolean;
 }
 
+/** Before a device is opened for them. */
+export function checkFamilies(asked: readonly Family[] | undefined): void {
+  if (asked !== undefined && !every(asked, (family) => FAMILIES.includes(family as Family)))
+    throw new GramianError(`createEngine: families = ${listed(asked)}, expected an array of ${FAMILIES.join(', ')}.`);
+}
+
 /** The families that an adapter offers at this precision, or those of them that were asked for. */
 export function chooseFamilies(extras: Extras, precision: MatmulPrecision, asked?: readonly Family[]): FamilyChoice {
   const offered = FAMILIES.filter((family) => offers(extras, precision, family));
   const matrix = matrixFor(extras.matrices, precision);
   if (asked === undefined) return { families: offered, precision, forced: false, matrix };
-  if (!every(asked, (family) => FAMILIES.includes(family as Family)))
-    throw new GramianError(`createEngine: families = ${listed(asked)}, expected an array of ${FAMILIES.join(', ')}.`);
   const missing = asked.find((family) => !offered.includes(family));
   if (missing)
     throw new GramianError(
