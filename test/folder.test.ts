@@ -52,7 +52,7 @@ test('images in train and test folders', async () => {
 });
 
 const MEASURED: [string, Record<string, string>, string[], string[]][] = [
-  ['valid', { 'Valid/a/v.png': 'v' }, ['v'], []],
+  ['valid', { 'Valid/a/v.png': 'v' }, ['v'], ['Valid/ is what is measured on, as there is no test/']],
   [
     'test before val',
     { 'val/a/v.png': 'v', 'test/b/t.png': 't' },

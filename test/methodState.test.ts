@@ -55,6 +55,7 @@ describe('fifoQueue', () => {
       expect(await queue.buffers.pointer.item()).toBe(pointer);
     }
     using wide = engine.tensor(new Float32Array(55), [11, 5]);
+    expect(() => fifoQueue(engine, 2 ** 24, 2 ** 20)).toThrow('fifoQueue: result [16777216, 1048576] needs 70400 GB');
     expect(() => queue.enqueue(wide)).toThrow("fifoQueue: rows has 11 rows, expected at most 10, the queue's length.");
     freeAll(...Object.values(queue.buffers));
   });

@@ -50,6 +50,7 @@ export async function findImages(directory: string): Promise<Layout | null> {
       }
       const others = parts.filter((other) => other !== name);
       const notes = others.map((other) => `${name}/ is what is measured on; ${other}/ is left out`);
+      if (notes.length === 0 && /^val/i.test(name)) notes.push(`${name}/ is what is measured on, as there is no test/`);
       return { train: label(train), test: label(test, classes), classes, notes };
     }
     const notes = parts.map((name) => `${name}/ is left out, as it has no folders of classes with images`);

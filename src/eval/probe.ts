@@ -63,6 +63,7 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   // One column more than the features: the bias. Both strides in fours, as products want them.
   const stride = roundUp(columns + 1, 4);
   const width = roundUp(classes, 4);
+  check.bindable(op, engine, [stride, width]); // the weights
   const order = shuffled(rows, settings.seed);
   const scores = engine.unscoped(() => engine.empty([asked, width], op));
   engine.scope(() => {
