@@ -83,6 +83,7 @@ export function pcl(engine: Engine, options: PCLOptions): Method {
   });
   const queue = fifoQueue(engine, given.queue, projection, createRandom(seed, STREAM.queue));
   const granularities = sizes.map((clusters) => granularity(engine, clusters, projection, images));
+  engine.opEnded();
   /** Of the present epoch, one list a granularity; empty while there are none. */
   let assignments: Int32Array[] = [];
   return guarded(op, {
