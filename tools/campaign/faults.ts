@@ -42,6 +42,11 @@ if (parts.includes('files') || parts.includes('kills')) {
   if (built.status !== 0) failed('the build', built.stderr);
   else {
     const faults = new TrainFaults(seed);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        faults.end();
+        process.exit(130);
+      });
     try {
       const trouble = await faults.whole();
       if (trouble) failed('a run that nothing disturbs', trouble);

@@ -96,9 +96,7 @@ for (const mode of modes) {
 console.log(`${adapter}; ${done} steps a mode in cycles of ${CYCLE} (8 shapes), seed ${seed}\n`);
 const heads = ['mode', 'buffers', 'bytes', 'pooled bytes', "device's buffers", 'pipelines', 'cycles that end alike'];
 console.log(table([...heads, 'heap, MB (rise)', 'RSS, MB (rise)', 'submits', 'seconds'], rows));
-console.log(
-  '\nRises are those of a least-squares line over the last 80 % of the steps. never-dispose shows the most that',
-);
-console.log('was held at the end of any cycle, in the first half and in the second.');
+console.log('\nRises are those of a least-squares line over the last 80 % of the steps, and judged from 20,000 on.');
+console.log('never-dispose shows the most that was held at the end of any cycle, in the first half and in the second.');
 for (const failure of failures) console.log(`FAILED ${failure}`);
 process.exitCode = failures.length > 0 ? 1 : 0;

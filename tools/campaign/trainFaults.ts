@@ -90,6 +90,7 @@ export class TrainFaults {
   private readonly data = join(this.folder, 'images');
   /** Of a run that nothing disturbed. */
   private sound = '';
+  private mounted: string | null = null;
 
   constructor(seed: number) {
     this.random = createRandom(seed, 77);
@@ -97,6 +98,8 @@ export class TrainFaults {
   }
 
   end(): void {
+    if (this.mounted) execFileSync('umount', ['-l', this.mounted]);
+    this.mounted = null;
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -199,6 +202,7 @@ export class TrainFaults {
       const pages = Math.ceil((size * (1.1 + (2.4 * k) / count)) / 4096) + 2;
       try {
         execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${4096 * pages}`, 'tmpfs', disk], { stdio: 'pipe' });
+        this.mounted = disk;
       } catch (error) {
         const reason = (error as Error).message.trim().split('\n').at(-1);
         return {
@@ -232,6 +236,7 @@ export class TrainFaults {
         }
       } finally {
         execFileSync('umount', [disk]);
+        this.mounted = null;
       }
     }
     return rows.row();
