@@ -69,7 +69,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   sum = row_sum(lane, sum);
   weighted = row_sum(lane, weighted);
   if (row >= p.rows || lane % LANES != 0u) { return; }
-  let merged = merge_rows(before, RowSums(top, sum, weighted));
+  let merged = merge_rows(before, RowSums(top, sum, weighted), 1.0);
   tops[i] = merged.top;
   sums[i] = merged.sum;
   weighteds[i] = merged.weighted;

@@ -41,22 +41,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       products = fma(u, v, products);
     }
   }
-  var positive = ((products.x + products.y) + (products.z + products.w)) * k;
+  var positive = (products.x + products.y) + (products.z + products.w);
   var level = 0.0; // what the logits of the pass lack
   if (GAP == 1u) {
-    positive = -k * fma(0.5, (squares.x + squares.y) + (squares.z + squares.w), shortfall(lengths.y));
+    positive = -fma(0.5, (squares.x + squares.y) + (squares.z + squares.w), shortfall(lengths.y));
     level = k * (1.0 - shortfall(lengths.x));
   }
   positive = poisoned(positive, temperature[0]);
-  let top = tops[i];
+  let over = (tops[i] - positive) * k; // by which the top's logit is above the positive's
   let rest = sums[i];
   let weighted = weighteds[i];
-  let row = contrast(rest, top, positive);
+  let row = contrast(poisoned(rest, positive), over, 0.0);
   losses[i] = row.loss;
-  log2_z[i] = row.log2_z + level;
+  log2_z[i] = fma(positive, k, level) + row.log2_z;
   miss[i] = row.miss;
   var slope = 0.0;
   let blank = GAP == 1u && lengths.x == 0.0; // a zero row: all its scores are 0, but for rounding
-  if (rest > 0.0 && !blank) { slope = exp2(min(top - row.log2_z, 126.0)) * fma(rest, top - positive, weighted) * LN2; }
+  if (rest > 0.0 && !blank) { slope = exp2(min(over - row.log2_z, 126.0)) * fma(rest, over, weighted) * LN2; }
   sums[i] = slope;
 }

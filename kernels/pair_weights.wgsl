@@ -44,12 +44,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let other = vec4i(label_at(p.columns, j, p.rows));
       let s = c[m * TV + v];
       var w = part * slopes(s, mine, other);
-      if (REDUCE == 1u) { w *= exp2(min(fma(values(s, mine, other), vec4f(LOG2E), -top), vec4f())); }
+      if (REDUCE == 1u) { w *= exp2(min((values(s, mine, other) - top) * LOG2E, vec4f())); }
       if (BOTH == 1u) {
         let near = min(j, last);
         var back = vec4f(share(near)) * slopes(s, other, mine);
         if (REDUCE == 1u) {
-          back *= exp2(min(fma(values(s, other, mine), vec4f(LOG2E), vec4f(-tops[near])), vec4f()));
+          back *= exp2(min((values(s, other, mine) - tops[near]) * LOG2E, vec4f()));
         }
         w += back;
       }

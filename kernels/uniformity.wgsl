@@ -1,17 +1,16 @@
-// loss = log mean e_ij over all ordered pairs, e_ij = exp(-|u_i - u_j|^2 / (2 tau)), and log2 Z, Z = sum of e_ij: the weights are e_ij / Z
-// total[0] is that mean, or with RUNNING log sum over all pairs of e_ij.
-// @use grid finite
+// loss = log mean e_ij over all ordered pairs, e_ij = exp(-t |u_i - u_j|^2), and what the weights 2 e_ij / sum of e_ij need of it
+// total is that mean, or with RUNNING the top of -|u_i - u_j|^2, and the sum of all e_ij relative to it.
+// @use grid log1p finite
 const WG: u32 = 64;
-const LOG2E: f32 = 1.4426950408889634;
-const LN2: f32 = 0.6931471805599453;
 const RUNNING: u32 = 0; // @tune 0 1
 
 struct Params { first_group: u32, end_group: u32, n: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> total: array<f32>;
-@group(0) @binding(2) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(3) var<storage, read_write> log2_z: array<f32>; // one number
-@group(0) @binding(4) var<storage, read_write> miss: array<f32>; // of positives: there are none
+@group(0) @binding(2) var<storage, read> temperature: array<f32>; // 1 / (2 t)
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> weighing: array<f32>; // the top; 2 / the sum
+@group(0) @binding(5) var<storage, read_write> miss: array<f32>; // of positives: there are none
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -19,11 +18,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.n) { return; }
-  let pairs = log2(f32(p.n)) + log2(f32(p.n - 1u));
-  var value = poisoned(log(total[0]), total[0]);
-  if (RUNNING == 1u) { value = total[0] - pairs * LN2; }
   miss[i] = 0.0;
   if (i > 0u) { return; }
-  loss[0] = value;
-  log2_z[0] = value * LOG2E + pairs;
+  let pairs = f32(p.n) * f32(p.n - 1u);
+  var top = 0.0;
+  var mean = total[0];
+  if (RUNNING == 1u) {
+    top = total[0];
+    mean = total[1] / pairs;
+  }
+  // Of rows that all but agree the mean is a little below 1, where log is not to be trusted.
+  let level = select(log(mean), log1p(mean - 1.0), mean > 0.5);
+  loss[0] = poisoned(top * (0.5 / temperature[0]) + level, mean);
+  weighing[0] = top;
+  weighing[1] = 2.0 / mean / pairs;
 }

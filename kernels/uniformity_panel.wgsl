@@ -7,7 +7,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<stored4>; // units, transposed: [columns, 4 stride4]
 @group(0) @binding(2) var<storage, read> rhs: array<stored4>; // the same
-@group(0) @binding(3) var<storage, read> log2_z: array<f32>;
+@group(0) @binding(3) var<storage, read> weighing: array<f32>; // see uniformity.wgsl
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
 @group(0) @binding(5) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4], rows i - first
 

@@ -5,7 +5,7 @@ const ROWS: u32 = 4;
 
 struct Params { first_group: u32, end_group: u32, n: u32, edge: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> log2_z: array<f32>;
+@group(0) @binding(1) var<storage, read> weighing: array<f32>; // see uniformity.wgsl
 @group(0) @binding(2) var<storage, read_write> cache: array<vec4f>; // [blocks of the triangle, edge, edge]
 
 @compute @workgroup_size(WG)
@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row = ROWS * (share / width);
   let column4 = share % width;
   let cell = triangle_block(group / (p.edge * width / ROWS / WG));
-  let factor = 2.0 * exp2(-log2_z[0]);
+  let factor = weighing[1]; // e_ij is not relative to a top
   let j = vec4u(cell.y * p.edge + 4u * column4) + vec4u(0u, 1u, 2u, 3u);
   // @unroll
   for (var m = 0u; m < ROWS; m++) {

@@ -263,14 +263,50 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       [64, 64, 0.01],
     ] as const) {
       // prettier-ignore
-      const inputs = loss.inputs(n, d, 'normal', n);
-      const what = `${loss.name} [${n}, ${d}], live temperature ${temperature}:`;
-      const outcome = await evaluate(engine(), loss, inputs, temperature, true);
-      const right = rightOf(loss, inputs, temperature);
-      expectRight(loss, what, outcome, right);
-      const slope = right.wanted.temperature ?? Number.NaN;
-      const allowed = 1e-5 * Math.max(1, 0.05 / temperature) * Math.max(Math.abs(slope), 0.1 / temperature);
-      expectClose(`${what} gradient`, [outcome.temperature], [slope], allowed);
+      // Rows that share a direction, too: what is left of their scores' differences is all that the gradient is made of.
+      for (const [kind, inputs] of [
+        ['any rows', loss.inputs(n, d, 'normal', n)],
+        ['rows of one direction', coinciding(loss, n, d, 1000, 0.02)],
+        ['clusters', coinciding(loss, n, d, 8, 0.01)],
+      ] as const) {
+        const what = `${loss.name} [${n}, ${d}], ${kind}, live temperature ${temperature}:`;
+        const outcome = await evaluate(engine(), loss, inputs, temperature, true);
+        const right = rightOf(loss, inputs, temperature);
+        if (kind === 'any rows') expectRight(loss, what, outcome, right);
+        const slope = right.wanted.temperature ?? Number.NaN;
+        const naive = naiveOf(loss).reference(inputs, temperature).temperature ?? Number.NaN;
+        const own = 1e-5 * Math.max(1, 0.05 / temperature) * Math.abs(slope);
+        expectClose(`${what} gradient`, [outcome.temperature], [slope], Math.max(own, 2 * Math.abs(naive - slope)));
+      }
+    }
+  });
+
+  test('the same bits of the value, whoever wants a gradient', async () => {
+    for (const [n, d] of [
+      [70, 12],
+      [190, 24],
+    ]) {
+      if (!accepts(n, d)) continue;
+      const inputs = loss.inputs(n, d, 'normal', 5);
+      const value = async (wanted: readonly boolean[], live: boolean): Promise<number> => {
+        const tensors = inputs.map(({ data, rows, columns }, i) =>
+          engine().tensor(Float32Array.from(data), [rows, columns], { requiresGrad: wanted[Math.min(i, 1)] }),
+        );
+        const tau = live ? engine().tensor([0.25], [1], { requiresGrad: wanted[2] }) : null;
+        const result = loss.run(tensors, tau ?? loss.temperatures[0]);
+        const got = await result.item();
+        for (const tensor of [...tensors, result, ...(tau ? [tau] : [])]) tensor.dispose();
+        return got;
+      };
+      for (const live of loss.live ? [false, true] : [false]) {
+        const first = await value([true, true, true], live);
+        for (const wanted of [
+          [false, false, false],
+          [true, false, false],
+          [false, true, true],
+        ])
+          expect(await value(wanted, live), `[${n}, ${d}], gradients ${wanted}`).toBe(first);
+      }
     }
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { byol, infoNCE, protoNCE, type Tensor } from '../src/index.ts';
+import { alignment, byol, infoNCE, protoNCE, type Tensor } from '../src/index.ts';
 import { values } from './cases.ts';
 import { expectClose, largest } from './compare.ts';
 import { normals } from './engine.ts';
@@ -174,3 +174,21 @@ test('protoNCE: other numbers for the clusters, the same loss', async () => {
   const before = await run((c) => c);
   expectClose('value', [await run((c) => (5 * c + 3) % k)], [before], 1e-6 * before);
 });
+
+test.each([0.5, 1, 1.5])(
+  "alignment of a row with itself below the norm's floor: 0, and nothing pulls, at alpha = %d",
+  async (alpha) => {
+    for (const size of [1e-12, 1e-13, 1e-14, 1e-20]) {
+      const x = engine().tensor(
+        normals(20, 1).map((v) => size * v),
+        [4, 5],
+        { requiresGrad: true },
+      );
+      const loss = alignment(x, x, { alpha });
+      loss.backward();
+      expect(await loss.item()).toBe(0);
+      expect(largest(await (x.grad as Tensor).data())).toBe(0);
+      free(x, loss);
+    }
+  },
+);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { mul, sum, type Tensor } from '../src/index.ts';
+import { logSumExp, mul, similarityLogSumExp, sum, type Tensor } from '../src/index.ts';
 import { ODD, SHAPES, type Shape, VALUES, type Values, values } from './cases.ts';
 import { choosing, otherWays } from './choices.ts';
 import { distance, expectClose, largest } from './compare.ts';
@@ -165,5 +165,51 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
     const prepared = prepare(op, shape, 'normal', 3);
     const outcome = await withBindingLimit(engine(), 2 ** 14, () => evaluate(op, prepared));
     expectRight(op, `${op.name} in pieces:`, prepared, outcome);
+  });
+});
+
+describe('softmax weights of large numbers', () => {
+  const exact = (row: readonly number[]): number[] => {
+    const powers = row.map((x) => Math.exp(x - Math.max(...row)));
+    return powers.map((power) => power / powers.reduce((total, each) => total + each));
+  };
+  test.each([1e6, 1e8, -1e8, 3e38])('of logSumExp about %d', async (level) => {
+    const step = 2 ** Math.max(0, Math.ceil(Math.log2(Math.abs(level))) - 24); // of f32 there
+    const row = [0, 1, -1, 0, 2].map((x) => Math.fround(level + x * step));
+    for (const axis of [0, 1]) {
+      using x = engine().tensor(row, axis === 1 ? [1, 5] : [5, 1], { requiresGrad: true });
+      using y = logSumExp(x, axis);
+      using loss = sum(y);
+      loss.backward();
+      expectClose(`axis ${axis}`, await (x.grad as Tensor).data(), exact(row), 1e-6);
+    }
+  });
+
+  test('of similarityLogSumExp', async () => {
+    const b = [1e8, 1e8 + 8, 1e8 - 8];
+    for (const scale of [0.1, -0.25]) {
+      using x = engine().tensor([1], [1, 1]);
+      using y = engine().tensor(b, [3, 1], { requiresGrad: true });
+      using lse = similarityLogSumExp(x, y, { metric: 'dot', scale });
+      using loss = sum(lse);
+      loss.backward();
+      const wanted = exact(b.map((s) => scale * s)).map((w) => scale * w);
+      expectClose(`scale ${scale}`, await (y.grad as Tensor).data(), wanted, 1e-6);
+    }
+  });
+
+  // As PyTorch has it: exp(x - result).
+  test.each([
+    [[-Infinity, -Infinity], -Infinity, [NaN, NaN]],
+    [[-Infinity, 1], 1, [0, 1]],
+    [[Infinity, 1], Infinity, [NaN, 0]],
+    [[NaN, 1], NaN, [NaN, NaN]],
+  ])('of logSumExp with what is not finite: %j', async (row, value, gradient) => {
+    using x = engine().tensor(row, [1, 2], { requiresGrad: true });
+    using y = logSumExp(x, 1);
+    using loss = sum(y);
+    loss.backward();
+    expect(Array.from(await y.data())).toEqual([value]);
+    expect(Array.from(await (x.grad as Tensor).data())).toEqual(gradient);
   });
 });

@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { dcl, ntXent, supCon, type Tensor, uniformity } from '../src/index.ts';
 import { expectClose, largest } from './compare.ts';
 import { normals } from './engine.ts';
+import * as reference from './reference/losses/symmetric.ts';
+import { matrix } from './reference/matrix.ts';
 import { watchedEngine } from './watch.ts';
 
 const engine = watchedEngine();
@@ -157,6 +159,24 @@ test('uniformity of equal rows is 0, and nothing pulls', async () => {
     );
     expectClose('value', [value], [0], 1e-6 * Math.max(1, t));
     expect(largest(gradients[0])).toBeLessThan(1e-6 * Math.max(1, t));
+  }
+});
+
+test.each([2, 30, 300])('uniformity at t = %d: zero rows, collapsed rows, clusters', async (t) => {
+  const [n, d] = [60, 12];
+  const noise = normals(n * d, 1);
+  const rows = {
+    'some zero, some below the floor of the norm': noise.map((x, i) => x * [1, 1, 0, 1, 3e-13][Math.floor(i / d) % 5]),
+    'nearly the same': noise.map((x) => 100 + x),
+    clusters: noise.map((x, i) => noise[(Math.floor(i / d) % 3) * d + (i % d)] + 0.01 * x),
+    any: noise,
+  };
+  for (const [what, data] of Object.entries(rows)) {
+    const { value, gradients } = await evaluate(([z]) => uniformity(z, { t }), [[data, d]]);
+    const wanted = reference.uniformity(matrix(n, d, data), t);
+    expectClose(`${what}: value`, [value], [wanted.value], 1e-5 * Math.max(Math.abs(wanted.value), 0.1));
+    const pulls = wanted.gradients[0].data;
+    expectClose(`${what}: gradient`, gradients[0], pulls, 1e-5 * largest(pulls) + 1e-30); // below, f32 ends
   }
 });
 

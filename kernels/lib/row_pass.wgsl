@@ -1,5 +1,5 @@
-// top[i] = max_j l_ij, sum[i] = sum_j e_ij, weighted[i] = sum_j e_ij (l_ij - top[i]), e_ij = 2^(l_ij - top[i])
-// for one slice of the columns j; l_ij = scale s_ij / (temperature ln 2) is the logit in powers of two.
+// top[i] = max_j +-s_ij, sum[i] = sum_j e_ij, weighted[i] = sum_j e_ij log2 e_ij, e_ij = 2^(k (+-s_ij - top[i])), for one slice of
+// the columns j; k = |scale| / (temperature ln 2), and +- is the sign of scale: see lib/merge_rows.
 // One workgroup sweeps TILE_ROWS rows through one slice; each invocation keeps a running maximum over its own columns,
 // and they meet once, at the end. A skipped pair joins neither maximum nor sum; a row without any keeps the floor.
 // The kernel says what `scores` adds to a tile (products or distances), and which pairs are `skipped`.
@@ -31,7 +31,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let slice = group % p.slices;
   let row = first_row + local.y * TM;
   let end = min((slice + 1u) * p.slice_columns, p.columns);
-  let k = vec4f(p.scale * LOG2E / temperature[0]);
+  let k = abs(p.scale) * LOG2E / temperature[0];
+  let way = vec4f(select(1.0, -1.0, p.scale < 0.0));
   var top: array<f32, TM>;
   var total: array<f32, TM>;
   var weighted: array<f32, TM>;
@@ -52,23 +53,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       // @unroll
       for (var v = 0u; v < TV; v++) {
         let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
-        high = max(high, select(c[m * TV + v] * k, vec4f(FLOOR), skipped(row + m, j)));
+        high = max(high, select(c[m * TV + v] * way, vec4f(FLOOR), skipped(row + m, j)));
       }
       let higher = max(top[m], max(max(high.x, high.y), max(high.z, high.w)));
-      let fall = top[m] - higher;
-      weighted[m] = fma(total[m], fall, weighted[m]) * exp2(fall);
-      total[m] *= exp2(fall);
+      let down = fall(top[m], higher, k);
+      weighted[m] = fma(total[m], down, weighted[m]) * exp2(down);
+      total[m] *= exp2(down);
       top[m] = higher;
       var e = vec4f();
       var w = vec4f();
       // @unroll
       for (var v = 0u; v < TV; v++) {
         let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
-        let skip = skipped(row + m, j);
-        // The top came from a rounded product: past it by a rounding, an entry would not be <= 0.
-        // Not by min, which hides a NaN.
-        let from_top = fma(c[m * TV + v], k, vec4f(-higher));
-        let below = select(from_top, vec4f(), skip | (from_top > vec4f()));
+        // An entry below the floor weighs nothing, and is no top either.
+        let skip = skipped(row + m, j) | (c[m * TV + v] * way <= vec4f(FLOOR));
+        let below = select((c[m * TV + v] * way - higher) * k, vec4f(), skip);
         let power = select(exp2(below), vec4f(), skip);
         e += power;
         w = fma(power, below, w);
@@ -87,7 +86,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var r = lane; r < TILE_ROWS; r += WX * WY) {
     var merged = RowSums(FLOOR, 0.0, 0.0);
     for (var x = 0u; x < WX; x++) {
-      merged = merge_rows(merged, RowSums(tops[r * WX + x], sums[r * WX + x], weights[r * WX + x]));
+      merged = merge_rows(merged, RowSums(tops[r * WX + x], sums[r * WX + x], weights[r * WX + x]), k);
     }
     if (first_row + r < p.rows) {
       let at = slice * 3u * p.rows + first_row + r;

@@ -1,4 +1,4 @@
-// w[j - first, i] = dy_i e_ij / sum_i (+ dy_j e_ij / sum_j with BOTH), e_ij = 2^(l_ij - top_i)
+// w[j - first, i] = dy_i e_ij / sum_i (+ dy_j e_ij / sum_j with BOTH), e_ij = exp(|scale| (+-s_ij - top_i)): see lib/row_pass
 // The gradient of log sum_j exp(l_ij), for the columns j of a panel and all rows i, as the products that follow read it;
 // with BOTH for a symmetric sweep, where row j gets what row i does. Padding rows i get 0. See lib/row_pass.wgsl.
 // The kernel says what `scores` adds to a tile: products or distances.
@@ -30,7 +30,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
   scores(&c, (p.first + j0) / 4u, i4);
-  let k = vec4f(p.scale * LOG2E);
+  let k = vec4f(abs(p.scale) * LOG2E);
+  let way = select(1.0, -1.0, p.scale < 0.0);
   let last = p.columns - 1u;
   // @unroll
   for (var v = 0u; v < TV; v++) {
@@ -41,11 +42,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let j = p.first + j0 + m;
-      let l = c[m * TV + v];
-      var w = part * exp2(min(fma(l, k, -top), vec4f()));
+      let s = c[m * TV + v] * way;
+      var w = part * exp2(min((s - top) * k, vec4f()));
       if (BOTH == 1u) {
         let near = min(j, last);
-        w += vec4f(share(near)) * exp2(min(fma(l, k, vec4f(-tops[near])), vec4f()));
+        w += vec4f(share(near)) * exp2(min((s - tops[near]) * k, vec4f()));
       }
       c[m * TV + v] = select(w, vec4f(), skipped(j, i));
     }

@@ -23,12 +23,12 @@ export interface Columns {
 /** Bits of what the log of an empty sum is: the floor of a row without entries, or -Infinity where all weigh nothing. */
 export const EMPTY = { floor: 0xf149f2ca, weightless: 0xff800000 };
 
-/** One number a row each; top is the row's largest logit in powers of two (natural logit / ln 2), -1e30 without any. */
+/** One number a row each; top is the row's largest score times the sign of the scale, -1e30 without any. */
 export interface RowStatistics {
   readonly top: Storage;
-  /** sum_j 2^(l_ij - top_i): log sum_j exp(natural logit) = ln 2 (top + log2(sum)) */
+  /** sum_j e_ij, e_ij = exp(|scale| (+-s_ij - top_i) / temperature) */
   readonly sum: Storage;
-  /** sum_j 2^(l_ij - top_i) (l_ij - top_i), l and top in powers of two */
+  /** sum_j e_ij log2 e_ij */
   readonly weighted: Storage;
   release(): void;
 }
@@ -81,8 +81,8 @@ export function launchRowPass(
   });
   const [top, sum, weighted] = [0, 1, 2].map(() => engine.scratch(a.rows, op));
   engine.run(row_pass_merge, {
-    params: { rows: a.rows, slices },
-    buffers: { partial, top, sum, weighted },
+    params: { rows: a.rows, slices, scale },
+    buffers: { partial, temperature, top, sum, weighted },
     groups: Math.ceil(a.rows / 64),
     work: 8 * a.rows * slices,
   });

@@ -90,7 +90,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
   if (!pass) launchPairSum(engine, op, left, right, y, using(pair_sum), SKIP[skip]);
   else
     engine.run(row_lse, {
-      params: { rows: n, none: EMPTY.floor },
+      params: { rows: n, scale: 1, none: EMPTY.floor },
       buffers: { tops: pass.top, sums: pass.sum, lse: y },
       groups: Math.ceil(n / 64),
       work: 4 * n,

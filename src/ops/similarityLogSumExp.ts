@@ -48,7 +48,7 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
   });
   const lse = engine.empty([n], op);
   engine.run(row_lse, {
-    params: { rows: n, none: exclude && n === 1 ? EMPTY.floor : EMPTY.weightless },
+    params: { rows: n, scale, none: exclude && n === 1 ? EMPTY.floor : EMPTY.weightless },
     buffers: { tops: pass.top, sums: pass.sum, lse },
     groups: Math.ceil(n / 64),
     work: 4 * n,

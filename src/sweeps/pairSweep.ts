@@ -151,7 +151,8 @@ export function sweepTriangle(
     const pairs = { kernels: kernels.fragments, tuning: own, buffers };
     return sweepByFragments(engine, op, views, temperature, form, pairs);
   }
-  const schedules = wanted ? schedulesFor(engine, n, d, form.by === 'tile') : [];
+  // Asked without a gradient, too: blocks are part of the sums' bits, which are the same whoever wants one.
+  const schedules = schedulesFor(engine, n, d, form.by === 'tile');
   const schedule = schedules.length > 1 ? engine.choose(SCHEDULE, [n, d], schedules) : null;
   const cached = schedule?.option === 'cached triangle';
   const plain = tileOf(engine, 'pairs', n, n, d);
@@ -168,7 +169,7 @@ export function sweepTriangle(
   const triangle = (blocks * (blocks + 1)) / 2;
   const behind = blocks * slots * units.paddedRows;
   const partial = engine.scratch(kernels.sums * behind, op);
-  const cache = cached ? engine.scratch(triangle * edge * edge, op) : null;
+  const cache = cached && wanted ? engine.scratch(triangle * edge * edge, op) : null;
   const packed = form.by === 'halves' && !form.split ? halvesOf(engine, op, units) : null;
   const operand = packed?.of ?? units.transposed;
   engine.run(cache ? family.cached : family.sums, {

@@ -1,12 +1,13 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { partial_totals, row_lse, uniformity } from '../gpu/kernels.generated.ts';
-import { launchLogSumExp } from '../launch/logSumExp.ts';
+import { partial_totals, row_total, uniformity } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { EMPTY, launchRowPass } from '../launch/rowPass.ts';
+import { launchRowPass } from '../launch/rowPass.ts';
 import { DISTANCES } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
 import { type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
+
+const DISTANCE_SCALE = -0.5; // a squared distance of 2 is a logit of -1 / temperature
 
 /**
  * log mean_{i < j} exp(-|u_i - u_j|^2 / (2 temperature)): one log-sum-exp over the triangle, whose weights
@@ -19,11 +20,11 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
   const n = sweep.units.count;
   const total = totalOf(op, sweep, temperature);
   const loss = engine.empty([], op);
-  const log2Z = engine.scratch(1, op);
+  const weighing = engine.scratch(2, op);
   const miss = engine.scratch(n, op);
   engine.run(uniformity, {
     params: { n },
-    buffers: { total, loss, log2_z: log2Z, miss },
+    buffers: { total, temperature, loss, weighing, miss },
     groups: Math.ceil(n / 64),
     work: 8 * n,
     tuning: { RUNNING: shifted ? 0 : 1 },
@@ -32,14 +33,14 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
   return recordPull(op, { z }, temperature, loss, {
     pairs: DISTANCES,
     sweep,
-    rows: { log2_z: log2Z },
+    rows: { weighing },
     reaches: miss,
     slopes: null,
     factor: 1,
   });
 }
 
-/** The mean of e_ij over all ordered pairs; of a sweep with maxima, the logarithm of their sum. */
+/** The mean of e_ij over all ordered pairs; of a sweep with maxima, their top and sum: see kernels/row_total.wgsl. */
 function totalOf(op: string, { units, partial }: Sweep, temperature: Tensor): Storage {
   const { engine } = temperature;
   const n = units.count;
@@ -62,21 +63,17 @@ function totalOf(op: string, { units, partial }: Sweep, temperature: Tensor): St
   const pass = launchRowPass(engine, op, columns, columns, units.columns, {
     distance: true,
     skip: 'self',
-    scale: -0.5,
+    scale: DISTANCE_SCALE,
     temperature,
   });
-  const lse = engine.scratch(n, op);
-  engine.run(row_lse, {
-    params: { rows: n, none: EMPTY.floor },
-    buffers: { tops: pass.top, sums: pass.sum, lse },
-    groups,
-    work: 4 * n,
+  const total = engine.scratch(2, op);
+  engine.run(row_total, {
+    params: { rows: n, scale: DISTANCE_SCALE },
+    buffers: { tops: pass.top, sums: pass.sum, temperature, total },
+    groups: 1,
+    work: 8 * n,
+    tuning: { LANES: 64 },
   });
   pass.release();
-  const total = engine.scratch(1, op);
-  const [tops, sums] = [0, 1].map(() => engine.scratch(1, op));
-  launchLogSumExp(engine, lse, { y: total, tops, sums }, { outer: 1, reduced: n, inner: 1 });
-  for (const storage of [tops, sums]) storage.release();
-  lse.release();
   return total;
 }
