@@ -1,7 +1,6 @@
 // lse[i] = |scale| top[i] + log(sum[i]) of a row pass, or what `none` has the bits of where a row has no entry above -1e30
 // @use grid finite
 const WG: u32 = 64;
-const LN2: f32 = 0.6931471805599453;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, scale: f32, none: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -21,6 +20,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   } else if (bitcast<u32>(tops[i]) == 0x7f800000u) {
     lse[i] = tops[i]; // Infinity: the sum, relative to it, is none
   } else {
-    lse[i] = poisoned(fma(abs(p.scale), tops[i], LN2 * log2(sum)), sum);
+    lse[i] = poisoned(fma(abs(p.scale), tops[i], log(sum)), sum);
   }
 }

@@ -254,7 +254,8 @@ function logitBudget(
   scale: number,
 ): { value: number; gradient: number } {
   const top = metric === 'cosine' ? 1 : Math.max(...inputs.flatMap(norms)) ** 2 * (metric === 'dot' ? 1 : 4);
-  return { value: 1e-6, gradient: 4e-6 + 4 * EPSILON * Math.abs(scale) * top };
+  const rounding = EPSILON * Math.abs(scale) * top; // of a logit, which a value near 0 has, too
+  return { value: 1e-6 + rounding / 4, gradient: 4e-6 + 4 * rounding };
 }
 
 export const OPS: readonly OpRow[] = [
