@@ -105,8 +105,8 @@ function keepOffForeignKernels(): string | null {
 
 let said = false;
 
-function sayWidth(width: string | null): string {
-  if (width === null) return '';
+function sayWidth(width: string | null | undefined): string {
+  if (!width) return ''; // an instance that another version of the package opened says nothing
   const set = `LP_NATIVE_VECTOR_WIDTH = ${width}`;
   if (!said)
     console.warn(
