@@ -26,7 +26,7 @@ describe('pairReduction', () => {
       expect(error).toBeInstanceOf(KernelError);
       expect(error?.message).toMatch(wanted);
       y.dispose();
-      await expect(engine().sync()).rejects.toThrow('the GPU refused a submit');
+      await engine().sync(); // the submit that was refused for it has no other cause
     }
     a.dispose();
   });

@@ -467,9 +467,7 @@ export class Engine {
   constant(value: number): Tensor {
     let storage = this.constants.get(value);
     if (!storage) {
-      const buffer = this.gpu.gpu.createBuffer({ size: 16, usage: 128, mappedAtCreation: true });
-      new Float32Array(buffer.getMappedRange())[0] = value;
-      buffer.unmap();
+      const buffer = this.gpu.constant(value);
       storage = this.gpu.pool.wrap(buffer, 0, 16);
       this.constants.set(value, storage);
     }

@@ -1,6 +1,6 @@
 import { destroyAtExit, openAdapter, pace } from '#platform';
 import { BufferPool, type Storage, USAGE } from './buffers.ts';
-import { DeviceLostError, GramianError } from './errors.ts';
+import { DeviceLostError, GramianError, OutOfMemoryError } from './errors.ts';
 import { type Failure, Failures, type Work } from './failures.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
@@ -214,6 +214,19 @@ export class Device {
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;
+    }
+  }
+
+  /** A buffer with one number in it, that is there before anything is submitted. */
+  constant(value: number): GPUBuffer {
+    try {
+      const buffer = this.gpu.createBuffer({ size: 16, usage: USAGE.STORAGE, mappedAtCreation: true });
+      new Float32Array(buffer.getMappedRange())[0] = value;
+      buffer.unmap();
+      return buffer;
+    } catch (error) {
+      this.assertAlive('constant');
+      throw new OutOfMemoryError(`constant: the GPU has no room for 16 bytes: ${firstLine((error as Error).message)}.`);
     }
   }
 
