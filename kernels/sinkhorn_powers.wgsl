@@ -1,6 +1,6 @@
 // E_nk = 2^(scale s_nk) for every row n, w_k = 1 / mean_n E_nk, and WIDE where a score is too far from 0 for such powers
 // EACH vec4s of columns a lane. Sums of 64 rows are added up: a single one would gather the roundings of all rows.
-// @use grid scaling scaling_logits narrow
+// @use grid finite scaling scaling_logits narrow
 const WG: u32 = 8;
 const EACH: u32 = 4; // WG apart: together half a kilobyte of a row, next to each other
 
@@ -43,9 +43,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let to = k + c * WG;
     if (to >= p.columns4) { break; }
     let factors = vec4f(f32(p.rows)) / sum[c];
-    w[2u * to] = vec4f(scaling(0.0, factors.x), scaling(0.0, factors.y));
-    w[2u * to + 1u] = vec4f(scaling(0.0, factors.z), scaling(0.0, factors.w));
+    w[2u * to] = vec4f(start(factors.x), start(factors.y));
+    w[2u * to + 1u] = vec4f(start(factors.z), start(factors.w));
     w[2u * p.columns4 + to] = factors;
   }
   if (any(far > vec4f(RANGE))) { atomicOr(&form[FORM], WIDE); }
 }
+
+// Where powers do not serve, their sum may be 0 or Infinity: the first factors are then 1, and come from the scores.
+fn start(factor: f32) -> vec2f { return scaling(0.0, select(factor, 1.0, not_finite(factor))); }

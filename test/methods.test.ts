@@ -45,7 +45,7 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
     const end = await numbersOf(method.parameters);
     for (const name of Object.keys(start)) expect(end[name], name).not.toEqual(start[name]);
     free(method, optimizer);
-    expect(engine.memory().buffers).toBe(before);
+    expect(engine.memory().buffers).toBeLessThanOrEqual(before); // what other tests dropped may be collected meanwhile
   }, 240_000);
 
   test('resumed within an epoch, it goes on to the same bits', async () => {

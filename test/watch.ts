@@ -20,7 +20,7 @@ export function watchedEngine(): () => Engine {
   });
   afterEach(async () => {
     await engine.sync(); // throws what was recorded meanwhile
-    expect(engine.memory().buffers).toBe(buffers);
+    expect(engine.memory().buffers).toBeLessThanOrEqual(buffers); // what other tests dropped may be collected meanwhile
   });
   return () => engine;
 }
