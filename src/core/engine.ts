@@ -406,8 +406,14 @@ export class Engine {
   }
 
   /** @internal With `check` on: remembers to reject the next read if a row of `norms` is zero. */
-  inspectDirections(op: string, nameOf: (row: number) => string, inverseNorms: Storage, rows: number): void {
-    if (this.check && !this.rehearsal) this.inspector.directions(op, nameOf, inverseNorms, rows);
+  inspectDirections(
+    op: string,
+    nameOf: (row: number) => string,
+    inverseNorms: Storage,
+    rows: number,
+    ...also: readonly Storage[]
+  ): void {
+    if (this.check && !this.rehearsal) this.inspector.directions(op, nameOf, inverseNorms, rows, also);
   }
 
   /** @internal As `Inspector.watchingApart`. */

@@ -13,7 +13,7 @@ interface Question {
   /** What an op was given and read unfit: all that is made of it fails. */
   readonly given: Storage | null;
   /** What an op wrote, with all else that it wrote along: that fails itself. */
-  readonly written: Storage | null;
+  readonly written: readonly Storage[];
 }
 
 /** Questions of recorded work, and where their answers lie: asked again at every replay. */
@@ -60,7 +60,7 @@ export class Inspector {
     for (const [name, tensor] of Object.entries(tensors)) {
       const { shape, storage } = tensor;
       const sentence = (index: number) => `${op}: ${name}[${coordinates(index, shape).join(', ')}] is not finite.`;
-      const slot = this.ask({ sentence, given: storage, written: null });
+      const slot = this.ask({ sentence, given: storage, written: [] });
       this.engine.run(inspect_finite, {
         params: { count: tensor.size, slot },
         buffers: { values: tensor, found: this.slots() },
@@ -70,9 +70,16 @@ export class Inspector {
     }
   }
 
-  directions(op: string, nameOf: (row: number) => string, inverseNorms: Storage, rows: number): void {
+  /** @param also what else is unfit for use where a row has no direction */
+  directions(
+    op: string,
+    nameOf: (row: number) => string,
+    inverseNorms: Storage,
+    rows: number,
+    also: readonly Storage[],
+  ): void {
     const sentence = (row: number) => `${op}: ${nameOf(row)} has length 0, so it has no direction.`;
-    const slot = this.ask({ sentence, given: null, written: inverseNorms });
+    const slot = this.ask({ sentence, given: null, written: [inverseNorms, ...also] });
     this.engine.run(inspect_directions, {
       params: { count: rows, slot },
       buffers: { inverse_norms: inverseNorms, found: this.slots() },
@@ -149,7 +156,7 @@ export class Inspector {
         sentence,
         mark,
         given: contents(given ? [given] : []),
-        written: contents(written ? of.writtenWith(written) : []),
+        written: contents(written.flatMap((storage) => of.writtenWith(storage))),
       })),
     });
   }
@@ -174,7 +181,7 @@ export class Inspector {
       sentence,
       mark: this.mark(),
       given: given ? [given.contents] : [],
-      written: written ? failures.writtenWith(written.contents) : [],
+      written: written.flatMap((storage) => failures.writtenWith(storage.contents)),
     });
     return this.questions.length - 1;
   }

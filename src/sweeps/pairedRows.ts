@@ -28,13 +28,13 @@ export function pairedRows(
   check.sameShape(op, nameX, x, nameY, y);
   check.bindableInput(op, engine, nameX, x);
   const losses = engine.scratch(n, op);
-  const launch = (name: string, own: Tensor, other: Tensor, into: Storage): Tensor =>
-    launchPairs(engine, op, name, own, other, into, { scale: scale / n, alpha, distance: of === 'distance' });
+  const launch = (name: string, own: Tensor, other: Tensor, into: Storage, value = into): Tensor =>
+    launchPairs(engine, op, name, own, other, into, value, { scale: scale / n, alpha, distance: of === 'distance' });
   const dx = launch(nameX, x, y, losses);
   const wanted = of === 'distance' && (engine.needsGrad(y) || engine.check);
   // Seen from y, losses differ in their last bits: the value is always that seen from x, whoever wants a gradient.
   const seenFromY = wanted ? engine.scratch(n, op) : null;
-  const dy = seenFromY && launch(nameY, y, x, seenFromY);
+  const dy = seenFromY && launch(nameY, y, x, seenFromY, losses);
   seenFromY?.release();
   const mean = engine.empty([], op);
   engine.fill(mean.storage, 1, offset);
@@ -56,6 +56,7 @@ function launchPairs(
   x: Tensor,
   y: Tensor,
   losses: Storage,
+  value: Storage,
   { scale, alpha, distance }: { scale: number; alpha: number; distance: boolean },
 ): Tensor {
   const [rows, columns] = x.shape;
@@ -69,7 +70,7 @@ function launchPairs(
     work: 8 * rows * columns,
     tuning,
   });
-  engine.inspectDirections(op, (row) => `${name}[${row}]`, inverseNorms, rows);
+  engine.inspectDirections(op, (row) => `${name}[${row}]`, inverseNorms, rows, value);
   inverseNorms.release();
   return dx;
 }
