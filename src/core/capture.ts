@@ -1,6 +1,7 @@
 import type { Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
+import type { Work } from '../gpu/failures.ts';
 import { packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
 import { bindByName, SLOT_BYTES } from '../gpu/queue.ts';
@@ -19,12 +20,13 @@ export interface Captured {
   readonly work: number;
   readonly maybe: boolean | undefined;
   readonly overwrites: readonly string[] | undefined;
+  readonly before: Work | undefined;
 }
 
 /** Runs `fn` without launching anything; its launches are added to `to`. */
 export function capturing<T>(device: Device, to: Captured[], fn: () => T): T {
   const limit = device.info.limits.maxStorageBufferBindingSize;
-  return device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning, overwrites }) => {
+  return device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning, overwrites, before }) => {
     const storages = bindByName(kernel, buffers, limit);
     for (const [i, { alive }] of storages.entries())
       if (!alive)
@@ -43,6 +45,7 @@ export function capturing<T>(device: Device, to: Captured[], fn: () => T): T {
       work,
       maybe,
       overwrites,
+      before,
     });
   }, fn);
 }

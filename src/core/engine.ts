@@ -1,7 +1,7 @@
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
 import { type Device, type DeviceInfo, type LaunchOptions, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
-import type { Contents } from '../gpu/failures.ts';
+import { type Contents, togetherWork, type Work } from '../gpu/failures.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import type { Capture, Repeat } from './capture.ts';
@@ -97,6 +97,8 @@ export class Engine {
   /** @internal What `recorded()` is recording, if anything. */
   capture: Capture | null = null;
   private rehearsal: Rehearsal | null = null;
+  /** Noted before the next launch. */
+  private before: Work | undefined;
   /** What was known of contents before a function that only looks as if it wrote them. */
   private journal: Map<Contents, Contents> | null = null;
   /** @internal The tensors that the op of the moment has checked, by its names for them. */
@@ -501,6 +503,8 @@ export class Engine {
 
   /** @internal */
   run(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning, overwrites }: Run): void {
+    const { before } = this;
+    this.before = undefined;
     const storages: Record<string, Storage> = {};
     for (const name in buffers) {
       const buffer = buffers[name];
@@ -515,7 +519,18 @@ export class Engine {
     }
     // What is rehearsed is looked at later, when counts have been taken back.
     const numbers = this.rehearsal && typeof params === 'function' ? params() : params;
-    this.gpu.run(kernel, { params: numbers, buffers: storages, groups, work, maybe, tuning, overwrites });
+    this.gpu.run(kernel, { params: numbers, buffers: storages, groups, work, maybe, tuning, overwrites, before });
+  }
+
+  /**
+   * @internal The launches that follow write all of `to` or none, whichever of them each is for: what is wrong with one of `from`
+   * fails them together.
+   */
+  together(from: readonly Tensor[], to: readonly Tensor[]): void {
+    this.before = togetherWork(
+      from.map(({ storage }) => storage),
+      to.map(({ storage }) => storage),
+    );
   }
 
   /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
@@ -580,6 +595,7 @@ export class Engine {
       work: part.size,
       overwrites: part.size === into.size ? ['out'] : [],
     });
+    into.storage.contents.writer = 'a copy into it';
   }
 
   /** @internal The same numbers, in memory of their own. */
@@ -606,7 +622,7 @@ export class Engine {
     const { storage } = tensor;
     this.gpu.queue.write(storage, values);
     this.wrote(storage.contents, 'write()');
-    storage.contents.failure = storage.slot?.failure ?? null;
+    if (!storage.contents.inParts) storage.contents.failure = storage.slot?.failure ?? null;
   }
 
   /** @internal Another tensor on the same numbers. */

@@ -54,11 +54,11 @@ export class Plan {
   ) {
     this.engine = engine;
     this.device = device;
-    const sizes: Record<string, number> = {};
+    const sizes: Record<string, number> = Object.create(null);
     const capture = new Capture(false);
     this.steps = capture.launches;
     const body = (): void => {
-      const tensors: Record<string, Tensor> = {};
+      const tensors: Record<string, Tensor> = Object.create(null);
       for (const [name, input] of Object.entries(inputs)) {
         const { shape, requiresGrad } = inputOf(name, input);
         const tensor = engine.placeholder(shape, requiresGrad);
@@ -66,9 +66,9 @@ export class Plan {
         sizes[name] = tensor.size;
         this.named.set(tensor.storage, name);
       }
-      const outputs = outputsOf(build(tensors), capture);
+      const outputs = outputsOf(engine, build(tensors), capture);
       for (const [name, output] of Object.entries(outputs)) {
-        if (name in sizes) throw new GramianError(`plan: output "${name}" has the name of an input.`);
+        if (Object.hasOwn(sizes, name)) throw new GramianError(`plan: output "${name}" has the name of an input.`);
         sizes[name] = output.size;
         this.results.add(name);
         // What the steps do not write into memory of its own goes there by a copy.
@@ -177,11 +177,16 @@ export class Plan {
     this.failure = null;
     failure?.throw(); // of the call before: the GPU answers later
     const ranges = this.checked(buffers);
-    for (const storage of this.foreign) this.engine.assertComputed(storage);
+    this.assertReady();
     this.engine.flush(); // what the plan closes over may still be on its way
     const groups = this.bindGroups(ranges);
     this.encoded = true;
+    for (const storage of this.foreign) this.device.pool.lend(storage);
     for (const storage of this.written) this.engine.wrote(storage.contents, 'a plan');
+    for (const [name, { buffer, offset, bytes }] of ranges)
+      if (this.results.has(name))
+        for (const contents of this.device.pool.ranges.within(buffer, offset, bytes))
+          this.engine.wrote(contents, 'a plan');
     const own = 'beginComputePass' in target ? target.beginComputePass({ label: 'gramian plan' }) : null;
     const pass = own ?? (target as GPUComputePassEncoder);
     this.steps.forEach(({ pipeline, groups: count }, i) => {
@@ -277,6 +282,17 @@ export class Plan {
     this.groups.clear();
   }
 
+  /** What the plan needs is there, and is what was asked for. */
+  private assertReady(): void {
+    const { failures } = this.device;
+    for (const storage of this.foreign) this.engine.assertComputed(storage);
+    if (!failures.any) return;
+    for (const { pipeline, storages } of this.steps) {
+      if (pipeline.failure) failures.add(pipeline.failure).throw();
+      for (const { slot } of storages) slot?.failure?.throw();
+    }
+  }
+
   /** WebGPU binds no buffer for writing that the same dispatch binds elsewhere, not even for another range of it. */
   private refuseShared(ranges: Map<string, Binding>): void {
     for (const [name, { buffer }] of ranges)
@@ -285,6 +301,13 @@ export class Plan {
           this.engine.fail(
             'encode',
             `${name} and ${other} share a buffer, expected one of its own for what is written.`,
+          );
+    for (const [name, { buffer }] of ranges)
+      for (const storage of this.foreign)
+        if (storage.buffer === buffer && (this.results.has(name) || this.written.has(storage)))
+          this.engine.fail(
+            'encode',
+            `${name} shares its buffer with a tensor that the plan closes over, expected another.`,
           );
   }
 
@@ -305,7 +328,7 @@ function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad:
   return { shape: check.shape('plan', shape, `${called}.shape`), requiresGrad };
 }
 
-function outputsOf(result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
+function outputsOf(engine: Engine, result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
   if (typeof (result as { then?: unknown } | null)?.then === 'function') {
     (result as Promise<unknown>).then(undefined, () => {}); // it may fail too, with nobody listening
     check.fail('plan', 'build returned a Promise, expected a synchronous function; await outside of it.');
@@ -317,5 +340,8 @@ function outputsOf(result: unknown, { refused, repeats }: Capture): Record<strin
   if (!plain) check.fail('plan', `build returned ${check.say(result)}, expected an object of Tensors by name.`);
   for (const [name, output] of Object.entries(result as object))
     if (!(output instanceof Tensor)) check.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
+  for (const [name, output] of Object.entries(result as Record<string, Tensor>))
+    if (output.engine !== engine)
+      check.fail('plan', `output "${name}" lives on another device, expected a Tensor of this engine.`);
   return result as Record<string, Tensor>;
 }

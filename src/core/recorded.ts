@@ -62,6 +62,7 @@ export function recorded<I extends readonly Tensor[], O>(
     if (recording) {
       kept.delete(key);
       kept.set(key, recording);
+      recording.assertCompiled();
       const fresh = !recording.confirmed || engine.check;
       if (fresh) recording.confirm(run, inputs);
       return recording.run(inputs, fresh) as O;
@@ -158,6 +159,8 @@ function isMade(source: Source, { slot, buffer }: Storage): boolean {
 /** Lists the tensors of a result, and gives back a function that builds the result anew. */
 function template(engine: Engine, value: unknown, outputs: Output[]): Observed['shape'] {
   if (value instanceof Tensor) {
+    if (value.engine !== engine)
+      engine.fail(OP, 'fn returned a Tensor of another engine, expected one of this engine.');
     const { storage, dtype } = value;
     const i = outputs.push({ storage, shape: value.shape, dtype }) - 1;
     return (fresh) => fresh(i);
@@ -220,7 +223,7 @@ class Recording {
   private prepare(): void {
     const { capture, inputs } = this.seen;
     const made = new Set<Storage>();
-    capture.launches.forEach(({ pipeline, storages, params, groups, work, maybe, overwrites }, i) => {
+    capture.launches.forEach(({ pipeline, storages, params, groups, work, maybe, overwrites, before }, i) => {
       const { kernel } = pipeline;
       const wholes = storages.map((storage) => storage.whole ?? storage);
       wholes.forEach((storage, b) => {
@@ -235,7 +238,7 @@ class Recording {
           this.engine.fail(OP, `${kernel.name} writes ${name}, which fn makes from numbers; make that tensor outside.`);
       });
       if (wholes.some((storage) => inputs.includes(storage))) this.onInputs.push(i);
-      this.launches.push({ pipeline, kernel, storages, group: null, params, groups, work, maybe, overwrites });
+      this.launches.push({ pipeline, kernel, storages, group: null, params, groups, work, maybe, overwrites, before });
     });
     this.made = [...made];
     this.fresh = writeWork(...made);
@@ -245,6 +248,13 @@ class Recording {
       if (after && isMade(this.reserve, after)) after.retain();
       this.grads.push({ leaf, before, after });
     }
+  }
+
+  /** A kernel that does not compile fails every call with its own sentence. */
+  assertCompiled(): void {
+    const { failures } = this.device;
+    if (failures.any)
+      for (const { pipeline } of this.launches) if (pipeline.failure) failures.add(pipeline.failure).throw();
   }
 
   /** Runs `fn` once more without launching, and refuses what a replay would do differently. */

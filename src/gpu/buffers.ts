@@ -1,6 +1,7 @@
 import { collect } from '#platform';
 import { formatBytes, GramianError, OutOfMemoryError } from './errors.ts';
 import { type Contents, type Failure, newContents } from './failures.ts';
+import { KnownRanges } from './ranges.ts';
 import { Tenants } from './tenants.ts';
 
 // WebGPU's usage flags by number: outside browsers the globals of that name need not exist.
@@ -26,6 +27,8 @@ interface Slot {
   uploaded: boolean;
   /** What was kept there while the GPU had not said whether there is room; null once it has. */
   tenants: Contents[] | null;
+  /** Named by command buffers of others, which may be submitted at any time. */
+  lent: boolean;
   /** Why there is no memory: never handed out again. */
   failure: Failure | null;
 }
@@ -172,10 +175,11 @@ export class BufferPool {
   /** Since the last collection that they made necessary. */
   private abandoned = { bytes: 0, buffers: 0 };
   private readonly capBytes: number;
-  /** What is known of ranges of foreign buffers, by their offset. */
-  private readonly ranges = new WeakMap<GPUBuffer, Map<number, Contents>>();
+  readonly ranges = new KnownRanges();
   /** Buffers of which the GPU has not said whether there is room. */
   private unanswered = 0;
+  /** Resolves when the GPU has answered for all buffers so far. */
+  settled: Promise<void> = Promise.resolve();
   /** What the last of them failed with: one cause, one error. */
   private failure: Failure | null = null;
   /** Set by tests: fills a released buffer, so that a read after release shows. */
@@ -207,6 +211,7 @@ export class BufferPool {
         usedAt: -1,
         reserve: null,
         uploaded,
+        lent: false,
         tenants: null,
         failure: null,
       };
@@ -257,30 +262,29 @@ export class BufferPool {
     for (const { bytes } of this.live.evict(reserve.slots)) this.liveBytes -= bytes;
     for (const slot of reserve.slots) {
       slot.reserve = null;
-      this.abandoned.bytes += slot.bytes;
-    }
-    this.abandoned.buffers += reserve.slots.size;
-    if (this.abandoned.bytes > CROWDED || this.abandoned.buffers > MOST_ABANDONED) {
-      this.abandoned = { bytes: 0, buffers: 0 };
-      collect(); // which would not come for their sake
+      this.leave(slot);
     }
     reserve.slots.clear();
     reserve.idle.clear();
   }
 
-  /** A view of a buffer that is not ours: never pooled, never destroyed. */
-  wrap(buffer: GPUBuffer, offset: number, bytes: number): Storage {
-    return new Storage(this, null, buffer, offset, bytes, '', this.contentsOf(buffer, offset));
+  /** As `abandon`, as soon as nobody holds this memory any more. */
+  lend({ slot }: Storage): void {
+    if (slot) slot.lent = true;
   }
 
-  /** What is known of a range of somebody's buffer is known to all tensors on it. */
-  private contentsOf(buffer: GPUBuffer | null, offset: number): Contents {
-    if (!buffer) return newContents();
-    const known = this.ranges.get(buffer) ?? new Map<number, Contents>();
-    this.ranges.set(buffer, known);
-    const contents = known.get(offset) ?? newContents();
-    known.set(offset, contents);
-    return contents;
+  private leave({ bytes }: Slot): void {
+    this.abandoned.bytes += bytes;
+    this.abandoned.buffers++;
+    if (this.abandoned.bytes <= CROWDED && this.abandoned.buffers <= MOST_ABANDONED) return;
+    this.abandoned = { bytes: 0, buffers: 0 };
+    collect(); // which would not come for their sake
+  }
+
+  /** A view of a buffer that is not ours: never pooled, never destroyed. */
+  wrap(buffer: GPUBuffer, offset: number, bytes: number): Storage {
+    const contents = buffer ? this.ranges.at(buffer, offset, bytes) : newContents(); // a stand-in has no buffer
+    return new Storage(this, null, buffer, offset, bytes, '', contents);
   }
 
   giveBack(storage: Storage): void {
@@ -294,6 +298,7 @@ export class BufferPool {
   /** @internal See `Storage.expose`. */
   keep(storage: Storage): void {
     this.live.keep(storage);
+    this.ranges.own(storage.buffer, storage.bytes, storage.contents);
   }
 
   private comesBack(slot: Slot): void {
@@ -306,6 +311,7 @@ export class BufferPool {
   }
 
   private makeIdle(slot: Slot): void {
+    if (slot.lent) return this.leave(slot);
     if (slot.failure || this.idleBytes + slot.bytes > this.capBytes) {
       this.destroy(slot);
       return;
@@ -387,6 +393,7 @@ export class BufferPool {
       usedAt: -1,
       reserve: null,
       uploaded: false,
+      lent: false,
       tenants: [],
       failure: null,
     };
@@ -399,13 +406,14 @@ export class BufferPool {
       this.failure = null;
       this.host.onAnswered();
     };
-    settle();
+    this.settled = Promise.all([this.settled, settle()]).then(() => {});
     return slot;
   }
 
   /** A second try, with the memory of idle buffers given back first. */
   private async again(slot: Slot, forced: number): Promise<boolean> {
     this.trim();
+    if (this.host.forced() !== forced) return false;
     const [buffer, failed] = this.create(slot.bytes);
     // Work that had to be submitted meanwhile names the first buffer.
     if ((await failed) || this.host.forced() !== forced) {

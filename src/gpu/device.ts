@@ -1,6 +1,6 @@
 import { destroyAtExit, openAdapter, pace } from '#platform';
 import { BufferPool, type Storage, USAGE } from './buffers.ts';
-import { DeviceLostError, GramianError, OutOfMemoryError } from './errors.ts';
+import { DeviceLostError, formatBytes, GramianError, NoRoomError, OutOfMemoryError } from './errors.ts';
 import { type Failure, Failures, type Work } from './failures.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
@@ -55,6 +55,8 @@ export interface LaunchOptions {
   readonly tuning?: Tuning;
   /** Buffers that it fills from end to end without reading them: what was wrong with their numbers is over. */
   readonly overwrites?: readonly string[];
+  /** Noted before it, see `togetherWork`. */
+  readonly before?: Work;
 }
 
 /** A WebGPU device, tamed: memory, kernels, one queue, and a record of everything that went wrong on it. */
@@ -89,6 +91,7 @@ export class Device {
     this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, {
       failures,
       unanswered: () => this.pool.waiting,
+      makeRoom: () => this.pool.trim(),
       refused: (error, works) => this.refused(error, works),
       pace: info.software ? pace : null,
     });
@@ -121,7 +124,7 @@ export class Device {
 
   /** Why the GPU took none of a submit: a buffer without memory or a kernel that does not compile is the cause, if there is one. */
   private async refused({ message }: GPUError, works: readonly Work[]): Promise<Failure> {
-    await this.pipelines.settled();
+    await Promise.all([this.pipelines.settled(), this.pool.settled]);
     for (const { storages } of works as readonly Launch[])
       for (const { slot } of storages) if (slot?.failure) return slot.failure;
     for (const { pipeline } of works as readonly Launch[])
@@ -187,7 +190,7 @@ export class Device {
 
   /** Its parameters stand in memory that the next launch will overwrite. */
   private launchOf(kernel: KernelSource, options: LaunchOptions): Launch {
-    const { params, buffers, groups, work, maybe, tuning, overwrites } = options;
+    const { params, buffers, groups, work, maybe, tuning, overwrites, before } = options;
     const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
     for (const [i, storage] of bindings.entries()) {
       if (!storage.alive)
@@ -207,6 +210,7 @@ export class Device {
       work,
       maybe,
       overwrites,
+      before,
     };
   }
 
@@ -277,7 +281,12 @@ export class Device {
       this.assertAlive(op);
       if (error instanceof GramianError) throw error;
       const { message } = error as Error;
-      throw new GramianError(`${op}: reading failed: ${firstLine(message) || 'the buffer could not be mapped'}.`);
+      if (error instanceof NoRoomError)
+        throw new OutOfMemoryError(
+          `${op}: the GPU has no room for a copy of ${formatBytes(bytes)}, even without idle buffers; dispose() of tensors first.`,
+        );
+      const reason = firstLine(message).replace(/\.$/, '') || 'the buffer could not be mapped';
+      throw new GramianError(`${op}: reading failed: ${reason}.`);
     }
   }
 

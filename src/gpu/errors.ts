@@ -23,6 +23,9 @@ export class OutOfMemoryError extends GramianError {
   override name = 'OutOfMemoryError';
 }
 
+/** No memory for a copy to the CPU; the call that reads says so in its own sentence. */
+export class NoRoomError extends Error {}
+
 /** Bytes in the unit a person would use: `6.4 GB`, `134 MB`, `512 bytes`. */
 export function formatBytes(bytes: number): string {
   if (bytes >= 1e9) return `${Number((bytes / 1e9).toPrecision(3))} GB`;

@@ -25,10 +25,12 @@ export interface Contents {
   writer: string;
   /** Why these are not the numbers that were asked for; null where they are. */
   failure: Failure | null;
+  /** Handles name different parts of it: numbers written through one do not make the others right. */
+  inParts: boolean;
 }
 
 export function newContents(): Contents {
-  return { version: 0, writer: '', failure: null };
+  return { version: 0, writer: '', failure: null, inParts: false };
 }
 
 /** What a piece of GPU work reads and writes, in the order of its buffers. */
@@ -56,6 +58,18 @@ const WRITES = { buffers: [{ name: 'to', access: 'read_write' }] } as const;
 /** A copy of `from` that the CPU waits for: `to` fails as the numbers read do, whatever becomes of them later. */
 export function readWork(from: { readonly contents: Contents }, to: { readonly contents: Contents }): Work {
   return { kernel: READS, storages: [from, to] };
+}
+
+/** What is written together fails together, whichever of the numbers read it is for. */
+export function togetherWork(
+  from: readonly { readonly contents: Contents }[],
+  to: readonly { readonly contents: Contents }[],
+): Work {
+  const named = (access: 'read' | 'read_write') => (_: unknown, i: number) => ({ name: `${access} ${i}`, access });
+  return {
+    kernel: { buffers: [...from.map(named('read')), ...to.map(named('read_write'))] },
+    storages: [...from, ...to],
+  };
 }
 
 /** `to` gets new numbers, whatever it held. */
@@ -183,6 +197,6 @@ function pass({ kernel: { buffers }, storages, overwrites }: Work): void {
     const { contents } = storages[i];
     if (failure) {
       if (buffers[i].access === 'read_write') contents.failure ??= failure;
-    } else if (overwrites?.includes(buffers[i].name)) contents.failure = null;
+    } else if (overwrites?.includes(buffers[i].name) && !contents.inParts) contents.failure = null;
   }
 }

@@ -1,4 +1,5 @@
 import { type Storage, USAGE } from './buffers.ts';
+import { NoRoomError } from './errors.ts';
 import { type Failure, type Failures, newContents, readWork, type Submit, type Work, writeWork } from './failures.ts';
 import type { KernelSource } from './kernel.ts';
 import type { BindGroupCache, Binding, Pipeline } from './pipelines.ts';
@@ -16,6 +17,8 @@ export interface Launch extends Work {
   readonly kernel: KernelSource;
   /** What is bound, in the order of the kernel's buffers. */
   readonly storages: readonly Storage[];
+  /** Noted before it. */
+  readonly before?: Work;
   /** Made when it is submitted; kept where it is launched again. */
   group: GPUBindGroup | null;
   /** The packed parameters, a slot at most; the first two words are left for the range of groups. */
@@ -39,6 +42,8 @@ export interface QueueHost {
   readonly failures: Failures;
   /** Whether the GPU has not said yet if there is room for a buffer that was made. */
   readonly unanswered: () => boolean;
+  /** Gives idle memory back. */
+  readonly makeRoom: () => void;
   /** Why this submit was refused. */
   readonly refused: (error: GPUError, works: readonly Work[]) => Promise<Failure>;
   /** A pause for software adapters, which compute on the cores that run this process. */
@@ -68,6 +73,8 @@ export class Queue {
   private held: (() => void)[] = [];
   /** The first submit that waits, as `current` counts. */
   private heldFrom = Number.POSITIVE_INFINITY;
+  /** Counts what was given to the GPU that writes. */
+  private changes = 0;
   /** How often what was held had to go to the GPU without its answer. */
   forced = 0;
   private work = 0;
@@ -101,6 +108,7 @@ export class Queue {
     const { groups, work, maybe = false } = launch;
     const budget = this.workPerMs * BUDGET_MS;
     const cut = Math.max(1, Math.min(groups, this.groupsPerSubmit, Math.floor((groups * budget) / Math.max(work, 1))));
+    if (launch.before) this.note(launch.before);
     for (let first = 0; first < groups; first += cut) {
       const end = Math.min(groups, first + cut);
       this.record(launch, first, end);
@@ -203,6 +211,7 @@ export class Queue {
     const kept = this.holding ? values.slice() : values; // their owner may change them meanwhile
     const write = (): void => {
       const submit = this.host.failures.submitted([writeWork(storage)]);
+      this.changes++;
       this.device.pushErrorScope('validation');
       this.device.queue.writeBuffer(storage.buffer, storage.offset, kept.buffer, kept.byteOffset, kept.byteLength);
       this.answer(submit);
@@ -239,6 +248,7 @@ export class Queue {
     device.queue.submit([encoder.finish()]);
     this.answer(submit);
     this.submits++;
+    this.changes++;
     this.time(work);
   }
 
@@ -287,7 +297,7 @@ export class Queue {
         this.inTurn(() => {
           submit = failures.submitted([readWork(storage, to)]);
           answers = this.answers;
-          this.readback.read(storage.buffer, storage.offset, bytes).then(resolve, reject);
+          this.copy(storage, bytes).then(resolve, reject);
         }),
       );
     } finally {
@@ -295,6 +305,18 @@ export class Queue {
       await checked();
       if (submit) failures.answer(submit, null);
       to.contents.failure?.throw();
+    }
+  }
+
+  /** Where there is no room to copy to, idle buffers are given back and it is tried again: unless the numbers may be others by now. */
+  private async copy(storage: Storage, bytes: number): Promise<ArrayBuffer> {
+    const { changes } = this;
+    try {
+      return await this.readback.read(storage.buffer, storage.offset, bytes);
+    } catch (error) {
+      if (!(error instanceof NoRoomError) || this.changes !== changes) throw error;
+      this.host.makeRoom();
+      return this.readback.read(storage.buffer, storage.offset, bytes);
     }
   }
 

@@ -1,4 +1,5 @@
 import { USAGE } from './buffers.ts';
+import { NoRoomError } from './errors.ts';
 
 const KEPT = 4;
 const LARGEST_KEPT = 2 ** 22; // bytes
@@ -27,8 +28,9 @@ export class Readback {
     const [refused, full] = [device.popErrorScope(), device.popErrorScope()];
     try {
       const [map, ...errors] = await Promise.allSettled([mapped, full, refused]);
-      for (const answer of errors)
-        if (answer.status === 'fulfilled' && answer.value) throw new Error(answer.value.message);
+      const [noRoom, wrong] = errors.map((answer) => (answer.status === 'fulfilled' ? answer.value : null));
+      if (noRoom) throw new NoRoomError(noRoom.message);
+      if (wrong) throw new Error(wrong.message);
       if (map.status === 'rejected') throw map.reason;
       const result = staging.getMappedRange(0, size).slice(0, bytes);
       staging.unmap();

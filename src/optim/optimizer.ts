@@ -120,6 +120,10 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
           steps--;
         },
       });
+      const moved = moving.map((name) => parameters[name]);
+      const kept = moving.flatMap((name) => Object.values(moments.get(name) ?? {}));
+      const gradients = moved.map(({ grad }) => grad as Tensor);
+      if (moving.length > 1) engine.together([...gradients, ...moved, ...kept], [...moved, ...kept]);
       const now = (): Moment => ({ learningRate: learningRate ?? present, step: steps });
       for (const name of moving) {
         const weights = parameters[name];
