@@ -112,6 +112,16 @@ describe('a refused submit', () => {
     await engine.sync();
   });
 
+  test('keeps a step of several parameters whole: none is moved where one gradient fails', async () => {
+    const [a, b] = [leaf([1, 2]), leaf([3, 4])];
+    const optimizer = sgd({ a, b }, { learningRate: 0.1 });
+    sum(mul(a, gone([2]))).backward();
+    sum(mul(b, 2)).backward();
+    optimizer.step(); // before the GPU has answered
+    await expectFailed(REFUSED, b, a);
+    await engine.sync();
+  });
+
   test('of a recorded step ends with the next good one', async () => {
     const step = engine.recorded((x: Tensor) => add(mul(x, 2), 1));
     expect([...(await step(leaf([1, 2])).data())]).toEqual([3, 5]);
@@ -157,6 +167,27 @@ test('a buffer of another device fails what is computed from it', async () => {
   buffer.destroy();
 });
 
+test('a second handle on the same memory knows what the first one does', async () => {
+  const x = leaf([3, 4]);
+  const alias = engine.fromBuffer(x.buffer, [2]);
+  const loss = sum(mul(x, x));
+  alias.write([100, 200]);
+  expect(() => loss.backward()).toThrow(/^backward: a \[2\] of mul was overwritten by write\(\)/);
+
+  const buffer = engine.lowLevel.gpu.createBuffer({ size: 512, usage: 128 | 4 | 8 });
+  const whole = engine.fromBuffer(buffer, [128], { requiresGrad: true });
+  const half = engine.fromBuffer(buffer, [64], { offset: 256 });
+  const other = sum(mul(whole, whole));
+  half.write(new Float32Array(64).fill(100));
+  expect(() => other.backward()).toThrow(/^backward: a \[128\] of mul was overwritten by write\(\)/);
+
+  const lost = add(gone([2]), 1);
+  const copy = engine.fromBuffer(lost.buffer, [2]);
+  await expectFailed(REFUSED, copy, lost);
+  await engine.sync();
+  buffer.destroy();
+});
+
 test('noGrad takes no function that goes on after it has returned', () => {
   expect(() => engine.noGrad(async () => 1)).toThrow(/^noGrad: fn returned a Promise, expected a synchronous function/);
 });
@@ -171,6 +202,24 @@ test('a kernel that does not compile fails what it was to write, and says so eac
     4,
   );
   await engine.sync();
+});
+
+test('a recorded step or a plan of such a kernel says so each time', async () => {
+  const wrong = (x: Tensor) => pairReduction(x, undefined, { value: 'worse', derivative: '1.0', reduce: 'sum' });
+  const SENTENCE = /^pairReduction: value: .*worse/;
+  const z = engine.tensor(normals(12, 1), [4, 3]);
+  const step = engine.recorded(wrong);
+  const lost = step(z);
+  await expectFailed(SENTENCE, lost);
+  for (let turn = 0; turn < 2; turn++) expect(() => step(z)).toThrow(SENTENCE);
+  const plan = engine.plan({ x: [4, 3] }, ({ x }) => ({ y: wrong(x) }));
+  await engine.sync().catch(() => {});
+  const encoder = engine.lowLevel.gpu.createCommandEncoder();
+  const [x, y] = [0, 1].map(() => engine.lowLevel.gpu.createBuffer({ size: 64, usage: 128 }));
+  for (let turn = 0; turn < 2; turn++) expect(() => plan.encode(encoder, { x, y })).toThrow(SENTENCE);
+  plan.dispose();
+  step.dispose();
+  await engine.sync().catch(() => {});
 });
 
 describe('with check: true', () => {

@@ -255,7 +255,8 @@ describe('a plan', () => {
     outside.write([11, 21, 31, 41]); // on its way when the plan is encoded
     const encoder = host.createCommandEncoder();
     plan.encode(encoder, { x: input, ...buffers });
-    plan.dispose(); // before the host submits
+    plan.dispose(); // before the host submits, and all that it closes over with it
+    outside.dispose();
     const others = engine.tensor(new Float32Array(4).fill(1)); // must not get the plan's memory
     const sums = Array.from({ length: 8 }, () => add(others, 1));
     host.queue.submit([encoder.finish()]);
@@ -272,7 +273,7 @@ describe('a plan', () => {
       Float32Array.of(5, 6, 7, 8),
     ]);
     for (const result of sums) expect([...(await result.data())]).toEqual([2, 2, 2, 2]);
-    for (const tensor of [outside, others, ...sums]) tensor.dispose();
+    for (const tensor of [others, ...sums]) tensor.dispose();
     for (const buffer of [input, ...Object.values(buffers)]) buffer.destroy();
   });
 
