@@ -398,6 +398,19 @@ const CASES: Record<string, Case[]> = {
   nt_xent_near: [{ ...near, buffers: { ...near.buffers, log2_z: floats(3).fill(9), miss: floats(3) } }],
   uniformity_near: [{ ...near, buffers: { ...near.buffers, weighing: Float32Array.of(-1, 0.5) } }],
   nt_xent_owner: [{ ...owner, buffers: { ...owner.buffers, log2_z: floats(6).fill(4) } }],
+  uniformity_deficit: [0.9, 0.1].map((mean) => ({
+    params: { n: 40, columns: 2, stride4: 16, slices: 2, slice_columns: 32 },
+    buffers: {
+      lhs: waves(2 * 64),
+      rhs: waves(2 * 64),
+      temperature: Float32Array.of(0.5),
+      total: Float32Array.of(mean),
+      deficits: floats(6),
+    },
+    groups: 6,
+    tuning: { ...TILE, RUNNING: 0 },
+    ...(mean < 0.5 ? { expected: { deficits: floats(6).fill(-1) } } : {}),
+  })),
   uniformity_owner: [{ ...owner, buffers: { ...owner.buffers, weighing: Float32Array.of(-1, 0.5) } }],
   nt_xent_sums: [pairSums],
   uniformity_sums: [pairSums],
@@ -440,6 +453,32 @@ const CASES: Record<string, Case[]> = {
     tuning: { ...TILE, SKIP },
   })),
   row_pass_distance: [rowPass],
+  row_pass_gap: [{ ...rowPass, buffers: { ...rowPass.buffers, shortfalls: floats(40) } }],
+  row_pass_gap_class: [
+    {
+      ...rowPass,
+      buffers: {
+        ...rowPass.buffers,
+        shortfalls: floats(40),
+        classes: Uint32Array.from({ length: 40 }, (_, i) => i % 3),
+      },
+      tuning: { ...TILE, SKIP: 3 },
+    },
+  ],
+  row_total: [
+    {
+      params: { rows: 70, scale: -0.5 },
+      buffers: {
+        tops: floats(70).fill(-2),
+        sums: floats(70).fill(3),
+        temperature: Float32Array.of(0.5),
+        total: floats(2),
+      },
+      groups: 1,
+      tuning: { LANES: 64 },
+      expected: { total: Float32Array.of(-2, 210) },
+    },
+  ],
   softmax_columns: [
     {
       params: { rows: 2, columns: 70 },

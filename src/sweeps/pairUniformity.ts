@@ -1,8 +1,10 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { partial_totals, row_total, uniformity } from '../gpu/kernels.generated.ts';
+import type { Tuning } from '../gpu/kernel.ts';
+import { partial_totals, row_total, uniformity, uniformity_deficit } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchRowPass } from '../launch/rowPass.ts';
+import { roundUp, tileOf } from '../launch/tile.ts';
 import { DISTANCES } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
 import { type Sweep, sweepTriangle, unitsOf } from './pairSweep.ts';
@@ -19,17 +21,20 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
   const sweep = shifted ? sweepTriangle(engine, op, { z }, temperature, DISTANCES, wanted) : unitsOf(engine, op, { z });
   const n = sweep.units.count;
   const total = totalOf(op, sweep, temperature);
+  const tuning = { RUNNING: shifted ? 0 : 1 };
+  const deficits = deficitsOf(op, sweep, temperature, total, tuning);
   const loss = engine.empty([], op);
   const weighing = engine.scratch(2, op);
   const miss = engine.scratch(n, op);
   engine.run(uniformity, {
-    params: { n },
-    buffers: { total, temperature, loss, weighing, miss },
+    params: { n, deficits: deficits.count },
+    buffers: { total, temperature, loss, weighing, miss, deficits: deficits.of },
     groups: Math.ceil(n / 64),
     work: 8 * n,
-    tuning: { RUNNING: shifted ? 0 : 1 },
+    tuning,
   });
   total.release();
+  deficits.of.release();
   return recordPull(op, { z }, temperature, loss, {
     pairs: DISTANCES,
     sweep,
@@ -38,6 +43,32 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
     slopes: null,
     factor: 1,
   });
+}
+
+/** What e_ij lack of 1, in parts, where the batch has all but collapsed: see kernels/uniformity_deficit.wgsl. */
+function deficitsOf(
+  op: string,
+  { units }: Sweep,
+  temperature: Tensor,
+  total: Storage,
+  own: Tuning,
+): { of: Storage; count: number } {
+  const { engine } = temperature;
+  const { count: n, columns } = units;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', n, n, columns);
+  const strips = Math.ceil(n / tileRows);
+  const wanted = Math.ceil((engine.info.software ? 16 : 1024) / strips);
+  const width = roundUp(Math.ceil(n / wanted), tileColumns);
+  const slices = Math.ceil(n / width);
+  const of = engine.scratch(strips * slices, op);
+  engine.run(uniformity_deficit, {
+    params: { n, columns, stride4: units.paddedRows / 4, slices, slice_columns: width },
+    buffers: { lhs: units.transposed, rhs: units.transposed, temperature, total, deficits: of },
+    groups: strips * slices,
+    work: n * n * (columns + 16),
+    tuning: { ...tuning, ...own },
+  });
+  return { of, count: strips * slices };
 }
 
 /** The mean of e_ij over all ordered pairs; of a sweep with maxima, their top and sum: see kernels/row_total.wgsl. */
