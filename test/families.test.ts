@@ -1,6 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from '../src/core/engine.ts';
-import { chooseFamilies, type FamilyChoice, type MatmulPrecision, matrixFor } from '../src/core/families.ts';
+import {
+  checkFamilies,
+  chooseFamilies,
+  type FamilyChoice,
+  type MatmulPrecision,
+  matrixFor,
+} from '../src/core/families.ts';
 import { extrasOf, type MatrixShape } from '../src/gpu/device.ts';
 import { largest } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
@@ -74,8 +80,8 @@ describe('what an adapter offers', () => {
     expect(() => chooseFamilies(extras, 'highest', ['f16'])).toThrow(
       /^createEngine: families has "f16", which this adapter does not offer at matmulPrecision "highest", expected some of f32, subgroups\.$/,
     );
-    expect(() => chooseFamilies(extras, 'highest', ['tf32' as 'f32'])).toThrow(
-      /^createEngine: families = \["tf32"\], expected/,
+    expect(() => checkFamilies(['f16', 'tf32' as 'f32'])).toThrow(
+      /^createEngine: families = \["f16","tf32"\], expected an array of f32, subgroups, f16, subgroup-matrix\.$/,
     );
   });
 });

@@ -295,9 +295,9 @@ const CASES: Record<string, Case[]> = {
       params: { rows: 40, columns: 18, stride: 20, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
       buffers: {
         scores: floats(40 * 20).fill(3), // every marginal is 8 times what is wanted
-        w: Float32Array.from({ length: 80 }, (_, i) => i % 2),
+        w: floats(80), // (e, r): factors of 1
         state: floats(16),
-        u: Float32Array.from({ length: 36 }, (_, i) => i % 2),
+        u: floats(36),
         excess: floats(18),
       },
       groups: 2,
@@ -309,9 +309,9 @@ const CASES: Record<string, Case[]> = {
       params: { rows: 2, columns: 70, stride: 72, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
       buffers: {
         scores: floats(2 * 72).fill(3),
-        w: Float32Array.from({ length: 140 }, (_, i) => i % 2),
+        w: floats(140), // factors of 1
         state: floats(16),
-        u: Float32Array.of(0, 1, 0, 1),
+        u: floats(4),
         excess: floats(2),
       },
       groups: 2,
@@ -453,30 +453,29 @@ const CASES: Record<string, Case[]> = {
     tuning: { ...TILE, SKIP },
   })),
   row_pass_distance: [rowPass],
-  row_pass_gap: [{ ...rowPass, buffers: { ...rowPass.buffers, shortfalls: floats(40) } }],
-  row_pass_gap_class: [
-    {
-      ...rowPass,
-      buffers: {
-        ...rowPass.buffers,
-        shortfalls: floats(40),
-        classes: Uint32Array.from({ length: 40 }, (_, i) => i % 3),
-      },
-      tuning: { ...TILE, SKIP: 3 },
-    },
-  ],
+  row_pass_gap: [0, 1].map((SKIP) => ({
+    ...rowPass,
+    buffers: { ...rowPass.buffers, shortfalls: waves(40) },
+    tuning: { ...TILE, SKIP },
+  })),
+  row_pass_gap_class: [3, 4].map((SKIP) => ({
+    ...rowPass,
+    buffers: { ...rowPass.buffers, shortfalls: waves(40), classes: Uint32Array.from({ length: 40 }, (_, i) => i % 3) },
+    tuning: { ...TILE, SKIP },
+  })),
   row_total: [
     {
-      params: { rows: 70, scale: -0.5 },
+      params: { rows: 70, scale: -1 },
       buffers: {
-        tops: floats(70).fill(-2),
-        sums: floats(70).fill(3),
+        // k = 2 / ln 2: a top ln 2 below the highest makes a sum of 4 count a quarter, as much as the others'
+        tops: Float32Array.from({ length: 70 }, (_, i) => (i % 2 ? 1 - Math.LN2 : 1)),
+        sums: Float32Array.from({ length: 70 }, (_, i) => (i % 2 ? 4 : 1)),
         temperature: Float32Array.of(0.5),
         total: floats(2),
       },
       groups: 1,
-      tuning: { LANES: 64 },
-      expected: { total: Float32Array.of(-2, 210) },
+      tuning: LANES,
+      expected: { total: [1, 70] },
     },
   ],
   softmax_columns: [
@@ -502,9 +501,8 @@ const CASES: Record<string, Case[]> = {
       params: { rows: 2, columns: 70, scale: 1, rest: 0 },
       buffers: {
         scores: floats(140).fill(3),
-        w: Float32Array.from({ length: 140 }, (_, i) => i % 2),
-        state: Uint32Array.of(1),
-        u: Float32Array.of(0, 1, 0, 1),
+        w: floats(140), // factors of 1
+        u: floats(4),
         codes: floats(140),
       },
       groups: 2,
@@ -520,8 +518,8 @@ const CASES: Record<string, Case[]> = {
       params: { rows: 3, columns: 50, rows_each: 2, out_row: 0, scale: 1, rest: 0 },
       buffers: {
         scores: floats(150).fill(3),
-        w: Float32Array.from({ length: 100 }, (_, i) => i % 2),
-        u: Float32Array.of(0, 1, 0, 1, 0, 1),
+        w: floats(100), // factors of 1
+        u: floats(6),
         out: floats(150),
       },
       groups: 2,
@@ -533,11 +531,12 @@ const CASES: Record<string, Case[]> = {
       params: { rows: 6, columns: 18, parts: 24 },
       buffers: {
         partial: floats(24 * 18).fill(0.5), // the mean is 2
-        w: Float32Array.from({ length: 36 }, (_, i) => i % 2),
+        // (e, r) = (0, 1/4), a factor of 1.25: one for all, as the detector hands a call's arguments from lane to lane
+        w: Float32Array.from({ length: 36 }, (_, i) => (i % 2) / 4),
       },
       groups: 2,
       tuning: {},
-      expected: { w: Float32Array.from({ length: 36 }, (_, i) => (i % 2 === 0 ? -1 : 1)) }, // 1 / 2 = 1 x 2^-1
+      expected: { w: Float32Array.from({ length: 36 }, (_, i) => (i % 2 ? 0.25 : -1)) }, // 1.25 / 2 = (1 + 1/4) 2^-1
     },
   ],
   transport_control: [

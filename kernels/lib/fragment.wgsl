@@ -1,6 +1,6 @@
 // Sum, Left, Right: FM x FN sums and their operands, held by a subgroup together; put_fragment: to workgroup memory
 // In plain WGSL, where a lane owns four of the sums: what subgroup matrices do, for adapters without them. It is for tests
-// and for reading, not for speed. FM FN <= 4 SUBGROUP. The kernel declares lhs, rhs: array<part>.
+// and for reading, not for speed. FM FN <= 4 SUBGROUP. The kernel declares lhs, rhs: array<part>, and p.depth.
 // @use part fragment_shape
 // @swap MATRIX fragment_matrix
 const LEFT_ROWS: u32 = 0; // @tune 0 1
@@ -23,7 +23,8 @@ fn multiply_add(a: Left, b: Right, c: Sum, lane: u32) -> Sum {
   var l = vec4u(a.at) + ((own - n) / vec4u(FN)) * down; // a quotient without rest: the race detector divides as floats
   var r = vec4u(b.at) + n;
   var sum = vec4f(); // of its own, as a matrix unit has it
-  for (var k = 0u; k < FK; k++) {
+  // FK steps, as depth is a multiple of it: a compiler that sees their number writes all of them out, for a minute.
+  for (var k = 0u; k < min(FK, p.depth); k++) {
     let x = vec4f(f32(lhs[l.x]), f32(lhs[l.y]), f32(lhs[l.z]), f32(lhs[l.w]));
     let y = vec4f(f32(rhs[r.x]), f32(rhs[r.y]), f32(rhs[r.z]), f32(rhs[r.w]));
     sum = fma(x, y, sum);
