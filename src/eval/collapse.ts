@@ -1,8 +1,12 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { covariance } from '../ops/covariance.ts';
+import { mul, sub } from '../ops/arithmetic.ts';
 import { checkLabels } from '../ops/labels.ts';
+import { matmul } from '../ops/matmul.ts';
 import { normalize } from '../ops/normalize.ts';
+import { mean, sum } from '../ops/sum.ts';
+import { transpose } from '../ops/transpose.ts';
+import { square } from '../ops/unary.ts';
 
 export interface Spread {
   /** exp of the entropy of the singular values' shares (Roy & Vetterli 2007): how many directions the rows really use. */
@@ -27,13 +31,26 @@ export async function spreadOf(embeddings: Tensor): Promise<Spread> {
   const engine = check.engineOf(op, { embeddings });
   const [rows, columns] = check.matrix(op, 'embeddings', embeddings);
   if (rows < 2) check.fail(op, `embeddings has ${rows} row, expected at least 2.`);
-  using second = engine.scope(() => engine.noGrad(() => covariance(normalize(embeddings))));
-  const c = Float64Array.from(await second.data());
-  const deviations = Array.from({ length: columns }, (_, d) => Math.sqrt(Math.max(0, c[d * columns + d])));
+  // Rows against rows and columns against columns have the same eigenvalues but for zeros: the smaller matrix is taken.
+  const smaller = Math.min(rows, columns);
+  const [product, variance] = engine.scope(() =>
+    engine.noGrad(() => {
+      const units = normalize(embeddings);
+      const centred = sub(units, mean(units, 0));
+      const turned = transpose(centred);
+      const gram = rows < columns ? matmul(centred, turned) : matmul(turned, centred);
+      return [mul(gram, 1 / (rows - 1)), mul(sum(square(centred), 0), 1 / (rows - 1))];
+    }),
+  );
+  const [c, variances] = await Promise.all([product.data(), variance.data()]);
+  product.dispose();
+  variance.dispose();
+  const deviations = Array.from(variances, (value) => Math.sqrt(value));
   const scale = Math.sqrt(columns);
   const deviation = (scale * deviations.reduce((a, b) => a + b, 0)) / columns;
   const dead = deviations.filter((value) => value * scale < 1e-3).length;
-  const effectiveRank = rankOf(eigenvalues(c, columns).map((value) => Math.sqrt(Math.max(0, value))));
+  const eigenvalues = await eigenvaluesOf(Float64Array.from(c), smaller);
+  const effectiveRank = rankOf(eigenvalues.map((value) => Math.sqrt(Math.max(0, value))));
   const warnings: string[] = [];
   if (!(deviation >= LEAST_DEVIATION))
     warnings.push(
@@ -95,38 +112,96 @@ function rankOf(numbers: readonly number[]): number {
   return Math.exp(numbers.reduce((sum, n) => (n > 0 ? sum - (n / total) * Math.log(n / total) : sum), 0));
 }
 
-/** Of a symmetric matrix, by Jacobi's rotations; the matrix is used up. */
-function eigenvalues(a: Float64Array, n: number): number[] {
-  const at = (i: number, j: number): number => a[i * n + j];
-  let size = 0;
-  for (const value of a) size += value * value;
-  for (let sweep = 0; sweep < 30; sweep++) {
-    let off = 0;
-    for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) off += 2 * at(i, j) ** 2;
-    if (off <= 1e-18 * size) break;
-    const least = Math.sqrt((1e-20 * size) / (n * n));
-    for (let p = 0; p < n - 1; p++)
-      for (let q = p + 1; q < n; q++) {
-        if (Math.abs(at(p, q)) <= least) continue;
-        const theta = (at(q, q) - at(p, p)) / (2 * at(p, q));
-        const t = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1));
-        const cos = 1 / Math.hypot(t, 1);
-        rotate(a, n, p, q, cos, t * cos);
+const PAUSE_MS = 50; // what else goes on in the process (a request to stop, a page) must not wait for it
+
+/**
+ * Of a symmetric matrix, which is used up: Householder reflections make it tridiagonal, shifted QL steps diagonal (Golub and
+ * Van Loan, Matrix Computations, 8.3). 4/3 n^3 multiply-adds, with a pause for others now and then.
+ */
+async function eigenvaluesOf(a: Float64Array, n: number): Promise<number[]> {
+  const diagonal = new Float64Array(n);
+  const beside = new Float64Array(n); // beside[i] stands between i - 1 and i
+  const w = new Float64Array(n);
+  let since = performance.now();
+  for (let last = n - 1; last > 0; last--) {
+    if (performance.now() - since > PAUSE_MS) {
+      await new Promise((resolve) => setTimeout(resolve));
+      since = performance.now();
+    }
+    // The reflection along v = row `last` - its image takes all of the row but one entry to zero.
+    const row = a.subarray(last * n, last * n + last);
+    let norm = 0;
+    for (const value of row) norm = Math.hypot(norm, value);
+    diagonal[last] = a[last * n + last];
+    const pivot = row[last - 1];
+    beside[last] = pivot > 0 ? -norm : norm;
+    if (norm === 0) continue;
+    row[last - 1] = pivot - beside[last];
+    let length = 0;
+    for (const value of row) length += value * value;
+    if (length === 0) continue;
+    // A - v q^T - q v^T, with q = w - (v.w / |v|^2) v and w = 2 A v / |v|^2, of the rows and columns before `last`.
+    w.fill(0, 0, last);
+    for (let i = 0; i < last; i++) {
+      const of = i * n;
+      let total = a[of + i] * row[i];
+      for (let j = 0; j < i; j++) {
+        total += a[of + j] * row[j];
+        w[j] += a[of + j] * row[i];
       }
+      w[i] += total;
+    }
+    let along = 0;
+    for (let i = 0; i < last; i++) {
+      w[i] *= 2 / length;
+      along += w[i] * row[i];
+    }
+    for (let i = 0; i < last; i++) w[i] -= (along / length) * row[i];
+    for (let i = 0; i < last; i++) {
+      const [vi, qi, of] = [row[i], w[i], i * n];
+      for (let j = 0; j <= i; j++) a[of + j] -= vi * w[j] + qi * row[j];
+    }
   }
-  return Array.from({ length: n }, (_, i) => at(i, i));
+  diagonal[0] = a[0];
+  return tridiagonal(diagonal, beside);
 }
 
-/** Rows, then columns p and q turned by the angle of that cosine and sine. */
-function rotate(a: Float64Array, n: number, p: number, q: number, cos: number, sin: number): void {
-  for (let k = 0; k < n; k++) {
-    const [x, y] = [a[p * n + k], a[q * n + k]];
-    a[p * n + k] = cos * x - sin * y;
-    a[q * n + k] = sin * x + cos * y;
-  }
-  for (let k = 0; k < n; k++) {
-    const [x, y] = [a[k * n + p], a[k * n + q]];
-    a[k * n + p] = cos * x - sin * y;
-    a[k * n + q] = sin * x + cos * y;
-  }
+/** Eigenvalues of a tridiagonal symmetric matrix, by QL steps with Wilkinson's shift. */
+function tridiagonal(d: Float64Array, beside: Float64Array): number[] {
+  const n = d.length;
+  const e = new Float64Array(n); // e[i] stands between i and i + 1
+  for (let i = 1; i < n; i++) e[i - 1] = beside[i];
+  for (let first = 0; first < n; first++)
+    for (let turn = 0; turn < 60; turn++) {
+      let end = first;
+      while (end < n - 1 && Math.abs(e[end]) > Number.EPSILON * (Math.abs(d[end]) + Math.abs(d[end + 1]))) end++;
+      if (end === first) break;
+      const half = (d[first + 1] - d[first]) / (2 * e[first]);
+      const root = Math.hypot(half, 1);
+      let g = d[end] - d[first] + e[first] / (half + (half < 0 ? -root : root));
+      let [sin, cos, shift] = [1, 1, 0];
+      for (let i = end - 1; i >= first; i--) {
+        const f = sin * e[i];
+        const b = cos * e[i];
+        const r = Math.hypot(f, g);
+        e[i + 1] = r;
+        if (r === 0) {
+          d[i + 1] -= shift;
+          e[end] = 0;
+          break;
+        }
+        [sin, cos] = [f / r, g / r];
+        g = d[i + 1] - shift;
+        const t = (d[i] - g) * sin + 2 * cos * b;
+        shift = sin * t;
+        d[i + 1] = g + shift;
+        g = cos * t - b;
+        if (i === first) {
+          d[first] -= shift;
+          e[first] = g;
+          e[end] = 0;
+        }
+      }
+    }
+  return [...d];
 }
