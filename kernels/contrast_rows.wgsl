@@ -2,8 +2,8 @@
 // slope[i] = d loss[i] / d log(1 / temperature) = sum_j p_ij (l_ij - l_positive), where the positive's own term is 0.
 // top, sum and weighted are those of all columns but the positive, whose logit is a dot product of its own.
 // With CENTRED `own` is less the last axis, see unit_rows. With GAP logits are of -(1 - s_ij), less what is the same for all j,
-// and the positive's comes by differences, too: see lib/gap_scores.
-// @use grid rows contrast shortfall
+// and the positive's is in `results`, where its slope goes: see gap_positives.
+// @use grid rows contrast
 const CENTRED: u32 = 0; // @tune 0 1
 const GAP: u32 = 0; // @tune 0 1
 
@@ -41,21 +41,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   var cosine = row_sum(lane, (products.x + products.y) + (products.z + products.w));
   if (CENTRED == 1u) { cosine = fma(own[p.rows * p.columns], units[i * p.stride + p.columns - 1u], cosine); }
-  var gap = 0.0;
+  if (row >= p.rows || lane % LANES != 0u) { return; }
   var blank = false; // a zero row: all its scores are 0, but for rounding
   if (GAP == 1u) {
-    var sums = vec3f(); // |u - v|^2, |v|^2, |u|^2
-    for (var k = lane % LANES; k < p.columns; k += LANES) {
-      var v = own[i * p.columns + k];
-      if (CENTRED == 1u && k == p.columns - 1u) { v += own[p.rows * p.columns]; }
-      let u = units[i * p.stride + k];
-      sums = fma(vec3f(u - v, v, u), vec3f(u - v, v, u), sums);
-    }
-    gap = fma(0.5, row_sum(lane, sums.x), shortfall(row_sum(lane, sums.y)));
-    blank = row_sum(lane, sums.z) == 0.0;
+    cosine = results[2u * p.rows + i];
+    blank = results[3u * p.rows + i] == 1.0;
   }
-  if (row >= p.rows || lane % LANES != 0u) { return; }
-  if (GAP == 1u) { cosine = -gap; }
   let own_temperature = temperature[min(positives[i], p.temperatures - 1u)];
   let inverse = poisoned(1.0 / own_temperature, own_temperature);
   let positive = cosine * (LOG2E * inverse);

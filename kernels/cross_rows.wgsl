@@ -1,7 +1,7 @@
 // loss = log(1 + R / e_positive) of row i (losses[i]) and of column i (losses[n + i]), and log2 Z and 1 - p_positive
 // R comes relative to 2^top. The positive's logit is a dot product of its own, in f32, from the units.
-// With GAP all logits, and Z, are of s_ij - 1, which comes by differences: see lib/cross_gaps. positives[i] = s_ii, or s_ii - 1.
-// @use grid contrast shortfall
+// With GAP scores come by differences, see lib/cross_gaps, and positives[i] = s_ii is there; else it is the output.
+// @use grid contrast
 const GAP: u32 = 0; // @tune 0 1
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
@@ -23,24 +23,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.n) { return; }
   var products = vec4f();
-  var squares = vec4f();
-  var lengths = vec2f();
-  for (var d = 0u; d < p.row_stride4; d++) {
-    let u = a[i * p.row_stride4 + d];
-    let v = b[i * p.row_stride4 + d];
-    if (GAP == 1u) {
-      squares = fma(u - v, u - v, squares);
-      lengths += vec2f(dot(u, u), dot(v, v));
-    } else {
-      products = fma(u, v, products);
-    }
-  }
+  let features = select(p.row_stride4, 0u, GAP == 1u);
+  for (var d = 0u; d < features; d++) { products = fma(a[i * p.row_stride4 + d], b[i * p.row_stride4 + d], products); }
   var score = (products.x + products.y) + (products.z + products.w);
   if (GAP == 1u) {
-    let square = (squares.x + squares.y) + (squares.z + squares.w);
-    score = -fma(0.5, square, shortfall(lengths.x) + shortfall(lengths.y));
+    score = positives[i];
+  } else {
+    positives[i] = score;
   }
-  positives[i] = score;
   let positive = poisoned(score * (LOG2E * logit_scale[0]), logit_scale[0]);
   for (var side = 0u; side < 2u; side++) {
     let at = side * p.side + i;

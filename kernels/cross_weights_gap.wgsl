@@ -31,15 +31,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let k = vec4f(LOG2E * logit_scale[0]);
   let z_j = log2_z[p.side4 + j4];
   let short_j = shortfalls[p.side4 + j4];
+  let blank_j = shortfalls[3u * p.side4 + j4] == vec4f(1.0);
   var slope = vec4f();
   for (var r = top; r < end; r++) {
     let i = p.first + r;
     let short_i = shortfalls[i / 4u][i % 4u];
     var s = weights[r * p.width4 + j4];
     if (SQUARES == 1u) { s = -fma(s, vec4f(0.5), short_j + vec4f(short_i)); }
-    // Of a zero row, 1/2 short of 1, all scores are 0, and what they seem to differ by is rounding.
-    let own = select(vec4f(positives[i / 4u][i % 4u]), s, short_i == 0.5);
-    let other = select(positives[j4], s, short_j == vec4f(0.5));
+    // Of a zero row all scores are 0, and what they seem to differ by is rounding.
+    let own = select(vec4f(positives[i / 4u][i % 4u]), s, shortfalls[2u * p.side4 + i / 4u][i % 4u] == 1.0);
+    let other = select(positives[j4], s, blank_j);
     let z_i = vec4f(log2_z[i / 4u][i % 4u]);
     let along = exp2(min(fma(s, k, -z_i), vec4f()));
     let down = exp2(min(fma(s, k, -z_j), vec4f()));

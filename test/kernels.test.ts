@@ -628,6 +628,7 @@ const CASES: Record<string, Case[]> = {
         others: near.buffers.units,
         log2_z: floats(3).fill(9),
         miss: floats(3),
+        terms: floats(13),
         logit_scale: Float32Array.of(2),
       },
     },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { clip, koLeo, type Metric, nearest, sigLip, type Tensor } from '../src/index.ts';
+import { clip, infoNCE, koLeo, type Metric, nearest, sigLip, type Tensor } from '../src/index.ts';
 import { type Values, values } from './cases.ts';
 import { expectClose, largest } from './compare.ts';
+import { infoNCE as oneSided } from './reference/losses/oneSided.ts';
 import * as reference from './reference/losses/twoSided.ts';
 import { dot, type Matrix, matrix, normalize, row } from './reference/matrix.ts';
 import { watchedEngine } from './watch.ts';
@@ -43,6 +44,31 @@ describe('clip', () => {
       expect(scale.grad?.shape).toEqual([1, 1]);
       const slope = wanted.temperature ?? Number.NaN;
       expectClose('slope', await gradient(scale), [slope], 1e-5 * Math.abs(slope));
+    }
+  });
+
+  test('each side has a direction of its own: slopes keep the digits of what tells rows apart', async () => {
+    const [n, d] = [40, 32];
+    const [x, y] = [3, 5].map((seed) => {
+      const noise = made(n, d, seed).data;
+      const shared = made(1, d, seed + 1).data;
+      return matrix(
+        n,
+        d,
+        Float32Array.from(noise, (v, i) => shared[i % d] + 0.01 * v),
+      );
+    });
+    using a = tensor(x);
+    using b = tensor(y);
+    for (const [loss, wanted] of [
+      [(t: Tensor) => clip(a, b, { logitScale: t }), reference.clip(x, y, 2)],
+      [(t: Tensor) => infoNCE(a, b, { temperature: t }), oneSided(x, y, 2)],
+    ] as const) {
+      using live = engine().tensor([2], [1], { requiresGrad: true });
+      using value = loss(live);
+      value.backward();
+      const slope = wanted.temperature ?? Number.NaN;
+      expectClose('slope', await gradient(live), [slope], 5e-5 * Math.abs(slope)); // of products: 1e-3 and more
     }
   });
 

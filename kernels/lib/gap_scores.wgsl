@@ -1,5 +1,8 @@
 // scores: 1 - a_i.b_j of unit rows by their differences, less what is the same for all columns j: |a_i - b_j|^2 / 2 + shortfall_j
 // Where rows share a direction, their products are 1 up to a rounding as large as what tells them apart.
+// Two sides may each have a direction of their own: then a_i - b_j is what all pairs have, and of a_i - b_j - o, for any o,
+// -|a_i - b_j - o|^2 / 2 - o.(a_i - a) + o.(b_j - b) is the score but for a constant. With o the difference a - b of the means
+// all of it is small; the last two are part of the rows' `shortfalls` then, and o is in the units: see offset_columns.
 // @use tile_distance
 @group(0) @binding(6) var<storage, read> shortfalls: array<f32>; // of the p.columns rows of b
 

@@ -1,7 +1,8 @@
 import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
-import { checkQuery, countUp, rowContrast } from '../sweeps/rowContrast.ts';
+import { countUp } from '../launch/gatherRows.ts';
+import { checkQuery, rowContrast } from '../sweeps/rowContrast.ts';
 
 export interface InfoNCEOptions {
   /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.07. */

@@ -1,7 +1,8 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { gatherRows } from '../launch/gatherRows.ts';
 import { checkLabels } from '../ops/labels.ts';
-import { checkQuery, gatherRows, rowContrast } from '../sweeps/rowContrast.ts';
+import { checkQuery, rowContrast } from '../sweeps/rowContrast.ts';
 
 export interface Prototypes {
   /** [K, D] raw (normalised inside) */

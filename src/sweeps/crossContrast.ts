@@ -17,7 +17,7 @@ import { findCancelling, launchNear } from '../launch/near.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
 import { featuresOf, makePoints, type Points, type Pulled, panelWidth, startPull } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
-import { launchShortfalls } from '../launch/rowPass.ts';
+import { gapPositives, makeOffset, offsetColumns } from '../launch/sideOffset.ts';
 import { roundUp, tileOf } from '../launch/tile.ts';
 import { unitsBackward } from '../launch/units.ts';
 import { mul } from '../ops/arithmetic.ts';
@@ -40,10 +40,13 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
   const side = right.paddedRows;
   const whole = n <= 8 * d && 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
   const kept = whole && engine.needsGrad(a, b, scale) ? engine.scratch(n * side, op) : null;
-  const shortfalls = live ? shortfallsOf(engine, op, left, right) : null;
+  const [a_, b_] = [left, right].map(({ rows, rowStride }) => ({ of: rows, stride: rowStride }));
+  const offset = live ? makeOffset(engine, op, a_, b_, n, d) : null;
+  const shortfalls = offset ? termsOf(engine, op, offset, left, right) : null;
   const { tops: log2Z, sums: miss } = sweep(engine, op, left, right, scale, { whole, kept, shortfalls });
   const losses = engine.scratch(2 * n, op);
   const positives = engine.scratch(side, op);
+  if (offset) gapPositives(engine, offset, a_, b_, { rows: n, columns: d }, positives, { both: true });
   engine.run(cross_rows, {
     params: { n, row_stride4: left.rowStride / 4, side },
     buffers: { tops: log2Z, sums: miss, a: left.rows, b: right.rows, logit_scale: scale, losses, positives },
@@ -55,7 +58,7 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
   launchSum(engine, losses, loss, { outer: 1, reduced: 2 * n, inner: 1, scale: 1 / (2 * n) });
   losses.release();
   const release = (): void => {
-    for (const held of [left, right, log2Z, miss, kept, shortfalls, positives]) held?.release();
+    for (const held of [left, right, log2Z, miss, kept, offset, shortfalls, positives]) held?.release();
   };
   return engine.record(op, [a, b, scale], loss, {
     saved: [scale],
@@ -107,7 +110,7 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
           others: n,
           scale: factor,
           at,
-          buffers: { others: others.rows, log2_z: log2Z, miss, logit_scale: multiplier },
+          buffers: { others: others.rows, log2_z: log2Z, miss, logit_scale: multiplier, terms: shortfalls ?? log2Z },
           tuning: { GAP: live ? 1 : 0 },
         });
         cancels.release();
@@ -126,11 +129,12 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
   });
 }
 
-/** What the rows of both sides are shorter than 1: those of b from `paddedRows` on. */
-function shortfallsOf(engine: Engine, op: string, a: Points, b: Points): Storage {
-  const out = engine.scratch(2 * b.paddedRows, op);
-  launchShortfalls(engine, featuresOf(a), a.columns, out);
-  launchShortfalls(engine, featuresOf(b), b.columns, out, b.paddedRows);
+/** Shifts both sides; what their scores are less besides, a number a row, those of b from `paddedRows` on, and then what rows are zero. */
+function termsOf(engine: Engine, op: string, offset: Storage, a: Points, b: Points): Storage {
+  const side = b.paddedRows;
+  const out = engine.scratch(4 * side + 1, op);
+  offsetColumns(engine, offset, featuresOf(a), a.columns, out, { side: 'a', blankAt: 2 * side, levelAt: 4 * side });
+  offsetColumns(engine, offset, featuresOf(b), b.columns, out, { side: 'b', first: side, blankAt: 3 * side });
   return out;
 }
 

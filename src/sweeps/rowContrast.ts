@@ -8,13 +8,11 @@ import {
   contrast_panel,
   contrast_panel_running,
   contrast_rows,
-  count_up,
-  gather_rows,
   scale_rows,
   temperature_grad,
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
-import { launchShortfalls } from '../launch/rowPass.ts';
+import { gapPositives, makeOffset, offsetColumns } from '../launch/sideOffset.ts';
 import { launchProduct, roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
 import { launchUnits, makeTurn, makeUnits, type Units, unitsBackward } from '../launch/units.ts';
 import { canShift } from './pairSweep.ts';
@@ -77,21 +75,36 @@ export function rowContrast(
   const units = makeUnits(engine, op, { query }, 4, turn);
   turn.release();
   const { known } = choice.temperature;
-  const sweep =
-    known !== undefined && canShift(known)
-      ? shiftedSweep(engine, op, units, choice, known, wanted)
-      : runningSweep(engine, op, units, choice, { wanted, gaps: live !== null });
-  const { tuning, rowsPerGroup } = rowTuning(engine);
   const own = engine.scratch(n * d + 1, op);
   const [inverseNorms, nothing] = [n, 1].map((count) => engine.scratch(count, op));
   const centred = isCentred(choice);
-  launchUnits(engine, choice.own, { ...units, rows: own, transposed: nothing, inverseNorms, rowStride: d }, n, {
-    first: 0,
-    blank: 0,
-    centred,
-    rowsOnly: true,
-  });
+  const ownUnits = (rows: Storage, less: boolean): void =>
+    launchUnits(engine, choice.own, { ...units, rows, transposed: nothing, inverseNorms, rowStride: d }, n, {
+      first: 0,
+      blank: 0,
+      centred: less,
+      rowsOnly: true,
+    });
+  ownUnits(own, centred);
   const results = engine.scratch(4 * n, op);
+  let offset: Storage | null = null;
+  if (live) {
+    // With the very bits of the columns: what is left of the axis once it is back is rounded otherwise.
+    const plain = engine.scratch(n * d, op);
+    ownUnits(plain, false);
+    const [a, b] = [
+      { of: units.rows, stride: units.rowStride },
+      { of: plain, stride: d },
+    ];
+    offset = makeOffset(engine, op, a, b, n, d);
+    gapPositives(engine, offset, a, b, { rows: n, columns: d }, results, { both: false, at: 2 * n });
+    plain.release();
+  }
+  const sweep =
+    known !== undefined && canShift(known)
+      ? shiftedSweep(engine, op, units, choice, known, wanted)
+      : runningSweep(engine, op, units, choice, { wanted, offset });
+  const { tuning, rowsPerGroup } = rowTuning(engine);
   engine.run(contrast_rows, {
     params: { rows: n, columns: d, stride: units.rowStride, temperatures: choice.temperature.count },
     buffers: {
@@ -118,7 +131,8 @@ export function rowContrast(
       groups: Math.ceil((n * d) / 64),
       work: 4 * n * d,
     });
-  for (const storage of [sweep.tops, sweep.sums, sweep.weighteds, own, inverseNorms, nothing]) storage.release();
+  for (const storage of [sweep.tops, sweep.sums, sweep.weighteds, own, inverseNorms, nothing, offset])
+    storage?.release();
   units.transposed.release();
   return engine.record(op, inputs, loss, {
     saved: live ? [live] : [],
@@ -207,14 +221,14 @@ function shiftedSweep(engine: Engine, op: string, units: Units, choice: Choice, 
 
 /**
  * For temperatures that one shift cannot serve, that only the GPU knows, or that differ by column.
- * @param gaps logits are made of differences of rows, for the gradient of a live temperature: see lib/gap_scores.wgsl
+ * @param offset logits are made of differences of rows less it, for the gradient of a live temperature: see lib/gap_scores.wgsl
  */
 function runningSweep(
   engine: Engine,
   op: string,
   units: Units,
   choice: Choice,
-  { wanted, gaps }: { wanted: boolean; gaps: boolean },
+  { wanted, offset }: { wanted: boolean; offset: Storage | null },
 ): Sweep {
   const { columns, positives, temperature } = choice;
   const { count: n, columns: d, paddedRows: width, rowStride } = units;
@@ -222,8 +236,17 @@ function runningSweep(
   const [tops, sums, weighteds, falls] = [0, 1, 2, 3].map(() => engine.scratch(n, op));
   const panel = panelOf(engine, op, units, choice);
   const gathered = wanted ? engine.scratch(width * rowStride, op) : null;
+  const gaps = offset !== null;
   const shortfalls = gaps ? engine.scratch(panel.width, op) : null;
+  if (offset) {
+    const ofRows = { of: units.transposed, stride: width, rows: n };
+    const terms = engine.scratch(n, op); // the same for all columns
+    offsetColumns(engine, offset, ofRows, d, terms, { side: 'a' });
+    terms.release();
+  }
   panel.each(columns, (weights, keys, first, own) => {
+    const ofKeys = { of: keys.transposed, stride: keys.paddedRows, rows: own };
+    if (offset && shortfalls) offsetColumns(engine, offset, ofKeys, d, shortfalls, { side: 'b' });
     launchProduct(
       engine,
       { rows: own, columns: n, depth: d },
@@ -232,8 +255,6 @@ function runningSweep(
       { of: weights, at: 0, stride: width },
       { pairs: gaps ? 'distances' : 'products' },
     );
-    const ofKeys = { of: keys.transposed, stride: keys.paddedRows, rows: own };
-    if (shortfalls) launchShortfalls(engine, ofKeys, d, shortfalls);
     engine.run(contrast_panel_running, {
       params: { rows: n, columns: own, stride: width, first, temperatures: temperature.count },
       buffers: {
@@ -323,28 +344,4 @@ function panelOf(engine: Engine, op: string, units: Units, choice: Choice) {
     for (const storage of [keys.rows, keys.transposed, keys.inverseNorms, weights]) storage.release();
   };
   return { width, each };
-}
-
-/** first, first + 1, ... as u32 */
-export function countUp(engine: Engine, op: string, first: number, count: number): Storage {
-  const out = engine.scratch(count, op);
-  engine.run(count_up, {
-    params: { first, count },
-    buffers: { out },
-    groups: Math.ceil(count / 256),
-    work: count,
-  });
-  return out;
-}
-
-/** The rows of x [any, columns] that `rows` names, in its order. */
-export function gatherRows(engine: Engine, op: string, x: Tensor, columns: number, rows: Tensor): Storage {
-  const out = engine.scratch(rows.size * columns, op);
-  engine.run(gather_rows, {
-    params: { count: rows.size, columns },
-    buffers: { x, rows, out },
-    groups: Math.ceil((rows.size * columns) / 64),
-    work: 2 * rows.size * columns,
-  });
-  return out;
 }

@@ -1,0 +1,34 @@
+// scores[i] = s_ii of rows a_i and b_i of two sides, as pairs have it whose units offset_columns shifted: see lib/gap_scores
+// With BOTH it is that of the terms of both rows; else of b_i's, and scores[rows + i] is 1 for a row a_i of zeros.
+// @use grid shortfall
+const WG: u32 = 64;
+const BOTH: u32 = 0; // @tune 0 1
+
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, a_stride: u32, b_stride: u32, at: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>; // [rows, a_stride]
+@group(0) @binding(2) var<storage, read> b: array<f32>; // [rows, b_stride]
+@group(0) @binding(3) var<storage, read> offset: array<f32>; // see side_offset.wgsl
+@group(0) @binding(4) var<storage, read_write> scores: array<f32>; // from `at` on
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.rows) { return; }
+  var squares = vec3f(); // |u' - v'|^2, |u|^2, |v|^2
+  var slants = vec2f();
+  for (var k = 0u; k < p.columns; k++) {
+    let half = offset[k];
+    let u = a[i * p.a_stride + k];
+    let v = b[i * p.b_stride + k];
+    let apart = (u - half) - (v + half);
+    squares = fma(vec3f(apart, u, v), vec3f(apart, u, v), squares);
+    slants = fma(vec2f(half), vec2f(u - offset[p.columns + k], v - offset[2u * p.columns + k]), slants);
+  }
+  var terms = fma(-2.0, slants.y, shortfall(squares.z));
+  if (BOTH == 1u) { terms += fma(2.0, slants.x, shortfall(squares.y)); }
+  scores[p.at + i] = -fma(0.5, squares.x, terms);
+  if (BOTH == 0u) { scores[p.at + p.rows + i] = select(0.0, 1.0, squares.y == 0.0); }
+}

@@ -1,0 +1,28 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { count_up, gather_rows } from '../gpu/kernels.generated.ts';
+
+/** first, first + 1, ... as u32 */
+export function countUp(engine: Engine, op: string, first: number, count: number): Storage {
+  const out = engine.scratch(count, op);
+  engine.run(count_up, {
+    params: { first, count },
+    buffers: { out },
+    groups: Math.ceil(count / 256),
+    work: count,
+  });
+  return out;
+}
+
+/** The rows of x [any, columns] that `rows` names, in its order. */
+export function gatherRows(engine: Engine, op: string, x: Tensor, columns: number, rows: Tensor): Storage {
+  const out = engine.scratch(rows.size * columns, op);
+  engine.run(gather_rows, {
+    params: { count: rows.size, columns },
+    buffers: { x, rows, out },
+    groups: Math.ceil((rows.size * columns) / 64),
+    work: 2 * rows.size * columns,
+  });
+  return out;
+}
