@@ -304,12 +304,22 @@ describe('settings', () => {
   test('one of several processes is refused', async () => {
     for (const [variable, launcher] of [
       ['OMPI_COMM_WORLD_SIZE', 'mpirun'],
+      ['MV2_COMM_WORLD_SIZE', 'mpirun'],
       ['PMI_SIZE', 'mpirun'],
       ['SLURM_STEP_NUM_TASKS', 'srun'],
     ])
       expect(await sentence(() => refuseSeveralProcesses({ [variable]: '2' }))).toBe(
         `train: 2 processes were started by ${launcher}, expected one; gramian does not train together yet.`,
       );
+    const step = { SLURM_STEP_ID: '0', SLURM_NTASKS: '3', SLURM_PROCID: '0' };
+    expect(await sentence(() => refuseSeveralProcesses(step))).toContain(
+      'train: 3 processes were started by srun, exp',
+    );
+    expect(await sentence(() => refuseSeveralProcesses({ SLURM_PROCID: '1' }))).toContain(
+      'train: process 1 of several',
+    );
     refuseSeveralProcesses({ PMI_SIZE: '1', SLURM_NTASKS: '8' });
+    refuseSeveralProcesses({ ...step, SLURM_STEP_NUM_TASKS: '1' });
+    refuseSeveralProcesses({ ...step, SLURM_STEP_ID: '4294967290' }); // the shell of salloc
   });
 });

@@ -76,10 +76,18 @@ const BAD: [args: string[], sentence: string][] = [
   [['tune', '--rows', '1'], 'tune: --rows 1, expected an integer in [2, 1048576].'],
   [['tune', '--adapter', 'fast'], 'tune: --adapter fast, expected auto, hardware or software.'],
   [['probe', '--only', 'speed'], 'probe: --only speed, expected peak, tiles, families,'],
+  [['eval', 'x', '--size', '3'], 'eval: --size 3, expected an integer in [8, 1024].'],
+  [['train', '--resume', 'x', '--overwrite'], 'train: --overwrite is given with --resume and without --out, expected'],
+  [['train', '--resume', ''], 'train: --resume is empty, expected a value: --resume <file>.'],
+  [['bench', '--csv='], 'bench: --csv is empty, expected a value: --csv <file>.'],
+  [['embed', ''], 'embed: <checkpoint> is empty, expected its file, or the directory of a run.'],
+  [['train', '--config', 'mark.json'], 'train: --config mark.json has "metod", expected method, data, epochs,'],
+  [['train', '--data', 'odd.json'], 'openData: odd.json is a file, expected a directory, or the name letters.'],
   [['trian'], "unknown command 'trian'"],
 ];
 
 writeFileSync(join(folder, 'odd.json'), '{"metod": "moco"}');
+writeFileSync(join(folder, 'mark.json'), '\uFEFF{"metod": "moco"}');
 
 describe('bad arguments are named', () => {
   it.each(BAD)('%j', async (args, sentence) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CHECKPOINT } from '../src/cli/checkpoint.ts';
 import { completeConfig } from '../src/cli/config.ts';
-import { refuseRun, takeFreeDirectory } from '../src/cli/directory.ts';
+import { refuseNeighbour, refuseRun, takeFreeDirectory } from '../src/cli/directory.ts';
 import { embeddingFiles, writeEmbeddings } from '../src/cli/embeddings.ts';
 import { lockDirectory } from '../src/cli/lock.ts';
 import { planDirectory } from '../src/cli/plan.ts';
@@ -62,8 +62,13 @@ describe('one run in a directory', () => {
     for (const { release } of [first, second]) release();
     expect(readdirSync(join(folder, 'runs'))).toEqual(['simclr-letters']);
     expect(await sentence(() => refuseRun(first.path))).toBe(
-      `train: --out ${base} holds a run, expected a directory without one; --resume ${join(base, CHECKPOINT)} goes on with it, --overwrite begins anew in its place.`,
+      `train: --out ${base} holds a run, expected a directory without one; --overwrite begins anew in its place.`, // it is empty
     );
+    expect(await sentence(() => refuseNeighbour(join(base, 'other.safetensors')))).toBe(
+      `train: --resume ${join(base, 'other.safetensors')} would overwrite the run in ${base}, expected a place of its own; give another --out, or --out ${base} --overwrite to write over that run.`,
+    );
+    await refuseNeighbour(join(base, CHECKPOINT));
+    await refuseNeighbour(join(folder, 'other.safetensors'));
     await refuseRun(folder);
     writeFileSync(join(folder, 'file'), '');
     expect(await sentence(() => takeFreeDirectory(join(folder, 'file', 'run')))).toContain(

@@ -5,6 +5,7 @@ import type { Choices } from '../core/choices.ts';
 import { readSafetensors, type SafeTensor, writeSafetensors } from '../core/safetensors.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { GramianError } from '../gpu/errors.ts';
+import { quoted } from './command.ts';
 import type { RunConfig } from './config.ts';
 import { keepAs, reasonOf, writeWhole } from './files.ts';
 import { readProgress } from './progressRecord.ts';
@@ -131,7 +132,7 @@ export async function loadCheckpoint(where: string, given: string): Promise<Chec
   } catch (error) {
     if (!(error instanceof GramianError)) throw error;
     const spare = join(dirname(path), PREVIOUS);
-    const other = basename(path) !== PREVIOUS && (await exists(spare)) ? `; the one before it is ${spare}` : '';
+    const other = basename(path) !== PREVIOUS && (await exists(spare)) ? `; the one before it is ${quoted(spare)}` : '';
     throw new GramianError(
       `${where} ${path} is damaged or no checkpoint of gramian train: ${error.message.replace(/\.$/, '')}${other}.`,
     );

@@ -192,7 +192,7 @@ function shown(value: unknown): string {
 export async function readConfig(path: string): Promise<Partial<RunConfig>> {
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(path, 'utf8'));
+    value = JSON.parse((await readFile(path, 'utf8')).replace(/^\uFEFF/, '')); // a byte order mark, as Windows writes it
   } catch (error) {
     throw new GramianError(
       `train: --config ${path} cannot be read, expected a JSON file; ${(error as Error).message}.`,
@@ -232,9 +232,9 @@ export function methodOption(text: string): [name: string, value: unknown] {
 }
 
 /** A setting of a run from the command line. */
-export function settingOption(name: keyof typeof RANGES): (text: string) => number {
+export function settingOption(name: keyof typeof RANGES, command = 'train'): (text: string) => number {
   const { low, high, whole } = RANGES[name];
-  return numberOption('train', flagOf(name), low, high, whole);
+  return numberOption(command, flagOf(name), low, high, whole);
 }
 
 /** A number from the command line; the message names the option. */

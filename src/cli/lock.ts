@@ -3,6 +3,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
+import { quoted } from './command.ts';
 import { reasonOf } from './files.ts';
 import { say } from './say.ts';
 
@@ -46,7 +47,7 @@ export async function lockDirectory(op: string, directory: string, made: boolean
       if (attempt >= 5 || (holder && isAlive(holder)))
         throw new Locked(
           `${op}: ${directory} is written into by process ${holder?.pid} on ${holder?.host}, expected one run at a time; ` +
-            `wait for it${holder?.host === hostname() ? '' : `, or remove ${path} if it has ended`}.`,
+            `wait for it${holder?.host === hostname() ? '' : `, or remove ${quoted(path)} if it has ended`}.`,
         );
       await removeDead(path, found);
       say(

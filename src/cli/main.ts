@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Argument, Command, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { augmentations } from '../data/augmentations.ts';
 import { embed, evaluateCheckpoint } from './apply.ts';
@@ -31,7 +31,7 @@ const number = (
   command = 'train',
 ): ((text: string) => number) => checked(numberOption(command, name, low, high, whole));
 
-const setting = (name: Parameters<typeof settingOption>[0]) => checked(settingOption(name));
+const setting = (name: Parameters<typeof settingOption>[0], command = 'train') => checked(settingOption(name, command));
 
 function oneOf<T extends string>(option: string, allowed: readonly T[], words: string): (text: string) => T {
   return (text) => {
@@ -43,8 +43,8 @@ function oneOf<T extends string>(option: string, allowed: readonly T[], words: s
 
 const optimizers = Object.keys(OPTIMIZERS) as OptimizerName[];
 const adapterOption = () => new Option('--adapter <kind>', 'auto, hardware or software').default('auto');
-const sizeOption = () =>
-  new Option('--size <n>', 'edge of the images read from a folder of PNG/JPEG').argParser(setting('size'));
+const sizeOption = (command: string) =>
+  new Option('--size <n>', 'edge of the images read from a folder of PNG/JPEG').argParser(setting('size', command));
 
 const program = new Command('gramian')
   .description('Batch-level representation learning in fused WebGPU kernels.')
@@ -53,7 +53,8 @@ const program = new Command('gramian')
   .showHelpAfterError(`(${asTyped('help')} shows what there is)`)
   // Our own sentence names the option already.
   .configureOutput({
-    outputError: (text, write) => write(text.replace(/^error: option .* is invalid\. (?=\w+: --)/, '')),
+    outputError: (text, write) =>
+      write(text.replace(/^error: (option .* is invalid|command-argument .*)\. (?=\w+: [-<])/, '')),
   });
 
 program
@@ -109,7 +110,7 @@ program
     'hold out this share of the training images and score on them, to choose settings without the test images',
     setting('validation'),
   )
-  .addOption(sizeOption())
+  .addOption(sizeOption('train'))
   .option(
     '--out <directory>',
     'where checkpoint, report and metrics go; default: runs/METHOD-DATA, or the next free name after it (-2, -3, ...)',
@@ -202,7 +203,7 @@ program
   .option('--data <name>', 'default: what it was trained on')
   .option('--part <name>', 'train or test; default: test where there are such images, else train')
   .option('--out <file>', 'default: RUN-DATA-PART.npy beside the checkpoint; the table is OUT.csv: index,file,label')
-  .addOption(sizeOption())
+  .addOption(sizeOption('embed'))
   .addOption(adapterOption())
   .action(embed);
 
@@ -212,9 +213,26 @@ program
   .option('--data <name>', 'default: what it was trained on')
   .option('--corrupted', 'score corrupted test images, too')
   .option('--json', 'for programs')
-  .addOption(sizeOption())
+  .addOption(sizeOption('eval'))
   .addOption(adapterOption())
   .action(evaluateCheckpoint);
+
+/** Refuses '' for whatever takes a value: a variable of a script that is not set would pass for an option that was not given. */
+function refuseEmpty(of: Option | Argument, command: string, name: string, expected: string): void {
+  const parse = of.parseArg as ((text: string, before: unknown) => unknown) | undefined;
+  of.argParser((text: string, before: unknown) => {
+    if (text === '') throw new InvalidArgumentError(`${command}: ${name} is empty, expected ${expected}.`);
+    return parse ? parse(text, before) : text;
+  });
+}
+
+for (const command of program.commands) {
+  for (const option of command.options)
+    if (option.required || option.optional)
+      refuseEmpty(option, command.name(), option.long as string, `a value: ${option.flags}`);
+  for (const argument of command.registeredArguments)
+    refuseEmpty(argument, command.name(), `<${argument.name()}>`, 'its file, or the directory of a run');
+}
 
 program.parseAsync().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);

@@ -5,7 +5,7 @@ import { GramianError } from '../gpu/errors.ts';
 import { checkBeforehand } from './beforehand.ts';
 import { type Checkpoint, loadCheckpoint } from './checkpoint.ts';
 import { completeConfig, defined, type PartialConfig, type RunConfig, readConfig, reducedBy } from './config.ts';
-import { type RunDirectory, refuseRun, takeDirectory, takeFreeDirectory } from './directory.ts';
+import { type RunDirectory, refuseNeighbour, refuseRun, takeDirectory, takeFreeDirectory } from './directory.ts';
 import { during, PATIENCE } from './during.ts';
 import { checkAdapter, openEngine } from './engine.ts';
 import { refuseSeveralProcesses } from './launcher.ts';
@@ -44,6 +44,10 @@ export async function train(given: TrainOptions): Promise<void> {
   const several = compare !== undefined || study !== undefined || seeds > 1;
   if (resume && several)
     throw new GramianError('train: --resume goes with one run; give --out alone to go on with several.');
+  if (resume && overwrite && !out)
+    throw new GramianError(
+      'train: --overwrite is given with --resume and without --out, expected the directory to begin anew in; add --out, or leave --overwrite away.',
+    );
   checkAdapter('train', adapter);
   if (out) checkDirectory('train', 'out', out);
   const asked = await askedFor(given);
@@ -54,7 +58,9 @@ export async function train(given: TrainOptions): Promise<void> {
   } else if (!resume) checkBeforehand(asked);
   const saved = resume ? await loadCheckpoint('train: --resume', resume) : null;
   const continued = saved && continuedConfig(saved, asked);
-  if (out && !overwrite && !several && !(saved && sameDirectory(out, saved))) await refuseRun(out);
+  const beside = saved && (!out || sameDirectory(out, saved));
+  if (beside && !overwrite) await refuseNeighbour(saved.path);
+  if (out && !overwrite && !several && !beside) await refuseRun(out);
   const data = saved ? await placeOf(saved, asked.data) : (asked.data ?? 'letters');
   const opened = await during(`reading ${data}`, () => openData(data, { size: sizeOf(asked, saved) }), PATIENCE);
   const origin = originOf(data, opened);

@@ -37,7 +37,7 @@ export async function openData(nameOrDirectory: string, options?: FolderOptions)
     const one = (await findIdx(dirname(directory))).find(({ set }) => set !== '' && set === basename(directory));
     if (one && !found) return openIdx(one, one.set, null);
     throw new GramianError(
-      `openData: ${directory} is ${found ? 'a file' : 'not a directory'}, expected one, or the name letters.`,
+      `openData: ${directory} is ${found ? 'a file, expected a directory' : 'not a directory, expected one'}, or the name letters.`,
     );
   }
   const name = basename(resolve(directory));
