@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { CHECKPOINT } from '../src/cli/checkpoint.ts';
 import { completeConfig } from '../src/cli/config.ts';
 import { refuseNeighbour, refuseRun, takeFreeDirectory } from '../src/cli/directory.ts';
-import { embeddingFiles, writeEmbeddings } from '../src/cli/embeddings.ts';
+import { freeFiles, givenFiles, writeEmbeddings } from '../src/cli/embeddings.ts';
 import { lockDirectory } from '../src/cli/lock.ts';
 import { planDirectory } from '../src/cli/plan.ts';
 import { planRuns } from '../src/cli/several.ts';
@@ -117,7 +117,7 @@ test('embeddings: a table of files and labels; free names, and never over a file
   };
   const checkpoint = join(directory, CHECKPOINT);
   for (const end of ['', '-2']) {
-    const files = await embeddingFiles(checkpoint, '/some/pets/', 'test', undefined);
+    const files = await freeFiles(checkpoint, '/some/pets/', 'test');
     expect(files).toEqual({
       table: join(directory, `run-pets-test${end}.npy`),
       names: join(directory, `run-pets-test${end}.csv`),
@@ -129,11 +129,12 @@ test('embeddings: a table of files and labels; free names, and never over a file
     });
     expect(readFileSync(files.names, 'utf8')).toBe('index,file,label\n0,q/1.png,"b,""c"""\n1,"w,2.png",a\n');
   }
-  const own = await embeddingFiles(checkpoint, 'x', 'test', join(directory, 'run-pets-test.npy'));
+  const own = await givenFiles(join(directory, 'run-pets-test.npy'));
   await writeEmbeddings(own, Float32Array.of(1, 2), [2, 1], { ...set, labels: null, classes: null });
   expect(readFileSync(own.names, 'utf8')).toBe('index,file,label\n0,,\n1,,\n');
   writeFileSync(join(directory, 'mine.npy'), 'text');
-  expect(await sentence(() => embeddingFiles(checkpoint, 'x', 'test', join(directory, 'mine.npy')))).toContain(
+  expect(await sentence(() => givenFiles(join(directory, 'mine.npy')))).toContain(
     'is there already, expected a new name',
   );
+  expect(await sentence(() => givenFiles('x.csv'))).toContain('x.csv, expected a name that ends in .npy; the table');
 });

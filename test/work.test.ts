@@ -86,15 +86,18 @@ describe('a run', () => {
 
   test('one request to stop that comes twice saves; more epochs go on from there, into the same place', async () => {
     let asked = false;
-    const stopped = await start(['train', ...SMALL, '--epochs', '500', '--out', 'long'], (err, child) => {
-      if (asked || !/^step \d+\/2000 /m.test(err)) return;
-      asked = true;
-      child.kill('SIGTERM');
-      setTimeout(() => child.kill('SIGTERM'), 20);
-    });
+    const stopped = await start(
+      ['train', ...SMALL, '--epochs', '500', '--out', 'long', '--checkpoint-every', '5m'],
+      (err, child) => {
+        if (asked || !/^step \d+\/2000 /m.test(err)) return;
+        asked = true;
+        child.kill('SIGTERM');
+        setTimeout(() => child.kill('SIGTERM'), 20);
+      },
+    );
     expect(stopped.code).toBe(143);
     expect(stopped.err).toMatch(
-      /stopped at step \d+; saved long\/checkpoint\.safetensors\. Go on with: .*--resume long\/check/,
+      /stopped at step \d+; saved long\/checkpoint\.safetensors\. Go on with: .*--resume long\/checkpoint\.safetensors --checkpoint-every 300s\n/,
     );
     expect(readdirSync(inFolder('long'))).toEqual(['checkpoint.safetensors']);
     const refused = await start(['train', ...SMALL, '--epochs', '1', '--out', 'long']);

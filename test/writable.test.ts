@@ -12,6 +12,12 @@ chmodSync(join(root, 'locked'), 0o500);
 symlinkSync(join(root, 'loop'), join(root, 'loop'));
 afterAll(() => rmSync(root, { recursive: true }));
 
+test('what nobody named is told to be named', () => {
+  expect(() => checkDirectory('train', null, join(root, 'file', 'runs'))).toThrow(
+    /^train: .*runs cannot be made, as .*file is no directory, expected one; give another place by --out\.$/,
+  );
+});
+
 type Check = (command: string, option: string, path: string) => void;
 
 test.each<[Check, string, string | null]>([

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Engine } from '../core/engine.ts';
 import { uploadImages } from '../data/augment.ts';
 import { holdOut, type ImageSet, type ImageSplits } from '../data/dataset.ts';
@@ -7,7 +8,7 @@ import { GramianError } from '../gpu/errors.ts';
 import type { Method } from '../methods/method.ts';
 import { type Checkpoint, loadCheckpoint, restore, type TrainedOn } from './checkpoint.ts';
 import { during, PATIENCE } from './during.ts';
-import { embeddingFiles, writeEmbeddings } from './embeddings.ts';
+import { freeFiles, givenFiles, writeEmbeddings } from './embeddings.ts';
 import { checkAdapter, openEngine } from './engine.ts';
 import { evaluate, featureScores, overAll, pixels, type Split } from './evaluate.ts';
 import { METHODS, methodOf } from './methods.ts';
@@ -17,7 +18,7 @@ import { placeOf } from './resume.ts';
 import { classNames, drawnOf } from './run.ts';
 import { say } from './say.ts';
 import { originOf, trainedOn } from './trainedOn.ts';
-import { checkFile } from './writable.ts';
+import { checkDirectory, checkFile } from './writable.ts';
 
 interface ApplyOptions {
   data?: string;
@@ -38,16 +39,18 @@ interface Trained {
 }
 
 /**
- * @param whole whether a folder that makes no split of its own is left in one piece, where it was asked for by name
+ * @param whole whether a folder that makes no split of its own is left in one piece, where it was asked for by name; `found` is
+ * called with the checkpoint, before images and adapter
  */
 async function openTrained(
   command: string,
   checkpoint: string,
   { data: asked, size, adapter = 'auto' }: ApplyOptions,
-  { whole }: { whole: boolean },
+  { whole, found = () => {} }: { whole: boolean; found?: (saved: Checkpoint) => void },
 ): Promise<Trained> {
   checkAdapter(command, adapter);
   const saved = await loadCheckpoint(`${command}:`, checkpoint);
+  found(saved);
   const { config, trainedOn: known } = saved.progress;
   const facts = known ?? (await factsOfOld(saved, size));
   const { images, classes, channels } = facts;
@@ -123,14 +126,19 @@ export async function embed(
 ): Promise<void> {
   if (asked !== undefined && asked !== 'train' && asked !== 'test')
     throw new GramianError(`embed: --part ${asked}, expected train or test.`);
-  if (out) checkFile('embed', 'out', out);
-  const trained = await openTrained('embed', checkpoint, rest, { whole: true });
+  if (out !== undefined) checkFile('embed', 'out', out);
+  const given = out === undefined ? null : await givenFiles(out);
+  if (given) checkFile('embed', 'out', given.names);
+  const trained = await openTrained('embed', checkpoint, rest, {
+    whole: true,
+    found: ({ path }) => given ?? checkDirectory('embed', null, dirname(path)),
+  });
   const { engine, saved, data, splits, method } = trained;
   try {
     const part = asked ?? (splits.test ? 'test' : 'train');
     const set = splits[part];
     if (!set) throw new GramianError(`embed: --part test, expected train; ${data} has no test images of its own.`);
-    const files = await embeddingFiles(saved.path, data, part, out);
+    const files = given ?? (await freeFiles(saved.path, data, part));
     restoreMethod(trained);
     const { images } = upload(trained, set);
     using rows = overAll(engine, images, (batch) => method.embed(batch));

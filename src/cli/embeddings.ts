@@ -16,17 +16,8 @@ export interface EmbeddingFiles {
 
 const HEADER = 'index,file,label';
 
-/**
- * The files that were asked for, or free names beside the checkpoint: RUN-DATA-PART, RUN-DATA-PART-2 ...
- * @throws GramianError where a file that was asked for is there already and is none of ours
- */
-export async function embeddingFiles(
-  checkpoint: string,
-  data: string,
-  part: string,
-  out: string | undefined,
-): Promise<EmbeddingFiles> {
-  if (out !== undefined) return givenFiles(out);
+/** Free names beside the checkpoint: RUN-DATA-PART, RUN-DATA-PART-2 ... */
+export async function freeFiles(checkpoint: string, data: string, part: string): Promise<EmbeddingFiles> {
   const directory = dirname(checkpoint);
   const stem = join(directory, `${basename(resolve(directory))}-${basename(resolve(data))}-${part}`);
   for (let n = 1; ; n++) {
@@ -35,9 +26,16 @@ export async function embeddingFiles(
   }
 }
 
-async function givenFiles(table: string): Promise<EmbeddingFiles> {
+/**
+ * The files that were asked for.
+ * @throws GramianError where one is there already and is none of ours
+ */
+export async function givenFiles(table: string): Promise<EmbeddingFiles> {
+  if (/\.csv$/i.test(table))
+    throw new GramianError(
+      `embed: --out ${table}, expected a name that ends in .npy; the table of files and labels is written beside it.`,
+    );
   const names = `${table.replace(/\.npy$/, '')}.csv`;
-  if (table === names) throw new GramianError(`embed: --out ${table}, expected a name that ends in .npy.`);
   const [numbers, rows] = [await head(table, 6), await head(names, HEADER.length)];
   if (numbers === null && rows === null) return { table, names };
   // Embeddings of an earlier call make room for those of this one; anything else stays.

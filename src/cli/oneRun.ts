@@ -2,12 +2,11 @@ import { dirname, join, resolve } from 'node:path';
 import type { Engine } from '../core/engine.ts';
 import type { ImageSplits } from '../data/dataset.ts';
 import { CHECKPOINT, type Checkpoint, Diverged, PREVIOUS, saveCheckpoint } from './checkpoint.ts';
-import { commandOf, quoted } from './command.ts';
+import { commandOf } from './command.ts';
 import type { RunConfig } from './config.ts';
 import { clearRun, type RunDirectory } from './directory.ts';
 import type { Evaluation } from './evaluate.ts';
 import { writeWhole } from './files.ts';
-import { asTyped } from './invoked.ts';
 import { METHODS } from './methods.ts';
 import { showProgress } from './progress.ts';
 import type { FeatureScores, ReportData } from './report/data.ts';
@@ -27,6 +26,8 @@ export interface Task {
   readonly origin: Origin;
   readonly pace: Pace;
   readonly signals: Signals;
+  /** The command that goes on from a checkpoint of this one, as it is typed. */
+  readonly wayOn: (checkpoint: string) => string;
   /** performance.now() at the start. */
   readonly began: number;
 }
@@ -39,7 +40,7 @@ export async function trainOne(
   saved: Checkpoint | null,
 ): Promise<void> {
   const run = await finishedRun(task, config, directory.path, { saved });
-  if (run) await reporting(run, directory.path, () => reportOn(task, run, config, directory.path));
+  if (run) await reporting(task, run, directory.path, () => reportOn(task, run, config, directory.path));
 }
 
 async function reportOn(task: Task, run: Run, config: RunConfig, directory: string): Promise<void> {
@@ -83,9 +84,9 @@ async function reportOn(task: Task, run: Run, config: RunConfig, directory: stri
 }
 
 /** What follows a run that is trained and saved; its memory is given back after it. */
-export async function reporting<T>(run: Run, directory: string, work: () => Promise<T>): Promise<T> {
+export async function reporting<T>(task: Task, run: Run, directory: string, work: () => Promise<T>): Promise<T> {
   const result = await work().catch((error: unknown) => {
-    throw withWayOn(error, { path: join(directory, CHECKPOINT), step: run.progress().step });
+    throw withWayOn(task, error, { path: join(directory, CHECKPOINT), step: run.progress().step });
   });
   run.dispose();
   return result;
@@ -123,12 +124,13 @@ export async function finishedRun(
 
 /** Trains and saves at its pace, at the end, and when somebody wants it to stop; whether it came to its end. */
 async function trainAndSave(
-  { pace, signals }: Task,
+  task: Task,
   run: Run,
   config: RunConfig,
   directory: string,
   saved: Checkpoint | null,
 ): Promise<boolean> {
+  const { pace, signals, wayOn } = task;
   const target = join(directory, CHECKPOINT);
   // A newest one that was passed over for the one before it must not become the one before.
   let keepNewest = !saved || resolve(saved.path) !== resolve(directory, PREVIOUS);
@@ -154,14 +156,12 @@ async function trainAndSave(
     });
     if (kept?.step !== run.progress().step || resolve(kept.path) !== resolve(target) || saved) await save();
   } catch (error) {
-    throw withWayOn(error, kept);
+    throw withWayOn(task, error, kept);
   } finally {
     view.end();
   }
   if (!signals.asked) return true;
-  say(
-    `stopped at step ${run.progress().step}; saved ${target}. Go on with: ${asTyped(`train --resume ${quoted(target)}`)}`,
-  );
+  say(`stopped at step ${run.progress().step}; saved ${target}. Go on with: ${wayOn(target)}`);
   process.exitCode = signals.exitCode;
   return false;
 }
@@ -173,14 +173,13 @@ interface Kept {
 }
 
 /** The same error, with what is left of the run and how it can go on. */
-function withWayOn(error: unknown, kept: Kept | null): unknown {
+function withWayOn({ wayOn }: Task, error: unknown, kept: Kept | null): unknown {
   if (!(error instanceof Error)) return error;
   const said = error.message.replace(/\.$/, '');
   const anew = error instanceof Diverged ? '; lower --learning-rate and begin anew' : '';
   if (!kept) error.message = `${said}${anew}; nothing was saved before.`;
   else if (anew) error.message = `${said}${anew}; the last good state, of step ${kept.step}, stays in ${kept.path}.`;
-  else
-    error.message = `${said}; ${asTyped(`train --resume ${quoted(kept.path)}`)} goes on from step ${kept.step}, which is saved.`;
+  else error.message = `${said}; ${wayOn(kept.path)} goes on from step ${kept.step}, which is saved.`;
   return error;
 }
 

@@ -19,6 +19,11 @@ export function paceOption(text: string): Pace {
   return unit ? { seconds: count * UNITS[unit] } : { steps: count };
 }
 
+/** As `paceOption` reads it. */
+export function paceText(pace: NonNullable<Pace>): string {
+  return 'steps' in pace ? String(pace.steps) : `${pace.seconds}s`;
+}
+
 /**
  * Whether it is time to save.
  * @param step steps done

@@ -1,10 +1,11 @@
 import { basename, join } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
 import { CHECKPOINT, type Checkpoint, exists, loadCheckpoint, PREVIOUS } from './checkpoint.ts';
-import { flagsOf } from './command.ts';
+import { flagsOf, quoted } from './command.ts';
 import { methodName, type PartialConfig, type RunConfig } from './config.ts';
 import { RESULTS, takeDirectory } from './directory.ts';
 import { writeWhole } from './files.ts';
+import { asTyped } from './invoked.ts';
 import { METHODS } from './methods.ts';
 import { finishedRun, type Metrics, measured, reporting, type Task } from './oneRun.ts';
 import { directoryName, finishedEarlier, planDirectory, slug } from './plan.ts';
@@ -87,13 +88,15 @@ export interface Done {
  */
 export async function trainSeveral(
   task: Task,
-  plan: RunPlan,
+  plan: RunPlan & { aside: string },
   { out, overwrite }: { out?: string; overwrite: boolean },
 ): Promise<void> {
   const usual = join('runs', `${slug(plan.title)}-${basename(plan.variants[0].config.data)}`);
   const directory = await planDirectory(plan, { out, usual, overwrite });
   try {
-    await trainPlan(task, plan, directory.path);
+    // By the same command and never by one run's checkpoint: the others and the common report would be missing.
+    const own = `${plan.command.replace(/^gramian /, '')} --out ${quoted(directory.path)}${plan.aside}`;
+    await trainPlan({ ...task, wayOn: () => asTyped(own) }, plan, directory.path);
   } finally {
     directory.release();
   }
@@ -156,7 +159,7 @@ async function oneOf(task: Task, config: RunConfig, path: string, raw?: FeatureS
     const saved = await begunEarlier(path, task);
     const run = await finishedRun(task, config, path, { saved, raw });
     if (!run) return null;
-    return await reporting(run, path, async () => {
+    return await reporting(task, run, path, async () => {
       const { metrics } = await measured(task, run, config, path);
       const drawn = await picture(run, task.splits, config, { limit: 600, thumbnails: false });
       await writeWhole('train', join(path, 'picture.json'), JSON.stringify(drawn));

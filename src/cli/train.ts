@@ -4,16 +4,18 @@ import { openData } from '../data/open.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { checkBeforehand } from './beforehand.ts';
 import { type Checkpoint, loadCheckpoint } from './checkpoint.ts';
+import { quoted } from './command.ts';
 import { completeConfig, defined, type PartialConfig, type RunConfig, readConfig, reducedBy } from './config.ts';
 import { type RunDirectory, refuseNeighbour, refuseRun, takeDirectory, takeFreeDirectory } from './directory.ts';
 import { during, PATIENCE } from './during.ts';
 import { checkAdapter, openEngine } from './engine.ts';
+import { asTyped } from './invoked.ts';
 import { refuseSeveralProcesses } from './launcher.ts';
 import { METHODS } from './methods.ts';
 import { type Task, trainOne } from './oneRun.ts';
 import { continuedConfig, placeOf, refuseOtherImages } from './resume.ts';
 import { say } from './say.ts';
-import type { Pace } from './schedule.ts';
+import { type Pace, paceText } from './schedule.ts';
 import { planRuns, trainSeveral } from './several.ts';
 import { watchSignals } from './signals.ts';
 import { originOf } from './trainedOn.ts';
@@ -61,6 +63,7 @@ export async function train(given: TrainOptions): Promise<void> {
   const beside = saved && (!out || sameDirectory(out, saved));
   if (beside && !overwrite) await refuseNeighbour(saved.path);
   if (out && !overwrite && !several && !beside) await refuseRun(out);
+  if (!out) checkDirectory('train', null, saved ? dirname(saved.path) : 'runs');
   const data = saved ? await placeOf(saved, asked.data) : (asked.data ?? 'letters');
   const opened = await during(`reading ${data}`, () => openData(data, { size: sizeOf(asked, saved) }), PATIENCE);
   const origin = originOf(data, opened);
@@ -76,10 +79,12 @@ export async function train(given: TrainOptions): Promise<void> {
     const config = continued ?? complete(wanted);
     const splits = config.validation > 0 ? holdOut(opened.train, config.validation) : opened;
     describeData(splits, config);
-    const task: Task = { engine, splits, origin, pace: checkpointEvery, signals, began };
+    const aside = asideOf(checkpointEvery, adapter);
+    const wayOn = (checkpoint: string) => asTyped(`train --resume ${quoted(checkpoint)}${aside}`);
+    const task: Task = { engine, splits, origin, pace: checkpointEvery, signals, wayOn, began };
     if (several) {
       const plan = planRuns(wanted, { compare, study, seeds }, complete);
-      await trainSeveral(task, plan, { out, overwrite });
+      await trainSeveral(task, { ...plan, aside }, { out, overwrite });
       return;
     }
     const directory = await directoryOf(config, { out, overwrite, saved });
@@ -108,6 +113,11 @@ async function directoryOf(
 }
 
 const sameDirectory = (out: string, { path }: Checkpoint): boolean => resolve(out) === resolve(dirname(path));
+
+/** What was given that decides no numbers, and so is in no checkpoint. */
+function asideOf(pace: Pace, adapter: string): string {
+  return `${pace ? ` --checkpoint-every ${paceText(pace)}` : ''}${adapter === 'auto' ? '' : ` --adapter ${adapter}`}`;
+}
 
 /** Edge of the images of a folder: as asked for, or as the checkpoint saw them. */
 function sizeOf({ size }: Partial<RunConfig>, saved: Checkpoint | null): number | undefined {

@@ -14,8 +14,8 @@ export function checkFile(command: string, option: string, path: string): void {
   if (!(found ? mayWrite(path) : canMake(path))) fail('cannot be written, expected a file that can');
 }
 
-/** Refuses a directory that cannot be made or written into, likewise; it makes none. */
-export function checkDirectory(command: string, option: string, path: string): void {
+/** Refuses a directory that cannot be made or written into, likewise; it makes none. Without an option, nobody named it. */
+export function checkDirectory(command: string, option: string | null, path: string): void {
   const fail = failOf(command, option, path);
   const whole = resolve(path);
   for (let at = whole; ; at = dirname(at)) {
@@ -31,9 +31,13 @@ export function checkDirectory(command: string, option: string, path: string): v
 type Fail = (sentence: string) => never;
 
 const failOf =
-  (command: string, option: string, path: string): Fail =>
+  (command: string, option: string | null, path: string): Fail =>
   (sentence) => {
-    throw new GramianError(`${command}: --${option} ${path} ${sentence}.`);
+    throw new GramianError(
+      option === null
+        ? `${command}: ${path} ${sentence}; give another place by --out.`
+        : `${command}: --${option} ${path} ${sentence}.`,
+    );
   };
 
 /** What is there; null where nothing is. A part of the path that is a file is found further up. */
