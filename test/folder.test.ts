@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { type Decoder, defaultDecoder, type SharpModule, sharpDecoder } from '../src/data/decode.ts';
-import { type FolderOptions, loadImages } from '../src/data/folder.ts';
-import { openData } from '../src/data/open.ts';
+import { type FolderOptions, loadImages, readFolder } from '../src/data/folder.ts';
+import { openData, openJoined } from '../src/data/open.ts';
 import { need } from '../tools/needs.mjs';
 
 const made: string[] = [];
@@ -166,6 +166,15 @@ test.skipIf(!sharp)(
     );
   },
 );
+
+test('a class of the test images alone: joined, where nothing is learnt', async () => {
+  const root = folder({ 'train/a/1.png': 'x', 'train/c/1.png': 'y', 'test/b/1.png': 'z' });
+  for (const joined of [await readFolder(root, small, true), await openJoined(root, small, true)])
+    expect(joined).toMatchObject({
+      train: { labels: Int32Array.of(0, 2), classes: ['a', 'b', 'c'] },
+      test: { labels: Int32Array.of(1), classes: ['a', 'b', 'c'] },
+    });
+});
 
 /** An IDX file of images of that shape, all black. */
 function idx(...shape: number[]): Buffer {

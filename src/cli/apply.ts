@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import type { Engine } from '../core/engine.ts';
 import { uploadImages } from '../data/augment.ts';
 import { holdOut, type ImageSet, type ImageSplits } from '../data/dataset.ts';
-import { openData } from '../data/open.ts';
+import { openData, openJoined } from '../data/open.ts';
 import { statistics } from '../data/statistics.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Method } from '../methods/method.ts';
@@ -39,7 +39,7 @@ interface Trained {
 }
 
 /**
- * @param whole whether a folder that makes no split of its own is left in one piece, where it was asked for by name; `found` is
+ * @param whole whether a folder that makes no split of its own is left in one piece, where it was asked for by name, and classes of one part alone are fine; `found` is
  * called with the checkpoint, before images and adapter
  */
 async function openTrained(
@@ -63,7 +63,7 @@ async function openTrained(
     channels,
     ...(whole && asked !== undefined ? { testFraction: 0 } : {}),
   } as const;
-  const splits = await during(`reading ${data}`, () => openData(place, given), PATIENCE);
+  const splits = await during(`reading ${data}`, () => openJoined(place, given, whole), PATIENCE);
   for (const note of splits.notes ?? []) say(note);
   for (const set of [splits.train, splits.test]) if (set) refuseOtherShape(command, data, set, saved, facts);
   const engine = await openEngine(command, adapter);

@@ -28,11 +28,20 @@ const NAMED = 5;
  * @throws GramianError where an option is out of range, the folder holds no images, `sharp` is missing, or files
  * cannot be read
  */
-export async function loadImages(directory: string, options?: FolderOptions): Promise<ImageSplits> {
+export function loadImages(directory: string, options?: FolderOptions): Promise<ImageSplits> {
+  return readFolder(directory, options, false);
+}
+
+/** @param joined see `findImages` */
+export async function readFolder(
+  directory: string,
+  options: FolderOptions | undefined,
+  joined: boolean,
+): Promise<ImageSplits> {
   const op = 'loadImages';
   check.text(op, 'directory', directory);
   const { size, channels, testFraction, seed, decode: own } = folderOptions(op, options);
-  const layout = await findImages(directory).catch((error: unknown) => {
+  const layout = await findImages(directory, joined).catch((error: unknown) => {
     if (error instanceof GramianError) throw error;
     throw new GramianError(`loadImages: ${directory} cannot be listed, expected a folder of PNG or JPEG files.`);
   });

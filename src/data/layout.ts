@@ -27,21 +27,21 @@ const TEST_NAMES = ['test', 'testing', 't10k', 'val', 'valid', 'validation'];
  * null where there are none. Classes and files are in the order of their names' code units, whatever the locale. Hidden files
  * and folders are left out; `Train` is `train`.
  *
- * @throws GramianError where the test folder has a class that the train folder lacks
+ * @param joined whether the classes of both are taken together, where nothing is learnt from one to be scored on the other
+ * @throws GramianError where the test folder has a class that the train folder lacks, unless they are `joined`
  */
-export async function findImages(directory: string): Promise<Layout | null> {
+export async function findImages(directory: string, joined = false): Promise<Layout | null> {
   const { folders, files } = await list(directory);
   const [trainName] = named(folders, TRAIN_NAMES);
   if (trainName) {
     const train = await byClass(join(directory, trainName));
     if (!train) return null;
-    const classes = [...train.keys()];
     const parts = named(folders, TEST_NAMES);
     for (const name of parts) {
       const test = await byClass(join(directory, name));
       if (!test) continue;
       for (const found of test.keys()) {
-        if (!train.has(found)) {
+        if (!joined && !train.has(found)) {
           throw new GramianError(
             `loadImages: ${join(directory, name)} has the class ${found}, expected one of the ${train.size} classes in ` +
               `${join(directory, trainName)}.`,
@@ -51,10 +51,11 @@ export async function findImages(directory: string): Promise<Layout | null> {
       const others = parts.filter((other) => other !== name);
       const notes = others.map((other) => `${name}/ is what is measured on; ${other}/ is left out`);
       if (notes.length === 0 && /^val/i.test(name)) notes.push(`${name}/ is what is measured on, as there is no test/`);
-      return { train: label(train), test: label(test, classes), classes, notes };
+      const classes = [...new Set([...train.keys(), ...test.keys()])].sort();
+      return { train: label(train, classes), test: label(test, classes), classes, notes };
     }
     const notes = parts.map((name) => `${name}/ is left out, as it has no folders of classes with images`);
-    return { train: label(train), test: null, classes, notes };
+    return { train: label(train), test: null, classes: [...train.keys()], notes };
   }
   const classed = await byClass(directory, folders);
   if (classed) return { train: label(classed), test: null, classes: [...classed.keys()], notes: [] };

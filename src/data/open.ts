@@ -6,7 +6,7 @@ import * as check from '../core/check.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { readCifar10 } from './cifar.ts';
 import type { ImageSet, ImageSplits } from './dataset.ts';
-import { type FolderOptions, folderOptions, loadImages } from './folder.ts';
+import { type FolderOptions, folderOptions, readFolder } from './folder.ts';
 import { type NamedBytes, readIdx } from './idx.ts';
 import { findIdx, type IdxFiles } from './idxFiles.ts';
 import { findImages, list } from './layout.ts';
@@ -24,7 +24,16 @@ const CIFAR = /^(data_batch_\d+|test_batch)\.bin$/;
  * @param options for folders of images only; see `loadImages`
  * @throws GramianError where the directory is none of these, or a file in it is damaged
  */
-export async function openData(nameOrDirectory: string, options?: FolderOptions): Promise<ImageSplits> {
+export function openData(nameOrDirectory: string, options?: FolderOptions): Promise<ImageSplits> {
+  return openJoined(nameOrDirectory, options, false);
+}
+
+/** As `openData`; `joined` as in `findImages`. */
+export async function openJoined(
+  nameOrDirectory: string,
+  options: FolderOptions | undefined,
+  joined: boolean,
+): Promise<ImageSplits> {
   check.text('openData', 'nameOrDirectory', nameOrDirectory);
   folderOptions('openData', options); // before anything is read, and whatever the data turn out to be
   if (nameOrDirectory === 'letters') {
@@ -52,7 +61,7 @@ export async function openData(nameOrDirectory: string, options?: FolderOptions)
   if (sets.length === 1) return openIdx(sets[0], name, null);
   const { files } = await list(directory, CIFAR).catch(unlistable(directory));
   if (files.some((file) => CIFAR_TRAIN.test(file))) return openCifar(directory, name, files);
-  if (await findImages(directory).catch(unlistable(directory))) return loadImages(directory, options);
+  if (await findImages(directory, joined).catch(unlistable(directory))) return readFolder(directory, options, joined);
   throw new GramianError(
     `openData: ${directory} holds no known data, expected train-images-idx3-ubyte(.gz), data_batch_1.bin, ` +
       'or PNG/JPEG files in DIR/train/CLASS, DIR/CLASS or DIR.',
