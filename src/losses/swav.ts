@@ -1,11 +1,12 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
+import { checkedEpsilon } from '../ops/sinkhorn.ts';
 import { swappedPrediction } from '../sweeps/swappedPrediction.ts';
 
 export interface SwAVOptions {
   /** Of the predictions; a number above 0. Default 0.1. */
   temperature?: number;
-  /** Entropic regularisation of the codes; a number above 0. Default 0.05. */
+  /** Entropic regularisation of the codes; a number of at least 1e-6, see `sinkhorn`. Default 0.05. */
   epsilon?: number;
   /** Sinkhorn iterations, an integer in [1, 1000]. Default 3. */
   iterations?: number;
@@ -43,7 +44,7 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
     queue: undefined as SwAVOptions['queue'],
   });
   const temperature = check.divisor(op, 'temperature', given.temperature);
-  const epsilon = check.divisor(op, 'epsilon', given.epsilon);
+  const epsilon = checkedEpsilon(op, given.epsilon);
   const iterations = check.integer(op, 'iterations', given.iterations, 1, 1000);
   const queues = queuesOf(op, given.queue);
   queues.forEach((queue, a) => {

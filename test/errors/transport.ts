@@ -4,6 +4,10 @@ import { any, type BadInputs } from './row.ts';
 /** Sinkhorn and transport. */
 export const TRANSPORT: BadInputs = ({ ones }) => ({
   'sinkhorn: no matrix': [() => sinkhorn(ones(4)), 'sinkhorn: scores is [4], expected a matrix [rows, columns].'],
+  'sinkhorn: epsilon below what f32 scores have digits for': [
+    () => sinkhorn(ones(4, 2), { epsilon: 1e-8 }),
+    'sinkhorn: epsilon = 1e-8, expected at least 1e-6: for less, scores near 1 have too few digits in f32.',
+  ],
   'sinkhorn: epsilon 0': [
     () => sinkhorn(ones(4, 2), { epsilon: 0 }),
     'sinkhorn: epsilon = 0, expected a finite number above 0.',
