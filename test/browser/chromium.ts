@@ -64,6 +64,12 @@ const FONTS = `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
 `;
 
+/** Chromium has a driver of its own, which it does not find where a test has hidden the system's. */
+function withoutDrivers(): NodeJS.ProcessEnv {
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, __EGL_VENDOR_LIBRARY_FILENAMES, ...rest } = process.env;
+  return rest;
+}
+
 /** The headless Chromium of the npm package: no root, no apt, nothing outside a cache and a temporary folder. */
 export async function launchChromium(): Promise<Chromium> {
   const folder = await unpackChromium();
@@ -78,7 +84,7 @@ export async function launchChromium(): Promise<Chromium> {
       args: FLAGS,
       userDataDir: profile,
       protocolTimeout: 600_000,
-      env: { ...process.env, HOME: profile, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') },
+      env: { ...withoutDrivers(), HOME: profile, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') },
     })
     .catch(async (error: unknown) => {
       await dropProfile();
