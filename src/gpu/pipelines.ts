@@ -130,7 +130,7 @@ let dropped = 0;
 
 /**
  * Told of bind groups that nobody holds any more. WebGPU has no way to destroy them: the driver keeps each until its handle is
- * collected, and a process in which lavapipe keeps 65,000 crashes (each is a mapping of memory, vm.max_map_count of Linux).
+ * collected, and keeps mappings of memory for each, of which a process has a limited number.
  */
 export function droppedGroups(count: number): void {
   dropped += count;
