@@ -5,13 +5,14 @@
 // Once the error is within tolerance half as many iterations again follow (60 at most), since the error of the potentials
 // is larger than that of the marginals by 1 / (1 - rate). The last are plain: over-relaxation enlarges the roundings, too.
 // An error that roundings alone make, and that no longer falls, is the end at any tolerance.
-// @use grid rows solver_state absolute_sum
+// @use grid rows solver_state
 const AGREE: u32 = 6; // errors needed to trust a rate
 const WINDOW: u32 = 12;
 const MORE: f32 = 60.0;
 const ROUNDINGS: f32 = 5e-7; // eight of them, relative
 const PATIENCE: f32 = 24.0;
 const PLAIN: f32 = 4.0;
+const BLOCK: u32 = 64; // rows that are one sum: a longer one would gather the roundings of all
 
 struct Params { first_group: u32, end_group: u32, rows: u32, most: u32, relaxing: u32, tolerance: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -22,7 +23,13 @@ struct Params { first_group: u32, end_group: u32, rows: u32, most: u32, relaxing
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   if (group_number(id, grid) >= p.end_group) { return; }
-  let error = row_sum(lane, absolute_sum(lane)) / f32(p.rows);
+  var total = 0.0;
+  for (var head = lane % LANES; head < p.rows; head += BLOCK * LANES) {
+    var part = 0.0;
+    for (var i = head; i < min(head + BLOCK * LANES, p.rows); i += LANES) { part += abs(excess[i]); }
+    total += part;
+  }
+  let error = row_sum(lane, total) / f32(p.rows);
   if (lane > 0u || state[STOPPED] != 0.0) { return; }
   let now = state[ITERATIONS] + 1.0;
   state[ITERATIONS] = now;
