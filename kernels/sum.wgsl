@@ -22,14 +22,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   // Four running sums: shorter chains, smaller error.
   var sums = vec4f();
   let end = p.reduced - min(p.reduced, 3u * LANES); // a four that starts before it lies within
-  var r = lane % LANES;
-  while (r < end) {
-    let last = min(r + 4u * LANES * BLOCK * BLOCK, end);
+  let stride = 4u * LANES;
+  let first = lane % LANES;
+  for (var head = first; head < end; head += stride * BLOCK * BLOCK) {
+    let stop = min(head + stride * BLOCK * BLOCK, end);
     var more = vec4f();
-    while (r < last) {
-      let stop = min(r + 4u * LANES * BLOCK, last);
+    for (var low = head; low < stop; low += stride * BLOCK) {
       var some = vec4f();
-      for (; r < stop; r += 4u * LANES) {
+      for (var r = low; r < min(low + stride * BLOCK, stop); r += stride) {
         some += vec4f(x[start + r * p.inner], x[start + (r + LANES) * p.inner], x[start + (r + 2u * LANES) * p.inner],
                       x[start + (r + 3u * LANES) * p.inner]);
       }
@@ -37,7 +37,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
     sums += more;
   }
-  for (; r < p.reduced; r += LANES) { sums.x += x[start + r * p.inner]; }
+  // What is left after the last whole four of this lane.
+  let fours = (end - min(first, end) + stride - 1u) / stride;
+  for (var r = first + fours * stride; r < p.reduced; r += LANES) { sums.x += x[start + r * p.inner]; }
   let total = row_sum(lane, (sums.x + sums.y) + (sums.z + sums.w));
   if (result <= last && lane % LANES == 0u) {
     let before = select(0.0, out[result], p.accumulating == 1u);
