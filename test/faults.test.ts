@@ -367,8 +367,7 @@ describe('a process', () => {
   const root = join(import.meta.dirname, '..');
   const from = (path: string): string => JSON.stringify(pathToFileURL(join(root, path)).href);
   const HEAD = `
-    import { createEngine } from ${from('src/core/engine.ts')};
-    import { ntXent } from ${from('src/losses/ntXent.ts')};
+    import { createEngine, ntXent } from ${from('dist/index.js')};
     const engine = await createEngine();
     const data = new Float32Array(64 * 16).map((_, i) => Math.sin(i));
     const z = () => engine.tensor(data, [64, 16], { requiresGrad: true });
@@ -397,7 +396,7 @@ describe('a process', () => {
         import { create } from ${JSON.stringify(import.meta.resolve('webgpu'))};
         const navigator = { gpu: create(['backend=null']) };
         Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
-        const { createEngine } = await import(${from('src/core/engine.ts')});
+        const { createEngine } = await import(${from('dist/index.js')});
         await createEngine();`,
       exit: 1,
       err: /NoAdapterError: createEngine: the adapter is Dawn's null backend/,
@@ -433,8 +432,7 @@ describe('a process', () => {
     // A pinned adapter would be looked for on the null backend too, and hide the answer.
     const pin = file.includes('null') ? '' : (process.env.GRAMIAN_ADAPTER ?? '');
     const env = { ...process.env, NODE_OPTIONS: '', GRAMIAN_ADAPTER: pin };
-    const flags = ['--conditions=source', '--import', import.meta.resolve('tsx')];
-    const child = spawn(process.execPath, [...flags, file], { cwd: root, env });
+    const child = spawn(process.execPath, [file], { cwd: root, env });
     let out = '';
     let err = '';
     child.stdout.on('data', (chunk) => (out += chunk));

@@ -2,6 +2,7 @@
 // buffer left behind.
 import { describe, expect, it } from 'vitest';
 import { averagePool2d, batchNorm, conv2d, maxPool2d, mul, slice, sum, type Tensor } from '../src/index.ts';
+import { expectSame } from './compare.ts';
 import { normals, sharedEngine } from './engine.ts';
 import * as reference from './reference/images.ts';
 import { oneGroupASubmit, watchedEngine } from './watch.ts';
@@ -50,7 +51,7 @@ async function check(inputs: Tensor[], run: () => Tensor, twin: reference.ImageR
   twin.backward(dy).forEach((wanted, i) => {
     expect(worst(first.gradients[i], wanted), `gradient ${i}`).toBeLessThan(budget);
   });
-  expect(await oneGroupASubmit(engine, () => evaluate(inputs, run, dy))).toEqual(first);
+  expectSame('group by group', await oneGroupASubmit(engine, () => evaluate(inputs, run, dy)), first);
   for (const input of inputs) input.dispose();
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { logSumExp, mul, similarityLogSumExp, sum, type Tensor } from '../src/index.ts';
 import { ODD, SHAPES, type Shape, VALUES, type Values, values } from './cases.ts';
 import { choosing, otherWays } from './choices.ts';
-import { distance, expectClose, largest } from './compare.ts';
+import { distance, expectClose, expectSame, largest } from './compare.ts';
 import { OPS, type OpRow } from './ops.table.ts';
 import type { Evaluated, Numbers } from './reference/ops.ts';
 import {
@@ -126,14 +126,14 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
       const prepared = prepare(op, shape, kind, seed);
       const first = await evaluate(op, prepared);
       const again = () => evaluate(op, prepared);
-      expect(await again(), `${what} again`).toEqual(first);
-      expect(await oneGroupASubmit(engine(), again), `${what} group by group`).toEqual(first);
-      expect(await folded(engine(), again), `${what} folded`).toEqual(first);
+      expectSame(`${what} again`, await again(), first);
+      expectSame(`${what} group by group`, await oneGroupASubmit(engine(), again), first);
+      expectSame(`${what} folded`, await folded(engine(), again), first);
       const poisoned = await withPoison(engine(), async () => {
         await again(); // fills the pool with what it left
         return evaluate(op, prepared, true);
       });
-      expect(poisoned, `${what} poisoned`).toEqual(first);
+      expectSame(`${what} poisoned`, poisoned, first);
     }
   });
 

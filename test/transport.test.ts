@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type EntropicOTOptions, entropicOT, sinkhorn, sinkhornDivergence, swav, type Tensor } from '../src/index.ts';
 import { values } from './cases.ts';
-import { distance, expectClose, largest } from './compare.ts';
+import { distance, expectClose, expectSame, largest } from './compare.ts';
 import { sinkhornDivergence as divergenceReference, swav as swavReference } from './reference/losses/transport.ts';
 import { type Matrix, matrix, row } from './reference/matrix.ts';
 import * as reference from './reference/transport.ts';
@@ -103,9 +103,9 @@ describe('sinkhorn', () => {
   test('the same bits again, group by group, from memory full of NaN; close to them in pieces', async () => {
     const s = normal(259, 33, 3);
     const first = await codes(s);
-    expect(await codes(s)).toEqual(first);
-    expect(await oneGroupASubmit(engine(), () => codes(s))).toEqual(first);
-    expect(await withPoison(engine(), () => codes(s))).toEqual(first);
+    expectSame('again', await codes(s), first);
+    expectSame('group by group', await oneGroupASubmit(engine(), () => codes(s)), first);
+    expectSame('from poisoned memory', await withPoison(engine(), () => codes(s)), first);
     const pieces = await withBindingLimit(engine(), 2 ** 14, () => codes(s));
     expect(distance(pieces, first)).toBeLessThan(1e-6);
   });

@@ -56,23 +56,27 @@ export function errorsOf(
   };
 }
 
-/**
- * What errors may be: twice those of the naive version (see reference/single.ts), and beyond that what WGSL leaves to exp and log, which
- * JavaScript rounds right: some 3 + 2 |x| and 3 units in the last place.
- */
+/** What errors may be whatever the naive version's are: what WGSL leaves to exp and log, some 3 + 2 |x| and 3 units in the last place. */
+export function allowedAnyway({ slack = 1, exponent }: LossRow, temperature: number, wanted: LossResult): Errors {
+  const floor = (3 + 2 * (exponent?.(temperature) ?? 1 / temperature)) * 2 ** -23 * slack;
+  // Nor does a loss near zero keep more than its log's absolute error.
+  const least = 2 ** -21 / Math.max(Math.abs(wanted.value), 0.1);
+  return { value: Math.max(floor, least), gradient: floor };
+}
+
+/** What errors may be: twice those of the naive version (see reference/single.ts), beyond what is allowed anyway. */
 export function allowedBeside(
-  { reference, slack = 1, exponent }: LossRow,
+  naive: LossRow,
   inputs: readonly Matrix[],
   temperature: number,
   wanted: LossResult,
 ): Errors {
-  const naive = errorsOf(outcomeOf(reference(inputs, temperature)), wanted);
-  const floor = (3 + 2 * (exponent?.(temperature) ?? 1 / temperature)) * 2 ** -23 * slack;
+  const { value, gradient } = errorsOf(outcomeOf(naive.reference(inputs, temperature)), wanted);
+  const anyway = allowedAnyway(naive, temperature, wanted);
+  const { gradient: floor } = anyway;
   // What is no number any more in f32 allows everything.
   const allowed = (error: number): number => (Number.isFinite(error) ? 2 * error + floor : Number.POSITIVE_INFINITY);
-  // Nor does a loss near zero keep more than its log's absolute error.
-  const least = 2 ** -21 / Math.max(Math.abs(wanted.value), 0.1);
-  return { value: Math.max(allowed(naive.value), least), gradient: allowed(naive.gradient) };
+  return { value: Math.max(allowed(value), anyway.value), gradient: allowed(gradient) };
 }
 
 /** What a reference gives as an outcome. */
