@@ -4,7 +4,21 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // Files of few lines that take minutes where kernels compile slowly. Vitest begins with the largest files where it has not
 // measured yet, as after a clone: one of these at the end would keep one core busy and the other idle.
-const LONG = ['losses', 'cli', 'ops', 'docs', 'browser/', 'portability', 'methods', 'eval', 'work'];
+const LONG = [
+  'losses',
+  'cli',
+  'ops',
+  'docs',
+  'browser/',
+  'portability',
+  'methods',
+  'eval',
+  'work',
+  'races',
+  'faults',
+  'symmetric',
+  'digits',
+];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -19,6 +19,7 @@ const ONCE = [
   'invoked',
   'package',
   'platform',
+  'races',
   'report',
   'safetensors',
   'tuner',

@@ -1,0 +1,192 @@
+// Kernels over pairs of rows.
+import {
+  type Case,
+  classes,
+  classSums,
+  FRAGMENT,
+  floats,
+  LANES,
+  near,
+  one,
+  owner,
+  pairSums,
+  rowPass,
+  TILE,
+  waves,
+} from './case.ts';
+
+export const PAIRS: Record<string, Case[]> = {
+  class_lifts: [
+    {
+      params: { n: 3, columns: 70, row_stride: 72 },
+      buffers: {
+        units: near.buffers.units,
+        cancels: near.buffers.cancels,
+        temperature: Float32Array.of(0.5),
+        classes: Uint32Array.of(0, 0, 0),
+        pulls: floats(12).fill(1),
+        misses: floats(3).fill(0.5),
+        lifts: floats(6),
+      },
+      groups: 3,
+      tuning: {},
+    },
+  ],
+  nt_xent_panel_fragments: [
+    {
+      params: { n: 6, depth: 8, stride: 32, low: 0, first: 0, width: 32, strips: 2, weights_low: 0 },
+      buffers: {
+        lhs: waves(8 * 32),
+        rhs: waves(8 * 32),
+        top: new Uint32Array(one().buffer),
+        log2_z: floats(6),
+        temperature: Float32Array.of(0.5),
+        weights: floats(32 * 32),
+      },
+      groups: 2,
+      tuning: FRAGMENT,
+    },
+  ],
+  nt_xent_sums_fragments: [
+    {
+      params: { n: 6, depth: 8, stride: 32, low: 0, edge: 32 },
+      buffers: {
+        lhs: waves(8 * 32),
+        rhs: waves(8 * 32),
+        top: new Uint32Array(one().buffer),
+        temperature: Float32Array.of(0.5),
+        partial: floats(32),
+      },
+      groups: 1,
+      tuning: FRAGMENT,
+    },
+  ],
+  nt_xent_near: [{ ...near, buffers: { ...near.buffers, log2_z: floats(3).fill(9), miss: floats(3) } }],
+  uniformity_near: [{ ...near, buffers: { ...near.buffers, weighing: Float32Array.of(-1, 0.5) } }],
+  nt_xent_owner: [{ ...owner, buffers: { ...owner.buffers, log2_z: floats(6).fill(4) } }],
+  uniformity_deficit: [0.9, 0.1].map((mean) => ({
+    params: { n: 40, columns: 2, stride4: 16, slices: 2, slice_columns: 32 },
+    buffers: {
+      lhs: waves(2 * 64),
+      rhs: waves(2 * 64),
+      temperature: Float32Array.of(0.5),
+      total: Float32Array.of(mean),
+      deficits: floats(6),
+    },
+    groups: 6,
+    tuning: { ...TILE, RUNNING: 0 },
+    ...(mean < 0.5 ? { expected: { deficits: floats(6).fill(-1) } } : {}),
+  })),
+  uniformity_owner: [{ ...owner, buffers: { ...owner.buffers, weighing: Float32Array.of(-1, 0.5) } }],
+  nt_xent_sums: [pairSums],
+  uniformity_sums: [pairSums],
+  uniformity_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
+  nt_xent_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
+  off_diagonal: [
+    {
+      params: { n: 70, stride: 72 },
+      buffers: { c: floats(70 * 72).fill(2), squares: floats(70) },
+      groups: 70,
+      tuning: LANES,
+      expected: { squares: floats(70).fill(4 * 69), c: [0, 2] },
+    },
+  ],
+  paired_rows: [
+    {
+      params: { rows: 2, columns: 70, distance: 0, alpha: 2, scale: 1 },
+      buffers: {
+        x: floats(140).fill(3),
+        y: floats(140).fill(-5), // opposite: nothing lies across
+        losses: floats(2),
+        inverse_norms: floats(2),
+        dx: floats(140),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: { losses: [4, 4], dx: floats(140) },
+    },
+  ],
+  pair_row_pass: [
+    {
+      ...rowPass,
+      buffers: { ...rowPass.buffers, numbers: floats(1), labels: new Int32Array(45) },
+    },
+  ],
+  partner_pull: [
+    {
+      params: { rows: 2, columns: 70, stride4: 18, at: 0, scale: 1 },
+      buffers: {
+        units: Float32Array.from({ length: 144 }, (_, t) => (t % 72 < 70 ? Math.sin(t) / 6 : 0)),
+        g: floats(144).fill(1),
+        reaches: Float32Array.of(0.5, 0.25),
+        inverse_norms: floats(2).fill(1),
+        cancels: new Uint32Array(2),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: {
+        g: Float32Array.from({ length: 144 }, (_, t) =>
+          t % 72 < 70 ? 1 - (0.75 * (Math.sin((t + 72) % 144) - Math.sin(t))) / 6 : 1,
+        ),
+        cancels: [0, 0],
+      },
+    },
+  ],
+  row_cancel: [
+    {
+      params: { rows: 2, columns: 70, stride4: 18, at: 1, scale: 1 },
+      buffers: {
+        units: Float32Array.from({ length: 144 }, (_, t) => (t % 72 < 70 ? 1 / Math.sqrt(70) : 0)),
+        g: Float32Array.from({ length: 144 }, (_, t) => (t < 72 ? 1 : Math.sin(t))), // along u; across
+        reaches: floats(3),
+        cancels: new Uint32Array(2),
+      },
+      groups: 2,
+      tuning: LANES,
+      expected: { cancels: [1, 0] },
+    },
+  ],
+  sup_con_near: [
+    {
+      ...near,
+      buffers: {
+        ...near.buffers,
+        classes: Uint32Array.of(0, 1, 0),
+        pulls: floats(12).fill(1),
+        holds: floats(3),
+        lifts: floats(6).fill(-1),
+      },
+    },
+  ],
+  cross_near: [
+    {
+      ...near,
+      buffers: {
+        units: near.buffers.units,
+        cancels: near.buffers.cancels,
+        g: near.buffers.g,
+        others: near.buffers.units,
+        log2_z: floats(3).fill(9),
+        miss: floats(3),
+        terms: floats(13),
+        logit_scale: Float32Array.of(2),
+      },
+    },
+  ],
+  sig_lip_near: [
+    {
+      ...near,
+      buffers: {
+        units: near.buffers.units,
+        cancels: near.buffers.cancels,
+        g: near.buffers.g,
+        others: near.buffers.units,
+        logit_scale: Float32Array.of(2),
+        bias: Float32Array.of(-1),
+      },
+    },
+  ],
+  sup_con_owner: [{ ...owner, buffers: { ...owner.buffers, classes, pulls: waves(24), holds: waves(6) } }],
+  sup_con_sums: [classSums],
+  sup_con_sums_cached: [{ ...classSums, buffers: { ...classSums.buffers, cache: floats(3 * 32 * 32) } }],
+};
