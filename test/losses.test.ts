@@ -19,6 +19,7 @@ import { LOSSES } from './losses.table.ts';
 import type { LossResult } from './reference/losses/result.ts';
 import { dot, type Matrix, matrix, normalize, row } from './reference/matrix.ts';
 import { lossesInSingle } from './reference/single.ts';
+import { shapesOf, thorough } from './tier.ts';
 import { expectKernelsForGpus, folded, oneGroupASubmit, watchedEngine, withPoison } from './watch.ts';
 
 const engine = watchedEngine();
@@ -86,7 +87,7 @@ const GOLDEN: GoldenInputs = (() => {
 })();
 
 // [N, D]: on both sides of 2 N = 8 D, where ntXent changes its schedule, and around the sizes of tiles.
-const SHAPES: readonly [number, number][] = [
+const SHAPES = shapesOf<[number, number]>([
   [1, 1],
   [1, 5],
   [2, 3],
@@ -106,7 +107,7 @@ const SHAPES: readonly [number, number][] = [
   [129, 33],
   [257, 64],
   [300, 2],
-]; // prettier-ignore
+]); // prettier-ignore
 
 const KINDS: readonly Values[] = ['normal', 'outlier', 'x1e4', 'x1e-20', 'unit'];
 
@@ -160,7 +161,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       );
   });
 
-  test('the naive version is of f32: right, but not to the last digit', () => {
+  thorough('the naive version is of f32: right, but not to the last digit', () => {
     const inputs = loss.inputs(40, 16, 'normal', 1);
     const [temperature] = loss.temperatures;
     const naive = naiveOf(loss).reference(inputs, temperature);
@@ -182,7 +183,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
-  test('has kernels for GPUs with any subgroups, or none', () => {
+  thorough('has kernels for GPUs with any subgroups, or none', () => {
     for (const [n, d] of [
       [70, 44],
       [300, 20],
@@ -194,17 +195,21 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
-  test('the same numbers however the tuner would do it', async () => {
-    const [n, d] = [70, 44];
-    const [temperature] = loss.temperatures;
-    const inputs = loss.inputs(n, d, 'normal', 7);
-    const right = rightOf(loss, inputs, temperature);
-    const again = (): void => loss.run(tensorsOf(engine(), inputs), temperature).backward();
-    for (const way of otherWays(engine(), again, LOSSES.indexOf(loss))) {
-      const outcome = await choosing(engine(), way, () => evaluate(engine(), loss, inputs, temperature));
-      expectRight(loss, `${loss.name} [${n}, ${d}], ${JSON.stringify(way)}:`, outcome, right);
-    }
-  }, 300_000);
+  thorough(
+    'the same numbers however the tuner would do it',
+    async () => {
+      const [n, d] = [70, 44];
+      const [temperature] = loss.temperatures;
+      const inputs = loss.inputs(n, d, 'normal', 7);
+      const right = rightOf(loss, inputs, temperature);
+      const again = (): void => loss.run(tensorsOf(engine(), inputs), temperature).backward();
+      for (const way of otherWays(engine(), again, LOSSES.indexOf(loss))) {
+        const outcome = await choosing(engine(), way, () => evaluate(engine(), loss, inputs, temperature));
+        expectRight(loss, `${loss.name} [${n}, ${d}], ${JSON.stringify(way)}:`, outcome, right);
+      }
+    },
+    300_000,
+  );
 
   test.runIf(loss.peaked ?? true)('views that agree: a loss near zero keeps its digits', async () => {
     for (const [n, d] of [
@@ -248,7 +253,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
-  test('a zero row, rows that are there twice, opposite rows', async () => {
+  thorough('a zero row, rows that are there twice, opposite rows', async () => {
     for (const [n, d] of [
       [12, 8],
       [70, 21],
@@ -287,7 +292,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
-  test('the same bits of the value, whoever wants a gradient', async () => {
+  thorough('the same bits of the value, whoever wants a gradient', async () => {
     for (const [n, d] of [
       [70, 12],
       [190, 24],
@@ -316,7 +321,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
-  test('the same bits again, group by group, and from memory full of NaN', async () => {
+  thorough('the same bits again, group by group, and from memory full of NaN', async () => {
     for (const [n, d] of [
       [37, 5],
       [24, 32],
@@ -334,7 +339,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
     }
   });
 
-  test('the same bits, twenty times', async () => {
+  thorough('the same bits, twenty times', async () => {
     const inputs = loss.inputs(65, 40, 'normal', 4);
     const first = await evaluate(engine(), loss, inputs, loss.temperatures[0]);
     for (let repeat = 1; repeat < 20; repeat++)

@@ -5,6 +5,7 @@ import { choosing, otherWays } from './choices.ts';
 import { distance, expectClose, expectSame, largest } from './compare.ts';
 import { OPS, type OpRow } from './ops.table.ts';
 import type { Evaluated, Numbers } from './reference/ops.ts';
+import { shapesOf, thorough } from './tier.ts';
 import {
   expectKernelsForGpus,
   folded,
@@ -115,13 +116,13 @@ describe('the references', () => {
 
 describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
   test('value and gradient', async () => {
-    for (const { kind, seed, shape, what } of cases(op, SHAPES)) {
+    for (const { kind, seed, shape, what } of cases(op, shapesOf(SHAPES))) {
       const prepared = prepare(op, shape, kind, seed);
       expectRight(op, what, prepared, await evaluate(op, prepared));
     }
   });
 
-  test('the same bits again, group by group, and from memory full of NaN; nothing behind the results', async () => {
+  thorough('the same bits again, group by group, and from memory full of NaN; nothing behind the results', async () => {
     for (const { kind, seed, shape, what } of cases(op, ODD)) {
       const prepared = prepare(op, shape, kind, seed);
       const first = await evaluate(op, prepared);
@@ -144,21 +145,25 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
     sum(op.run(...tensors)).backward();
   };
 
-  test('has kernels for GPUs with any subgroups, or none', () => {
+  thorough('has kernels for GPUs with any subgroups, or none', () => {
     for (const { kind, seed, shape } of cases(op, SHAPES))
       expectKernelsForGpus(engine(), running(prepare(op, shape, kind, seed)));
   });
 
-  test('the same numbers however the tuner would do it', async () => {
-    for (const { kind, seed, shape, what } of cases(op, ODD.slice(1))) {
-      const prepared = prepare(op, shape, kind, seed);
-      const again = running(prepared);
-      for (const way of otherWays(engine(), again, OPS.indexOf(op))) {
-        const outcome = await choosing(engine(), way, () => evaluate(op, prepared));
-        expectRight(op, `${what} ${JSON.stringify(way)}`, prepared, outcome);
+  thorough(
+    'the same numbers however the tuner would do it',
+    async () => {
+      for (const { kind, seed, shape, what } of cases(op, ODD.slice(1))) {
+        const prepared = prepare(op, shape, kind, seed);
+        const again = running(prepared);
+        for (const way of otherWays(engine(), again, OPS.indexOf(op))) {
+          const outcome = await choosing(engine(), way, () => evaluate(op, prepared));
+          expectRight(op, `${what} ${JSON.stringify(way)}`, prepared, outcome);
+        }
       }
-    }
-  }, 300_000);
+    },
+    300_000,
+  );
 
   test.runIf(op.chunks)('in pieces that can be bound', async () => {
     const shape = { rows: 259, columns: 33, others: 5 };

@@ -1,5 +1,6 @@
 // npm test [-- vitest's arguments]: every test on this machine's adapter, and those that use the GPU again on SwiftShader,
 // with the system's drivers out of sight. The last line counts all runs: `N passed, N failed`.
+// npm run test:quick: types, lint, and a shape or two of each op, loss and method on one adapter (test/tier.ts).
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,14 @@ const ONCE = [
   'tuner',
   'work',
 ];
+
+const quick = process.argv[2] === '--quick';
+/** What vitest gets: its own arguments, or the files of the quick tier. */
+const chosen = quick
+  ? ['link', 'losses', 'ops', 'methods', 'optim', 'errors', 'failures', 'recorded', 'invoked', 'beforehand'].map(
+      (name) => `test/${name}.test.ts`,
+    )
+  : process.argv.slice(2);
 
 // In the run on the carried SwiftShader no driver of the system opens, in no program that a test starts: what passes here
 // passes on a machine that has none. OpenGL too, which wgpu takes where Vulkan has nothing.
@@ -54,7 +63,8 @@ function probe(pin) {
 function adapters() {
   const wanted = process.env.GRAMIAN_ADAPTER ? [process.env.GRAMIAN_ADAPTER] : ['', 'swiftshader'];
   const found = wanted.map((pin) => ({ pin, ...probe(pin) }));
-  return found.filter(({ pin, source }) => source && (pin !== '' || source !== 'embedded-software'));
+  const usable = found.filter(({ pin, source }) => source && (pin !== '' || source !== 'embedded-software'));
+  return quick ? usable.slice(0, 1) : usable;
 }
 
 /** One run of vitest without these files, counted from what its JSON reporter wrote. */
@@ -64,8 +74,9 @@ function runTests({ pin, source }, without, folder) {
   const skip = without.map((name) => `--exclude=test/${name.endsWith('**') ? name : `${name}.test.ts`}`);
   if (skip.length > 0) skip.push('--passWithNoTests'); // where the arguments choose files of the other run
   const vitest = join('node_modules', 'vitest', 'vitest.mjs');
-  const env = { ...process.env, GRAMIAN_ADAPTER: pin, ...(source === 'embedded-software' ? HIDDEN : {}) };
-  const code = run(process.execPath, [vitest, ...args, ...skip, ...process.argv.slice(2)], { env });
+  const hidden = source === 'embedded-software' ? HIDDEN : {};
+  const env = { ...process.env, GRAMIAN_ADAPTER: pin, GRAMIAN_TEST_TIER: quick ? 'quick' : 'all', ...hidden };
+  const code = run(process.execPath, [vitest, ...args, ...skip, ...chosen], { env });
   let passed = 0;
   let failed = 0;
   try {
@@ -82,7 +93,15 @@ function runTests({ pin, source }, without, folder) {
   return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
-prepare();
+prepare({ quick });
+if (quick) {
+  const checks = [['node_modules/typescript/bin/tsc'], ['tools/lint.mjs']];
+  const failing = checks.filter((check) => run(process.execPath, check) !== 0);
+  if (failing.length > 0) {
+    console.log(`0 passed, ${failing.length} failed`);
+    process.exit(1);
+  }
+}
 const found = adapters();
 if (found.length === 0) {
   console.error(
