@@ -1,5 +1,5 @@
 // The public names.
-export type { Answer, ChoiceSource, Choices } from './core/choices.ts';
+
 export type { Engine, EngineInfo, EngineOptions } from './core/engine.ts';
 export { createEngine } from './core/engine.ts';
 export type { Explained } from './core/explain.ts';
@@ -60,3 +60,4 @@ export { mean, sum } from './ops/sum.ts';
 export { transpose } from './ops/transpose.ts';
 export { exp, log, neg, relu, sqrt, square } from './ops/unary.ts';
 export { type StandardWorkOptions, standardWork } from './standardWork.ts';
+export type { Answer, ChoiceSource, Choices } from './tuning/choices.ts';

@@ -1,5 +1,5 @@
-import type { Asked, ChoiceTable } from '../src/core/choices.ts';
 import type { Engine } from '../src/core/engine.ts';
+import type { Asked, ChoiceTable } from '../src/tuning/choices.ts';
 
 function tableOf(engine: Engine): ChoiceTable {
   return (engine as unknown as { table: ChoiceTable }).table;

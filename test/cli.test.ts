@@ -2,10 +2,10 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Choices } from '../src/core/choices.ts';
-import { kindOf } from '../src/core/costModel.ts';
-import { choicesFile } from '../src/core/remembered.ts';
 import { readSafetensors } from '../src/core/safetensors.ts';
+import { choicesFile } from '../src/tuning/choiceCache.ts';
+import type { Choices } from '../src/tuning/choices.ts';
+import { kindOf } from '../src/tuning/costModel.ts';
 import { commandFolder, drawIdx } from './command.ts';
 
 const { folder, start } = commandFolder('cli');

@@ -1,6 +1,6 @@
 import { createEngine, type Engine } from '../src/core/engine.ts';
-import type { Family } from '../src/core/families.ts';
 import { createRandom } from '../src/core/random.ts';
+import type { Family } from '../src/tuning/families.ts';
 
 // Test files share a process: Dawn is started once in it, and one device serves all of them.
 const KEY = Symbol.for('gramian.test.engine');

@@ -1,12 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from '../src/core/engine.ts';
-import {
-  checkFamilies,
-  chooseFamilies,
-  type FamilyChoice,
-  type MatmulPrecision,
-  matrixFor,
-} from '../src/core/families.ts';
 import { extrasOf, type MatrixShape } from '../src/gpu/device.ts';
 import { largest } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
@@ -16,6 +9,13 @@ import { ntXent } from '../src/losses/ntXent.ts';
 import { logSumExp } from '../src/ops/logSumExp.ts';
 import { matmul } from '../src/ops/matmul.ts';
 import { sum } from '../src/ops/sum.ts';
+import {
+  checkFamilies,
+  chooseFamilies,
+  type FamilyChoice,
+  type MatmulPrecision,
+  matrixFor,
+} from '../src/tuning/families.ts';
 import { kernelNames, readKernel } from '../tools/generate.ts';
 import { choosing, questionsOf } from './choices.ts';
 import { normals, sharedEngine } from './engine.ts';

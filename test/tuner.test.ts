@@ -2,9 +2,6 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { adapterName, because, type Choice, type Choices, ChoiceTable } from '../src/core/choices.ts';
-import { kindOf, predict } from '../src/core/costModel.ts';
-import { choicesFile } from '../src/core/remembered.ts';
 import * as browser from '../src/gpu/platform.browser.ts';
 import {
   add,
@@ -23,6 +20,9 @@ import {
 import { shuffleWidth } from '../src/launch/families.ts';
 import { launchProduct, tileOf } from '../src/launch/tile.ts';
 import { sgd } from '../src/optim/index.ts';
+import { choicesFile } from '../src/tuning/choiceCache.ts';
+import { adapterName, because, type Choice, type Choices, ChoiceTable } from '../src/tuning/choices.ts';
+import { kindOf, predict } from '../src/tuning/costModel.ts';
 import { questionsOf } from './choices.ts';
 import { normals, sharedEngine } from './engine.ts';
 

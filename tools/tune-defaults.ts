@@ -1,13 +1,13 @@
-// Measures the standard work on this machine's adapter and writes what clearly wins into src/core/choices.shipped.ts.
+// Measures the standard work on this machine's adapter and writes what clearly wins into src/tuning/choices.shipped.ts.
 //   GRAMIAN_ADAPTER=lavapipe npm run tune:defaults -- [SECONDS]
 // With a file that `gramian tune --json` wrote, elsewhere perhaps, takes what that measured.
 //   npm run tune:defaults -- tune.json
 import { readFileSync, writeFileSync } from 'node:fs';
 import { measureStandardWork } from '../src/cli/tune.ts';
-import { SHIPPED } from '../src/core/choices.shipped.ts';
-import { kindOf } from '../src/core/costModel.ts';
 import { createEngine, type EngineInfo } from '../src/core/engine.ts';
 import type { TuneReport } from '../src/core/tuner.ts';
+import { SHIPPED } from '../src/tuning/choices.shipped.ts';
+import { kindOf } from '../src/tuning/costModel.ts';
 
 const MARGIN = 0.1; // a default is for machines that we have not measured
 
@@ -29,7 +29,7 @@ const rows = kinds.map(([name, options]) => {
   return `  ${name}: {${lines.length > 0 ? `\n${lines.join('')}  ` : ''}},\n`;
 });
 writeFileSync(
-  new URL('../src/core/choices.shipped.ts', import.meta.url),
+  new URL('../src/tuning/choices.shipped.ts', import.meta.url),
   `// Made by \`npm run tune:defaults\`: what was fastest, by a clear margin, on the adapters that we have. Do not edit.
 import type { AdapterKind } from './costModel.ts';
 

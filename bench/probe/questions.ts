@@ -1,11 +1,12 @@
 // What the probe asks: each question gives an object of numbers.
-import { matrixFor } from '../../src/core/families.ts';
+
 import type { Tuning } from '../../src/gpu/kernel.ts';
 import { matmul as matmulKernel } from '../../src/gpu/kernels.generated.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
 import { matmul } from '../../src/ops/matmul.ts';
 import { PARTNERS } from '../../src/sweeps/pairKernels.ts';
 import { sweepTriangle } from '../../src/sweeps/pairSweep.ts';
+import { matrixFor } from '../../src/tuning/families.ts';
 import { allocate, download, upload } from '../buffers.ts';
 import { measureRoofline } from '../roofline.ts';
 import { attempt, type Bed, best, openFastest, prepared, withEngine } from './bed.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Choices } from '../core/choices.ts';
 import { readSafetensors, type SafeTensor, writeSafetensors } from '../core/safetensors.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { GramianError } from '../gpu/errors.ts';
+import type { Choices } from '../tuning/choices.ts';
 import { quoted } from './command.ts';
 import type { RunConfig } from './config.ts';
 import { keepAs, reasonOf, writeWhole } from './files.ts';

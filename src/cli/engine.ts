@@ -1,6 +1,6 @@
-import type { Choices } from '../core/choices.ts';
 import { createEngine, type Engine } from '../core/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
+import type { Choices } from '../tuning/choices.ts';
 import { say } from './say.ts';
 
 /** Says what is wrong with `--adapter` before anything is opened. */

@@ -1,5 +1,5 @@
-import { isChoices } from '../core/choices.ts';
 import { GramianError } from '../gpu/errors.ts';
+import { isChoices } from '../tuning/choices.ts';
 import type { Progress, TrainedOn } from './checkpoint.ts';
 import { checkedConfig, isRecord } from './config.ts';
 import type { FeatureScores, LossPoint } from './report/data.ts';

@@ -4,10 +4,8 @@ import { GramianError } from '../gpu/errors.ts';
 import { type Contents, togetherWork, type Work } from '../gpu/failures.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
-import type { Capture, Repeat } from './capture.ts';
-import * as check from './check.ts';
-import { type Answer, type Choice, type Choices, type ChoiceTable, isChoices } from './choices.ts';
-import { type Explained, explained } from './explain.ts';
+import { openChoices, rememberChoices } from '../tuning/choiceCache.ts';
+import { type Answer, type Choice, type Choices, type ChoiceTable, isChoices } from '../tuning/choices.ts';
 import {
   checkFamilies,
   chooseFamilies,
@@ -15,14 +13,16 @@ import {
   type FamilyChoice,
   type MatmulPrecision,
   PRECISIONS,
-} from './families.ts';
+} from '../tuning/families.ts';
+import type { Capture, Repeat } from './capture.ts';
+import * as check from './check.ts';
+import { type Explained, explained } from './explain.ts';
 import { Inspector, type Watch } from './inspect.ts';
 import { type FromBufferOptions, foreignRange, type Numbers, numbers, type TensorData } from './intake.ts';
 import { Plan, type PlanInputs } from './plan.ts';
 import { part, ranges } from './ranges.ts';
 import { type Recorded, recorded } from './recorded.ts';
 import { Rehearsal, type Result } from './rehearsal.ts';
-import { openChoices, rememberChoices } from './remembered.ts';
 import { type Backward, TapeNode } from './tape.ts';
 import { type DataType, Tensor } from './tensor.ts';
 import { type TuneOptions, type TuneReport, tune } from './tuner.ts';

@@ -1,6 +1,6 @@
 import type { LaunchOptions } from '../gpu/device.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
-import { type Answer, reasonsOf } from './choices.ts';
+import { type Answer, reasonsOf } from '../tuning/choices.ts';
 
 /** One kernel launch, and why it is as it is. */
 export interface Explained {

@@ -1,6 +1,6 @@
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
-import { type Asked, type ChoiceTable, inMs } from './choices.ts';
+import { type Asked, type ChoiceTable, inMs } from '../tuning/choices.ts';
 import type { Engine } from './engine.ts';
 import { agree, play, resultsOf, type Take, takeOf } from './takes.ts';
 

@@ -1,8 +1,8 @@
-import { type Answer, because, type Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
-import type { Family } from '../core/families.ts';
 import type { MatrixShape } from '../gpu/device.ts';
 import type { Tuning } from '../gpu/kernel.ts';
+import { type Answer, because, type Choice } from '../tuning/choices.ts';
+import type { Family } from '../tuning/families.ts';
 
 /** How a product is computed: what its operands are stored in, and by which kernels. */
 export type Form = (

@@ -1,9 +1,9 @@
-import type { Choice } from '../core/choices.ts';
-import type { AdapterKind } from '../core/costModel.ts';
 import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { pack, transpose } from '../gpu/kernels.generated.ts';
+import type { Choice } from '../tuning/choices.ts';
+import type { AdapterKind } from '../tuning/costModel.ts';
 import { type Operand, roundUp } from './tile.ts';
 
 /** A row-major matrix somewhere in memory: `at` and `stride` count floats. */

@@ -1,9 +1,9 @@
 import * as check from '../core/check.ts';
-import { because } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { differences, differences_rows } from '../gpu/kernels.generated.ts';
+import { because } from '../tuning/choices.ts';
 import { copyRows, packedTranspose } from './pack.ts';
 import type { Columns } from './rowPass.ts';
 import { launchProduct, type Operand, roundUp, tileOf } from './tile.ts';

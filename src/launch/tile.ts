@@ -1,10 +1,10 @@
-import { type Answer, because, type Choice } from '../core/choices.ts';
-import { tileEta } from '../core/costModel.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
+import { type Answer, because, type Choice } from '../tuning/choices.ts';
+import { tileEta } from '../tuning/costModel.ts';
 import { laneSubgroups, productForm, shuffleWidth, withReason } from './families.ts';
 import { launchPacked } from './halves.ts';
 

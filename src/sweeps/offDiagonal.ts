@@ -1,4 +1,3 @@
-import type { Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Range } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -9,6 +8,7 @@ import { launchGram } from '../launch/gram.ts';
 import { leftRows, type Packed, packedRows, packedTranspose } from '../launch/pack.ts';
 import type { Term } from '../launch/reduce.ts';
 import { launchProduct, type Operand, roundUp, rowTuning } from '../launch/tile.ts';
+import type { Choice } from '../tuning/choices.ts';
 
 /**
  * What lies off the diagonal of C = scale X0^T X1, D x D, X the standardised (or centred) features of two views or of one.

@@ -1,4 +1,3 @@
-import { because, type Choice } from '../core/choices.ts';
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -8,6 +7,7 @@ import { type Halves, toHalves } from '../launch/halves.ts';
 import { launchRowPass, launchShortfalls, type RowStatistics, type Skip } from '../launch/rowPass.ts';
 import { type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units } from '../launch/units.ts';
+import { because, type Choice } from '../tuning/choices.ts';
 import {
   type FragmentPairs,
   type Fragments,

@@ -1,6 +1,6 @@
+import { every, say } from '../core/check.ts';
 import type { Extras, MatrixShape } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { every, say } from './check.ts';
 
 /**
  * Kernels that need more than every WebGPU adapter has: `'subgroups'` (lanes exchange numbers without memory), `'f16'`
