@@ -2,13 +2,13 @@
 
 export type { Engine, EngineInfo, EngineOptions } from './core/engine.ts';
 export { createEngine } from './core/engine.ts';
-export type { Explained } from './core/explain.ts';
-export type { NestedNumbers } from './core/intake.ts';
-export type { BufferRange, Plan, PlanInputs } from './core/plan.ts';
-export type { Recorded } from './core/recorded.ts';
 export type { DataType } from './core/tensor.ts';
 export { Tensor } from './core/tensor.ts';
-export type { Measured, TuneOptions, TuneReport } from './core/tuner.ts';
+export type { NestedNumbers } from './core/tensorData.ts';
+export type { Explained } from './engine/explain.ts';
+export type { BufferRange, Plan, PlanInputs } from './engine/plan.ts';
+export type { Recorded } from './engine/recorded.ts';
+export type { Measured, TuneOptions, TuneReport } from './engine/tuner.ts';
 export type { MemoryReport } from './gpu/buffers.ts';
 export { DeviceLostError, GramianError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from './gpu/errors.ts';
 export { NoAdapterError } from './gpu/no-adapter.ts';

@@ -27,8 +27,8 @@ import { refuseSeveralProcesses } from '../src/cli/launcher.ts';
 import { continuedConfig, refuseOtherImages } from '../src/cli/resume.ts';
 import { isTime, paceOption } from '../src/cli/schedule.ts';
 import { createRandom } from '../src/core/random.ts';
-import { readSafetensors, writeSafetensors } from '../src/core/safetensors.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { readSafetensors, writeSafetensors } from '../src/data/safetensors.ts';
 import { GramianError } from '../src/gpu/errors.ts';
 import { sentence } from './command.ts';
 

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readSafetensors } from '../src/core/safetensors.ts';
+import { readSafetensors } from '../src/data/safetensors.ts';
 import { choicesFile } from '../src/tuning/choiceCache.ts';
 import type { Choices } from '../src/tuning/choices.ts';
 import { kindOf } from '../src/tuning/costModel.ts';

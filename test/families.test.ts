@@ -3,19 +3,13 @@ import { createEngine, type Engine, type EngineOptions } from '../src/core/engin
 import { extrasOf, type MatrixShape } from '../src/gpu/device.ts';
 import { largest } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
-import { type Form, productForm } from '../src/launch/families.ts';
 import { toHalves } from '../src/launch/halves.ts';
+import { type Form, productForm } from '../src/launch/productForm.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { logSumExp } from '../src/ops/logSumExp.ts';
 import { matmul } from '../src/ops/matmul.ts';
 import { sum } from '../src/ops/sum.ts';
-import {
-  checkFamilies,
-  chooseFamilies,
-  type FamilyChoice,
-  type MatmulPrecision,
-  matrixFor,
-} from '../src/tuning/families.ts';
+import { chooseFamilies, type FamilyChoice, type MatmulPrecision, matrixFor } from '../src/tuning/families.ts';
 import { kernelNames, readKernel } from '../tools/generate.ts';
 import { choosing, questionsOf } from './choices.ts';
 import { normals, sharedEngine } from './engine.ts';
@@ -71,7 +65,7 @@ describe('what an adapter offers', () => {
     ]);
   });
 
-  test('reduced precision comes on request only', () => {
+  test('reduced precision comes on request only', async () => {
     const extras = { subgroup: { size: 32, pinned: false }, f16: true, matrices: [HALF] };
     expect(chooseFamilies(extras, 'highest').families).toEqual(['f32', 'subgroups']);
     expect(chooseFamilies(extras, 'high').families).toEqual(['f32', 'subgroups', 'subgroup-matrix']);
@@ -80,7 +74,7 @@ describe('what an adapter offers', () => {
     expect(() => chooseFamilies(extras, 'highest', ['f16'])).toThrow(
       /^createEngine: families has "f16", which this adapter does not offer at matmulPrecision "highest", expected some of f32, subgroups\.$/,
     );
-    expect(() => checkFamilies(['f16', 'tf32' as 'f32'])).toThrow(
+    await expect(createEngine({ families: ['f16', 'tf32' as 'f32'] })).rejects.toThrow(
       /^createEngine: families = \["f16","tf32"\], expected an array of f32, subgroups, f16, subgroup-matrix\.$/,
     );
   });

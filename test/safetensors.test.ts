@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readSafetensors, type SafeTensor, writeSafetensors } from '../src/core/safetensors.ts';
+import { readSafetensors, type SafeTensor, writeSafetensors } from '../src/data/safetensors.ts';
 
 const tensors: Record<string, SafeTensor> = {
   weight: { dtype: 'F32', shape: [2, 3], data: Float32Array.of(1, -2, 0.5, 1e-38, 3e38, -0) },

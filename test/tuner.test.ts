@@ -17,8 +17,9 @@ import {
   type Tensor,
   type TuneOptions,
 } from '../src/index.ts';
-import { shuffleWidth } from '../src/launch/families.ts';
-import { launchProduct, tileOf } from '../src/launch/tile.ts';
+import { launchProduct } from '../src/launch/product.ts';
+import { shuffleWidth } from '../src/launch/productForm.ts';
+import { tileOf } from '../src/launch/tile.ts';
 import { sgd } from '../src/optim/index.ts';
 import { choicesFile } from '../src/tuning/choiceCache.ts';
 import { adapterName, because, type Choice, type Choices, ChoiceTable } from '../src/tuning/choices.ts';

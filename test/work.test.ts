@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readSafetensors } from '../src/core/safetensors.ts';
+import { readSafetensors } from '../src/data/safetensors.ts';
 import { commandFolder, drawIdx } from './command.ts';
 
 const { folder, start } = commandFolder('work');

@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { measureStandardWork } from '../src/cli/tune.ts';
 import { createEngine, type EngineInfo } from '../src/core/engine.ts';
-import type { TuneReport } from '../src/core/tuner.ts';
+import type { TuneReport } from '../src/engine/tuner.ts';
 import { SHIPPED } from '../src/tuning/choices.shipped.ts';
 import { kindOf } from '../src/tuning/costModel.ts';
 

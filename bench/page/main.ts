@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 // The benchmark as a page: choose, run, look, take the numbers along.
-import { mount } from '../../src/cli/report/mount.ts';
+import { mount } from '../../src/report/mount.ts';
 import { openHost } from '../host.browser.ts';
 import { contenders } from '../ours.ts';
 import { drawMemory, drawRoofline, drawTimes } from '../report/charts.ts';

@@ -1,4 +1,4 @@
-import { htmlPage } from '../../src/cli/report/document.ts';
+import { htmlPage } from '../../src/report/document.ts';
 
 const MAIN = `<header>
 <h1>Losses and ops, measured in this browser</h1>

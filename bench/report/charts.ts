@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import * as Plot from '@observablehq/plot';
-import { note } from '../../src/cli/report/charts.ts';
+import { note } from '../../src/report/mount.ts';
 import { contenderName, isOurs, type Row, sizeOf } from '../results.ts';
 import type { Roofline } from '../roofline.ts';
 

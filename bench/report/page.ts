@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 // Runs inside the report, where the file's own policy keeps it off the network.
-import { mount } from '../../src/cli/report/mount.ts';
+import { mount } from '../../src/report/mount.ts';
 import type { Session } from '../results.ts';
 import { drawMemory, drawRoofline, drawTimes } from './charts.ts';
 

@@ -1,4 +1,4 @@
-import { card, escapeHtml, htmlPage } from '../../src/cli/report/document.ts';
+import { card, escapeHtml, htmlPage } from '../../src/report/document.ts';
 import { contenderName, digits, isOurs, type Row, type Session } from '../results.ts';
 import type { Roofline } from '../roofline.ts';
 import { CASES } from '../works/index.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { readSafetensors, type SafeTensor, writeSafetensors } from '../core/safetensors.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { readSafetensors, type SafeTensor, writeSafetensors } from '../data/safetensors.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Choices } from '../tuning/choices.ts';
 import { quoted } from './command.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Engine } from '../core/engine.ts';
-import type { Measured, TuneReport } from '../core/tuner.ts';
+import type { Measured, TuneReport } from '../engine/tuner.ts';
 import { standardWork } from '../standardWork.ts';
 import { openEngine } from './engine.ts';
 import { checkFile } from './writable.ts';

@@ -1,3 +1,9 @@
+import type { Capture, Repeat } from '../engine/capture.ts';
+import { Rehearsal, type Result } from '../engine/dryRun.ts';
+import { type Explained, explained } from '../engine/explain.ts';
+import { Plan, type PlanInputs } from '../engine/plan.ts';
+import { type Recorded, recorded } from '../engine/recorded.ts';
+import { type TuneOptions, type TuneReport, tune } from '../engine/tuner.ts';
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
 import { type Device, type DeviceInfo, type LaunchOptions, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
@@ -7,25 +13,20 @@ import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
 import { openChoices, rememberChoices } from '../tuning/choiceCache.ts';
 import { type Answer, type Choice, type Choices, type ChoiceTable, isChoices } from '../tuning/choices.ts';
 import {
-  checkFamilies,
   chooseFamilies,
+  FAMILIES,
   type Family,
   type FamilyChoice,
   type MatmulPrecision,
   PRECISIONS,
 } from '../tuning/families.ts';
-import type { Capture, Repeat } from './capture.ts';
 import * as check from './check.ts';
-import { type Explained, explained } from './explain.ts';
+import { part, ranges } from './chunks.ts';
+import { type FromBufferOptions, foreignRange } from './foreignRange.ts';
 import { Inspector, type Watch } from './inspect.ts';
-import { type FromBufferOptions, foreignRange, type Numbers, numbers, type TensorData } from './intake.ts';
-import { Plan, type PlanInputs } from './plan.ts';
-import { part, ranges } from './ranges.ts';
-import { type Recorded, recorded } from './recorded.ts';
-import { Rehearsal, type Result } from './rehearsal.ts';
 import { type Backward, TapeNode } from './tape.ts';
 import { type DataType, Tensor } from './tensor.ts';
-import { type TuneOptions, type TuneReport, tune } from './tuner.ts';
+import { type Numbers, numbers, type TensorData } from './tensorData.ts';
 
 const UNKNOWN = 'the function is being recorded, so there are no numbers yet; do it outside.';
 
@@ -85,7 +86,7 @@ export interface OpRule {
 export class Engine {
   readonly info: EngineInfo;
   readonly check: boolean;
-  /** @internal What src/launch/families.ts chooses from. */
+  /** @internal What src/launch/productForm.ts chooses from. */
   readonly choice: FamilyChoice;
   private readonly gpu: Device;
   private readonly inspector: Inspector;
@@ -735,4 +736,15 @@ function* tensorsIn(value: unknown): Generator<Tensor> {
   else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item);
   else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
     for (const item of Object.values(value)) yield* tensorsIn(item);
+}
+
+/** Before a device is opened for them. */
+function checkFamilies(asked: readonly Family[] | undefined): void {
+  if (asked !== undefined && !check.every(asked, (family) => FAMILIES.includes(family as Family)))
+    throw new GramianError(`createEngine: families = ${listed(asked)}, expected an array of ${FAMILIES.join(', ')}.`);
+}
+
+/** `["f16"]` as it was given, or what came in its place. */
+function listed(asked: unknown): string {
+  return Array.isArray(asked) && asked.length < 9 ? `[${Array.from(asked, check.say).join()}]` : check.say(asked);
 }

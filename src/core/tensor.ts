@@ -1,9 +1,9 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Engine } from './engine.ts';
-import { numbers, type TensorData } from './intake.ts';
 import { fail, say } from './say.ts';
 import { backward, type TapeNode } from './tape.ts';
+import { numbers, type TensorData } from './tensorData.ts';
 
 export type DataType = 'f32' | 'i32' | 'u32';
 

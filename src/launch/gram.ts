@@ -1,6 +1,7 @@
 import type { Engine } from '../core/engine.ts';
 import { gram, gram_sum } from '../gpu/kernels.generated.ts';
-import { type Operand, tileOf } from './tile.ts';
+import type { Operand } from './pack.ts';
+import { tileOf } from './tile.ts';
 
 /**
  * out[n, n] = scale * lhs^T rhs (+ out), both operands k-major: [depth, n]. Where `rhs` is `lhs`, the product is symmetric:

@@ -2,8 +2,9 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { halves, largest, matmul_fragments, matmul_halves } from '../gpu/kernels.generated.ts';
-import { type Form, fragmentTuning, type Size, withReason } from './families.ts';
-import type { Operand, Tile } from './tile.ts';
+import type { Operand } from './pack.ts';
+import { type Form, fragmentTuning, type Size, withReason } from './productForm.ts';
+import type { Tile } from './tile.ts';
 
 type Packed = Extract<Form, { by: 'halves' | 'fragments' }>;
 

@@ -2,9 +2,9 @@ import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { pack, transpose } from '../gpu/kernels.generated.ts';
-import type { Choice } from '../tuning/choices.ts';
+import type { Answer, Choice } from '../tuning/choices.ts';
 import type { AdapterKind } from '../tuning/costModel.ts';
-import { type Operand, roundUp } from './tile.ts';
+import { roundUp } from './tile.ts';
 
 /** A row-major matrix somewhere in memory: `at` and `stride` count floats. */
 export interface Source {
@@ -13,6 +13,15 @@ export interface Source {
   readonly columns: number;
   readonly at?: number;
   readonly stride?: number;
+}
+
+/** One operand of a product: vec4-aligned memory, with its start and row stride in floats. */
+export interface Operand {
+  readonly of: Storage | Tensor;
+  readonly at: number;
+  readonly stride: number;
+  /** Why it lies as it does, where that was a choice. */
+  readonly chosen?: Answer;
 }
 
 /** What tile products read, and how to let go of it: scratch, or nothing where the source served as it is. */

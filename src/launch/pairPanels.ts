@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { leftRows } from './pack.ts';
 import { type Points, type Pulled, panelWidth, pull } from './points.ts';
-import { launchProduct } from './tile.ts';
+import { launchProduct } from './product.ts';
 
 /** Rows `first` to `first + count` of a matrix over all pairs of rows of two sets. */
 export interface PairPanel {

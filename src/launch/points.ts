@@ -4,10 +4,11 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { differences, differences_rows } from '../gpu/kernels.generated.ts';
 import { because } from '../tuning/choices.ts';
-import { copyRows, packedTranspose } from './pack.ts';
+import { copyRows, type Operand, packedTranspose } from './pack.ts';
+import { launchProduct } from './product.ts';
 import type { Columns } from './rowPass.ts';
-import { launchProduct, type Operand, roundUp, tileOf } from './tile.ts';
-import { makeUnits, noTurn, type Units, unitsBackward } from './units.ts';
+import { roundUp, tileOf } from './tile.ts';
+import { makeUnits, noTurn, type Units, unitsBackward } from './unitRows.ts';
 
 /** What s_ij is: the cosine, the product, or the squared distance of rows a_i and b_j. */
 export type Metric = 'cosine' | 'dot' | 'sqeuclidean';

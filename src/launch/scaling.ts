@@ -17,8 +17,9 @@ import {
   scaling_weights,
   scaling_weights_distance,
 } from '../gpu/kernels.generated.ts';
+import { launchProduct } from './product.ts';
 import type { Columns } from './rowPass.ts';
-import { launchProduct, roundUp, rowTuning, tileOf } from './tile.ts';
+import { roundUp, rowTuning, tileOf } from './tile.ts';
 
 /**
  * Factors of a transport plan: P_ij = u_i w_j exp(score_ij) / (N M), each factor a pair (e, r) that stands for (1 + r) 2^e. This

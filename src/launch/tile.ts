@@ -1,12 +1,8 @@
 import type { Engine } from '../core/engine.ts';
-import type { Tensor } from '../core/tensor.ts';
-import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
-import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 import { type Answer, because, type Choice } from '../tuning/choices.ts';
 import { tileEta } from '../tuning/costModel.ts';
-import { laneSubgroups, productForm, shuffleWidth, withReason } from './families.ts';
-import { launchPacked } from './halves.ts';
+import { laneSubgroups, shuffleWidth } from './productForm.ts';
 
 /** Shape of the register tile that every product kernel is built from. */
 export interface Tile {
@@ -162,77 +158,4 @@ export function lanesFor(engine: Engine, results: number, reduced: number): { tu
 
 export function roundUp(value: number, to: number): number {
   return Math.ceil(value / to) * to;
-}
-
-/** One operand of a product: vec4-aligned memory, with its start and row stride in floats. */
-export interface Operand {
-  readonly of: Storage | Tensor;
-  readonly at: number;
-  readonly stride: number;
-  /** Why it lies as it does, where that was a choice. */
-  readonly chosen?: Answer;
-}
-
-// Steps along k of one launch. Kernels add up spans of 256; of more than 64 of these, the sums of several launches are
-// added up. Fragments keep one sum from end to end, so theirs ends sooner.
-const LONGEST = 2 ** 14;
-const FRAGMENTS_SPAN = 2 ** 11;
-
-/**
- * out[rows, columns] = scale * lhs * rhs (+ out); with `pairs: 'distances'`, of k-major operands, squared distances.
- * @param lhs k-major ([depth, rows]) or, with `along: 'rows'`, row-major ([rows, depth rounded up to 4])
- * @param rhs k-major: [depth, columns]
- */
-export function launchProduct(
-  engine: Engine,
-  size: { rows: number; columns: number; depth: number },
-  lhs: Operand & { along: 'columns' | 'rows' },
-  rhs: Operand,
-  out: Operand,
-  {
-    scale = 1,
-    accumulating = false,
-    pairs = 'products',
-    tile = tileOf(engine, 'product', size.rows, size.columns, size.depth),
-  }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances'; tile?: Tile } = {},
-): void {
-  // Distances have kernels of f32 alone, halves those for k-major left operands.
-  const among = lhs.along === 'columns' ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'fragments'] as const);
-  const form = productForm(engine, size, pairs === 'products' ? among : ['tile']);
-  const most = form.by === 'fragments' ? FRAGMENTS_SPAN : LONGEST;
-  if (size.depth > most) {
-    for (let first = 0; first < size.depth; first += most) {
-      const left = { ...lhs, at: lhs.at + first * (lhs.along === 'rows' ? 1 : lhs.stride) };
-      const right = { ...rhs, at: rhs.at + first * rhs.stride };
-      const depth = Math.min(most, size.depth - first);
-      const more = { scale, accumulating: accumulating || first > 0, pairs, tile };
-      launchProduct(engine, { ...size, depth }, left, right, out, more);
-    }
-    return;
-  }
-  if (form.by !== 'tile') return launchPacked(engine, form, tile, size, lhs, rhs, out, { scale, accumulating });
-  const { rows: tileRows, columns: tileColumns } = tile;
-  const tuning = withReason(tile.tuning, form);
-  const strips = Math.ceil(size.columns / tileColumns);
-  const kernel = lhs.along === 'rows' ? productRows : pairs === 'distances' ? distances : product;
-  engine.run(kernel, {
-    params: {
-      rows: size.rows,
-      columns: size.columns,
-      depth: lhs.along === 'rows' ? roundUp(size.depth, 4) : size.depth,
-      strips,
-      lhs_at4: lhs.at / 4,
-      lhs_stride4: lhs.stride / 4,
-      rhs_at4: rhs.at / 4,
-      rhs_stride4: rhs.stride / 4,
-      out_at: out.at,
-      out_stride: out.stride,
-      scale,
-      accumulating: accumulating ? 1 : 0,
-    },
-    buffers: { lhs: lhs.of, rhs: rhs.of, out: out.of },
-    groups: Math.ceil(size.rows / tileRows) * strips,
-    work: (pairs === 'distances' ? 2 : 1) * size.rows * size.columns * size.depth,
-    tuning: lhs.chosen ? because(tuning, lhs.chosen) : tuning,
-  });
 }

@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { type Features, featureRows, makeFeatures, standardBackward } from '../launch/features.ts';
 import { launchGram } from '../launch/gram.ts';
 import { leftRows, packedRows, packedTranspose } from '../launch/pack.ts';
-import { launchProduct } from '../launch/tile.ts';
+import { launchProduct } from '../launch/product.ts';
 
 const EPSILON = 1e-5; // of the variance that crossCorrelation divides by
 

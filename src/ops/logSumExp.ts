@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import { part, ranges } from '../core/ranges.ts';
+import { part, ranges } from '../core/chunks.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { log_sum_exp_grad } from '../gpu/kernels.generated.ts';
 import { launchLogSumExp } from '../launch/logSumExp.ts';

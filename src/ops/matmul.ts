@@ -1,9 +1,9 @@
 import * as check from '../core/check.ts';
+import { part, ranges } from '../core/chunks.ts';
 import type { Engine } from '../core/engine.ts';
-import { part, ranges } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { leftRows, packedRows, packedTranspose } from '../launch/pack.ts';
-import { launchProduct } from '../launch/tile.ts';
+import { launchProduct } from '../launch/product.ts';
 
 export interface MatmulOptions {
   /** Uses a's transpose: a is [K, M]. Default false. */

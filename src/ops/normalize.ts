@@ -1,9 +1,9 @@
 import * as check from '../core/check.ts';
-import { part, ranges } from '../core/ranges.ts';
+import { part, ranges } from '../core/chunks.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { normalize as normalizeKernel, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { rowTuning } from '../launch/tile.ts';
-import { noTurn } from '../launch/units.ts';
+import { noTurn } from '../launch/unitRows.ts';
 
 /** Rows of length 1: x / max(|x|, 1e-12). A zero row stays zero and gets no gradient. */
 export function normalize(x: Tensor): Tensor {

@@ -11,7 +11,7 @@ import {
 } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { launchShortfalls } from '../launch/rowPass.ts';
-import type { Units } from '../launch/units.ts';
+import type { Units } from '../launch/unitRows.ts';
 import { classPairs } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
 import { type Exponentials, rowPassOf, type Sweep, sweepTriangle, unitsOf, type Views } from './pairSweep.ts';

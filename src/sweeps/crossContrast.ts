@@ -13,13 +13,13 @@ import {
   cross_weights_gap,
   row_dots,
 } from '../gpu/kernels.generated.ts';
-import { findCancelling, launchNear } from '../launch/near.ts';
+import { findCancelling, launchNear } from '../launch/cancellation.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
 import { featuresOf, makePoints, type Points, type Pulled, panelWidth, startPull } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
 import { gapPositives, makeOffset, offsetColumns } from '../launch/sideOffset.ts';
 import { roundUp, tileOf } from '../launch/tile.ts';
-import { unitsBackward } from '../launch/units.ts';
+import { unitsBackward } from '../launch/unitRows.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { reshape } from '../ops/reshape.ts';
 

@@ -3,7 +3,7 @@ import { ko_leo_grad, ko_leo_rows } from '../gpu/kernels.generated.ts';
 import { makePoints } from '../launch/points.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { rowTuning } from '../launch/tile.ts';
-import { type Units, unitsBackward } from '../launch/units.ts';
+import { type Units, unitsBackward } from '../launch/unitRows.ts';
 import { launchNearestOne } from '../ops/nearest.ts';
 
 /**

@@ -1,13 +1,14 @@
+import type { Range } from '../core/chunks.ts';
 import type { Engine } from '../core/engine.ts';
-import type { Range } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';
 import { type Features, featureColumns, featureRows } from '../launch/features.ts';
 import { launchGram } from '../launch/gram.ts';
-import { leftRows, type Packed, packedRows, packedTranspose } from '../launch/pack.ts';
+import { leftRows, type Operand, type Packed, packedRows, packedTranspose } from '../launch/pack.ts';
+import { launchProduct } from '../launch/product.ts';
 import type { Term } from '../launch/reduce.ts';
-import { launchProduct, type Operand, roundUp, rowTuning } from '../launch/tile.ts';
+import { roundUp, rowTuning } from '../launch/tile.ts';
 import type { Choice } from '../tuning/choices.ts';
 
 /**

@@ -2,10 +2,10 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
-import { type Form, fragmentTuning } from '../launch/families.ts';
 import { type Halves, launchFragments, room, toHalves } from '../launch/halves.ts';
+import { type Form, fragmentTuning } from '../launch/productForm.ts';
 import { roundUp } from '../launch/tile.ts';
-import type { Units } from '../launch/units.ts';
+import type { Units } from '../launch/unitRows.ts';
 
 export type Fragments = Extract<Form, { by: 'fragments' }>;
 

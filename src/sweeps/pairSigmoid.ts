@@ -1,11 +1,11 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { sig_lip, sig_lip_near } from '../gpu/kernels.generated.ts';
-import { findCancelling, launchNear } from '../launch/near.ts';
+import { findCancelling, launchNear } from '../launch/cancellation.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
 import { makePoints, startPull } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
-import { unitsBackward } from '../launch/units.ts';
+import { unitsBackward } from '../launch/unitRows.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { reshape } from '../ops/reshape.ts';
 import { scaleGradient } from './crossContrast.ts';

@@ -2,11 +2,11 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { row_pass, row_pass_class, row_pass_gap, row_pass_gap_class } from '../gpu/kernels.generated.ts';
-import { productForm, withReason } from '../launch/families.ts';
 import { type Halves, toHalves } from '../launch/halves.ts';
+import { productForm, withReason } from '../launch/productForm.ts';
 import { launchRowPass, launchShortfalls, type RowStatistics, type Skip } from '../launch/rowPass.ts';
 import { type Tile, tileOf } from '../launch/tile.ts';
-import { makeUnits, type Units } from '../launch/units.ts';
+import { makeUnits, type Units } from '../launch/unitRows.ts';
 import { because, type Choice } from '../tuning/choices.ts';
 import {
   type FragmentPairs,

@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
+import { part } from '../core/chunks.ts';
 import type { Engine } from '../core/engine.ts';
-import { part } from '../core/ranges.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
@@ -11,10 +11,11 @@ import {
   scale_rows,
   temperature_grad,
 } from '../gpu/kernels.generated.ts';
+import { launchProduct } from '../launch/product.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { gapPositives, makeOffset, offsetColumns } from '../launch/sideOffset.ts';
-import { launchProduct, roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
-import { launchUnits, makeTurn, makeUnits, type Units, unitsBackward } from '../launch/units.ts';
+import { roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
+import { launchUnits, makeTurn, makeUnits, type Units, unitsBackward } from '../launch/unitRows.ts';
 import { canShift } from './pairSweep.ts';
 
 // Columns a panel at the least; a multiple of 64, since those begin where a binding may.

@@ -1,12 +1,13 @@
-import { part } from '../core/ranges.ts';
+import { part } from '../core/chunks.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { swav_slopes } from '../gpu/kernels.generated.ts';
 import { launchCodes } from '../launch/codes.ts';
 import { leftRows } from '../launch/pack.ts';
 import { rowsOf } from '../launch/points.ts';
+import { launchProduct } from '../launch/product.ts';
 import { splitScale } from '../launch/scaling.ts';
-import { launchProduct, rowTuning } from '../launch/tile.ts';
-import type { Units } from '../launch/units.ts';
+import { rowTuning } from '../launch/tile.ts';
+import type { Units } from '../launch/unitRows.ts';
 import type { Batch, SwappedPrediction } from './swappedPrediction.ts';
 
 // Floats of scores and codes in memory at a time, as a multiple of the points' own (N + L + K) D.

@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { makePoints, type Points } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
 import { roundUp } from '../launch/tile.ts';
-import { makeUnits, noTurn, unitsBackward } from '../launch/units.ts';
+import { makeUnits, noTurn, unitsBackward } from '../launch/unitRows.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { storable, storedPrediction } from './storedPrediction.ts';
 import { sweptPrediction } from './sweptPrediction.ts';

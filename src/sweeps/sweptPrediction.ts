@@ -2,6 +2,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { accumulate, swav_rows } from '../gpu/kernels.generated.ts';
 import { leftRows } from '../launch/pack.ts';
 import { featuresOf, panelWidth, rowsOf } from '../launch/points.ts';
+import { launchProduct } from '../launch/product.ts';
 import {
   launchScalingWeights,
   type Scores,
@@ -10,8 +11,8 @@ import {
   startState,
   updateScaling,
 } from '../launch/scaling.ts';
-import { launchProduct, roundUp } from '../launch/tile.ts';
-import type { Units } from '../launch/units.ts';
+import { roundUp } from '../launch/tile.ts';
+import type { Units } from '../launch/unitRows.ts';
 import type { Batch, SwappedPrediction } from './swappedPrediction.ts';
 
 /**

@@ -1,4 +1,3 @@
-import { every, say } from '../core/check.ts';
 import type { Extras, MatrixShape } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 
@@ -31,12 +30,6 @@ export interface FamilyChoice {
   readonly emulated?: boolean;
 }
 
-/** Before a device is opened for them. */
-export function checkFamilies(asked: readonly Family[] | undefined): void {
-  if (asked !== undefined && !every(asked, (family) => FAMILIES.includes(family as Family)))
-    throw new GramianError(`createEngine: families = ${listed(asked)}, expected an array of ${FAMILIES.join(', ')}.`);
-}
-
 /** The families that an adapter offers at this precision, or those of them that were asked for. */
 export function chooseFamilies(extras: Extras, precision: MatmulPrecision, asked?: readonly Family[]): FamilyChoice {
   const offered = FAMILIES.filter((family) => offers(extras, precision, family));
@@ -50,11 +43,6 @@ export function chooseFamilies(extras: Extras, precision: MatmulPrecision, asked
     );
   const families = FAMILIES.filter((family) => family === 'f32' || asked.includes(family));
   return { families, precision, forced: true, matrix };
-}
-
-/** `["f16"]` as it was given, or what came in its place. */
-function listed(asked: unknown): string {
-  return Array.isArray(asked) && asked.length < 9 ? `[${Array.from(asked, say).join()}]` : say(asked);
 }
 
 function offers({ subgroup, f16, matrices }: Extras, precision: MatmulPrecision, family: Family): boolean {

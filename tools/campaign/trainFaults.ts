@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadCheckpoint } from '../../src/cli/checkpoint.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
-import { readSafetensors, type SafeTensor } from '../../src/core/safetensors.ts';
+import { readSafetensors, type SafeTensor } from '../../src/data/safetensors.ts';
 import type { FaultRow } from './gpuFaults.ts';
 import { type Ended, ended } from './table.ts';
 

@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 import * as Plot from '@observablehq/plot';
+import { note } from '../../report/mount.ts';
 import type { ComparisonData, Interval } from './comparison.ts';
 import type { Accuracy, LossPoint } from './data.ts';
 
@@ -138,12 +139,6 @@ export function drawRate(loss: LossPoint[], width: number): Element {
       Plot.tip(points, Plot.pointerX({ x: 'step', y: 'learningRate', channels: { epoch: 'epoch' } })),
     ],
   });
-}
-
-export function note(text: string): Element {
-  const element = document.createElement('p');
-  element.textContent = text;
-  return element;
 }
 
 /** Every k-th point and the last, so that long runs stay light to draw. */

@@ -1,9 +1,10 @@
 /// <reference lib="dom" />
 // Runs inside the report, where the file's own policy keeps it off the network.
+
+import { mount } from '../../report/mount.ts';
 import { drawAccuracy, drawCompared, drawHistory, drawLoss, drawRate } from './charts.ts';
 import type { ComparisonData } from './comparison.ts';
 import type { ReportData } from './data.ts';
-import { mount } from './mount.ts';
 import { embeddingChart } from './scatter.ts';
 
 const data: ReportData | ComparisonData = JSON.parse(document.getElementById('report-data')?.textContent ?? '{}');

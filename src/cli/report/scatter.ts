@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import * as Plot from '@observablehq/plot';
-import { note } from './charts.ts';
+import { note } from '../../report/mount.ts';
 import type { EmbeddingPicture, Thumbnails } from './data.ts';
 
 interface Point {

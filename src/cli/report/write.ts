@@ -1,7 +1,7 @@
 import { formatBytes } from '../../gpu/errors.ts';
+import { card, escapeHtml, htmlPage } from '../../report/document.ts';
 import type { ComparedRun, ComparisonData, Interval } from './comparison.ts';
 import type { ReportData } from './data.ts';
-import { card, escapeHtml, htmlPage } from './document.ts';
 
 /**
  * One HTML file that shows a training run, with its numbers, style and script inside; it never uses the network.

@@ -14,3 +14,9 @@ export function mount(id: string, draw: (width: number) => Element): void {
   redraw();
   new ResizeObserver(redraw).observe(place);
 }
+
+export function note(text: string): Element {
+  const element = document.createElement('p');
+  element.textContent = text;
+  return element;
+}

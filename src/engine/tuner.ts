@@ -1,8 +1,8 @@
+import type { Engine } from '../core/engine.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { type Asked, type ChoiceTable, inMs } from '../tuning/choices.ts';
-import type { Engine } from './engine.ts';
-import { agree, play, resultsOf, type Take, takeOf } from './takes.ts';
+import { agree, play, resultsOf, type Take, takeOf } from './trial.ts';
 
 export interface TuneOptions {
   /** Seconds that measuring may take; what was not reached stays as it was. Default 30. */

@@ -1,3 +1,4 @@
+import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
@@ -5,7 +6,6 @@ import type { Work } from '../gpu/failures.ts';
 import { packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
 import { bindByName, SLOT_BYTES } from '../gpu/queue.ts';
-import type { Tensor } from './tensor.ts';
 
 /** One launch as an op asked for it, compiled and checked. */
 export interface Captured {

@@ -1,8 +1,8 @@
+import type { Engine } from '../core/engine.ts';
 import { type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
-import type { Engine } from './engine.ts';
-import type { Result } from './rehearsal.ts';
+import type { Result } from './dryRun.ts';
 
 interface Launch {
   readonly kernel: KernelSource;

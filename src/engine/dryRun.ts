@@ -1,5 +1,5 @@
+import type { DataType, Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import type { DataType, Tensor } from './tensor.ts';
 
 /** Where a result of a function is, or would be. */
 export interface Result {

@@ -1,13 +1,13 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Watch } from '../core/inspect.ts';
+import { type DataType, Tensor } from '../core/tensor.ts';
 import { IMAGINED, Reserve, type Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import { type Work, writeWork } from '../gpu/failures.ts';
 import type { Launch } from '../gpu/queue.ts';
 import { Capture, type Captured, capturing } from './capture.ts';
-import * as check from './check.ts';
-import type { Engine } from './engine.ts';
-import type { Watch } from './inspect.ts';
-import { type DataType, Tensor } from './tensor.ts';
 
 const OP = 'recorded';
 const SHAPES_KEPT = 4;

@@ -1,3 +1,6 @@
+import * as check from '../core/check.ts';
+import type { Engine } from '../core/engine.ts';
+import { Tensor } from '../core/tensor.ts';
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
@@ -5,9 +8,6 @@ import type { Failure } from '../gpu/failures.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
 import { Capture, type Captured, capturing } from './capture.ts';
-import * as check from './check.ts';
-import type { Engine } from './engine.ts';
-import { Tensor } from './tensor.ts';
 
 /** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
 export type PlanInputs = Readonly<
