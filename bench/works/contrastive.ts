@@ -26,7 +26,8 @@ const views = ({ n, d }: Size) => {
   const z0 = normal([n / 2, d], 1);
   return { z0, z1: secondView(z0, 2) };
 };
-function pairs<A extends string, B extends string>({ n, d }: Size, a: A, b: B) {
+/** Two views of n rows, by these names. */
+export function pairs<A extends string, B extends string>({ n, d }: Size, a: A, b: B) {
   const first = normal([n, d], 1);
   return { [a]: first, [b]: secondView(first, 2) } as Record<A | B, Matrix>;
 }
