@@ -18,6 +18,7 @@ const ONCE = [
   'docs',
   'folder',
   'invoked',
+  'newLoss',
   'package',
   'platform',
   'races',
