@@ -14,9 +14,12 @@ export interface KNNOptions {
   test: Tensor;
   /** M class numbers. */
   testLabels: Int32Array;
-  /** Neighbours that vote, at most 256; N if that is less. Default 20. */
+  /**
+   * Neighbours that vote, at most 256; N if that is less. Default 20. More
+   * vote more smoothly, and reach further.
+   */
   k?: number;
-  /** A neighbour's vote weighs exp(cosine / temperature). Default 0.07. */
+  /** A neighbour's vote weighs exp(cosine / temperature). Default 0.07; a larger one lets them count more alike. */
   temperature?: number;
   /** Default: one more than the largest label, or as many as there are where labels lie further apart than there are rows. */
   classes?: number;

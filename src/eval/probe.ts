@@ -20,12 +20,13 @@ export interface ProbeOptions {
   testLabels: Int32Array;
   /** Default: one more than the largest label, or as many as there are where labels lie further apart than there are rows. */
   classes?: number;
-  /** Passes over the training set; default 20. */
+  /** Passes over the training set; default 20. More come closer to the best line. */
   epochs?: number;
-  /** Rows a step; default 256. */
+  /** Rows a step; default 256. More take fewer, calmer steps. */
   batch?: number;
-  /** AdamW's, at its peak; default 0.01. */
+  /** AdamW's, at its peak; default 0.01. A larger one takes longer steps. */
   learningRate?: number;
+  /** AdamW's; default 0. A larger one keeps the weights smaller. */
   weightDecay?: number;
   /** Chooses the order of the rows; default 0. */
   seed?: number;

@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { pairedRows } from '../sweeps/pairedRows.ts';
 
 export interface AlignmentOptions {
-  /** The power of the distance, above 0. Default 2. */
+  /** The power of the distance, above 0. Default 2, the paper's; a larger one looks at the pairs that are furthest apart. */
   alpha?: number;
 }
 

@@ -3,9 +3,12 @@ import type { Tensor } from '../core/tensor.ts';
 import { redundancy } from '../sweeps/redundancy.ts';
 
 export interface BarlowTwinsOptions {
-  /** Weight of what lies off the diagonal. Default 0.0051, the authors' code; the paper says 0.005. */
+  /**
+   * Weight of what lies off the diagonal. Default 0.0051, the authors' code; the paper says 0.005. A larger one asks for features that are
+   * less alike, at the cost of views that agree less.
+   */
   lambda?: number;
-  /** Added to each feature's variance. Default 1e-5. */
+  /** Added to each feature's variance. Default 1e-5, as batch norm has it; a larger one counts features of little variance less. */
   epsilon?: number;
 }
 

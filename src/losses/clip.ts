@@ -3,7 +3,10 @@ import { Tensor } from '../core/tensor.ts';
 import { crossContrast } from '../sweeps/crossContrast.ts';
 
 export interface CLIPOptions {
-  /** The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 1 / 0.07. */
+  /**
+   * The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 1 / 0.07,
+   * where the authors begin to train it. A larger one looks at the hardest negatives.
+   */
   logitScale?: number | Tensor;
 }
 

@@ -7,7 +7,10 @@ import { pairContrast } from '../sweeps/pairContrast.ts';
 import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface ClusterLossOptions {
-  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 1. */
+  /**
+   * A number above 0, or a live one-element Tensor (which then gets a gradient). Default 1, the paper's;
+   * a larger one pushes all clusters apart alike.
+   */
   temperature?: number | Tensor;
 }
 

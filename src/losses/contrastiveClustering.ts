@@ -5,9 +5,9 @@ import { clusterLoss } from './clusterLoss.ts';
 import { ntXent } from './ntXent.ts';
 
 export interface ContrastiveClusteringOptions {
-  /** Of the NT-Xent over rows: a number above 0, or a live one-element Tensor. Default 0.5. */
+  /** Of the NT-Xent over rows: a number above 0, or a live one-element Tensor. Default 0.5, the paper's; see `ntXent`. */
   instanceTemperature?: number | Tensor;
-  /** Of the NT-Xent over columns: a number above 0, or a live one-element Tensor. Default 1. */
+  /** Of the NT-Xent over columns: a number above 0, or a live one-element Tensor. Default 1, the paper's; see `clusterLoss`. */
   clusterTemperature?: number | Tensor;
 }
 

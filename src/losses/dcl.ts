@@ -4,7 +4,10 @@ import { pairContrast } from '../sweeps/pairContrast.ts';
 import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface DCLOptions {
-  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1. */
+  /**
+   * A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1, the
+   * authors' code's. A larger one spreads the push over more negatives, a smaller one looks at the hardest.
+   */
   temperature?: number | Tensor;
 }
 

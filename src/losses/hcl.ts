@@ -8,11 +8,14 @@ import { mean, sum } from '../ops/sum.ts';
 import { exp, log, neg, relu } from '../ops/unary.ts';
 
 export interface HCLOptions {
-  /** A number above 0. Default 0.5. */
+  /** A number above 0. Default 0.5, the paper's; a larger one spreads the push over more negatives. */
   temperature?: number;
-  /** How hard the hard negatives count; 0: all alike. Default 1. */
+  /** How hard the hard negatives count; 0: all alike; a larger one looks at fewer of them. Default 1, the paper's. */
   beta?: number;
-  /** Probability that a negative is of the anchor's own class, in [0, 1). Default 0.1. */
+  /**
+   * Probability that a negative is of the anchor's own class, in [0, 1). Default 0.1, for ten
+   * classes; a larger one takes more away from what the negatives are worth.
+   */
   tauPlus?: number;
 }
 

@@ -5,7 +5,10 @@ import { countUp } from '../launch/gatherRows.ts';
 import { checkQuery, rowContrast } from '../sweeps/rowContrast.ts';
 
 export interface InfoNCEOptions {
-  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.07. */
+  /**
+   * A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.07, MoCo's.
+   * A larger one spreads the push over more negatives, a smaller one looks at the hardest.
+   */
   temperature?: number | Tensor;
   /** [K, D] negatives from earlier batches; with it the other keys of this batch are none. */
   queue?: Tensor;

@@ -5,7 +5,10 @@ import { sum } from '../ops/sum.ts';
 import { contrastKeys } from './infoNCE.ts';
 
 export interface MoCoV3Options {
-  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.2, that of the ViT recipe. */
+  /**
+   * A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.2, that of
+   * the ViT recipe. A larger one spreads the push over more negatives, a smaller one looks at the hardest.
+   */
   temperature?: number | Tensor;
 }
 

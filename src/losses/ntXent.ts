@@ -4,7 +4,10 @@ import { pairContrast } from '../sweeps/pairContrast.ts';
 import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface NTXentOptions {
-  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.5. */
+  /**
+   * A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.5, SimCLR's
+   * for small images. A larger one spreads the push over more negatives, a smaller one looks at the hardest.
+   */
   temperature?: number | Tensor;
   /** `'paper'` (default): mean over the 2 N rows. `'official'`: twice that, as google-research/simclr adds two means. */
   convention?: 'paper' | 'official';

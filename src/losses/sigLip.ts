@@ -3,9 +3,15 @@ import { Tensor } from '../core/tensor.ts';
 import { pairSigmoid } from '../sweeps/pairSigmoid.ts';
 
 export interface SigLIPOptions {
-  /** The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 10. */
+  /**
+   * The multiplier of the cosines itself: a number above 0, or a live one-element Tensor (which then gets a gradient). Default 10, where
+   * the authors begin to train it. A larger one judges each pair more sharply.
+   */
   logitScale?: number | Tensor;
-  /** Added to every logit: a number, or a live one-element Tensor (which then gets a gradient). Default -10. */
+  /**
+   * Added to every logit: a number, or a live one-element Tensor (which then gets a gradient). Default -10, where
+   * the authors begin: most pairs are none. A larger one takes more pairs for true before they are trained.
+   */
   bias?: number | Tensor;
 }
 

@@ -7,11 +7,11 @@ import { couple, coupleSelf, pullCoupling, reachOf } from '../launch/transport.t
 import { checkedStop } from '../ops/entropicOT.ts';
 
 export interface SinkhornDivergenceOptions {
-  /** Weight of the entropy, a number above 0, in units of the cost. */
+  /** Weight of the entropy, a number above 0, in units of the cost. A larger one converges faster, and blurs finer differences of the clouds. */
   epsilon: number;
-  /** Pairs of updates (f, then g); without `tolerance` exactly so many, with it at most. Default: at most 500. */
+  /** Pairs of updates (f, then g); without `tolerance` exactly so many, with it at most. Default: at most 500. More come closer. */
   iterations?: number;
-  /** Relative L1 error of the marginals to stop at. Default 1e-6, where `iterations` is not given. */
+  /** Relative L1 error of the marginals to stop at; a larger one stops earlier. Default 1e-6, where `iterations` is not given. */
   tolerance?: number;
 }
 

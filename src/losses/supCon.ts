@@ -7,7 +7,10 @@ import { type Classes, classContrast, classesOf } from '../sweeps/classContrast.
 import { exponentials } from '../sweeps/pairSweep.ts';
 
 export interface SupConOptions {
-  /** A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1. */
+  /**
+   * A number above 0, or a live one-element Tensor (which then gets a gradient). Default 0.1, the
+   * paper's. A larger one spreads the push over more rows, a smaller one looks at the hardest.
+   */
   temperature?: number | Tensor;
   /** `'out'` (default): the mean over the positives outside of the logarithm; `'in'`: inside. */
   form?: 'out' | 'in';

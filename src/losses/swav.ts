@@ -4,11 +4,14 @@ import { checkedEpsilon } from '../ops/sinkhorn.ts';
 import { swappedPrediction } from '../sweeps/swappedPrediction.ts';
 
 export interface SwAVOptions {
-  /** Of the predictions; a number above 0. Default 0.1. */
+  /** Of the predictions; a number above 0. Default 0.1, the paper's; a larger one asks for less decided predictions. */
   temperature?: number;
-  /** Entropic regularisation of the codes; a number of at least 1e-6, see `sinkhorn`. Default 0.05. */
+  /**
+   * Entropic regularisation of the codes; a number of at least 1e-6, see `sinkhorn`. Default 0.05,
+   * the paper's; a larger one makes codes that are closer to uniform.
+   */
   epsilon?: number;
-  /** Sinkhorn iterations, an integer in [1, 1000]. Default 3. */
+  /** Sinkhorn iterations, an integer in [1, 1000]. Default 3, the paper's; more fill the prototypes more evenly. */
   iterations?: number;
   /** Older embeddings [L, D] that only help to balance the codes: one queue for both sources, or one for each. */
   queue?: Tensor | readonly [Tensor, Tensor];

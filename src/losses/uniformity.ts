@@ -4,7 +4,7 @@ import { canShift } from '../sweeps/pairSweep.ts';
 import { pairUniformity } from '../sweeps/pairUniformity.ts';
 
 export interface UniformityOptions {
-  /** Sharpness of the Gaussian potential, a number above 0. Default 2. */
+  /** Sharpness of the Gaussian potential, a number above 0. Default 2, the paper's; a larger one looks at the nearest rows. */
   t?: number;
 }
 

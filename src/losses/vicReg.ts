@@ -3,13 +3,13 @@ import type { Tensor } from '../core/tensor.ts';
 import { spread } from '../sweeps/spread.ts';
 
 export interface VICRegOptions {
-  /** Weight of the distance between the views. Default 25. */
+  /** Weight of the distance between the views. Default 25, the paper's; a larger one asks for views that agree more. */
   invariance?: number;
-  /** Weight of the hinge on each feature's deviation. Default 25. */
+  /** Weight of the hinge on each feature's deviation. Default 25, the paper's; a larger one holds collapse off more firmly. */
   variance?: number;
-  /** Weight of the squared covariances. Default 1. */
+  /** Weight of the squared covariances. Default 1, the paper's; a larger one asks for features that are less alike. */
   covariance?: number;
-  /** Added to each feature's variance. Default 1e-4. */
+  /** Added to each feature's variance. Default 1e-4, the authors' code; a larger one softens the hinge near collapse. */
   epsilon?: number;
   /**
    * `'official'` (default): the invariance is a mean over N and D, the variance a mean of both views', as in

@@ -7,7 +7,7 @@ import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
 
 export interface BarlowTwinsMethodOptions extends NetworkOptions {
-  /** Weight of what lies off the diagonal. Default 0.0051. */
+  /** Weight of what lies off the diagonal. Default 0.0051; see `barlowTwins`. */
   readonly lambda?: number;
 }
 

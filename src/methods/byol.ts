@@ -11,7 +11,10 @@ import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf }
 import { movingAverage } from './movingAverage.ts';
 
 export interface BYOLOptions extends NetworkOptions {
-  /** Of the target at the first step; it rises to 1 along a cosine. Default 0.9: the paper's 0.97 and more are for runs of many thousand steps. */
+  /**
+   * Of the target at the first step; it rises to 1 along a cosine. Default 0.9: the paper's 0.97 and more are for runs of many thousand steps.
+   * The larger, the slower the target follows.
+   */
   readonly momentum?: number;
   /** Weight of VICReg's variance term on the online projections, which BYOL itself does not have. Default 0. */
   readonly variance?: number;

@@ -10,9 +10,9 @@ import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensor
 export interface ContrastiveClusteringMethodOptions extends NetworkOptions {
   /** Clusters to find. Default 10. */
   readonly clusters?: number;
-  /** Default 0.5. */
+  /** Default 0.5; see `contrastiveClustering`. */
   readonly instanceTemperature?: number;
-  /** Default 1. */
+  /** Default 1; see `contrastiveClustering`. */
   readonly clusterTemperature?: number;
 }
 

@@ -13,13 +13,16 @@ import { movingAverage } from './movingAverage.ts';
 import { fifoQueue } from './queue.ts';
 
 export interface MoCoOptions extends NetworkOptions {
-  /** Default 2. */
+  /** Of the paper. Default 2. */
   readonly version?: 1 | 2 | 3;
   /** Default: 0.07 (version 1), 0.2 (2, and 3 as its recipe for AdamW has it; that for LARS has 1). */
   readonly temperature?: number;
-  /** Of the key encoder; default 0.99. The papers' 0.999 (1, 2) suits runs a hundred times as long. Version 3 ends at 1. */
+  /**
+   * Of the key encoder; default 0.99. The papers' 0.999 (1, 2) suits runs a hundred times as long. Version 3 ends at 1.
+   * The larger, the slower the keys follow.
+   */
   readonly momentum?: number;
-  /** Length of the queue of versions 1 and 2. Default 4096. */
+  /** Length of the queue of versions 1 and 2. Default 4096; a longer one has more negatives, and older ones. */
   readonly queue?: number;
 }
 

@@ -20,17 +20,17 @@ export interface PCLOptions extends NetworkOptions {
   readonly clusters?: readonly number[];
   /** Of InfoNCE, and the mean of the concentrations. Default 0.2. */
   readonly temperature?: number;
-  /** Of the key encoder; default 0.99. */
+  /** Of the key encoder; default 0.99. The larger, the slower the keys follow. */
   readonly momentum?: number;
-  /** Default 4096. */
+  /** Length of the queue. Default 4096; a longer one has more negatives, and older ones. */
   readonly queue?: number;
   /** Share of the training that is InfoNCE alone, in whole epochs. Default 0.1. */
   readonly warmup?: number;
-  /** Rounds of k-means. Default 20. */
+  /** Rounds of k-means. Default 20; more come closer to its end. */
   readonly iterations?: number;
   /** Starts of k-means. Default 1; the official code has 5. */
   readonly restarts?: number;
-  /** Of the concentrations. Default 10. */
+  /** Of the concentrations. Default 10, the paper's; a larger one makes those of small clusters more alike. */
   readonly alpha?: number;
   /** Default `'paper'`: see `protoNCE`. */
   readonly convention?: 'paper' | 'official';

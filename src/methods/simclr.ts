@@ -8,7 +8,7 @@ import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
 
 export interface SimCLROptions extends NetworkOptions {
-  /** Default 0.15. */
+  /** Default 0.15; see `ntXent`. */
   readonly temperature?: number;
   /** Without the projection head (false) the loss sees the embedding itself. Default true. */
   readonly head?: boolean;

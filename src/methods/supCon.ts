@@ -8,9 +8,9 @@ import { checkNetwork, encoderOptions, guarded } from './guard.ts';
 import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf } from './method.ts';
 
 export interface SupConMethodOptions extends NetworkOptions {
-  /** Default 0.1. */
+  /** Default 0.1; see `supCon`. */
   readonly temperature?: number;
-  /** Default `'out'`. */
+  /** Default `'out'`; see `supCon`. */
   readonly form?: 'out' | 'in';
 }
 

@@ -14,13 +14,16 @@ import { fifoQueue } from './queue.ts';
 export interface SwAVMethodOptions extends NetworkOptions {
   /** Default 256: about ten times as many as classes. */
   readonly prototypes?: number;
-  /** Default 0.1. */
+  /** Default 0.1; see `swav`. */
   readonly temperature?: number;
-  /** Default 0.05. */
+  /** Default 0.05; see `swav`. */
   readonly epsilon?: number;
   /** Small views beside the two large ones. Default 0: half of an image of 28 pixels no longer shows what it is of. The paper has 6. */
   readonly crops?: number;
-  /** Older embeddings of each large view that help to balance the codes. Default 1024; 0 for none. */
+  /**
+   * Older embeddings of each large view that help to balance the codes. Default 1024; 0 for none. A longer one
+   * balances over more, older images.
+   */
   readonly queue?: number;
   /** Share of the training after which the queue begins to fill. Default 0.1; it is used once it is full. */
   readonly queueStart?: number;

@@ -9,9 +9,9 @@ import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensor
 export interface VICRegMethodOptions extends NetworkOptions {
   /** Default 10; the paper's 25 leaves the views of small batches little but what they share. */
   readonly invariance?: number;
-  /** Default 25. */
+  /** Default 25; see `vicReg`. */
   readonly variance?: number;
-  /** Default 1. */
+  /** Default 1; see `vicReg`. */
   readonly covariance?: number;
 }
 

@@ -11,11 +11,11 @@ export interface EncoderOptions {
   readonly channels: number;
   /** Height and width of the images. */
   readonly size: number;
-  /** Channels after the first convolution; each later one doubles them. Default 16. */
+  /** Channels after the first convolution; each later one doubles them. Default 16; more cost their square. */
   readonly width?: number;
   /** Convolutions of stride 2. Default 3. */
   readonly depth?: number;
-  /** Length of the embedding. Default 256. */
+  /** Length of the embedding. Default 256; a longer one says more, and costs more in every loss. */
   readonly features?: number;
   /** `'flatten'` (default): the linear layer sees every position. `'mean'`: their mean, so that images of any size pass. */
   readonly pool?: 'flatten' | 'mean';

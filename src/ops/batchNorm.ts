@@ -25,9 +25,9 @@ export interface BatchNormState {
 export interface BatchNormOptions {
   /** Use the batch's moments and update the running ones (true, default), or use the running ones (false). */
   training?: boolean;
-  /** Share of the batch in the running moments. Default 0.1. */
+  /** Share of the batch in the running moments. Default 0.1, as PyTorch has it; a larger one forgets earlier batches sooner. */
   momentum?: number;
-  /** Added to the variance. Default 1e-5. */
+  /** Added to the variance. Default 1e-5, as PyTorch has it; a larger one scales channels of little variance up less. */
   epsilon?: number;
   /** max(y, 0) in the same pass. Default false. */
   relu?: boolean;

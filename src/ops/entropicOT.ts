@@ -6,13 +6,13 @@ import { launchTotal } from '../launch/reduce.ts';
 import { couple, DEFAULT_TOLERANCE, pullCoupling, reachOf, stopOf } from '../launch/transport.ts';
 
 export interface EntropicOTOptions {
-  /** Weight of the entropy, a number above 0, in units of the cost. */
+  /** Weight of the entropy, a number above 0, in units of the cost. A larger one converges faster, to a plan that is more spread out. */
   epsilon: number;
-  /** Pairs of updates (f, then g); without `tolerance` exactly so many, with it at most. Default: at most 500. */
+  /** Pairs of updates (f, then g); without `tolerance` exactly so many, with it at most. Default: at most 500. More come closer. */
   iterations?: number;
-  /** Relative L1 error of the marginals to stop at. Default 1e-6, where `iterations` is not given. */
+  /** Relative L1 error of the marginals to stop at; a larger one stops earlier. Default 1e-6, where `iterations` is not given. */
   tolerance?: number;
-  /** KL penalty of both marginals (unbalanced transport). Default Infinity: the marginals are exact. */
+  /** KL penalty of both marginals (unbalanced transport); the larger, the nearer they are. Default Infinity: the marginals are exact. */
   rho?: number;
 }
 

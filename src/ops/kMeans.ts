@@ -22,7 +22,7 @@ import { launchNearestOne } from './nearest.ts';
 export interface KMeansOptions {
   /** Clusters, at most as many as there are rows. Left out where `start` says it. */
   clusters?: number;
-  /** Rounds of Lloyd's algorithm. Default 20. */
+  /** Rounds of Lloyd's algorithm. Default 20; more come closer to its end. */
   iterations?: number;
   /** Runs from other starts, of which the one with the lowest inertia counts. Default 1; 1 with `start`. */
   restarts?: number;

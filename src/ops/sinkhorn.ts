@@ -3,9 +3,12 @@ import type { Tensor } from '../core/tensor.ts';
 import { launchCodes } from '../launch/codes.ts';
 
 export interface SinkhornOptions {
-  /** Entropic regularisation, a number of at least 1e-6: f32 has no digits of scores near 1 for less. Default 0.05. */
+  /**
+   * Entropic regularisation, a number of at least 1e-6: f32 has no digits of scores near 1 for less.
+   * Default 0.05, SwAV's; a larger one makes codes that are closer to uniform.
+   */
   epsilon?: number;
-  /** An integer in [1, 1000]. Default 3. */
+  /** An integer in [1, 1000]. Default 3, SwAV's; more fill the prototypes more evenly. */
   iterations?: number;
 }
 

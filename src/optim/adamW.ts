@@ -6,15 +6,18 @@ import { type Optimizer, optimizer } from './optimizer.ts';
 export type { Optimizer } from './optimizer.ts';
 
 export interface AdamWOptions {
-  /** Default 1e-3. */
+  /** Default 1e-3, as PyTorch has it; a larger one takes longer steps. */
   learningRate?: number;
-  /** Default 0.9. */
+  /** Of the gradients' average. Default 0.9; a larger one, below 1, remembers longer. */
   beta1?: number;
-  /** Default 0.999. */
+  /** Of the squares' average. Default 0.999; a larger one, below 1, remembers longer. */
   beta2?: number;
-  /** Default 1e-8. */
+  /** Added to the root of the squares. Default 1e-8; a larger one shortens steps where gradients are small. */
   epsilon?: number;
-  /** Pulls the weights of parameters with more than one dimension towards 0, apart from the gradient; default 0.01. */
+  /**
+   * Pulls the weights of parameters with more than one dimension towards 0, apart from the gradient; default 0.01,
+   * a larger one pulls harder.
+   */
   weightDecay?: number;
 }
 

@@ -5,12 +5,13 @@ import { launchSum } from '../launch/reduce.ts';
 import { factor, type Optimizer, optimizer } from './optimizer.ts';
 
 export interface LARSOptions {
+  /** A larger one takes longer steps; each parameter's is in proportion to its own norm. */
   learningRate: number;
-  /** In [0, 1); default 0.9. */
+  /** In [0, 1); default 0.9. A larger one remembers earlier gradients for longer. */
   momentum?: number;
-  /** L2 penalty on parameters with more than one dimension; default 1e-6. */
+  /** L2 penalty on parameters with more than one dimension; default 1e-6, SimCLR's. A larger one keeps them smaller. */
   weightDecay?: number;
-  /** The trust coefficient eta; default 1e-3. */
+  /** The trust coefficient eta; default 1e-3, the paper's. A larger one takes longer steps. */
   trust?: number;
   /**
    * Where the learning rate stands. `'outside'` (default): of the momentum, w -= rate v, as BYOL, Barlow Twins, VICReg

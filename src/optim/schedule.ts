@@ -5,6 +5,7 @@ export interface CosineOptions {
   peak: number;
   /** Steps of linear rise from 0, which itself is skipped; 0 for none. Need not be whole. */
   warmupSteps: number;
+  /** Where the cosine ends; more steps fall more slowly. */
   totalSteps: number;
   /** Learning rate at `totalSteps` and after; default 0. */
   final?: number;

@@ -6,10 +6,11 @@ import { type Optimizer, optimizer } from './optimizer.ts';
 export type { Optimizer } from './optimizer.ts';
 
 export interface SGDOptions {
+  /** A larger one takes longer steps. */
   learningRate: number;
-  /** In [0, 1); default 0. */
+  /** In [0, 1); default 0. A larger one remembers earlier gradients for longer. */
   momentum?: number;
-  /** L2 penalty, added to the gradients of parameters with more than one dimension; default 0. */
+  /** L2 penalty, added to the gradients of parameters with more than one dimension; default 0. A larger one keeps them smaller. */
   weightDecay?: number;
   /** Looks ahead along the momentum (which must then be above 0); default false. */
   nesterov?: boolean;
