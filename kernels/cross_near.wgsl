@@ -1,21 +1,77 @@
-// g[i] = scale sum_j w_ij (v_j - u_i), w_ij = exp(l_ij) (1/Z_i + 1/Z'_j), for the positive j = i -(miss_i + miss'_i)
-// Rows u of one side, whose Z and miss are from own_at on, and v of the other: see cross_weights.
-// With GAP Z is of exp(scale (s_ij - 1 + |o|^2 / 2)).
-// @use near_rows
-const GAP: u32 = 0; // @tune 0 1
-@group(0) @binding(4) var<storage, read> others: array<f32>;
-@group(0) @binding(5) var<storage, read> log2_z: array<f32>;
-@group(0) @binding(6) var<storage, read> miss: array<f32>;
-@group(0) @binding(7) var<storage, read> logit_scale: array<f32>;
-@group(0) @binding(8) var<storage, read> terms: array<f32>; // see offset_columns.wgsl
+// g[i] = scale (sum_j w_ij (v_j - v_i) + t_i (v_i - u_i)) for the rows i whose pulls all but cancel, w_ij = exp(l_ij) (1/Z_i + 1/Z'_j)
+// t_i = sum_j exp(l_ij) / Z'_j - 1 is what all weights of i add up to, as those of its own softmax add up to 0. It is small
+// where all powers are near each other: then it is a mean of what N exp(l_ij) / Z'_j is above 1, and that has its digits.
+// Else it is the sum without the positive, less what that lacks.
+// u, v are apart from the first rows of their sides, see anchored_rows, and exp(l_ij) / Z comes by them, see cross_lifts.
+// A workgroup looks after ROWS rows, one after the other: with nothing to do it should not cost software adapters its start.
+// @use grid expm1
+const WG: u32 = 64;
+const ROWS: u32 = 1; // @tune 1 32
+const LOG2E: f32 = 1.4426950408889634;
 
-fn other(at: u32) -> f32 { return others[at]; }
+struct Params {
+  first_group: u32, end_group: u32,
+  n: u32, columns: u32, stride: u32, own_at: u32, other_at: u32, scale: f32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> own: array<f32>; // u: [n, stride]
+@group(0) @binding(2) var<storage, read> others: array<f32>; // v
+@group(0) @binding(3) var<storage, read> units: array<f32>; // the rows themselves
+@group(0) @binding(4) var<storage, read> other_units: array<f32>;
+@group(0) @binding(5) var<storage, read> lifts: array<vec4f>;
+@group(0) @binding(6) var<storage, read> logit_scale: array<f32>;
+@group(0) @binding(7) var<storage, read> cancels: array<u32>;
+@group(0) @binding(8) var<storage, read_write> g: array<f32>; // [n, stride]
 
-fn near_weight(i: u32, j: u32, gap: f32) -> f32 {
-  if (i == j) { return -(miss[p.own_at + i] + miss[p.other_at + i]); }
+var<workgroup> weights: array<f32, WG>;
+var<workgroup> totals: array<vec3f, WG>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  if (group >= p.end_group) { return; }
+  for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.n); i++) {
+    if (cancels[i] == 1u) { pull_again(i, lane); }
+  }
+}
+
+fn pull_again(i: u32, lane: u32) {
+  let row = i * p.stride;
   let k = LOG2E * logit_scale[0];
-  let z_i = log2_z[p.own_at + i];
-  let z_j = log2_z[p.other_at + j];
-  let level = select(k, k * terms[4u * (p.own_at + p.other_at)], GAP == 1u);
-  return exp2(min(fma(-k, gap, level - z_i), 0.0)) + exp2(min(fma(-k, gap, level - z_j), 0.0));
+  let mine = lifts[p.own_at + i];
+  let count = f32(p.n);
+  var total = vec3f(); // of n exp(l_ij) / Z'_j - 1; of exp(l_ij) / Z'_j without the positive; of columns without a lift
+  for (var first = 0u; first < p.n; first += WG) {
+    let j = min(first + lane, p.n - 1u);
+    let theirs = lifts[p.other_at + j];
+    var product = 0.0;
+    for (var d = 0u; d < p.columns; d++) { product = fma(own[row + d], others[j * p.stride + d], product); }
+    let along = exp2(min(fma(k, theirs.x + product, -mine.y) - log2(count), 0.0));
+    let above = fma(k, mine.x + product, -theirs.y);
+    let down = exp2(min(above - log2(count), 0.0));
+    let real = first + lane < p.n;
+    let rival = real && j != i;
+    weights[lane] = select(0.0, along + down, rival);
+    total += vec3f(select(0.0, exp2_less_1(above), real), select(0.0, down, rival), select(0.0, 1.0 - theirs.z, real));
+    workgroupBarrier();
+    for (var d = lane; d < p.columns; d += WG) {
+      let v = others[row + d];
+      var part = 0.0;
+      for (var m = 0u; m < min(WG, p.n - first); m++) {
+        part = fma(weights[m], others[(first + m) * p.stride + d] - v, part);
+      }
+      g[row + d] = select(g[row + d], 0.0, first == 0u) + p.scale * part;
+    }
+    workgroupBarrier();
+  }
+  totals[lane] = total;
+  workgroupBarrier();
+  var sum = vec3f();
+  for (var m = 0u; m < WG; m++) { sum += totals[m]; }
+  let t = select(sum.y - lifts[p.other_at + i].w, sum.x / count, sum.z == 0.0);
+  for (var d = lane; d < p.columns; d += WG) {
+    g[row + d] += p.scale * t * (other_units[row + d] - units[row + d]);
+  }
+  workgroupBarrier();
 }

@@ -1,11 +1,10 @@
 // u'_i = u_i + way * half, and terms[first + i] = shortfall_i - 2 way half.(u_i - mean): see lib/gap_scores; terms[blank_at + i]: is u_i 0?
-// terms[level_at] = 2 |half|^2, by which scores are above s_ij - 1.
 // @use grid shortfall
 const WG: u32 = 64;
 
 struct Params {
   first_group: u32, end_group: u32,
-  count: u32, columns: u32, stride: u32, first: u32, blank_at: u32, level_at: u32, mean_at: u32, way: f32,
+  count: u32, columns: u32, stride: u32, first: u32, blank_at: u32, mean_at: u32, way: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> offset: array<f32>; // see side_offset.wgsl
@@ -20,16 +19,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || i >= p.count) { return; }
   var square = 0.0;
   var slant = 0.0;
-  var level = 0.0;
   for (var k = 0u; k < p.columns; k++) {
     let at = k * p.stride + i;
     let u = units_t[at];
     square = fma(u, u, square);
     slant = fma(offset[k], u - offset[p.mean_at + k], slant);
-    level = fma(2.0 * offset[k], offset[k], level);
     units_t[at] = u + p.way * offset[k];
   }
   terms[p.first + i] = fma(-2.0 * p.way, slant, shortfall(square));
-  if (p.level_at > 0u && i == 0u) { terms[p.level_at] = level; }
   if (p.blank_at > 0u) { terms[p.blank_at + i] = select(0.0, 1.0, square == 0.0); }
 }

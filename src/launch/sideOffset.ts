@@ -35,12 +35,7 @@ export function offsetColumns(
   units: Columns,
   columns: number,
   terms: Storage,
-  {
-    side,
-    first = 0,
-    blankAt = 0,
-    levelAt = 0,
-  }: { side: 'a' | 'b'; first?: number; blankAt?: number; levelAt?: number },
+  { side, first = 0, blankAt = 0 }: { side: 'a' | 'b'; first?: number; blankAt?: number },
 ): void {
   const way = side === 'a' ? -1 : 1;
   engine.run(offset_columns, {
@@ -50,7 +45,6 @@ export function offsetColumns(
       stride: units.stride,
       first,
       blank_at: blankAt,
-      level_at: levelAt,
       mean_at: side === 'a' ? columns : 2 * columns,
       way,
     },

@@ -3,7 +3,6 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
   cross_merge,
-  cross_near,
   cross_pass,
   cross_pass_gap,
   cross_pass_gap_kept,
@@ -13,9 +12,9 @@ import {
   cross_weights_gap,
   row_dots,
 } from '../gpu/kernels.generated.ts';
-import { findCancelling, launchNear } from '../launch/cancellation.ts';
+import { pullCrossNear } from '../launch/crossNear.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
-import { featuresOf, makePoints, type Points, type Pulled, panelWidth, startPull } from '../launch/points.ts';
+import { featuresOf, makePoints, type Points, panelWidth, startPull } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
 import { gapPositives, makeOffset, offsetColumns } from '../launch/sideOffset.ts';
 import { roundUp, tileOf } from '../launch/tile.ts';
@@ -101,22 +100,11 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
         dScale = reshape(mul(dy, slope), [...scale.shape]);
       }
       totals?.release();
-      const near = (to: Pulled | null, others: Points, at: readonly [number, number]): void => {
-        if (!to) return;
-        const gathered = { ...to.points, g: to.into.of as Storage };
-        const factor = 1 / (2 * n);
-        const cancels = findCancelling(engine, op, gathered, { of: miss, at: at[0], scale: factor });
-        launchNear(engine, cross_near, gathered, cancels, {
-          others: n,
-          scale: factor,
-          at,
-          buffers: { others: others.rows, log2_z: log2Z, miss, logit_scale: multiplier, terms: shortfalls ?? log2Z },
-          tuning: { GAP: live ? 1 : 0 },
-        });
-        cancels.release();
-      };
-      near(toA, right, [0, side]);
-      near(toB, left, [side, 0]);
+      const sides = [
+        { points: left, to: toA, at: 0 },
+        { points: right, to: toB, at: side },
+      ] as const;
+      pullCrossNear(engine, op, sides, { log2Z, miss, positives, scale: multiplier }, 1 / (2 * n));
       const slope = mul(dy, multiplier);
       const [da, db] = ([toA, toB] as const).map((to) => {
         if (!to?.points.units) return null;
@@ -132,8 +120,8 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
 /** Shifts both sides; what their scores are less besides, a number a row, those of b from `paddedRows` on, and then what rows are zero. */
 function termsOf(engine: Engine, op: string, offset: Storage, a: Points, b: Points): Storage {
   const side = b.paddedRows;
-  const out = engine.scratch(4 * side + 1, op);
-  offsetColumns(engine, offset, featuresOf(a), a.columns, out, { side: 'a', blankAt: 2 * side, levelAt: 4 * side });
+  const out = engine.scratch(4 * side, op);
+  offsetColumns(engine, offset, featuresOf(a), a.columns, out, { side: 'a', blankAt: 2 * side });
   offsetColumns(engine, offset, featuresOf(b), b.columns, out, { side: 'b', first: side, blankAt: 3 * side });
   return out;
 }

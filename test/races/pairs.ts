@@ -158,19 +158,57 @@ export const PAIRS: Record<string, Case[]> = {
       },
     },
   ],
-  cross_near: [
+  anchored_rows: [
     {
-      ...near,
+      params: { rows: 3, columns: 70, stride: 72, at: 1 },
       buffers: {
         units: near.buffers.units,
-        cancels: near.buffers.cancels,
-        g: near.buffers.g,
         others: near.buffers.units,
-        log2_z: floats(3).fill(9),
-        miss: floats(3),
-        terms: floats(13),
-        logit_scale: Float32Array.of(2),
+        inverse_norms: floats(3), // below the norm's floor
+        cancels: near.buffers.cancels,
+        apart: floats(3 * 72),
+        lifts: floats(16),
+        any: new Uint32Array(1),
       },
+      groups: 3,
+      tuning: LANES,
+      expected: { any: [1], apart: Array.from({ length: 214 }, (_, t) => (t < 144 ? 0 : 0.1)) },
+    },
+  ],
+  cross_lifts: [
+    {
+      params: { n: 3, columns: 70, stride: 72, own_at: 0, other_at: 4 },
+      buffers: {
+        own: near.buffers.units,
+        others: floats(3 * 72),
+        any: Uint32Array.of(1),
+        log2_z: floats(8),
+        miss: floats(8).fill(0.25),
+        positives: floats(4),
+        logit_scale: Float32Array.of(2),
+        lifts: floats(32),
+      },
+      groups: 3,
+      tuning: {},
+      expected: { lifts: [0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 0, 0] },
+    },
+  ],
+  cross_near: [
+    {
+      params: { n: 3, columns: 70, stride: 72, own_at: 0, other_at: 4, scale: 1 },
+      buffers: {
+        own: floats(3 * 72),
+        others: floats(3 * 72),
+        units: near.buffers.units,
+        other_units: Float32Array.from(near.buffers.units as Float32Array, (x) => x + 1),
+        lifts: Float32Array.from({ length: 32 }, (_, t) => (t % 4 === 1 ? -1 : t % 4 === 2 ? 1 : 0)), // sums of 3 / 2
+        logit_scale: Float32Array.of(2),
+        cancels: Uint32Array.of(0, 1, 0),
+        g: floats(3 * 72).fill(7),
+      },
+      groups: 3,
+      tuning: {},
+      expected: { g: Array.from({ length: 214 }, (_, t) => (t >= 72 && t < 142 ? 1 : 7)) },
     },
   ],
   sig_lip_near: [

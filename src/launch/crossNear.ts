@@ -1,0 +1,114 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { anchored_rows, cross_lifts, cross_near } from '../gpu/kernels.generated.ts';
+import { findCancelling, nearRows } from './cancellation.ts';
+import type { Points, Pulled } from './points.ts';
+import { rowTuning } from './tile.ts';
+
+/** One of two sides that are each other's columns, and the pull on it, where one is wanted. */
+export interface CrossSide {
+  readonly points: Points;
+  readonly to: Pulled | null;
+  /** Where its numbers begin in those of both sides. */
+  readonly at: number;
+}
+
+/** The softmaxes of both sides: log2 Z and 1 - p_positive of all rows, and the positives' scores. */
+export interface CrossSums {
+  readonly log2Z: Storage;
+  readonly miss: Storage;
+  readonly positives: Storage;
+  readonly scale: Tensor;
+}
+
+/**
+ * What was pulled on the rows of both sides whose pulls all but cancel, once more from what rows are apart from the first of
+ * their side: see kernels/cross_near.wgsl.
+ * @param factor what all weights are multiplied by
+ */
+export function pullCrossNear(
+  engine: Engine,
+  op: string,
+  sides: readonly [CrossSide, CrossSide],
+  { log2Z, miss, positives, scale }: CrossSums,
+  factor: number,
+): void {
+  const cancels = sides.map(
+    ({ points, to, at }) =>
+      to && findCancelling(engine, op, { ...points, g: to.into.of as Storage }, { of: miss, at, scale: factor }),
+  );
+  const some = cancels[0] ?? cancels[1];
+  if (!some) return;
+  const { count: n, columns, rowStride: stride } = sides[0].points;
+  const { tuning, rowsPerGroup } = rowTuning(engine);
+  const ROWS = nearRows(engine);
+  const work = 4 * n * n * columns;
+  const lifts = engine.scratch(4 * (sides[1].at + n), op);
+  const any = engine.scratch(1, op);
+  engine.fillBits(any, 1, 0);
+  const each = (then: (own: CrossSide, other: CrossSide, s: number) => void): void =>
+    sides.forEach((own, s) => {
+      then(own, sides[1 - s], s);
+    });
+  const apart = sides.map(() => engine.scratch(n * stride, op));
+  each(({ points, at }, other, s) =>
+    engine.run(anchored_rows, {
+      params: { rows: n, columns, stride, at },
+      buffers: {
+        units: points.rows,
+        others: other.points.rows,
+        inverse_norms: points.units?.inverseNorms as Storage,
+        cancels: cancels[s] ?? some,
+        apart: apart[s],
+        lifts,
+        any,
+      },
+      groups: Math.ceil(n / rowsPerGroup),
+      work: 8 * n * columns,
+      tuning,
+    }),
+  );
+  each((own, other, s) =>
+    engine.run(cross_lifts, {
+      params: { n, columns, stride, own_at: own.at, other_at: other.at },
+      buffers: {
+        own: apart[s],
+        others: apart[1 - s],
+        any,
+        log2_z: log2Z,
+        miss,
+        positives,
+        logit_scale: scale,
+        lifts,
+      },
+      groups: Math.ceil(n / ROWS),
+      work,
+      maybe: true,
+      tuning: { ROWS },
+    }),
+  );
+  each((own, other, s) => {
+    const g = own.to?.into.of as Storage | undefined;
+    const mine = cancels[s];
+    if (!g || !mine) return;
+    engine.run(cross_near, {
+      params: { n, columns, stride, own_at: own.at, other_at: other.at, scale: factor },
+      buffers: {
+        own: apart[s],
+        others: apart[1 - s],
+        units: own.points.rows,
+        other_units: other.points.rows,
+        lifts,
+        logit_scale: scale,
+        cancels: mine,
+        g,
+      },
+      groups: Math.ceil(n / ROWS),
+      work,
+      maybe: true,
+      tuning: { ROWS },
+    });
+  });
+  for (const storage of [...cancels, lifts, any, ...apart]) storage?.release();
+}
