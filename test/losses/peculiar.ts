@@ -39,3 +39,15 @@ export function peculiar(input: Matrix): Matrix {
   row(copy, 5).set(row(copy, 4).map((x) => -x));
   return copy;
 }
+
+/** The rows of each input within `noise` of a direction of its own: what all pairs of two inputs share is no common direction. */
+export function sided(inputs: readonly Matrix[], noise: number): Matrix[] {
+  return inputs.map(({ rows, columns, data }, k) => {
+    const direction = (t: number): number => Math.sin(1 + 7 * k + 2.4 * (t % columns)) * Math.SQRT2;
+    return matrix(
+      rows,
+      columns,
+      data.map((x, t) => Math.fround(direction(t) + noise * x)),
+    );
+  });
+}
