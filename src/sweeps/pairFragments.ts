@@ -1,7 +1,7 @@
 import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import type { KernelSource, Tuning } from '../gpu/kernel.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
 import { type Halves, launchFragments, room, toHalves } from '../launch/halves.ts';
 import { type Form, fragmentTuning } from '../launch/productForm.ts';
 import { roundUp } from '../launch/tile.ts';
@@ -9,11 +9,10 @@ import type { Units } from '../launch/unitRows.ts';
 
 export type Fragments = Extract<Form, { by: 'fragments' }>;
 
-/** A sweep's kernels on matrix units, and what they need besides. */
-export interface FragmentPairs {
-  readonly kernels: { readonly sums: KernelSource; readonly panel: KernelSource };
-  readonly tuning: Tuning;
-  readonly buffers: Readonly<Record<string, Tensor>>;
+/** A sweep's kernels on matrix units. */
+export interface FragmentKernels {
+  readonly sums: KernelSource;
+  readonly panel: KernelSource;
 }
 
 export const MAX_EDGE = 512;
@@ -40,7 +39,7 @@ export function packUnits(engine: Engine, op: string, form: Fragments, units: Un
 export function sumByFragments(
   engine: Engine,
   form: Fragments,
-  { kernels, tuning: own, buffers }: FragmentPairs,
+  kernels: FragmentKernels,
   units: Units,
   packed: Halves,
   temperature: Tensor,
@@ -51,10 +50,10 @@ export function sumByFragments(
   const triangle = (blocks * (blocks + 1)) / 2;
   engine.run(kernels.sums, {
     params: { n: units.count, depth, stride: packed.stride, low: packed.low, edge },
-    buffers: { lhs: packed.of, rhs: packed.of, top: packed.top, temperature, partial, ...buffers },
+    buffers: { lhs: packed.of, rhs: packed.of, top: packed.top, temperature, partial },
     groups: triangle,
     work: triangle * edge * edge * (depth + 16),
-    tuning: { ...fragmentTuning(engine, form).tuning, ...own },
+    tuning: fragmentTuning(engine, form).tuning,
   });
 }
 
@@ -63,7 +62,7 @@ export function pullByFragments(
   engine: Engine,
   op: string,
   form: Fragments,
-  { kernels, tuning: own, buffers }: FragmentPairs,
+  kernels: FragmentKernels,
   units: Units,
   packed: Halves,
   rows: Readonly<Record<string, Storage>>,
@@ -108,11 +107,10 @@ export function pullByFragments(
         ...rows,
         temperature,
         weights,
-        ...buffers,
       },
       groups: (here / spanRows) * strips,
       work: here * width * (columns + 32),
-      tuning: { ...tuning, ...own },
+      tuning,
     });
     const left = { of: weights, at: 0, stride: width, low, top: topWeight };
     const to = { of: gradient, at: first * rowStride, stride: rowStride };

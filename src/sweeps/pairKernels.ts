@@ -1,5 +1,5 @@
 import type { Tensor } from '../core/tensor.ts';
-import type { KernelSource, Tuning } from '../gpu/kernel.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
 import {
   nt_xent_near,
   nt_xent_owner,
@@ -28,7 +28,7 @@ import {
   uniformity_sums_lanes_cached,
   uniformity_weights_cached,
 } from '../gpu/kernels.generated.ts';
-import type { FragmentPairs } from './pairFragments.ts';
+import type { FragmentKernels } from './pairFragments.ts';
 
 interface SumKernels {
   readonly sums: KernelSource;
@@ -47,7 +47,7 @@ interface PairKernels {
   readonly panel: KernelSource;
   readonly owner: KernelSource;
   /** The same sweep on matrix units, where it has been written for them. */
-  readonly fragments: FragmentPairs['kernels'] | null;
+  readonly fragments: FragmentKernels | null;
   readonly near: KernelSource;
   /** Sums a row: of its negatives, and of its positives where they are summed too. */
   readonly sums: 1 | 2;
@@ -92,18 +92,17 @@ const CLASS_KERNELS: PairKernels = {
 /** Who pulls whom in a sweep over all pairs of one set of rows. */
 export interface Pairs {
   readonly kernels: PairKernels;
-  readonly tuning: Tuning;
   /** What the sweep needs besides. */
   readonly buffers: Readonly<Record<string, Tensor>>;
 }
 
 /** Rows i and i + n/2 are positives of each other. */
-export const PARTNERS: Pairs = { kernels: PARTNER_KERNELS, tuning: {}, buffers: {} };
+export const PARTNERS: Pairs = { kernels: PARTNER_KERNELS, buffers: {} };
 
 /** No row has a positive, and pairs are told by their distance: what `uniformity` sweeps. */
-export const DISTANCES: Pairs = { kernels: DISTANCE_KERNELS, tuning: {}, buffers: {} };
+export const DISTANCES: Pairs = { kernels: DISTANCE_KERNELS, buffers: {} };
 
 /** Rows of one class are positives of each other. */
 export function classPairs(classes: Tensor): Pairs {
-  return { kernels: CLASS_KERNELS, tuning: {}, buffers: { classes } };
+  return { kernels: CLASS_KERNELS, buffers: { classes } };
 }

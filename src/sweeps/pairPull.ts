@@ -93,7 +93,6 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       buffers: { ...rows, cache, ...(kernels.weights === nt_xent_weights_cached ? { temperature } : {}) },
       groups: (triangle * edge * edge) / (16 * 64), // 4 x 4 entries an invocation
       work: 8 * triangle * edge * edge,
-      tuning: pairs.tuning,
     });
     const { tuning, ...product } = tileOf(engine, 'triangle product', n, columns, n);
     const strips = Math.ceil(columns / product.columns);
@@ -112,14 +111,13 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       buffers: { lhs: units.transposed, rhs: units.transposed, ...rows, temperature, rows: units.rows, g: gradient },
       groups: paddedRows / tile.rows,
       work: 2 * paddedRows * paddedRows * (columns + 16),
-      tuning: { ...tile.tuning, ...pairs.tuning, FV: Math.ceil(columns / (4 * tile.tuning.WX)) },
+      tuning: { ...tile.tuning, FV: Math.ceil(columns / (4 * tile.tuning.WX)) },
     });
     return gradient;
   }
   if (packed && packed.form !== 'halves' && kernels.fragments) {
-    const own = { ...pairs, kernels: kernels.fragments };
     const panel = panelWidth(engine, n, columns, paddedRows, edge);
-    pullByFragments(engine, op, packed.form, own, units, packed, rows, temperature, panel, gradient);
+    pullByFragments(engine, op, packed.form, kernels.fragments, units, packed, rows, temperature, panel, gradient);
     return gradient;
   }
   const panel = panelWidth(engine, n, columns, paddedRows, tile.columns);
@@ -135,7 +133,7 @@ function pulled(engine: Engine, op: string, temperature: Tensor, { pairs, sweep,
       buffers: { lhs: operand, rhs: operand, ...rows, temperature, weights },
       groups: Math.ceil(here / tile.rows) * strips,
       work: here * width * (columns + 32),
-      tuning: { ...tile.tuning, ...pairs.tuning, ...(packed ? { F16: 1 } : {}) },
+      tuning: { ...tile.tuning, ...(packed ? { F16: 1 } : {}) },
     });
     // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
     launchProduct(
@@ -199,7 +197,7 @@ function pullApart(
   launchNear(engine, pairs.kernels.near, gathered, cancels, {
     others: n,
     buffers: { temperature, ...rows, ...(lifts ? { lifts } : pairs === PARTNERS ? { miss: reaches } : {}) },
-    tuning: { ...pairs.tuning, ...distances },
+    tuning: distances,
   });
   cancels.release();
   lifts?.release();

@@ -9,7 +9,7 @@ import { type Tile, tileOf } from '../launch/tile.ts';
 import { makeUnits, type Units } from '../launch/unitRows.ts';
 import { because, type Choice } from '../tuning/choices.ts';
 import {
-  type FragmentPairs,
+  type FragmentKernels,
   type Fragments,
   fragmentEdge,
   MAX_EDGE,
@@ -140,17 +140,15 @@ export function sweepTriangle(
   op: string,
   views: Views,
   temperature: Tensor,
-  { kernels, tuning: own, buffers }: Pairs,
+  { kernels, buffers }: Pairs,
   wanted: boolean,
 ): Sweep {
   const { n, d } = sizesOf(views);
   const products = kernels.fragments ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'halves'] as const);
   const among = kernels.distances ? (['tile'] as const) : products;
   const form = productForm(engine, { rows: n, columns: n, depth: d }, among);
-  if (form.by === 'fragments' && kernels.fragments) {
-    const pairs = { kernels: kernels.fragments, tuning: own, buffers };
-    return sweepByFragments(engine, op, views, temperature, form, pairs);
-  }
+  if (form.by === 'fragments' && kernels.fragments)
+    return sweepByFragments(engine, op, views, temperature, form, kernels.fragments);
   // Asked without a gradient, too: blocks are part of the sums' bits, which are the same whoever wants one.
   const schedules = schedulesFor(engine, n, d, form.by === 'tile');
   const schedule = schedules.length > 1 ? engine.choose(SCHEDULE, [n, d], schedules) : null;
@@ -186,7 +184,6 @@ export function sweepTriangle(
     work: triangle * edge * edge * (d + 16),
     tuning: {
       ...tuning,
-      ...own,
       ...(family === kernels.lanes ? { MAX_EDGE: laneRoom(edge) } : {}),
       ...(packed ? { F16: 1 } : {}),
     },
@@ -218,7 +215,7 @@ function sweepByFragments(
   views: Views,
   temperature: Tensor,
   form: Fragments,
-  pairs: FragmentPairs,
+  kernels: FragmentKernels,
 ): Sweep {
   const { n, d } = sizesOf(views);
   let edge = fragmentEdge(engine, form);
@@ -228,7 +225,7 @@ function sweepByFragments(
   const behind = blocks * units.paddedRows;
   const of = engine.scratch(behind, op);
   const packed = packUnits(engine, op, form, units);
-  sumByFragments(engine, form, pairs, units, packed, temperature, { partial: of, edge });
+  sumByFragments(engine, form, kernels, units, packed, temperature, { partial: of, edge });
   const layout = { blocks, edge, slots: 1, partial_stride: units.paddedRows };
   const tile = tileOf(engine, 'pairs', n, n, d);
   return { units, cache: null, owner: false, edge, tile, partial: { of, behind, layout }, packed: { ...packed, form } };
