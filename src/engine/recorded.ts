@@ -279,8 +279,10 @@ class Recording {
       for (const [storage, place] of this.closedOver)
         if (!storage.alive)
           throw new UsedAfterDisposeError(`${OP}: ${place} was disposed, expected a live Tensor; pass it as an input.`);
-      for (const storage of [...this.closedOver.keys(), ...inputs.map((input) => input.storage)])
-        engine.assertComputed(storage);
+      if (device.failures.any) {
+        for (const storage of this.closedOver.keys()) engine.assertComputed(storage);
+        for (const { storage } of inputs) engine.assertComputed(storage);
+      }
       if (!fresh) this.checkGrads();
       this.bind(inputs);
     } catch (error) {
