@@ -1,10 +1,10 @@
 import type { Tensor } from '../core/tensor.ts';
-import type { Storage } from '../gpu/buffers.ts';
 import { nt_xent_rows, nt_xent_rows_running } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { PARTNERS } from './pairKernels.ts';
 import { recordPull } from './pairPull.ts';
 import { type Exponentials, rowPassOf, sweepTriangle, unitsOf } from './pairSweep.ts';
+import type { Slopes } from './temperature.ts';
 
 /**
  * NT-Xent's core: rows i and i + n/2 of the stacked views are positives of each other, all others negatives.
@@ -32,7 +32,7 @@ export function pairContrast(
   const [losses, log2Z, miss] = [0, 1, 2].map(() => engine.scratch(n, op));
   const common = { units: units.rows, temperature, losses, log2_z: log2Z, miss };
   const size = { groups: Math.ceil(n / 64), work: n * units.columns, tuning };
-  let slopes: { of: Storage; at: number } | null = null;
+  let slopes: Slopes | null = null;
   if (sweep.partial) {
     const { of: partial, layout } = sweep.partial;
     engine.run(nt_xent_rows, {

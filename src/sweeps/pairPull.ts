@@ -2,15 +2,15 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
-import { class_lifts, nt_xent_weights_cached, temperature_grad, triangle_product } from '../gpu/kernels.generated.ts';
+import { class_lifts, nt_xent_weights_cached, triangle_product } from '../gpu/kernels.generated.ts';
 import { findCancelling, launchNear, nearRows, pullPartners } from '../launch/cancellation.ts';
 import { launchProduct } from '../launch/product.ts';
-import { launchSum } from '../launch/reduce.ts';
 import { tileOf } from '../launch/tile.ts';
 import { unitsBackward } from '../launch/unitRows.ts';
 import { pullByFragments } from './pairFragments.ts';
 import { PARTNERS, type Pairs } from './pairKernels.ts';
 import { type Sweep, type Views, widthOfPanels } from './pairSweep.ts';
+import { type Slopes, temperatureGradient } from './temperature.ts';
 
 /** What a loss over all pairs leaves for its gradient, but for the rows that it pulls on. */
 export interface Pull {
@@ -22,8 +22,8 @@ export interface Pull {
   readonly reaches: Storage;
   /** Per row: R / Z, where rows may have several positives. */
   readonly misses?: Storage;
-  /** d loss_i / d log(1 / temperature), n floats from `at` on, where the temperature may be live. */
-  readonly slopes: { of: Storage; at: number } | null;
+  /** Where the temperature may be live. */
+  readonly slopes: Slopes | null;
   /** What the sum over the rows is multiplied by. */
   readonly factor: number;
 }
@@ -52,31 +52,9 @@ export function recordPull(op: string, views: Views, temperature: Tensor, loss: 
       const gradients = unitsBackward(engine, op, sweep.units, lengths, gradient, { dy, factor, temperature: tau });
       gradient.release();
       const live = slopes && temperature.requiresGrad;
-      return [...gradients, live ? temperatureGradient(engine, op, slopes, sweep.units.count, factor, dy, tau) : null];
+      return [...gradients, live ? temperatureGradient(op, slopes, sweep.units.count, factor, dy, tau) : null];
     },
   });
-}
-
-function temperatureGradient(
-  engine: Engine,
-  op: string,
-  slopes: { of: Storage; at: number },
-  n: number,
-  factor: number,
-  dy: Tensor,
-  temperature: Tensor,
-): Tensor {
-  const slope = engine.scratch(1, op);
-  launchSum(engine, slopes.of, slope, { outer: 1, reduced: n, inner: 1, offset: slopes.at });
-  const out = engine.empty(temperature.shape, op);
-  engine.run(temperature_grad, {
-    params: { factor: -factor },
-    buffers: { dy, slope, temperature, out },
-    groups: 1,
-    work: 1,
-  });
-  slope.release();
-  return out;
 }
 
 /** sum_j w_ij u_j for every row: the gradient w.r.t. the unit rows, but for its factor. */

@@ -9,7 +9,6 @@ import {
   contrast_panel_running,
   contrast_rows,
   scale_rows,
-  temperature_grad,
 } from '../gpu/kernels.generated.ts';
 import { launchProduct } from '../launch/product.ts';
 import { launchSum } from '../launch/reduce.ts';
@@ -17,6 +16,7 @@ import { gapPositives, makeOffset, offsetColumns } from '../launch/sideOffset.ts
 import { roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
 import { launchUnits, makeTurn, makeUnits, type Units, unitsBackward } from '../launch/unitRows.ts';
 import { canShift } from './pairSweep.ts';
+import { temperatureGradient } from './temperature.ts';
 
 // Columns a panel at the least; a multiple of 64, since those begin where a binding may.
 const LEAST_PANEL = 64;
@@ -142,32 +142,11 @@ export function rowContrast(
     },
     backward: (dy, [tau]) => {
       const dq = gathered && unitsBackward(engine, op, units, [n], gathered, { dy })[0];
-      const dTau = live?.requiresGrad ? temperatureGradient(engine, op, results, n, scale, dy, tau) : null;
+      const slopes = { of: results, at: 3 * n };
+      const dTau = live?.requiresGrad ? temperatureGradient(op, slopes, n, scale / n, dy, tau) : null;
       return inputs.map((input, i) => (i === 0 ? dq : input === live ? dTau : null));
     },
   });
-}
-
-function temperatureGradient(
-  engine: Engine,
-  op: string,
-  results: Storage,
-  n: number,
-  scale: number,
-  dy: Tensor,
-  temperature: Tensor,
-): Tensor {
-  const slope = engine.scratch(1, op);
-  launchSum(engine, results, slope, { outer: 1, reduced: n, inner: 1, offset: 3 * n });
-  const out = engine.empty(temperature.shape, op);
-  engine.run(temperature_grad, {
-    params: { factor: -scale / n },
-    buffers: { dy, slope, temperature, out },
-    groups: 1,
-    work: 1,
-  });
-  slope.release();
-  return out;
 }
 
 /** With one temperature what pulls on a row adds up to 0: rows of columns are kept less an axis, see `launchUnits`. */
