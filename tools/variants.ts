@@ -12,7 +12,7 @@ export interface Variant {
 
 /** Register tiles go together: the ops choose whole shapes, not one constant at a time. */
 // Fragments, too: what an adapter's matrix unit is decides all of these.
-export const FRAGMENT_CONSTANTS = ['FM', 'FN', 'FK', 'SM', 'SN', 'SUBGROUP', 'PINNED'];
+const FRAGMENT_CONSTANTS = ['FM', 'FN', 'FK', 'SM', 'SN', 'SUBGROUP', 'PINNED'];
 
 const WHOLE: readonly Tuning[] = TILES.map(({ tuning }) => tuning);
 

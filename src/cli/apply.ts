@@ -177,8 +177,8 @@ export async function evaluateCheckpoint(
     );
     for (const warning of evaluation.warnings) say(`warning: ${warning}`);
     if (json) {
-      const { trainedOn: _, ...rest } = { ...evaluation, raw, untrained, step, config, data, trainedOn: facts };
-      process.stdout.write(`${JSON.stringify(rest, null, 2)}\n`);
+      const scores = { ...evaluation, raw, untrained, step, config, data };
+      process.stdout.write(`${JSON.stringify(scores, null, 2)}\n`);
       return;
     }
     say(`${METHODS[config.method].title} after ${step} steps, on ${data}`);

@@ -68,7 +68,7 @@ export interface Checkpoint {
 }
 
 /** Counts up when an older reader would misunderstand. */
-export const FORMAT = 2;
+const FORMAT = 2;
 // What grows with every step is in tensors, as the header of a file has an end.
 const LOSS = 'progress.loss';
 const RATE = 'progress.learningRate';
@@ -137,6 +137,26 @@ export async function loadCheckpoint(where: string, given: string): Promise<Chec
       `${where} ${path} is damaged or no checkpoint of gramian train: ${error.message.replace(/\.$/, '')}${other}.`,
     );
   }
+}
+
+/**
+ * The newest checkpoint in a run's directory that can be read; null where there is none.
+ * @param passedOver called with what is wrong with one that cannot
+ */
+export async function newestIn(
+  directory: string,
+  passedOver: (error: Error) => void = () => {},
+): Promise<Checkpoint | null> {
+  for (const name of [CHECKPOINT, PREVIOUS]) {
+    const path = join(directory, name);
+    if (!(await exists(path))) continue;
+    try {
+      return await loadCheckpoint('train:', path);
+    } catch (error) {
+      passedOver(error as Error);
+    }
+  }
+  return null;
 }
 
 /** A run's newest checkpoint stands for its directory; where it is missing, the one before does. */

@@ -111,7 +111,7 @@ interface Range {
 }
 
 /** What the numbers among the settings may be. */
-export const RANGES = {
+const RANGES = {
   epochs: { low: 1, high: 100_000, whole: true },
   batch: { low: 2, high: 65_536, whole: true },
   accumulate: { low: 1, high: 4096, whole: true },

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
-import { CHECKPOINT, exists, loadCheckpoint, PREVIOUS } from './checkpoint.ts';
+import { CHECKPOINT, exists, newestIn, PREVIOUS } from './checkpoint.ts';
 import { quoted } from './command.ts';
 import { reasonOf } from './files.ts';
 import { lockDirectory } from './lock.ts';
@@ -27,20 +27,11 @@ async function holdsRun(directory: string): Promise<boolean> {
 /** Refuses a directory that was given by name and holds a run: nobody asked for its end. */
 export async function refuseRun(directory: string): Promise<void> {
   if (!(await holdsRun(directory))) return;
-  const checkpoint = await wholeIn(directory);
-  const resume = checkpoint ? `--resume ${quoted(checkpoint)} goes on with it, ` : '';
+  const checkpoint = await newestIn(directory);
+  const resume = checkpoint ? `--resume ${quoted(checkpoint.path)} goes on with it, ` : '';
   throw new GramianError(
     `train: --out ${directory} holds a run, expected a directory without one; ${resume}--overwrite begins anew in its place.`,
   );
-}
-
-/** The newest checkpoint there that a run can go on from; null where none can be read. */
-async function wholeIn(directory: string): Promise<string | null> {
-  for (const name of [CHECKPOINT, PREVIOUS]) {
-    const path = join(directory, name);
-    if ((await exists(path)) && (await loadCheckpoint('train:', path).catch(() => null))) return path;
-  }
-  return null;
 }
 
 /** Refuses to go on beside a file that was put next to another run: its checkpoints, metrics and report would be overwritten. */

@@ -1,3 +1,5 @@
+import { say } from './say.ts';
+
 const AGAIN_MS = 20_000;
 /** After which a person wonders, in milliseconds. */
 export const PATIENCE = 1500;
@@ -8,7 +10,6 @@ export const PATIENCE = 1500;
  */
 export async function during<T>(what: string, work: () => Promise<T>, patience = 0): Promise<T> {
   const begun = performance.now();
-  const say = (text: string): void => void process.stderr.write(`${text}\n`);
   if (patience === 0) say(what);
   const first = patience > 0 ? setTimeout(() => say(what), patience) : undefined;
   const timer = setInterval(

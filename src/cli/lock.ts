@@ -7,7 +7,7 @@ import { quoted } from './command.ts';
 import { reasonOf } from './files.ts';
 import { say } from './say.ts';
 
-export const LOCK = 'lock';
+const LOCK = 'lock';
 
 /** Another process writes there. */
 export class Locked extends GramianError {}

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
-import { CHECKPOINT, exists, loadCheckpoint, PREVIOUS } from './checkpoint.ts';
+import { CHECKPOINT, exists, newestIn, PREVIOUS } from './checkpoint.ts';
 import { isRecord, type RunConfig, withDefaults } from './config.ts';
 import { clearRun, numbered, PLAN, RESULTS, type RunDirectory, takeDirectory } from './directory.ts';
 import { writeWhole } from './files.ts';
@@ -97,12 +97,7 @@ function labelsOf(noted: unknown): string[] {
 async function settingsOf(directory: string): Promise<RunConfig | null> {
   const metrics = await json(join(directory, 'metrics.json'));
   if (isRecord(metrics) && isRecord(metrics.config)) return metrics.config as unknown as RunConfig;
-  for (const name of [CHECKPOINT, PREVIOUS]) {
-    const path = join(directory, name);
-    const saved = (await exists(path)) ? await loadCheckpoint('train:', path).catch(() => null) : null;
-    if (saved) return saved.progress.config;
-  }
-  return null;
+  return (await newestIn(directory))?.progress.config ?? null;
 }
 
 /** The scores of a run that was finished with these settings; null where it has to be trained. */

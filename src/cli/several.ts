@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
-import { CHECKPOINT, type Checkpoint, exists, loadCheckpoint, PREVIOUS } from './checkpoint.ts';
+import { type Checkpoint, newestIn } from './checkpoint.ts';
 import { flagsOf, quoted } from './command.ts';
 import { methodName, type PartialConfig, type RunConfig } from './config.ts';
 import { RESULTS, takeDirectory } from './directory.ts';
@@ -172,17 +172,9 @@ async function oneOf(task: Task, config: RunConfig, path: string, raw?: FeatureS
 
 /** What a run of the same settings left when it was stopped: a damaged newest state gives way to the one before. */
 async function begunEarlier(directory: string, { origin }: Task): Promise<Checkpoint | null> {
-  for (const name of [CHECKPOINT, PREVIOUS]) {
-    const path = join(directory, name);
-    if (!(await exists(path))) continue;
-    const saved = await loadCheckpoint('train:', path).catch((error: Error) => {
-      say(`${error.message.replace(/\.$/, '')}: passed over`);
-      return null;
-    });
-    if (saved) refuseOtherImages(saved, saved.progress.config.data, origin);
-    if (saved) return saved;
-  }
-  return null;
+  const saved = await newestIn(directory, ({ message }) => say(`${message.replace(/\.$/, '')}: passed over`));
+  if (saved) refuseOtherImages(saved, saved.progress.config.data, origin);
+  return saved;
 }
 
 function summary(label: string, config: RunConfig, done: readonly Done[]): ComparedRun {
@@ -191,7 +183,7 @@ function summary(label: string, config: RunConfig, done: readonly Done[]): Compa
     return values.every(Number.isFinite) ? interval(values) : undefined;
   };
   const [{ metrics, picture: embeddings }] = done;
-  const { epochSteps } = { epochSteps: metrics.losses.length / config.epochs };
+  const epochSteps = metrics.losses.length / config.epochs;
   return {
     label,
     method: config.method,

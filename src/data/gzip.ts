@@ -4,7 +4,7 @@ import { GramianError } from '../gpu/errors.ts';
 const MOST_FROM_ONE = 1032;
 
 /** True where the bytes start with gzip's magic number. */
-export function isGzip(bytes: Uint8Array): boolean {
+function isGzip(bytes: Uint8Array): boolean {
   return bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 

@@ -29,7 +29,7 @@ export interface Wide {
 }
 
 /** Whether operands are stored in f16. */
-export function inHalves(form: Packed): boolean {
+function inHalves(form: Packed): boolean {
   return form.by === 'halves' || form.shape.of === 'f16';
 }
 

@@ -20,7 +20,7 @@ export function checkLabels(
 }
 
 /** One more than the largest label; what is no list of labels counts for nothing here, and is refused by `checkLabels`. */
-export function numberOfClasses(...lists: readonly unknown[]): number {
+function numberOfClasses(...lists: readonly unknown[]): number {
   let most = 0;
   for (const labels of lists)
     if (labels instanceof Int32Array) for (const label of labels) most = Math.max(most, label);

@@ -59,7 +59,7 @@ export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
 }
 
 /** out = op(a) op(b); rows of out beyond what one binding holds go in several launches. */
-export function launchMatmul(
+function launchMatmul(
   engine: Engine,
   op: string,
   a: Tensor,

@@ -16,7 +16,7 @@ const ROUNDING = new Set(['+', '-', '*', '/', '**']);
 const EXACT = new Set(['abs', 'ceil', 'floor', 'fround', 'max', 'min', 'round', 'sign', 'trunc']);
 
 /** A script in which every number is computed in f32. */
-export function inSingle(script: string): string {
+function inSingle(script: string): string {
   const text = new MagicString(script);
   const round = ({ start, end }: { start: number; end: number }): void => {
     text.prependRight(start, '__single(').appendLeft(end, ')');

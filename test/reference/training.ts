@@ -131,7 +131,7 @@ function pcg(value: number): number {
 }
 
 /** The four-byte noise of kernels/lib/random.wgsl. */
-export function randomNormal(counter: number, stream: number): number {
+function randomNormal(counter: number, stream: number): number {
   const bits = pcg((counter ^ pcg(stream)) >>> 0);
   return ((bits & 255) + ((bits >>> 8) & 255) + ((bits >>> 16) & 255) + (bits >>> 24) - 510) / 147.80053;
 }

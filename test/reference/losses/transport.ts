@@ -18,7 +18,7 @@ function scoresOf(u: Matrix, c: Matrix): Matrix {
 }
 
 /** Codes of a source: the last N rows, where the queue's are stacked before them. */
-export function swavCodes(
+function swavCodes(
   { views, prototypes, queues }: SwAVInputs,
   source: number,
   epsilon: number,
