@@ -214,6 +214,15 @@ export function callback(op: string, name: string, value: unknown): void {
   if (typeof value !== 'function') fail(op, `${name} is ${say(value)}, expected a function.`);
 }
 
+/** What the function of that name returned, unless it is a Promise: what it is called for would end before it does. */
+export function synchronous<T>(op: string, name: string, result: T): T {
+  if (typeof (result as { then?: unknown } | null)?.then === 'function') {
+    (result as Promise<unknown>).then(undefined, () => {}); // it may fail too, with nobody listening
+    fail(op, `${name} returned a Promise, expected a synchronous function; await outside of it.`);
+  }
+  return result;
+}
+
 export function text(op: string, name: string, value: unknown): string {
   if (typeof value !== 'string' || value === '') fail(op, `${name} is ${say(value)}, expected a text.`);
   return value;

@@ -177,7 +177,7 @@ export class Engine {
     this.scopes.push(made);
     let result: T;
     try {
-      result = this.synchronous('scope', fn());
+      result = check.synchronous('scope', 'fn', fn());
       const outer = this.scopes.at(-2) ?? null;
       const returned = new Set(tensorsIn(result));
       const keep = (tensor: Tensor): void => {
@@ -204,7 +204,7 @@ export class Engine {
     const before = this.recording;
     this.recording = false;
     try {
-      return this.synchronous('noGrad', fn());
+      return check.synchronous('noGrad', 'fn', fn());
     } finally {
       this.recording = before;
     }
@@ -312,14 +312,6 @@ export class Engine {
     for (const { buffer } of this.constants.values()) buffer.destroy();
     this.constants.clear();
     this.gpu.destroy();
-  }
-
-  private synchronous<T>(op: string, result: T): T {
-    if (typeof (result as { then?: unknown } | null)?.then === 'function') {
-      (result as Promise<unknown>).then(undefined, () => {}); // it may fail too, with nobody listening
-      this.fail(op, 'fn returned a Promise, expected a synchronous function; await outside of it.');
-    }
-    return result;
   }
 
   private checkList(op: string, list: readonly (() => unknown)[]): void {

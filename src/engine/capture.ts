@@ -1,3 +1,4 @@
+import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
@@ -23,10 +24,19 @@ export interface Captured {
   readonly before: Work | undefined;
 }
 
+/** Runs `fn` without any effect, all that it does noted in `capture`; what it makes goes with it, whatever scope it is called in. */
+export function capturing(engine: Engine, device: Device, capture: Capture, fn: () => void): void {
+  engine.withoutWriting(() =>
+    listingLaunches(device, capture.launches, () =>
+      engine.recordingInto(capture, () => engine.unscoped(() => engine.scope(fn))),
+    ),
+  );
+}
+
 /** Runs `fn` without launching anything; its launches are added to `to`. */
-export function capturing<T>(device: Device, to: Captured[], fn: () => T): T {
+function listingLaunches(device: Device, to: Captured[], fn: () => void): void {
   const limit = device.info.limits.maxStorageBufferBindingSize;
-  return device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning, overwrites, before }) => {
+  device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning, overwrites, before }) => {
     const storages = bindByName(kernel, buffers, limit);
     for (const [i, { alive }] of storages.entries())
       if (!alive)
@@ -72,6 +82,11 @@ export class Capture {
 
   constructor(imagined: boolean) {
     this.imagined = imagined;
+  }
+
+  /** Takes back what the function did beside its launches, where these never run. */
+  undoRepeats(): void {
+    for (const { undo } of [...this.repeats].reverse()) undo();
   }
 
   touch(leaf: Tensor, clearing: boolean): void {

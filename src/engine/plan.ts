@@ -85,16 +85,10 @@ export class Plan {
       this.keepForeign();
     };
     try {
-      device.pool.within(this.reserve, () =>
-        engine.withoutWriting(() =>
-          capturing(device, this.steps, () =>
-            engine.recordingInto(capture, () => engine.unscoped(() => engine.scope(body))),
-          ),
-        ),
-      );
+      device.pool.within(this.reserve, () => capturing(engine, device, capture, body));
     } catch (error) {
       this.takeBackGrads(capture);
-      for (const { undo } of [...capture.repeats].reverse()) undo();
+      capture.undoRepeats();
       this.free();
       throw error;
     }
@@ -329,10 +323,7 @@ function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad:
 }
 
 function outputsOf(engine: Engine, result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
-  if (typeof (result as { then?: unknown } | null)?.then === 'function') {
-    (result as Promise<unknown>).then(undefined, () => {}); // it may fail too, with nobody listening
-    check.fail('plan', 'build returned a Promise, expected a synchronous function; await outside of it.');
-  }
+  check.synchronous('plan', 'build', result);
   if (refused) throw refused;
   if (repeats.length > 0)
     check.fail('plan', 'build calls what counts its runs (an optimiser), expected it outside; use engine.recorded().');

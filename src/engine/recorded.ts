@@ -130,13 +130,7 @@ function observe(
   };
   try {
     const watch = device.pool.within(source, () =>
-      engine.watchingApart(() =>
-        engine.withoutWriting(() =>
-          capturing(device, capture.launches, () =>
-            engine.recordingInto(capture, () => engine.unscoped(() => engine.scope(body))),
-          ),
-        ),
-      ),
+      engine.watchingApart(() => capturing(engine, device, capture, body)),
     );
     return { capture, inputs, outputs, shape, watch, source };
   } catch (error) {
@@ -146,9 +140,9 @@ function observe(
 }
 
 /** Undoes what is left of a function that was observed and never ran. */
-function takeBack({ repeats, leaves }: Capture, source: Source): void {
-  for (const { undo } of [...repeats].reverse()) undo();
-  for (const leaf of leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.storage)) leaf.zeroGrad();
+function takeBack(capture: Capture, source: Source): void {
+  capture.undoRepeats();
+  for (const leaf of capture.leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.storage)) leaf.zeroGrad();
 }
 
 /** Whether this memory was taken while the function was observed. */
