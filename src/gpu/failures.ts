@@ -47,17 +47,14 @@ export interface Submit {
   answered: boolean;
 }
 
-const READS = {
-  buffers: [
-    { name: 'from', access: 'read' },
-    { name: 'to', access: 'read_write' },
-  ],
-} as const;
-const WRITES = { buffers: [{ name: 'to', access: 'read_write' }] } as const;
+const READ = { name: 'from', access: 'read' } as const;
+const WRITTEN = { name: 'to', access: 'read_write' } as const;
+const COPY = { buffers: [READ, WRITTEN] };
+const ALL_WRITTEN = [WRITTEN.name];
 
 /** A copy of `from` that the CPU waits for: `to` fails as the numbers read do, whatever becomes of them later. */
 export function readWork(from: { readonly contents: Contents }, to: { readonly contents: Contents }): Work {
-  return { kernel: READS, storages: [from, to] };
+  return { kernel: COPY, storages: [from, to] };
 }
 
 /** What is written together fails together, whichever of the numbers read it is for. */
@@ -65,18 +62,13 @@ export function togetherWork(
   from: readonly { readonly contents: Contents }[],
   to: readonly { readonly contents: Contents }[],
 ): Work {
-  const named = (access: 'read' | 'read_write') => (_: unknown, i: number) => ({ name: `${access} ${i}`, access });
-  return {
-    kernel: { buffers: [...from.map(named('read')), ...to.map(named('read_write'))] },
-    storages: [...from, ...to],
-  };
+  const buffers = [...from.map(() => READ), ...to.map(() => WRITTEN)];
+  return { kernel: { buffers }, storages: [...from, ...to] };
 }
 
 /** `to` gets new numbers, whatever it held. */
 export function writeWork(...to: { readonly contents: Contents }[]): Work {
-  const buffers =
-    to.length === 1 ? WRITES.buffers : to.map((_, i) => ({ name: `${i}`, access: 'read_write' }) as const);
-  return { kernel: { buffers }, storages: to, overwrites: buffers.map(({ name }) => name) };
+  return { kernel: { buffers: to.map(() => WRITTEN) }, storages: to, overwrites: ALL_WRITTEN };
 }
 
 /** A place among the works. */
