@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { checkBeforehand, checkQueue } from '../src/cli/beforehand.ts';
+import { checkBatch, checkBeforehand } from '../src/cli/beforehand.ts';
 import { METHODS } from '../src/cli/methods.ts';
 import type { Engine } from '../src/core/engine.ts';
 import { sharedEngine } from './engine.ts';
@@ -48,7 +48,7 @@ test('the queues are as long as the methods make them', () => {
     expect(row.queue, name).toBe(queue?.shape[0]);
     for (const tensor of Object.values({ ...method.parameters, ...method.buffers })) tensor.dispose();
     const config = { method: name, batch: 2 ** 16, accumulate: 1, options: {} };
-    if (queue) expect(() => checkQueue(config)).toThrow('rows at once to a queue');
-    else expect(() => checkQueue(config)).not.toThrow();
+    if (queue) expect(() => checkBatch(config)).toThrow('rows at once to a queue');
+    else expect(() => checkBatch(config)).not.toThrow();
   }
 });

@@ -39,8 +39,9 @@ interface Trained {
 }
 
 /**
- * @param whole whether a folder that makes no split of its own is left in one piece, where it was asked for by name, and classes of one part alone are fine; `found` is
- * called with the checkpoint, before images and adapter
+ * @param whole nothing is scored: a folder that was asked for by name and makes no split of its own stays in one piece, and a
+ * class may be in one part alone
+ * @param found called with the checkpoint, before images and adapter are looked at
  */
 async function openTrained(
   command: string,

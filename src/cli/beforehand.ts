@@ -15,11 +15,7 @@ type Asked = Partial<Pick<RunConfig, 'method' | 'batch' | 'accumulate' | 'width'
  */
 export function checkBeforehand({ batch, accumulate = 1, ...asked }: Asked): void {
   const { method = 'simclr', width = 16, features = 256, options = {} } = asked;
-  if (batch !== undefined) {
-    if (batch % accumulate !== 0)
-      throw new GramianError(`train: --accumulate ${accumulate} does not divide --batch ${batch}, expected a divisor.`);
-    checkQueue({ method, batch, accumulate, options });
-  }
+  if (batch !== undefined) checkBatch({ method, batch, accumulate, options });
   const touched = new Error('touched');
   const touch = (): never => {
     throw touched;
@@ -37,13 +33,15 @@ export function checkBeforehand({ batch, accumulate = 1, ...asked }: Asked): voi
   }
 }
 
-/** A queue takes the rows of a step at once, and must hold them all. */
-export function checkQueue({
+/** Parts of a batch are equal; a queue takes the rows of one at once, and must hold them all. */
+export function checkBatch({
   method,
   batch,
   accumulate,
   options,
 }: Pick<RunConfig, 'method' | 'batch' | 'accumulate' | 'options'>): void {
+  if (batch % accumulate !== 0)
+    throw new GramianError(`train: --accumulate ${accumulate} does not divide --batch ${batch}, expected a divisor.`);
   const length = options.queue ?? METHODS[method].queue;
   if (METHODS[method].queue === undefined || options.version === 3 || typeof length !== 'number') return;
   const rows = batch / accumulate;

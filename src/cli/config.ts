@@ -141,7 +141,7 @@ const KEYS: readonly (keyof RunConfig)[] = [
 /** What is expected of a setting; null where the value is fine. */
 function expectedOf(name: keyof RunConfig, value: unknown): string | null {
   const range: Range | undefined = Object.hasOwn(RANGES, name) ? RANGES[name as keyof typeof RANGES] : undefined;
-  if (range) return (range.zero && value === 0) || isWithin(value, range) ? null : `${wordsOf(range)}`;
+  if (range) return (range.zero && value === 0) || isWithin(value, range) ? null : wordsOf(range);
   if (WORDS[name]) return WORDS[name].includes(value as string) ? null : WORDS[name].join(', ');
   if (name === 'cached' || name === 'corrupted') return typeof value === 'boolean' ? null : 'true or false';
   if (name === 'data') return typeof value === 'string' && value !== '' ? null : 'letters, or a directory';
@@ -233,30 +233,15 @@ export function methodOption(text: string): [name: string, value: unknown] {
 
 /** A setting of a run from the command line. */
 export function settingOption(name: keyof typeof RANGES, command = 'train'): (text: string) => number {
-  const { low, high, whole } = RANGES[name];
-  return numberOption(command, flagOf(name), low, high, whole);
+  return numberOption(command, flagOf(name), RANGES[name]);
 }
 
 /** A number from the command line; the message names the option. */
-export function numberOption(
-  command: string,
-  name: string,
-  low: number,
-  high: number,
-  whole: boolean,
-): (text: string) => number {
+export function numberOption(command: string, name: string, range: Range): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (
-      text.trim() === '' ||
-      !Number.isFinite(value) ||
-      value < low ||
-      value > high ||
-      (whole && !Number.isInteger(value))
-    )
-      throw new GramianError(
-        `${command}: --${name} ${text}, expected ${whole ? 'an integer' : 'a number'} in [${low}, ${high}].`,
-      );
+    if (text.trim() === '' || !isWithin(value, range))
+      throw new GramianError(`${command}: --${name} ${text}, expected ${wordsOf(range)}.`);
     return value;
   };
 }

@@ -29,7 +29,7 @@ const number = (
   high: number,
   whole = false,
   command = 'train',
-): ((text: string) => number) => checked(numberOption(command, name, low, high, whole));
+): ((text: string) => number) => checked(numberOption(command, name, { low, high, whole }));
 
 const setting = (name: Parameters<typeof settingOption>[0], command = 'train') => checked(settingOption(name, command));
 

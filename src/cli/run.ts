@@ -8,7 +8,7 @@ import { optimizerOf } from '../methods/optimizerOf.ts';
 import { concat } from '../ops/concat.ts';
 import { firstNonFinite } from '../optim/finite.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
-import { checkQueue } from './beforehand.ts';
+import { checkBatch } from './beforehand.ts';
 import { type Checkpoint, Diverged, type Progress, restore } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
 import { during } from './during.ts';
@@ -75,11 +75,7 @@ export function startRun(engine: Engine, splits: ImageSplits, config: RunConfig,
     throw new GramianError(
       `train: ${config.data} has ${trainSet.count} training images, expected at least ${2 * config.batch}; give a smaller --batch.`,
     );
-  checkQueue(config);
-  if (config.batch % config.accumulate !== 0)
-    throw new GramianError(
-      `train: --accumulate ${config.accumulate} does not divide --batch ${config.batch}, expected a divisor.`,
-    );
+  checkBatch(config);
   const names = classNames(splits);
   const classes = names.length;
   const method = methodOf(engine, config, trainSet, { images: trainSet.count, classes });
