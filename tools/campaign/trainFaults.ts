@@ -4,15 +4,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadCheckpoint } from '../../src/cli/checkpoint.ts';
+import { loadCheckpoint, CHECKPOINT as NEWEST, PREVIOUS } from '../../src/cli/checkpoint.ts';
 import { createRandom, type Random } from '../../src/core/random.ts';
-import { readSafetensors, type SafeTensor } from '../../src/data/safetensors.ts';
+import { readSafetensors } from '../../src/data/safetensors.ts';
 import type { FaultRow } from './gpuFaults.ts';
 import { type Ended, ended } from './table.ts';
 
 const CLI = 'dist/cli.js';
-const NEWEST = 'checkpoint.safetensors';
-const PREVIOUS = 'checkpoint.previous.safetensors';
 const STEPS = 240; // of a whole run
 
 class Rows {
@@ -53,18 +51,10 @@ function writeImages(folder: string, random: Random): void {
   }
 }
 
-type Load = (
-  where: string,
-  path: string,
-) => Promise<{
-  tensors: ReadonlyMap<string, SafeTensor>;
-  progress: { step: number; loss: readonly { loss: number }[] };
-}>;
-
 /** A run's tensors and step, or what loading them said. */
 async function load(path: string): Promise<{ step: number; bits: string } | { error: Error }> {
   try {
-    const { tensors, progress } = await (loadCheckpoint as Load)('train: --resume', path);
+    const { tensors, progress } = await loadCheckpoint('train: --resume', path);
     const bits = [...tensors]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(
