@@ -33,9 +33,9 @@ export async function choosing<T>(engine: Engine, options: Record<string, string
 const ALL = process.env.GRAMIAN_TEST_CHOICES === 'all';
 
 /** Ways to do what `fn` does other than the chosen ones: all of them, or one, which depends on `turn`. */
-export function otherWays(engine: Engine, fn: () => unknown, turn: number): Record<string, string>[] {
+export function otherWays(engine: Engine, fn: () => unknown, turn: number | 'all'): Record<string, string>[] {
   const ways: Record<string, string>[] = [];
   for (const [question, { among, option: usual }] of questionsOf(engine, fn))
     for (const option of among) if (option !== usual) ways.push({ [question]: option });
-  return ALL || ways.length === 0 ? ways : [ways[turn % ways.length]];
+  return ALL || turn === 'all' || ways.length === 0 ? ways : [ways[turn % ways.length]];
 }
