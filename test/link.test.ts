@@ -3,6 +3,7 @@ import { type KernelPart, type KernelSource, type Params, packParams } from '../
 import { matmul } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
 import { kernelNames, readKernel } from '../tools/generate.ts';
+import { kernelFiles } from '../tools/kernelFiles.ts';
 
 function kernelOf(...texts: string[]): KernelSource {
   const fileOf = (i: number): string => (i === 0 ? 'kernels/k.wgsl' : `kernels/lib/p${i}.wgsl`);
@@ -13,9 +14,8 @@ function kernelOf(...texts: string[]): KernelSource {
 const packed = (code: string): string => code.replace(/\s+/g, ' ').trim();
 
 describe('@use', () => {
-  test.each(kernelNames())('%s: each piece once, the kernel first', (name) => {
+  test.each(kernelNames())('%s: each piece once', (name) => {
     const files = readKernel(name).parts.map((part) => part.file);
-    expect(files[0]).toBe(`kernels/${name}.wgsl`);
     expect(new Set(files).size).toBe(files.length);
   });
 
@@ -23,6 +23,105 @@ describe('@use', () => {
     const files = readKernel('matmul').parts.map((part) => part.file);
     expect(files.filter((file) => file === 'kernels/lib/tile_shape.wgsl')).toHaveLength(1);
     expect(files).toContain('kernels/lib/store_product.wgsl');
+  });
+});
+
+describe('@kernel', () => {
+  const TEMPLATE = '// all share this\n// @use grid\nfn main() {}\n\n';
+  const GRID = { 'kernels/lib/grid.wgsl': 'fn grid() {}' };
+  const filesOf = (texts: Record<string, string>) => kernelFiles(new Map(Object.entries(texts)));
+
+  test('makes a kernel of the template, its own lines and its pieces; other lines are blank, and keep their numbers', () => {
+    const template = `${TEMPLATE}// @kernel one plus\n\n// @kernel two minus\nfn own() {}\n// @kernel three`;
+    const [plus, minus] = ['fn plus() {}', '// @use grid plus\nfn minus() {}'];
+    const files = filesOf({
+      ...GRID,
+      'kernels/a/t.wgsl': template,
+      'kernels/plus.wgsl': plus,
+      'kernels/minus.wgsl': minus,
+    });
+    expect(files.names).toEqual(['one', 'three', 'two']);
+    expect(files.partsOf('one').map(({ file }) => file)).toEqual([
+      'kernels/a/t.wgsl',
+      'kernels/lib/grid.wgsl',
+      'kernels/plus.wgsl',
+    ]);
+    const [own, ...pieces] = files.partsOf('two');
+    expect(own.text).toBe(`${TEMPLATE}\n\n\nfn own() {}`);
+    expect(pieces.map(({ text }) => text)).toEqual([GRID['kernels/lib/grid.wgsl'], minus, plus]);
+    expect(files.partsOf('three')[0].text).toBe(TEMPLATE.trimEnd());
+  });
+
+  test('a file that no other uses makes the kernel of its name, and what is swapped in is a piece', () => {
+    const files = filesOf({
+      'kernels/a.wgsl': '// @use b\nfn main() {}',
+      'kernels/b.wgsl': '// @swap F16 b_f16\nfn b() {}',
+      'kernels/b_f16.wgsl': 'fn b() {}',
+    });
+    expect(files.names).toEqual(['a']);
+    expect(files.swapsOf(files.partsOf('a'))).toEqual([
+      { by: 'F16', file: 'kernels/b.wgsl', parts: [{ file: 'kernels/b_f16.wgsl', text: 'fn b() {}' }] },
+    ]);
+  });
+
+  const MAIN = 'fn main() {}';
+  test.each<[string, Record<string, string>, string]>([
+    [
+      'an unknown piece',
+      { 'kernels/t.wgsl': `${MAIN}\n// @kernel k gird` },
+      'kernels/t.wgsl:2: no file of kernels/ is named gird.',
+    ],
+    [
+      'an unknown piece of @use',
+      { 'kernels/t.wgsl': `// @use gird\n${MAIN}` },
+      'kernels/t.wgsl:1: no file of kernels/ is named gird.',
+    ],
+    [
+      'an unknown piece of @swap',
+      { 'kernels/t.wgsl': `// @swap F16 gird\n${MAIN}` },
+      'kernels/t.wgsl:1: no file of kernels/ is named gird.',
+    ],
+    [
+      'a name twice in a template',
+      { 'kernels/t.wgsl': `${MAIN}\n// @kernel k\n// @kernel k` },
+      'kernels/t.wgsl:3: the kernel k is made in kernels/t.wgsl:2 already.',
+    ],
+    [
+      'a name that a file has',
+      { 'kernels/k.wgsl': MAIN, 'kernels/t.wgsl': `${MAIN}\n// @kernel k` },
+      'kernels/k.wgsl:1: the kernel k is made in kernels/t.wgsl:2 already.',
+    ],
+    [
+      'no name',
+      { 'kernels/t.wgsl': `${MAIN}\n// @kernel` },
+      'kernels/t.wgsl:2: @kernel without a name, expected // @kernel NAME PIECE PIECE.',
+    ],
+    [
+      'what is no name',
+      { 'kernels/t.wgsl': `${MAIN}\n// @kernel 2d` },
+      'kernels/t.wgsl:2: @kernel 2d, expected // @kernel NAME PIECE PIECE.',
+    ],
+    [
+      'two files of one name',
+      { 'kernels/a/t.wgsl': MAIN, 'kernels/b/t.wgsl': MAIN },
+      'kernels/b/t.wgsl: kernels/a/t.wgsl has that name, too, and pieces are named without their folder.',
+    ],
+    [
+      'a template as a piece',
+      { 'kernels/k.wgsl': `// @use t\n${MAIN}`, 'kernels/t.wgsl': '// @kernel l' },
+      'kernels/t.wgsl: makes kernels of its own, and other files use it as a piece.',
+    ],
+    [
+      'a piece that nobody uses',
+      { 'kernels/k.wgsl': MAIN, 'kernels/p.wgsl': 'fn p() {}' },
+      'kernels/p.wgsl: is no kernel, as it has no main, and no piece, as no file uses it.',
+    ],
+  ])('refuses %s', (_, texts, sentence) => {
+    expect(() => filesOf(texts)).toThrow(new SyntaxError(sentence));
+  });
+
+  test('refuses a kernel that nobody makes', () => {
+    expect(() => filesOf({}).partsOf('k')).toThrow(new RangeError('kernels: no kernel is named k.'));
   });
 });
 

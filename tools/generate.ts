@@ -1,45 +1,17 @@
-// Writes src/gpu/kernels.generated.ts: one constant per kernels/NAME.wgsl with its text, the text of the pieces it uses,
-// its bindings by name and the layout of its Params. Reflection happens here, so that no parser travels to the browser.
+// Writes src/gpu/kernels.generated.ts: one constant per kernel with its text, the text of the pieces it uses, its bindings by
+// name and the layout of its Params. Reflection happens here, so that no parser travels to the browser.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import type { KernelPart, KernelSource, KernelSwap, ParamsMember } from '../src/gpu/kernel.ts';
 import { link } from '../src/gpu/link.ts';
+import { kernelFiles, readTexts, textFor } from './kernelFiles.ts';
 
 const root = new URL('../', import.meta.url);
-const folder = new URL('kernels/', root);
+const texts = readTexts(root);
+const sources = kernelFiles(texts);
 
-export function kernelNames(): string[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.wgsl'))
-    .map((file) => file.slice(0, -'.wgsl'.length))
-    .sort();
-}
-
-/** A kernel's own file first, then every piece that it or they `@use`, once each. */
-function partsOf(name: string): KernelPart[] {
-  const parts: KernelPart[] = [];
-  const add = (file: string): void => {
-    if (parts.some((part) => part.file === `kernels/${file}.wgsl`)) return;
-    const text = readFileSync(new URL(`${file}.wgsl`, folder), 'utf8').trimEnd();
-    parts.push({ file: `kernels/${file}.wgsl`, text });
-    for (const [, uses] of text.matchAll(/^\/\/ @use (.+)$/gm))
-      for (const piece of uses.trim().split(/\s+/)) add(`lib/${piece}`);
-  };
-  add(name);
-  return parts;
-}
-
-/** What `// @swap CONSTANT PIECE` in a part says: where a tuning has the constant, that piece stands for this one. */
-function swapsOf(parts: readonly KernelPart[]): KernelSwap[] {
-  return parts.flatMap(({ file, text }) =>
-    [...text.matchAll(/^\/\/ @swap (\w+) (\w+)$/gm)].map(([, by, piece]) => ({
-      by,
-      file,
-      parts: partsOf(`lib/${piece}`),
-    })),
-  );
-}
+export const kernelNames = (): readonly string[] => sources.names;
 
 function reflect(kernel: KernelSource): WgslReflect {
   const linked = link(kernel, {}, false);
@@ -53,30 +25,31 @@ function reflect(kernel: KernelSource): WgslReflect {
 }
 
 export function readKernel(name: string): KernelSource {
-  const parts = partsOf(name);
+  const parts = sources.partsOf(name);
+  const { file } = parts[0];
   const text = parts.map((part) => part.text).join('\n');
   const tunables: Record<string, { value: number; allowed: number[] }> = {};
   for (const [, id, value, allowed] of text.matchAll(/^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/gm))
     tunables[id] = { value: Number(value), allowed: allowed.trim().split(/\s+/).map(Number) };
   const without = new Set([...text.matchAll(/^\/\/ @without (\w+)$/gm)].map(([, by]) => by));
-  const swaps = swapsOf(parts).filter(({ by }) => !without.has(by));
+  const swaps = sources.swapsOf(parts).filter(({ by }) => !without.has(by));
   const unlinked: KernelSource = { name, parts, buffers: [], params: { binding: 0, bytes: 0, members: [] }, tunables };
   const reflected = reflect(unlinked);
   const uniform = reflected.uniforms[0];
   const layout = reflected.structs.find((struct) => struct.name === 'Params');
   if (!uniform || !layout || reflected.uniforms.length !== 1)
-    throw new Error(`kernels/${name}.wgsl: expected one uniform, of type Params.`);
+    throw new Error(`${file}: ${name}: expected one uniform, of type Params.`);
   const members = layout.members.map((member): ParamsMember => {
     const type = member.type.name;
     if (type !== 'u32' && type !== 'i32' && type !== 'f32')
-      throw new Error(`kernels/${name}.wgsl: Params.${member.name} is ${type}, expected u32, i32 or f32.`);
+      throw new Error(`${file}: ${name}: Params.${member.name} is ${type}, expected u32, i32 or f32.`);
     return { name: member.name, type, offset: member.offset };
   });
   if (members.length > 64)
-    throw new Error(`kernels/${name}.wgsl: Params has ${members.length} members, expected at most 64.`);
+    throw new Error(`${file}: ${name}: Params has ${members.length} members, expected at most 64.`);
   for (const [i, needed] of ['first_group', 'end_group'].entries())
     if (members[i]?.name !== needed || members[i].type !== 'u32')
-      throw new Error(`kernels/${name}.wgsl: Params does not start with first_group: u32, end_group: u32.`);
+      throw new Error(`${file}: ${name}: Params does not start with first_group: u32, end_group: u32.`);
   return {
     name,
     parts,
@@ -98,7 +71,13 @@ function withoutComments(part: KernelPart): KernelPart {
 
 /** The name of a piece in the generated file. */
 function constant(file: string): string {
-  return `part_${file.replace(/^kernels\/lib\/|\.wgsl$/g, '').replace(/\W/g, '_')}`;
+  return `part_${file.replace(/^.*\/|\.wgsl$/g, '')}`;
+}
+
+/** What all kernels of a template share: text once, on which their own lines follow. Of other files nothing. */
+function sharedText(file: string): string {
+  const text = textFor(texts.get(file) as string, '');
+  return text === texts.get(file) ? '' : withoutComments({ file, text }).text.trimEnd();
 }
 
 function swapName({ by, file }: KernelSwap): string {
@@ -121,7 +100,7 @@ function generate(): string {
     }
   }
   const lines = [
-    '// Made by tools/generate.ts from kernels/*.wgsl. Do not edit.',
+    '// Made by tools/generate.ts from kernels/. Do not edit.',
     "import type { KernelPart, KernelSource, KernelSwap } from './kernel.ts';",
     '',
   ];
@@ -130,17 +109,24 @@ function generate(): string {
     const list = parts.map((part) => constant(part.file)).join(', ');
     lines.push(`const ${name}: KernelSwap = { by: "${by}", file: "${file}", parts: [${list}] };`);
   }
+  const shared = new Map(kernels.map(({ parts: [{ file }] }) => [file, sharedText(file)]));
+  for (const [file, text] of shared)
+    if (text !== '') lines.push(`const ${constant(file)}: string = ${JSON.stringify(text)};`);
   for (const { parts, swaps, ...rest } of kernels) {
-    const list = [JSON.stringify(parts[0]), ...parts.slice(1).map((part) => constant(part.file))];
+    const [{ file, text }, ...others] = parts;
+    const before = shared.get(file) as string;
+    const after = JSON.stringify(text.slice(before.length));
+    const own = `{ "file": "${file}", "text": ${before === '' ? after : `${constant(file)} + ${after}`} }`;
+    const list = [own, ...others.map((part) => constant(part.file))];
     const fields = JSON.stringify(rest).slice(1, -1);
     const swapping = swaps.length > 0 ? `, "swaps": [${swaps.map(swapName).join(', ')}]` : '';
     lines.push(`export const ${rest.name}: KernelSource = { "parts": [${list.join(', ')}], ${fields}${swapping} };`);
   }
   // What was measured with other kernels, or chosen by another version, says nothing about these.
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
-  const texts = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);
+  const digest = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);
   lines.push(`/** The version of the package, and of its kernels' text. */`);
-  lines.push(`export const edition = '${version} ${texts}';`);
+  lines.push(`export const edition = '${version} ${digest}';`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -99,3 +99,8 @@ fn skipped(i: u32, j4: u32) -> vec4<bool> {
   let blank = i >= p.n;
   return (j == vec4u(i)) | (j >= vec4u(p.n)) | vec4<bool>(blank);
 }
+
+// @kernel cross_pass cross_products keep_nothing
+// @kernel cross_pass_gap cross_gaps keep_nothing
+// @kernel cross_pass_gap_kept cross_gaps keep_products
+// @kernel cross_pass_kept cross_products keep_products

@@ -110,3 +110,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     partial[which * behind + cell.x * stride + cell.y * p.edge + i % p.edge] = total;
   }
 }
+
+// @kernel nt_xent_sums pair_products keep_nothing mark_partner
+// @kernel nt_xent_sums_cached pair_products keep_tile mark_partner
+// @kernel sup_con_sums pair_products keep_nothing mark_class
+// @kernel sup_con_sums_cached pair_products keep_tile mark_class
+// @kernel uniformity_sums pair_distances keep_nothing mark_nobody
+// @kernel uniformity_sums_cached pair_distances keep_tile mark_nobody

@@ -17,3 +17,15 @@ struct Params {
 fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   differences(c, row, column4);
 }
+
+// @kernel differences tile_left
+// out[i, d] = scale * sum_k lhs[k, i] (own[i, d] - rhs[k, d]) (+ out[i, d])
+fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
+  return tile_left(p.lhs_at4 + k * p.lhs_stride4 + row / 4u);
+}
+
+// @kernel differences_rows tile_left_rows
+// out[i, d] = scale * sum_k lhs[i, k] (own[i, d] - rhs[k, d]) (+ out[i, d])
+fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
+  return tile_left_rows(p.lhs_at4 + row * p.lhs_stride4, p.lhs_stride4, k);
+}

@@ -96,3 +96,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
   }
 }
+
+// @kernel row_pass skip product_scores
+// @kernel row_pass_class skip_class product_scores
+// @kernel row_pass_distance skip distance_scores
+// @kernel row_pass_gap skip gap_scores
+// @kernel row_pass_gap_class skip_class gap_scores
+// @kernel pair_row_pass skip pair_values

@@ -59,3 +59,9 @@ fn share(i: u32) -> f32 {
   if (sums[i] == 0.0) { return 0.0; }
   return dy[i] / sums[i];
 }
+
+// @kernel row_weights product_scores
+// w_ji = dy_i d lse_i / d l_ij, s_ij = a_i.b_j
+
+// @kernel row_weights_distance distance_scores
+// w_ji = dy_i d lse_i / d l_ij, s_ij = |a_i - b_j|^2

@@ -97,3 +97,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
   }
 }
+
+// @kernel scaling_pass product_scores
+// sum_j (1 + r_j) 2^(scale a_i.b_j + e_i + e_j)
+const MAY_BE_NEAR: bool = false;
+
+// @kernel scaling_pass_distance distance_scores
+// sum_j (1 + r_j) 2^(scale |a_i - b_j|^2 + e_i + e_j)
+const MAY_BE_NEAR: bool = true;

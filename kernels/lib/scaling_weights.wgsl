@@ -42,3 +42,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   store_panel(&c, j0, i4, p.rows - p.first);
 }
+
+// @kernel scaling_weights product_scores
+// w_ji = share dy u_i u_j 2^(scale a_i.b_j)
+
+// @kernel scaling_weights_distance distance_scores
+// w_ji = share dy u_i u_j 2^(scale |a_i - b_j|^2)

@@ -18,7 +18,7 @@ export interface Pull {
   readonly sweep: Sweep;
   /** Per-row numbers that the weights are made of, by WGSL name: released with the tape. */
   readonly rows: Readonly<Record<string, Storage>>;
-  /** Per row: what pulls one way at the least, see kernels/row_cancel.wgsl; of partners 1 - p of the positive. */
+  /** Per row: what pulls one way at the least, see kernels/lib/row_cancel.wgsl; of partners 1 - p of the positive. */
   readonly reaches: Storage;
   /** Per row: R / Z, where rows may have several positives. */
   readonly misses?: Storage;

@@ -1,6 +1,6 @@
 // Mutation run: makes one small mistake at a time in a kernel and asks its tests whether they notice.
 //   npm run test:mutants -- [--kernel NAME] [--most N] [--seed N] [--tests N] [--file TEST] [--jobs N]
-// NAME is a file of kernels/ or kernels/lib/ without its .wgsl; --most takes that many mutants of each file (default 8),
+// NAME is a file of kernels/ without its folder and its .wgsl; --most takes that many mutants of each file (default 8),
 // drawn by --seed, the same whichever files are asked for; --tests asks at most that many tests about one mutant (default:
 // all that launch the file), --file those of test/TEST.test.ts alone; --jobs takes that many files at a time (default 1).
 // What launches what is recorded once, and kept in the system's temporary folder until a file of src/ or test/ changes.
@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createRandom } from '../../src/core/random.ts';
+import { readTexts } from '../kernelFiles.ts';
 import { type Mutant, mutantsOf } from './mutate.ts';
 import type { Answer, Ask, Known } from './worker.ts';
 
@@ -43,11 +44,9 @@ const equivalents: Record<string, Equivalent[]> = JSON.parse(
   readFileSync(join(root, 'tools/mutants/equivalent.json'), 'utf8'),
 );
 
-const files = ['kernels', 'kernels/lib'].flatMap((folder) =>
-  readdirSync(join(root, folder))
-    .filter((name) => name.endsWith('.wgsl') && name !== 'pair_expression.wgsl') // a caller's text takes its place
-    .map((name) => `${folder}/${name}`),
-);
+const texts = readTexts(new URL('../../', import.meta.url));
+// A caller's text takes the place of pair_expression.
+const files = [...texts.keys()].filter((file) => !file.endsWith('/pair_expression.wgsl'));
 const wanted = options.kernel
   ? files.filter((file) => options.kernel?.some((name) => file.endsWith(`/${name}.wgsl`)))
   : files;
@@ -134,7 +133,7 @@ const isEquivalent = ({ file, before, after }: Mutant): boolean =>
     .some((each) => each.file === file && each.before === before && each.after === after);
 
 function drawn(file: string): Mutant[] {
-  const all = mutantsOf(file, readFileSync(join(root, file), 'utf8').trimEnd());
+  const all = mutantsOf(file, texts.get(file) as string);
   const most = options.most === 'all' ? all.length : Number(options.most);
   const random = createRandom(Number(options.seed), createHash('sha256').update(file).digest().readUInt32LE());
   const keys = new Map(all.map((mutant) => [mutant, random.uniform()]));
@@ -181,7 +180,7 @@ async function judge(worker: Worker, file: string, tests: readonly Known[], apar
     if (result === 'survived') alive.push(`${mutant.file}:${mutant.line}\n  - ${mutant.before}\n  + ${mutant.after}`);
   }
   if (apart) worker.end();
-  const text = readFileSync(join(root, file), 'utf8').trimEnd();
+  const text = texts.get(file) as string;
   const witnesses = tests.filter(({ id }) => kills.has(id));
   const patience = PATIENCE_MS + SLOWER * witnesses.reduce((total, test) => total + test.ms, 0);
   const asIs = { file, line: 0, before: '', after: '', text };

@@ -6,6 +6,7 @@ import { KernelError } from '../../src/gpu/errors.ts';
 import type { KernelPart, KernelSource } from '../../src/gpu/kernel.ts';
 import { chosenParts } from '../../src/gpu/link.ts';
 import { sharedEngine } from '../../test/engine.ts';
+import { textFor } from '../kernelFiles.ts';
 import type { Mutant } from './mutate.ts';
 import { type Collected, collect } from './vitest.ts';
 
@@ -124,15 +125,18 @@ let count = 0;
 async function judge(mutant: Mutant, tests: readonly string[]): Promise<Answer> {
   const made = new Map<string, KernelSource>();
   const number = count++;
-  const withMistake = (parts: readonly KernelPart[]): readonly KernelPart[] =>
-    parts.map((part) => (part.file === mutant.file ? { ...part, text: mutant.text } : part));
+  const withMistake = (parts: readonly KernelPart[], text: string): readonly KernelPart[] =>
+    parts.map((part) => (part.file === mutant.file ? { ...part, text } : part));
   const substitute = (kernel: KernelSource): KernelSource => {
     const swaps = kernel.swaps ?? [];
     if (![kernel, ...swaps].some(({ parts }) => parts.some((part) => part.file === mutant.file))) return kernel;
+    // Of a template's kernels some do not have the line.
+    const text = textFor(mutant.text, kernel.name);
+    if (mutant.line > 0 && !text.split('\n')[mutant.line - 1]?.trim() && mutant.after !== '') return kernel;
     let changed = made.get(kernel.name);
     if (!changed) {
-      const parts = withMistake(kernel.parts);
-      const others = swaps.map((swap) => ({ ...swap, parts: withMistake(swap.parts) }));
+      const parts = withMistake(kernel.parts, text);
+      const others = swaps.map((swap) => ({ ...swap, parts: withMistake(swap.parts, text) }));
       changed = { ...kernel, name: `${kernel.name} mutant ${number}`, parts, swaps: others };
       made.set(kernel.name, changed);
     }

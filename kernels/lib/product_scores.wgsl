@@ -1,5 +1,5 @@
-// w_ji = dy_i d lse_i / d l_ij, s_ij = a_i.b_j
-// @use row_weights
+// scores: a_i.b_j, both k-major
+// @use tile
 fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u32) {
   tile_product(c, row4, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
 }

@@ -1,2 +1,0 @@
-// row and column sums of exp(scale (a_i.b_j - 1)), i != j, by differences, in parts; products[i, j] = a_i.b_j - 1 is kept
-// @use cross_pass cross_gaps keep_products

@@ -1,5 +1,0 @@
-// nearest[i] = argmax over j of scale * |a_i - b_j|^2, in parts
-// @use row_nearest tile_distance
-fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
-  tile_distance(c, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
-}

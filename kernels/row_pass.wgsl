@@ -1,5 +1,0 @@
-// top, sum, weighted of the logits of row i, s_ij = a_i.b_j
-// @use row_pass skip
-fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u32) {
-  tile_product(c, row4, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
-}

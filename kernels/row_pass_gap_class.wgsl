@@ -1,2 +1,0 @@
-// top, sum, weighted of the logits of row i among its negatives or its positives, s_ij = 1 - a_i.b_j of unit rows, by differences
-// @use row_pass skip_class gap_scores

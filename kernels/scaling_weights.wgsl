@@ -1,5 +1,0 @@
-// w_ji = share dy u_i u_j 2^(scale a_i.b_j)
-// @use scaling_weights
-fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u32) {
-  tile_product(c, row4, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
-}

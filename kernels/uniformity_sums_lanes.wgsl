@@ -1,2 +1,0 @@
-// R[i] = sum over j != i of exp(-|u_i - u_j|^2 / (2 tau)), a partial sum a lane; no tile is kept
-// @use pair_sums_lanes pair_distances keep_nothing mark_nobody
