@@ -4,7 +4,7 @@ import { createRandom } from '../src/core/random.ts';
 import { type Augmentation, augmentations, uploadImages } from '../src/data/augment.ts';
 import type { ImageSet } from '../src/data/dataset.ts';
 import { DRAW, drawView, settingsOf } from '../src/data/draws.ts';
-import { sharedEngine } from './engine.ts';
+import { heldBuffers, sharedEngine } from './engine.ts';
 import { renderView } from './reference/training.ts';
 
 let engine: Engine;
@@ -72,7 +72,7 @@ describe.each(cases)('%s', (_, set, augmentation) => {
   const indices = Int32Array.from({ length: 12 }, (_, i) => (5 * i) % set.count);
 
   test('is what the draws say, as the twin in f64 renders them', async () => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const resident = uploadImages(engine, set);
     const settings = settingsOf('test', augmentation);
     const draws = drawView({ ...set, greyMeans: greyMeans(set) }, indices, { seed: 3, step: 7, view: 1 }, settings);

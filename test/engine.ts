@@ -8,18 +8,19 @@ import type { Family } from '../src/tuning/families.ts';
 const KEY = Symbol.for('gramian.test.engine');
 const shared = globalThis as { [KEY]?: Promise<Engine> };
 
-/**
- * The engine of all test files. What earlier files dropped without a dispose() is collected first, so that it does not leave while a
- * file counts its buffers. GRAMIAN_TEST_FAMILY=subgroups: the tables of the ops and losses in one family more than f32.
- */
-export async function sharedEngine(): Promise<Engine> {
+/** GRAMIAN_TEST_FAMILY=subgroups: the tables of the ops and losses in one family more than f32. */
+export function sharedEngine(): Promise<Engine> {
   const family = process.env.GRAMIAN_TEST_FAMILY as Family | undefined;
   // Not what was tuned on this machine: tests take the same kernels everywhere.
   shared[KEY] ??= createEngine({ tune: 'off', ...(family ? { families: ['f32', family] } : {}) });
-  const engine = await shared[KEY];
+  return shared[KEY];
+}
+
+/** Buffers that are held, without those of tensors that tests before this one dropped: these would leave while a test counts. */
+export async function heldBuffers(engine: Engine): Promise<number> {
   collect();
-  await setImmediate(); // finalizers run in a turn of their own
-  return engine;
+  for (let turn = 0; turn < 2; turn++) await setImmediate(); // finalizers run in a turn of their own
+  return engine.memory().buffers;
 }
 
 /** The same normal numbers for the same seed, everywhere. */

@@ -5,7 +5,7 @@ import { standardFeatures } from '../src/eval/features.ts';
 import { knn } from '../src/eval/knn.ts';
 import { linearProbe } from '../src/eval/probe.ts';
 import { crossEntropy } from '../src/ops/crossEntropy.ts';
-import { normals, sharedEngine } from './engine.ts';
+import { heldBuffers, normals, sharedEngine } from './engine.ts';
 import { matrix } from './reference/matrix.ts';
 import { crossEntropy as crossEntropyTwin, knnVotes } from './reference/training.ts';
 
@@ -38,7 +38,7 @@ describe('crossEntropy', () => {
     [130, 100, 40],
     [17, 7, 1000],
   ])('of %i rows, %i classes, logits of size %i is its twin in f64', async (rows, classes, scale) => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const values = normals(rows * classes, rows).map((value) => value * scale);
     const labels = labelsOf(rows, classes, 5);
     const logits = engine.tensor(values, [rows, classes], { requiresGrad: true });
@@ -82,7 +82,7 @@ describe('knn', () => {
     { others: 40, rows: 65, columns: 3, classes: 30, k: 256 },
     { others: 500, rows: 70, columns: 33, classes: 7, k: 200 },
   ])('$rows of $columns among $others, k = $k, classes = $classes', async ({ others, rows, columns, classes, k }) => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const known = clusters(others, columns, classes, 1, 1.5);
     const asked = clusters(rows, columns, classes, 2, 1.5);
     const train = engine.tensor(known.data, [others, columns]);
@@ -168,7 +168,7 @@ test.each<[string, typeof knn | typeof linearProbe]>([
 
 describe('linearProbe', () => {
   test('separates what a line separates, and gives the same answer twice', async () => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const [columns, classes] = [10, 4];
     const known = clusters(600, columns, classes, 1, 0.3);
     const asked = clusters(101, columns, classes, 2, 0.3);

@@ -6,7 +6,7 @@ import { ntXent } from '../src/losses/ntXent.ts';
 import { add, mul } from '../src/ops/arithmetic.ts';
 import { reshape } from '../src/ops/reshape.ts';
 import { sgd } from '../src/optim/index.ts';
-import { normals, sharedEngine } from './engine.ts';
+import { heldBuffers, normals, sharedEngine } from './engine.ts';
 
 // The host: a program with a device and buffers of its own, which knows WebGPU and nothing of us.
 const STORAGE = 0x80 | 4 | 8; // STORAGE, COPY_SRC, COPY_DST
@@ -67,7 +67,7 @@ describe('fromBuffer', () => {
     [24, 32, 512],
     [1, 3, 256],
   ])('[%d, %d] at %d of a padded buffer: values and gradients, read by the host', async (n, d, offset) => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const buffers = [7, 8].map((seed) => hostBuffer(normals(n * d, seed), { offset }));
     const [z0, z1] = buffers.map((buffer) => engine.fromBuffer(buffer, [n, d], { offset, requiresGrad: true }));
     expect(engine.memory().buffers).toBe(before); // the host's memory is not ours

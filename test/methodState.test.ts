@@ -17,7 +17,7 @@ import { perceptron } from '../src/nn/networks.ts';
 import { kMeans } from '../src/ops/kMeans.ts';
 import { sgd } from '../src/optim/sgd.ts';
 import { expectClose } from './compare.ts';
-import { normals, sharedEngine } from './engine.ts';
+import { heldBuffers, normals, sharedEngine } from './engine.ts';
 import { DATA } from './methods.table.ts';
 import { assign, lloyd } from './reference/clustering.ts';
 import { matrix, normalize } from './reference/matrix.ts';
@@ -205,7 +205,7 @@ describe('kMeans', () => {
     [64, 3, 64],
     [300, 4, 1],
   ])('%i rows of %i numbers into %i clusters end where Lloyd in f64 does', async (rows, columns, clusters) => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const values = blobs(rows, columns, 10, 1);
     const start = values.slice(0, clusters * columns);
     const x = engine.tensor(values, [rows, columns]);

@@ -8,7 +8,7 @@ import { concat } from '../src/ops/concat.ts';
 import { slice } from '../src/ops/slice.ts';
 import { adamW } from '../src/optim/adamW.ts';
 import { expectClose } from './compare.ts';
-import { sharedEngine } from './engine.ts';
+import { heldBuffers, sharedEngine } from './engine.ts';
 import { DATA, methods } from './methods.table.ts';
 import { allImages, batchOf, free, numbersOf, placeOf, tensorsOfRun, walk } from './training.ts';
 
@@ -33,7 +33,7 @@ const optimize = (method: Method) => optimizerOf(method, (parameters) => adamW(p
 
 describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fills }) => {
   test('learns: finite losses that fall, every parameter moves, nothing stays behind', async () => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const method = make(engine, 1);
     const optimizer = optimize(method);
     const start = await numbersOf(method.parameters);

@@ -9,7 +9,7 @@ import { lars } from '../src/optim/lars.ts';
 import type { Optimizer } from '../src/optim/optimizer.ts';
 import { cosineSchedule, momentumSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
-import { normals, sharedEngine } from './engine.ts';
+import { heldBuffers, normals, sharedEngine } from './engine.ts';
 import { adamWStep, larsStep, sgdStep } from './reference/training.ts';
 
 let engine: Engine;
@@ -93,7 +93,7 @@ function free(...sets: Record<string, Tensor>[]): void {
 
 describe.each(Object.entries(table))('%s', (_, { make, twin }) => {
   test('moves as its twin in f64 does', async () => {
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     const parameters = parametersOf();
     const optimizer = make(parameters);
     walk(parameters, optimizer, 0, STEPS);

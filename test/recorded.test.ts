@@ -19,7 +19,7 @@ import { adamW } from '../src/optim/adamW.ts';
 import { lars } from '../src/optim/lars.ts';
 import { cosineSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
-import { normals } from './engine.ts';
+import { heldBuffers, normals } from './engine.ts';
 import { LOSSES } from './losses.table.ts';
 import { oneGroupASubmit, watchedEngine, withBindingLimit } from './watch.ts';
 
@@ -404,7 +404,7 @@ describe('memory', () => {
   });
 });
 
-describe('is refused', () => {
+describe('is refused', async () => {
   /** Calls the step until it fails; the sentence. */
   function failure(step: (call: number) => unknown, calls = 4): string {
     for (let call = 0; call < calls; call++)
@@ -457,10 +457,10 @@ describe('is refused', () => {
       '0: write: the function is being recorded, so there are no numbers yet; do it outside.',
     ],
   };
-  test.each(Object.entries(misuse))('%s', (_, [fn, sentence]) => {
+  test.each(Object.entries(misuse))('%s', async (_, [fn, sentence]) => {
     let call = 0;
     const step = engine().recorded((x: Tensor) => fn(x, () => call));
-    const before = engine().memory().buffers;
+    const before = await heldBuffers(engine());
     const x = random([2, 1], 1);
     const said = failure((now) => {
       call = now;
