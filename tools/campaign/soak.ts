@@ -1,10 +1,14 @@
 // npm run soak -- [--steps 100000] [--modes eager,recorded,plan,never-dispose] [--seed 1]: trains for very many steps on
 // shapes that change, and looks whether anything grows. Each mode has a process of its own. Exit code 1 where one does.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sizes } from './heap.ts';
 import { CYCLE, type Held, MODES, type Mode, type Seen } from './soakRun.ts';
 import { answer, child, rise, table, whole } from './table.ts';
 
-const MOST_RISE = 0.01; // of a least-squares line over the last 80 % of the steps
+const MOST_RISE = 0.01; // over the last 80 % of the steps
 const JUDGED_FROM = 20_000; // steps: before, V8 is still compiling, and what rises is its code
 const BOUND = 1.5; // what may be held at most in the second half, of what was held at most in the first
 // V8 lets go of code that was not run lately, and compiles it again: steps of a tenth of a megabyte, which are not the heap's.
@@ -32,7 +36,7 @@ const range = (of: (held: Held) => number, { first, last }: Seen): string =>
   of(first) === of(last) ? String(of(last)) : `${of(first)} to ${of(last)}`;
 
 /** What a mode did that it must not. */
-function complaints(mode: Mode, seen: Seen, heap: number, rss: number): string[] {
+function complaints(mode: Mode, seen: Seen, data: number, rss: number): string[] {
   const found: string[] = [];
   if (seen.losses.length === 0 || !seen.losses.every(Number.isFinite)) found.push('a loss is no number');
   const [before, after] = seen.most;
@@ -45,11 +49,12 @@ function complaints(mode: Mode, seen: Seen, heap: number, rss: number): string[]
       `${seen.unlike} of ${seen.cycles} cycles end unlike the first: ${JSON.stringify(seen.first)}, ${seen.example}`,
     );
   if (done < JUDGED_FROM) return found;
-  if (heap >= MOST_RISE) found.push(`the heap's line rises by ${percent(heap)}`);
+  if (data >= MOST_RISE) found.push(`what the heap holds, V8's code aside, rises by ${percent(data)}`);
   if (rss >= MOST_RISE) found.push(`resident memory's line rises by ${percent(rss)}`);
   return found;
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'gramian-soak-'));
 const rows: unknown[][] = [];
 const failures: string[] = [];
 let adapter = '';
@@ -57,21 +62,26 @@ let done = 0;
 for (const mode of modes) {
   let seen: Seen;
   try {
-    const args = ['--mode', mode, String(steps), String(seed)];
+    const args = ['--mode', mode, String(steps), String(seed), folder];
     seen = answer<Seen>(await child('soakRun.ts', args, { node: NODE }));
   } catch (error) {
     failures.push(`${mode}: ${(error as Error).message}`);
-    rows.push([mode, ...new Array(10).fill('')]);
+    rows.push([mode, ...new Array(12).fill('')]);
     continue;
   }
   if (given.json) console.log(JSON.stringify({ mode, ...seen }));
   adapter = seen.adapter;
   done = (seen.cycles + 2) * CYCLE;
-  const late = seen.samples.filter(([step]) => step >= 0.2 * done);
+  const late = seen.samples.filter(([step]) => step > seen.from);
   const heap = rise(late.map(([step, value]) => [step, value]));
   const rss = rise(late.map(([step, , value]) => [step, value]));
   const [, ends, resident] = seen.samples[seen.samples.length - 1];
-  for (const complaint of complaints(mode, seen, heap, rss)) failures.push(`${mode}: ${complaint}`);
+  const [before, after] = seen.snapshots.map(sizes);
+  for (const snapshot of seen.snapshots) rmSync(snapshot);
+  const data = before ? after.data / before.data - 1 : 0;
+  const split = (of: 'data' | 'code'): string =>
+    before ? `${before[of]} to ${after[of]} (${percent(after[of] / before[of] - 1)})` : '';
+  for (const complaint of complaints(mode, seen, data, rss)) failures.push(`${mode}: ${complaint}`);
   const dropped = mode === 'never-dispose';
   const most = { first: seen.most[0], last: seen.most[1] } as Seen;
   const shown = dropped ? most : seen;
@@ -87,16 +97,22 @@ for (const mode of modes) {
     range(({ pipelines }) => pipelines, shown),
     dropped ? '' : `${seen.cycles - seen.unlike} of ${seen.cycles}`,
     `${ends.toFixed(1)} (${percent(heap)})`,
+    split('data'),
+    split('code'),
     `${resident.toFixed(0)} (${percent(rss)})`,
     seen.submits,
     seen.seconds.toFixed(0),
   ]);
 }
 
+rmSync(folder, { recursive: true });
 console.log(`${adapter}; ${done} steps a mode in cycles of ${CYCLE} (8 shapes), seed ${seed}\n`);
 const heads = ['mode', 'buffers', 'bytes', 'pooled bytes', "device's buffers", 'pipelines', 'cycles that end alike'];
-console.log(table([...heads, 'heap, MB (rise)', 'RSS, MB (rise)', 'submits', 'seconds'], rows));
-console.log('\nRises are those of a least-squares line over the last 80 % of the steps, and judged from 20,000 on.');
-console.log('never-dispose shows the most that was held at the end of any cycle, in the first half and in the second.');
+const memory = ['heap, MB (rise)', "program's bytes", "V8's code", 'RSS, MB (rise)'];
+console.log(table([...heads, ...memory, 'submits', 'seconds'], rows));
+console.log(`
+Rises are those from 20 % of the steps to the last: of a least-squares line (heap, RSS), or between two snapshots of the heap,
+which tell what the program holds from the code that V8 keeps for it. Judged, from 20,000 steps on: program's bytes and RSS.
+never-dispose shows the most that was held at the end of any cycle, in the first half and in the second.`);
 for (const failure of failures) console.log(`FAILED ${failure}`);
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -1,5 +1,7 @@
 // One mode of `npm run soak`, in a process of its own: trains small networks on batches of changing shapes and notes down
 // what is held after each cycle of shapes. The last line that it prints is what it saw, as JSON.
+import { join } from 'node:path';
+import { writeHeapSnapshot } from 'node:v8';
 import { createRandom, type Random } from '../../src/core/random.ts';
 import type { Engine, Tensor } from '../../src/index.ts';
 import { barlowTwins, createEngine, dcl, matmul, ntXent, relu, simSiam, supCon, vicReg } from '../../src/index.ts';
@@ -10,8 +12,10 @@ export type Mode = (typeof MODES)[number];
 
 /** Steps in turn on one shape: a recorded step is recorded, compared and replayed. */
 const TURN = 5;
-/** Times that the heap and resident memory are looked at. */
+/** Times that the heap is looked at. */
 const SAMPLES = 25;
+/** The share of the steps that only warms up. */
+const EARLY = 0.2;
 /** More than the shapes that a recorded step keeps. */
 const SHAPES = 8;
 /** Steps after which all shapes have had their turn. */
@@ -45,8 +49,15 @@ export interface Seen {
   readonly most: readonly [Held, Held];
   /** What is left when everything was let go and collected. */
   readonly after: Held;
-  /** Step, megabytes of JavaScript's heap after a collection, resident megabytes. */
+  /**
+   * Step, megabytes of JavaScript's heap after a collection, and resident megabytes: the mean of what was resident at the ends of
+   * the cycles since the sample before.
+   */
   readonly samples: readonly (readonly [number, number, number])[];
+  /** The step of the first snapshot: samples after it are judged. */
+  readonly from: number;
+  /** Snapshots of the heap there and at the end, if they were asked for. */
+  readonly snapshots: readonly string[];
   /** The loss at the end of each cycle, the last ones: numbers, so that nothing went wrong on the way. */
   readonly losses: readonly number[];
 }
@@ -279,8 +290,8 @@ const TRAINERS: Readonly<Record<Mode, (bench: Bench) => Trainer>> = {
 };
 
 const collect = async (): Promise<void> => {
-  // Twice with a turn between: what a finaliser lets go of is collected too.
-  for (let turn = 0; turn < 2; turn++) {
+  // With turns between: what a finaliser lets go of is collected too, and so is what a marking under way has spared.
+  for (let turn = 0; turn < 4; turn++) {
     (globalThis as { gc?: () => void }).gc?.();
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
@@ -301,7 +312,8 @@ function larger(a: Held, b: Held): Held {
   return Object.fromEntries(keys.map((key) => [key, Math.max(a[key], b[key])])) as unknown as Held;
 }
 
-export async function soak(mode: Mode, steps: number, seed: number): Promise<Seen> {
+/** @param folder where snapshots of the heap go; without one there are none */
+export async function soak(mode: Mode, steps: number, seed: number, folder?: string): Promise<Seen> {
   const bench = new Bench(await createEngine({ tune: 'off' }), seed);
   const { engine, random } = bench;
   const shapes = Array.from({ length: SHAPES }, (_, i) => ({
@@ -319,6 +331,13 @@ export async function soak(mode: Mode, steps: number, seed: number): Promise<See
   let first: Held | null = null;
   let most: [Held, Held] | null = null;
   let [unlike, example] = [0, ''];
+  let [resident, ends] = [0, 0]; // summed up since the last sample
+  let from = 0;
+  const snapshots: string[] = [];
+  const snapshot = (name: string): void => {
+    if (!folder || !forced) return; // it collects too
+    snapshots.push(writeHeapSnapshot(join(folder, `${mode} ${name}.heapsnapshot`)));
+  };
   for (let cycle = 0; cycle < cycles; cycle++) {
     for (let turn = 0; turn < CYCLE; turn++) {
       const shape = shapes[Math.floor(turn / TURN)];
@@ -339,15 +358,22 @@ export async function soak(mode: Mode, steps: number, seed: number): Promise<See
       unlike++;
       example ||= `cycle ${cycle}: ${JSON.stringify(held)}`;
     }
+    resident += process.memoryUsage.rss();
+    ends++;
     if (cycle % every > 0) continue;
     if (forced) await collect();
-    const { heapUsed, rss } = process.memoryUsage();
-    samples.push([cycle * CYCLE, megabytes(heapUsed), megabytes(rss)]);
+    samples.push([cycle * CYCLE, megabytes(process.memoryUsage().heapUsed), megabytes(resident / ends)]);
+    [resident, ends] = [0, 0];
+    if (from === 0 && cycle >= EARLY * cycles) {
+      from = cycle * CYCLE;
+      snapshot('early');
+    }
     process.stderr.write(`\r${mode}: step ${cycle * CYCLE} of ${cycles * CYCLE}  `);
   }
   process.stderr.write('\n');
   const last = bench.held();
   const seconds = (performance.now() - started) / 1e3;
+  snapshot('late');
   trainer.end();
   await collect();
   await collect();
@@ -365,6 +391,8 @@ export async function soak(mode: Mode, steps: number, seed: number): Promise<See
     most: most!,
     after: bench.held(),
     samples,
+    from,
+    snapshots,
     losses,
   };
   engine.destroy();
@@ -372,6 +400,6 @@ export async function soak(mode: Mode, steps: number, seed: number): Promise<See
 }
 
 if (process.argv[2] === '--mode') {
-  const [mode, steps, seed] = process.argv.slice(3);
-  console.log(JSON.stringify(await soak(mode as Mode, Number(steps), Number(seed))));
+  const [mode, steps, seed, folder] = process.argv.slice(3);
+  console.log(JSON.stringify(await soak(mode as Mode, Number(steps), Number(seed), folder)));
 }
