@@ -22,6 +22,7 @@ import {
 } from '../tuning/families.ts';
 import * as check from './check.ts';
 import { part, ranges } from './chunks.ts';
+import { Constants } from './constants.ts';
 import { type FromBufferOptions, foreignRange } from './foreignRange.ts';
 import { Inspector, type Watch } from './inspect.ts';
 import { type Backward, TapeNode } from './tape.ts';
@@ -92,7 +93,7 @@ export class Engine {
   private readonly inspector: Inspector;
   private readonly table: ChoiceTable;
   private readonly tuning: 'off' | 'cached' | 'full';
-  private readonly constants = new Map<number, Storage>();
+  private readonly constants = new Constants((value) => this.gpu.pool.wrap(this.gpu.constant(value), 0, 16));
   private scopes: Set<Tensor>[] = [];
   private recording = true;
   /** @internal What `recorded()` is recording, if anything. */
@@ -309,8 +310,7 @@ export class Engine {
   /** Frees all GPU memory of the engine, and the device if it is the engine's own. */
   destroy(): void {
     this.flush();
-    for (const { buffer } of this.constants.values()) buffer.destroy();
-    this.constants.clear();
+    this.constants.destroy();
     this.gpu.destroy();
   }
 
@@ -466,13 +466,7 @@ export class Engine {
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
   constant(value: number): Tensor {
-    let storage = this.constants.get(value);
-    if (!storage) {
-      const buffer = this.gpu.constant(value);
-      storage = this.gpu.pool.wrap(buffer, 0, 16);
-      this.constants.set(value, storage);
-    }
-    return this.adopt(storage.retain(), [], 'f32', false);
+    return this.adopt(this.constants.get(value, this.capture !== null).retain(), [], 'f32', false);
   }
 
   /** @internal */

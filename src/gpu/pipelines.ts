@@ -198,9 +198,23 @@ export class BindGroupCache {
       gone += bucket.length - left.length;
       if (left.length > 0) this.groups.set(hash, left);
       else this.groups.delete(hash);
+      this.unlist(hash, bucket, left);
     }
     this.hashesOf.delete(id);
     droppedGroups(gone);
+  }
+
+  /** Buffers of groups that are gone name their hash no longer, unless a group that is left does. */
+  private unlist(hash: number, bucket: readonly Bound[], left: readonly Bound[]): void {
+    const named = new Set(left.flatMap(({ bindings }) => bindings.map(({ buffer }) => buffer)));
+    for (const { bindings } of bucket)
+      for (const { buffer } of bindings) {
+        if (named.has(buffer)) continue;
+        const id = this.idOf(buffer);
+        const hashes = this.hashesOf.get(id);
+        hashes?.delete(hash);
+        if (hashes?.size === 0) this.hashesOf.delete(id);
+      }
   }
 
   private idOf(buffer: GPUBuffer): number {
