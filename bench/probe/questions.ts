@@ -4,8 +4,8 @@ import type { Tuning } from '../../src/gpu/kernel.ts';
 import { matmul as matmulKernel } from '../../src/gpu/kernels.generated.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
 import { matmul } from '../../src/ops/matmul.ts';
-import { PARTNERS } from '../../src/sweeps/pairKernels.ts';
-import { sweepTriangle } from '../../src/sweeps/pairSweep.ts';
+import { contrastProblem } from '../../src/sweeps/pairs/contrast.ts';
+import { scheduleOf } from '../../src/sweeps/pairs/schedule.ts';
 import { matrixFor } from '../../src/tuning/families.ts';
 import { allocate, download, upload } from '../buffers.ts';
 import { measureRoofline } from '../roofline.ts';
@@ -134,10 +134,9 @@ async function families(bed: Bed): Promise<object> {
         const temperature = engine.constant(0.1);
         const forward = await best(bed, () =>
           engine.scope(() => {
-            const sweep = sweepTriangle(engine, 'probe', { z0, z1 }, temperature, PARTNERS, false);
-            sweep.partial?.of.release();
-            sweep.packed?.release();
-            sweep.units.release();
+            const pairs = scheduleOf(contrastProblem('probe', z0, z1, temperature, false));
+            pairs.sums().of.release();
+            pairs.release();
           }),
         );
         const both = await best(bed, () => {

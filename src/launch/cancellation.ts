@@ -5,7 +5,7 @@ import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import { partner_pull, row_cancel } from '../gpu/kernels.generated.ts';
 import { rowTuning } from './tile.ts';
 
-/** Unit rows, and what was pulled on them. */
+/** Unit rows, and the gradient that was gathered for them. */
 export interface Gathered {
   readonly rows: Storage;
   readonly count: number;
@@ -15,26 +15,26 @@ export interface Gathered {
   readonly g: Storage;
 }
 
-/** What pulls one way at the least, of each row, times scale: the numbers of `of` from `at` on. */
-export interface Reach {
+/** Of each row: what its gradient is made of at the least, before that cancels; `scale` times the numbers of `of` from `at` on. */
+export interface CancellationScale {
   readonly of: Storage | Tensor;
   readonly at?: number;
   readonly scale?: number;
 }
 
-/** Finds the rows whose pulls all but cancel, for which `launchNear` does something; the others cost a look at their sums. */
+/** Finds the rows whose gradient all but cancels, for which `recompute` does something; the others cost a look at their sums. */
 export function findCancelling(
   engine: Engine,
   op: string,
   gathered: Gathered,
-  reach: Reach,
+  scale: CancellationScale,
   tuning: Tuning = {},
 ): Storage {
-  return launchCancel(engine, op, row_cancel, gathered, reach, {}, tuning);
+  return launchCancel(engine, op, row_cancel, gathered, scale, {}, tuning);
 }
 
-/** As above, of rows i and i + n/2 that are each other's positives; these pull here, apart from the rest, by 1 - p each. */
-export function pullPartners(
+/** As above, of rows i and i + n/2 that are each other's positives: their part, 1 - p each, is added here, apart from the rest. */
+export function addPositives(
   engine: Engine,
   op: string,
   gathered: Gathered,
@@ -49,7 +49,7 @@ function launchCancel(
   op: string,
   kernel: KernelSource,
   { rows, count, columns, rowStride, g }: Gathered,
-  { of, at = 0, scale = 1 }: Reach,
+  { of, at = 0, scale = 1 }: CancellationScale,
   buffers: Readonly<Record<string, Storage>>,
   own: Tuning = {},
 ): Storage {
@@ -66,12 +66,12 @@ function launchCancel(
 }
 
 /** Rows a workgroup looks after: most have nothing to do, and a workgroup's start is dear where it is not hardware. */
-export function nearRows(engine: Engine): number {
+export function rowsToRecompute(engine: Engine): number {
   return engine.info.software ? 32 : 1;
 }
 
-/** What was pulled on such rows, once more by differences from all `others`: see kernels/lib/near_rows.wgsl. */
-export function launchNear(
+/** The gradient of such rows, once more by differences from all `others`: see kernels/lib/near_rows.wgsl. */
+export function recompute(
   engine: Engine,
   kernel: KernelSource,
   { rows, count, columns, rowStride, g }: Gathered,
@@ -91,7 +91,7 @@ export function launchNear(
     tuning?: Tuning;
   },
 ): void {
-  const ROWS = nearRows(engine);
+  const ROWS = rowsToRecompute(engine);
   engine.run(kernel, {
     params: { rows: count, n: others, columns, row_stride: rowStride, own_at, other_at, scale },
     buffers: { units: rows, cancels, g, ...buffers },

@@ -2,7 +2,7 @@ import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { anchored_rows, cross_lifts, cross_near } from '../gpu/kernels.generated.ts';
-import { findCancelling, nearRows } from './cancellation.ts';
+import { findCancelling, rowsToRecompute } from './cancellation.ts';
 import type { Points, Pulled } from './points.ts';
 import { rowTuning } from './tile.ts';
 
@@ -42,7 +42,7 @@ export function pullCrossNear(
   if (!some) return;
   const { count: n, columns, rowStride: stride } = sides[0].points;
   const { tuning, rowsPerGroup } = rowTuning(engine);
-  const ROWS = nearRows(engine);
+  const ROWS = rowsToRecompute(engine);
   const work = 4 * n * n * columns;
   const lifts = engine.scratch(4 * (sides[1].at + n), op);
   const any = engine.scratch(1, op);

@@ -3,8 +3,8 @@ import { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/arithmetic.ts';
 import { softmaxColumns } from '../ops/softmaxColumns.ts';
 import { balance } from '../sweeps/clusters.ts';
-import { pairContrast } from '../sweeps/pairContrast.ts';
-import { exponentials } from '../sweeps/pairSweep.ts';
+import { pairContrast } from '../sweeps/pairs/contrast.ts';
+import { exponentials } from '../sweeps/temperature.ts';
 
 export interface ClusterLossOptions {
   /**

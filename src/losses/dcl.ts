@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
-import { pairContrast } from '../sweeps/pairContrast.ts';
-import { exponentials } from '../sweeps/pairSweep.ts';
+import { pairContrast } from '../sweeps/pairs/contrast.ts';
+import { exponentials } from '../sweeps/temperature.ts';
 
 export interface DCLOptions {
   /**

@@ -3,8 +3,8 @@ import { Tensor } from '../core/tensor.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { checkLabels } from '../ops/labels.ts';
 import { sum } from '../ops/sum.ts';
-import { type Classes, classContrast, classesOf } from '../sweeps/classContrast.ts';
-import { exponentials } from '../sweeps/pairSweep.ts';
+import { type Classes, classContrast, classesOf } from '../sweeps/pairs/classContrast.ts';
+import { exponentials } from '../sweeps/temperature.ts';
 
 export interface SupConOptions {
   /**

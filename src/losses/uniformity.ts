@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { canShift } from '../sweeps/pairSweep.ts';
-import { pairUniformity } from '../sweeps/pairUniformity.ts';
+import { pairUniformity } from '../sweeps/pairs/uniformity.ts';
+import { canShift } from '../sweeps/temperature.ts';
 
 export interface UniformityOptions {
   /** Sharpness of the Gaussian potential, a number above 0. Default 2, the paper's; a larger one looks at the nearest rows. */

@@ -1,7 +1,7 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { sig_lip, sig_lip_near } from '../gpu/kernels.generated.ts';
-import { findCancelling, launchNear } from '../launch/cancellation.ts';
+import { findCancelling, recompute } from '../launch/cancellation.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
 import { makePoints, startPull } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
@@ -74,7 +74,7 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
         if (!g) return;
         const gathered = { ...points, g };
         const cancels = findCancelling(engine, op, gathered, { of: multiplier, scale: 0 });
-        launchNear(engine, sig_lip_near, gathered, cancels, {
+        recompute(engine, sig_lip_near, gathered, cancels, {
           others: n,
           scale: 1 / n,
           buffers: { others: sides[1 - i].rows, logit_scale: multiplier, bias: offset },

@@ -15,8 +15,7 @@ import { launchSum } from '../launch/reduce.ts';
 import { gapPositives, makeOffset, offsetColumns } from '../launch/sideOffset.ts';
 import { roundUp, rowTuning, tileOf, WIDEST } from '../launch/tile.ts';
 import { launchUnits, makeTurn, makeUnits, type Units, unitsBackward } from '../launch/unitRows.ts';
-import { canShift } from './pairSweep.ts';
-import { temperatureGradient } from './temperature.ts';
+import { canShift, temperatureGradient } from './temperature.ts';
 
 // Columns a panel at the least; a multiple of 64, since those begin where a binding may.
 const LEAST_PANEL = 64;

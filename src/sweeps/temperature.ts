@@ -3,6 +3,27 @@ import type { Storage } from '../gpu/buffers.ts';
 import { temperature_grad } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 
+// exp(-2/tau) must stay a normal f32 for one constant shift of 1/tau to serve every entry.
+const SMALLEST_SHIFTED_TEMPERATURE = 2 / 87;
+
+/**
+ * How exponentials are kept in range: by one shift for all, by a maximum for each row, or by a maximum of logits that are
+ * made of differences of rows. Those cost half as much again, and have digits enough for the gradient of a live temperature,
+ * which is a sum of differences of scores: where rows share a direction, products leave it none.
+ */
+export type Exponentials = 'shift' | 'maximum' | 'gaps';
+
+/** Of a temperature that is a number or lives on the GPU. */
+export function exponentials(temperature: number | Tensor): Exponentials {
+  if (typeof temperature !== 'number') return 'gaps';
+  return canShift(temperature) ? 'shift' : 'maximum';
+}
+
+/** Whether one constant shift serves every entry at this temperature. */
+export function canShift(temperature: number): boolean {
+  return temperature >= SMALLEST_SHIFTED_TEMPERATURE;
+}
+
 /** Per row d loss_i / d log(1 / temperature): n floats from `at` on. */
 export interface Slopes {
   readonly of: Storage;
