@@ -92,10 +92,12 @@ fn sums_of_logits(k: u32) -> Sums {
       let t = scores[near * p.stride4 + k];
       let a = vec2f(w[2u * n], w[2u * n + 1u]);
       let b = vec2f(w[2u * near], w[2u * near + 1u]);
-      let higher = max(top, ceil(max(logits(s, own + vec4f(a.x)), logits(t, own + vec4f(b.x)))));
-      let below = logits(s, own + vec4f(a.x) - higher);
-      let next = logits(t, own + vec4f(b.x) - higher);
-      let one = (1.0 + a.y) * exp2(select(below, vec4f(1.0), below > vec4f(1.0))); // min would hide a NaN
+      let first_of = logits(s, own + vec4f(a.x));
+      let second_of = logits(t, own + vec4f(b.x));
+      let higher = max(top, ceil(max(first_of, second_of)));
+      let before = below(first_of, s, own + vec4f(a.x), higher);
+      let next = below(second_of, t, own + vec4f(b.x), higher);
+      let one = (1.0 + a.y) * exp2(select(before, vec4f(1.0), before > vec4f(1.0))); // min would hide a NaN
       let two = (1.0 + b.y) * exp2(select(next, vec4f(1.0), next > vec4f(1.0)));
       let both = one + select(two, vec4f(), vec4<bool>(n + 1u >= p.rows));
       total = select(total * exp2(top - higher), total, top == higher) + both;
