@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Engine } from '../core/engine.ts';
 import { Tensor } from '../core/tensor.ts';
 import { countUp } from '../launch/gatherRows.ts';
-import { checkQuery, rowContrast } from '../sweeps/rowContrast.ts';
+import { checkQuery, rowContrast } from '../sweeps/rows/contrast.ts';
 
 export interface InfoNCEOptions {
   /**

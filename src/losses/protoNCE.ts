@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { gatherRows } from '../launch/gatherRows.ts';
 import { checkLabels } from '../ops/labels.ts';
-import { checkQuery, rowContrast } from '../sweeps/rowContrast.ts';
+import { checkQuery, rowContrast } from '../sweeps/rows/contrast.ts';
 
 export interface Prototypes {
   /** [K, D] raw (normalised inside) */

@@ -1,0 +1,58 @@
+import type { Engine } from '../../core/engine.ts';
+import { contrast_panel } from '../../gpu/kernels.generated.ts';
+import { launchSum } from '../../launch/reduce.ts';
+import { roundUp, tileOf } from '../../launch/tile.ts';
+import type { Units } from '../../launch/unitRows.ts';
+import { type Candidates, gather, panelOf, type RowSweep } from './panel.ts';
+
+/** Every exponential relative to the largest logit that there can be, 1 / temperature. */
+export function shiftedSweep(
+  engine: Engine,
+  op: string,
+  units: Units,
+  candidates: Candidates,
+  known: number,
+  wanted: boolean,
+): RowSweep {
+  const { columns, count, positives, temperature } = candidates;
+  const { count: n, columns: d, paddedRows: width } = units;
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'pairs', count, n, d);
+  const [tops, sums, weighteds] = [0, 1, 2].map(() => engine.scratch(width, op));
+  engine.fill(tops, n, Math.LOG2E / known);
+  engine.fill(weighteds, n, 0); // of use to a live temperature alone
+  const strips = Math.ceil(width / tileColumns);
+  const panel = panelOf(engine, op, units, candidates);
+  const slots = roundUp(panel.width, tileRows) / tuning.TM;
+  const partial = engine.scratch(slots * width, op);
+  const gathered = wanted ? engine.scratch(width * units.rowStride, op) : null;
+  panel.each(columns, (weights, keys, first, own) => {
+    engine.run(contrast_panel, {
+      params: {
+        rows: n,
+        columns: own,
+        depth: d,
+        lhs_stride4: keys.paddedRows / 4,
+        rhs_stride4: width / 4,
+        first,
+        width4: width / 4,
+        strips,
+      },
+      buffers: {
+        lhs: keys.transposed,
+        rhs: units.transposed,
+        temperature: temperature.of,
+        positives,
+        weights,
+        partial,
+      },
+      groups: Math.ceil(own / tileRows) * strips,
+      work: own * width * (d + 16),
+      tuning,
+    });
+    const reduced = roundUp(own, tileRows) / tuning.TM;
+    launchSum(engine, partial, sums, { outer: 1, reduced, inner: width, accumulating: first > 0 });
+    if (gathered) gather(engine, units, weights, keys, own, gathered, first > 0);
+  });
+  partial.release();
+  return { tops, sums, weighteds, gathered };
+}
