@@ -1,9 +1,14 @@
 // g[i] = sum_j w_ij u_j: a workgroup owns rows i, and takes all columns j in turn; weights are in workgroup memory, and nowhere else
-// `weigh` turns a tile of what `pair_tile` gives into weights. A lane adds up FV vec4s of a row's features, WX apart. The kernel declares its
-// buffers: `lhs`, `rhs`, `rows`, `g`.
+// `weigh` turns a tile of what `pair_tile` gives into weights. A lane adds up FV vec4s of a row's features, WX apart. Each
+// kernel below says what `weigh` needs, and where `rows` and `g` are.
 // @use grid tile
 const FV: u32 = 1; // @tune 1 2
 const SPAN: u32 = 1024; // columns whose pulls are one sum: a longer one would gather the roundings of all
+
+struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, stride4: u32, row_stride4: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // units, transposed: [columns, 4 stride4]
+@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // the same
 
 const TILE_ROWS4: u32 = TILE_ROWS / 4;
 
@@ -74,3 +79,25 @@ fn share_weights(i: u32, j: u32, local: vec3u) {
     }
   }
 }
+
+// @kernel nt_xent_owner pair_products nt_xent_weigh
+// g[i] = sum_j exp(s_ij / tau) (1/Z_i + 1/Z_j) u_j, without i itself and its positive, for the rows of a workgroup
+@group(0) @binding(3) var<storage, read> log2_z: array<f32>;
+@group(0) @binding(4) var<storage, read> temperature: array<f32>;
+@group(0) @binding(5) var<storage, read> rows: array<vec4f>; // units, [4 stride4, row_stride4]
+@group(0) @binding(6) var<storage, read_write> g: array<vec4f>; // [4 stride4, row_stride4]
+
+// @kernel sup_con_owner pair_products sup_con_weigh
+// g[i] = sum_j w_ij u_j for the rows of a workgroup, w as sup_con_panel's
+@group(0) @binding(3) var<storage, read> pulls: array<vec4f>; // see sup_con_rows
+@group(0) @binding(4) var<storage, read> holds: array<f32>;
+@group(0) @binding(5) var<storage, read> temperature: array<f32>;
+@group(0) @binding(7) var<storage, read> rows: array<vec4f>; // units, [4 stride4, row_stride4]
+@group(0) @binding(8) var<storage, read_write> g: array<vec4f>; // [4 stride4, row_stride4]
+
+// @kernel uniformity_owner pair_distances uniformity_weigh
+// g[i] = sum_j 2 exp(-|u_i - u_j|^2 / (2 tau)) / Z u_j for the rows of a workgroup
+@group(0) @binding(3) var<storage, read> weighing: array<f32>; // see uniformity.wgsl
+@group(0) @binding(4) var<storage, read> temperature: array<f32>;
+@group(0) @binding(5) var<storage, read> rows: array<vec4f>; // units, [4 stride4, row_stride4]
+@group(0) @binding(6) var<storage, read_write> g: array<vec4f>; // [4 stride4, row_stride4]

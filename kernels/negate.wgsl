@@ -1,3 +1,0 @@
-// out = -x
-// @use unary
-fn apply(x: f32) -> f32 { return -x; }

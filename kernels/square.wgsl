@@ -1,3 +1,0 @@
-// out = x^2
-// @use unary
-fn apply(x: f32) -> f32 { return x * x; }

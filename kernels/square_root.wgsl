@@ -1,3 +1,0 @@
-// out = sqrt(x)
-// @use unary
-fn apply(x: f32) -> f32 { return sqrt(x); }
