@@ -1,7 +1,7 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
 import { checkedEpsilon } from '../ops/sinkhorn.ts';
-import { swappedPrediction } from '../sweeps/swappedPrediction.ts';
+import { swappedPrediction } from '../sweeps/prediction/swapped.ts';
 
 export interface SwAVOptions {
   /** Of the predictions; a number above 0. Default 0.1, the paper's; a larger one asks for less decided predictions. */

@@ -1,18 +1,18 @@
-import { part } from '../core/chunks.ts';
-import type { Storage } from '../gpu/buffers.ts';
-import { swav_slopes } from '../gpu/kernels.generated.ts';
-import { launchCodes } from '../launch/codes.ts';
-import { leftRows } from '../launch/pack.ts';
-import { rowsOf } from '../launch/points.ts';
-import { launchProduct } from '../launch/product.ts';
-import { splitScale } from '../launch/scaling.ts';
-import { rowTuning } from '../launch/tile.ts';
-import type { Units } from '../launch/unitRows.ts';
-import type { Batch, SwappedPrediction } from './swappedPrediction.ts';
+import { part } from '../../core/chunks.ts';
+import type { Storage } from '../../gpu/buffers.ts';
+import { swav_slopes } from '../../gpu/kernels.generated.ts';
+import { launchCodes } from '../../launch/codes.ts';
+import { leftRows } from '../../launch/pack.ts';
+import { rowsOf } from '../../launch/points.ts';
+import { launchProduct } from '../../launch/product.ts';
+import { splitScale } from '../../launch/scaling.ts';
+import { rowTuning } from '../../launch/tile.ts';
+import type { Units } from '../../launch/unitRows.ts';
+import type { Batch, Prediction } from './batch.ts';
 
 // Floats of scores and codes in memory at a time, as a multiple of the points' own (N + L + K) D.
 const STORED = 16;
-const DEPTH = 1024; // prototypes whose pulls are one sum: a longer one would gather the roundings of all
+const DEPTH = 1024; // prototypes whose part of the gradient is one sum: a longer one would gather the roundings of all
 
 /**
  * Sources whose codes are in memory together, and the views that they are swapped into. Of two views each has one source,
@@ -49,15 +49,15 @@ function longest(units: readonly Units[]): number {
 }
 
 /**
- * The losses, and what pulls on views and prototypes, from scores and codes in memory:
+ * From scores and codes in memory:
  * d L / d s_v = share (|A(v)| P_v - sum_{a in A(v)} Q_a), in place of the scores.
  */
-export function storedPrediction(
-  batch: Batch,
-  units: readonly Units[],
-  { temperature, epsilon, iterations }: SwappedPrediction,
-  { losses, gradients, share }: { losses: Storage; gradients: readonly Storage[]; share: number },
-): void {
+export const storedPrediction: Prediction = (
+  batch,
+  units,
+  { temperature, epsilon, iterations },
+  { losses, gradients, share },
+) => {
   const { engine, op, prototypes, rows, stride, toPrototypes } = batch;
   const { count: columns } = prototypes;
   const { tuning, rowsPerGroup } = rowTuning(engine);
@@ -108,7 +108,7 @@ export function storedPrediction(
     for (const { of } of codes) of.release();
   }
   scores.release();
-}
+};
 
 /** out[n, k] = u_n.c_k for the first `rows` rows. */
 function score({ engine, prototypes }: Batch, units: Units, rows: number, out: Storage): void {

@@ -1,34 +1,12 @@
-import type { Engine } from '../core/engine.ts';
-import type { Tensor } from '../core/tensor.ts';
-import { makePoints, type Points } from '../launch/points.ts';
-import { launchTotal } from '../launch/reduce.ts';
-import { roundUp } from '../launch/tile.ts';
-import { makeUnits, noTurn, unitsBackward } from '../launch/unitRows.ts';
-import { mul } from '../ops/arithmetic.ts';
-import { storable, storedPrediction } from './storedPrediction.ts';
-import { sweptPrediction } from './sweptPrediction.ts';
-
-export interface SwappedPrediction {
-  readonly temperature: number;
-  readonly epsilon: number;
-  readonly iterations: number;
-  /** A queue for each of the two code sources, or none. */
-  readonly queues: readonly Tensor[];
-}
-
-/** What both forms of one loss share. */
-export interface Batch {
-  readonly engine: Engine;
-  readonly op: string;
-  readonly prototypes: Points;
-  /** Rows of a view. */
-  readonly rows: number;
-  /** Floats of [N rounded up to 4, D rounded up to 4]. */
-  readonly floats: number;
-  readonly stride: number;
-  /** Gradient for the prototypes [K, D], null where nobody asks for any gradient. */
-  readonly toPrototypes: Tensor | null;
-}
+import type { Tensor } from '../../core/tensor.ts';
+import { makePoints } from '../../launch/points.ts';
+import { launchTotal } from '../../launch/reduce.ts';
+import { roundUp } from '../../launch/tile.ts';
+import { makeUnits, noTurn, unitsBackward } from '../../launch/unitRows.ts';
+import { mul } from '../../ops/arithmetic.ts';
+import type { Batch, SwappedPrediction } from './batch.ts';
+import { storable, storedPrediction } from './stored.ts';
+import { sweptPrediction } from './swept.ts';
 
 /**
  * SwAV's core: L = 1 / (2 (V - 1) N) sum_v sum_n sum_{a in A(v)} -sum_k Q_a[n, k] log P_v[n, k], A(v) = {0, 1} without v.

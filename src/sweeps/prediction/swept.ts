@@ -1,8 +1,8 @@
-import type { Storage } from '../gpu/buffers.ts';
-import { accumulate, swav_rows } from '../gpu/kernels.generated.ts';
-import { leftRows } from '../launch/pack.ts';
-import { featuresOf, panelWidth, rowsOf } from '../launch/points.ts';
-import { launchProduct } from '../launch/product.ts';
+import type { Storage } from '../../gpu/buffers.ts';
+import { accumulate, swav_rows } from '../../gpu/kernels.generated.ts';
+import { leftRows } from '../../launch/pack.ts';
+import { featuresOf, panelWidth, rowsOf } from '../../launch/points.ts';
+import { launchProduct } from '../../launch/product.ts';
 import {
   launchScalingWeights,
   type Scores,
@@ -10,22 +10,21 @@ import {
   startScaling,
   startState,
   updateScaling,
-} from '../launch/scaling.ts';
-import { roundUp } from '../launch/tile.ts';
-import type { Units } from '../launch/unitRows.ts';
-import type { Batch, SwappedPrediction } from './swappedPrediction.ts';
+} from '../../launch/scaling.ts';
+import { roundUp } from '../../launch/tile.ts';
+import type { Units } from '../../launch/unitRows.ts';
+import type { Batch, Prediction } from './batch.ts';
 
 /**
- * The losses, and what pulls on views and prototypes, in panels of prototypes from the plans' factors: neither scores nor codes
- * are stored. Codes enter loss and gradient of the views only through t_a = Q_a C, [N, D]: what row n of view v loses is
+ * In panels of prototypes from the plans' factors: neither scores nor codes are stored. Codes enter loss and gradient of the views only through t_a = Q_a C, [N, D]: what row n of view v loses is
  * |A(v)| log Z_v[n] - u_v[n].sum_{a in A(v)} t_a[n] / tau.
  */
-export function sweptPrediction(
-  batch: Batch,
-  units: readonly Units[],
-  { temperature, epsilon, iterations }: SwappedPrediction,
-  { losses, gradients, share }: { losses: Storage; gradients: readonly Storage[]; share: number },
-): void {
+export const sweptPrediction: Prediction = (
+  batch,
+  units,
+  { temperature, epsilon, iterations },
+  { losses, gradients, share },
+) => {
   const { engine, op, rows, stride, toPrototypes } = batch;
   const targets = [0, 1].map((source) => {
     const target = engine.scratch(batch.floats, op);
@@ -66,7 +65,7 @@ export function sweptPrediction(
     plan.release();
   });
   for (const target of targets) target.release();
-}
+};
 
 /** A plan between samples and prototypes, by its factors. */
 interface Plan {
@@ -116,13 +115,13 @@ function predictions(batch: Batch, units: Units, temperature: number): Plan {
   return plan;
 }
 
-/** out[n] += scale sum_k P_nk c_k, and with `pulling` rows r: dC[k] += pulling.scale sum_n P_nk r_n. */
+/** out[n] += scale sum_k P_nk c_k, and with `also` rows r: dC[k] += also.scale sum_n P_nk r_n. */
 function sweep(
   { engine, op, prototypes, rows, stride, toPrototypes }: Batch,
   plan: Plan,
   out: Storage,
   scale: number,
-  pulling: { rows: Storage; scale: number } | null,
+  also: { rows: Storage; scale: number } | null,
 ): void {
   const columns = prototypes.columns;
   const width = roundUp(rows, 4);
@@ -149,15 +148,15 @@ function sweep(
       { of: out, at: 0, stride },
       { scale, accumulating: true },
     );
-    if (!pulling || !toPrototypes) continue;
+    if (!also || !toPrototypes) continue;
     const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, columns);
     launchProduct(
       engine,
       { rows: count, columns, depth: rows },
       { ...operand, along },
-      { of: pulling.rows, at: 0, stride },
+      { of: also.rows, at: 0, stride },
       { of: toPrototypes, at: first * columns, stride: columns },
-      { scale: pulling.scale, accumulating: true },
+      { scale: also.scale, accumulating: true },
     );
     operand.release();
   }
