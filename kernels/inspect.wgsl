@@ -1,6 +1,9 @@
+// What is wrong with numbers, as the index of the first one
+// @use grid
+
+// @kernel inspect_finite
 // found[slot] = min { i : values[i] is NaN or infinite }
 // Bits, not floats: compilers fold `x != x` to false, and a load as f32 may already lose the NaN.
-// @use grid
 const WG: u32 = 256;
 const EXPONENT: u32 = 0x7f800000u; // all ones in NaN and infinity
 
@@ -16,4 +19,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.count) { return; }
   if ((values[i] & EXPONENT) == EXPONENT) { atomicMin(&found[p.slot], i); }
+}
+
+// @kernel inspect_directions
+// found[slot] = min { i : inverse_norms[i] = 0 }
+const WG: u32 = 256;
+
+struct Params { first_group: u32, end_group: u32, count: u32, slot: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> inverse_norms: array<f32>;
+@group(0) @binding(2) var<storage, read_write> found: array<atomic<u32>>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.count) { return; }
+  if (inverse_norms[i] == 0.0) { atomicMin(&found[p.slot], i); }
 }

@@ -1,6 +1,9 @@
+// What each row and its nearest cost, and the gradient
+// @use grid
+
+// @kernel ko_leo_rows apart finite
 // losses[i] = -log(d + 1e-8), pulls[i] = 1 / (d (d + 1e-8)), d = |u_i - u_nearest(i)|; no pull for d = 0
 // What the rounded norms leave of u_i - u_j along u_i + u_j is no distance: unit rows differ at right angles to their sum.
-// @use grid apart finite
 const WG: u32 = 64;
 const EPSILON: f32 = 1e-8;
 
@@ -39,4 +42,33 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var pull = 0.0;
   if (d > 0.0) { pull = 1.0 / d / (d + EPSILON); }
   pulls[i] = pull;
+}
+
+// @kernel ko_leo_grad apart
+// g[j] = -pull_j (u_j - u_nearest(j)) - sum over i with nearest(i) = j of pull_i (u_j - u_i), in the order of i
+// A row is its owner's alone: LANES lanes look through all indices for those that name it, and add what they find.
+const WG: u32 = 64;
+const LANES: u32 = 1; // @tune 1 4 8 16 32 64
+
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> z: array<f32>; // [rows, columns]
+@group(0) @binding(2) var<storage, read> inverse_norms: array<f32>;
+@group(0) @binding(3) var<storage, read> nearest: array<i32>;
+@group(0) @binding(4) var<storage, read> pulls: array<f32>;
+@group(0) @binding(5) var<storage, read_write> g: array<f32>; // [rows, stride]
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let j = group * (WG / LANES) + lane / LANES;
+  if (group >= p.end_group || j >= p.rows) { return; }
+  let own = u32(nearest[j]);
+  for (var k = lane % LANES; k < p.columns; k += LANES) { g[j * p.stride + k] = -pulls[j] * apart(j, own, k); }
+  for (var i = 0u; i < p.rows; i++) {
+    if (u32(nearest[i]) == j) {
+      for (var k = lane % LANES; k < p.columns; k += LANES) { g[j * p.stride + k] -= pulls[i] * apart(j, i, k); }
+    }
+  }
 }
