@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import { Tensor } from '../core/tensor.ts';
-import { crossContrast } from '../sweeps/crossContrast.ts';
+import { crossContrast } from '../sweeps/cross/contrast.ts';
 
 export interface CLIPOptions {
   /**

@@ -1,14 +1,14 @@
+import type { Engine } from '../core/engine.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { sig_lip, sig_lip_near } from '../gpu/kernels.generated.ts';
+import { row_dots, sig_lip, sig_lip_near } from '../gpu/kernels.generated.ts';
 import { findCancelling, recompute } from '../launch/cancellation.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
-import { makePoints, startPull } from '../launch/points.ts';
+import { makePoints, type Points, startPull } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
 import { unitsBackward } from '../launch/unitRows.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { reshape } from '../ops/reshape.ts';
-import { scaleGradient } from './crossContrast.ts';
 
 /**
  * SigLIP's core: loss = (1/N) sum_ij log(1 + exp(-y_ij (scale s_ij + bias))), s = cosine, y = 1 for i = j, else -1.
@@ -92,4 +92,26 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
       return [da, db, dScale, reshape(mul(dBias, dy), [...bias.shape])];
     },
   });
+}
+
+/** dy * sum_i u_i . gradient_i, in the shape of `scale`: what the gradient of unit rows says of a factor of their products. */
+function scaleGradient(
+  engine: Engine,
+  op: string,
+  { rows, rowStride, count, columns }: Points,
+  gradient: Storage,
+  dy: Tensor,
+  scale: Tensor,
+): Tensor {
+  const dots = engine.scratch(count, op);
+  engine.run(row_dots, {
+    params: { rows: count, columns, stride: rowStride },
+    buffers: { x: rows, y: gradient, out: dots },
+    groups: Math.ceil(count / 64),
+    work: count * columns,
+  });
+  const total = engine.empty([], op);
+  launchSum(engine, dots, total, { outer: 1, reduced: count, inner: 1 });
+  dots.release();
+  return reshape(mul(dy, total), [...scale.shape]);
 }

@@ -1,12 +1,13 @@
-import type { Engine } from '../core/engine.ts';
-import type { Tensor } from '../core/tensor.ts';
-import type { Storage } from '../gpu/buffers.ts';
-import { anchored_rows, cross_lifts, cross_near } from '../gpu/kernels.generated.ts';
-import { findCancelling, rowsToRecompute } from './cancellation.ts';
-import type { Points, Pulled } from './points.ts';
-import { rowTuning } from './tile.ts';
+import type { Engine } from '../../core/engine.ts';
+import type { Tensor } from '../../core/tensor.ts';
+import type { Storage } from '../../gpu/buffers.ts';
+import { anchored_rows, cross_lifts, cross_near } from '../../gpu/kernels.generated.ts';
+import { findCancelling, rowsToRecompute } from '../../launch/cancellation.ts';
+import type { Points, Pulled } from '../../launch/points.ts';
+import { rowTuning } from '../../launch/tile.ts';
+import type { CrossSums } from './scores.ts';
 
-/** One of two sides that are each other's columns, and the pull on it, where one is wanted. */
+/** One of two sides that are each other's columns, and its gradient, where one is wanted. */
 export interface CrossSide {
   readonly points: Points;
   readonly to: Pulled | null;
@@ -15,23 +16,21 @@ export interface CrossSide {
 }
 
 /** The softmaxes of both sides: log2 Z and 1 - p_positive of all rows, and the positives' scores. */
-export interface CrossSums {
-  readonly log2Z: Storage;
-  readonly miss: Storage;
+interface CrossSoftmax extends CrossSums {
   readonly positives: Storage;
   readonly scale: Tensor;
 }
 
 /**
- * What was pulled on the rows of both sides whose pulls all but cancel, once more from what rows are apart from the first of
- * their side: see kernels/cross_near.wgsl.
+ * The gradient of the rows of both sides where it all but cancels, once more from what rows are apart from the first of their
+ * side: see kernels/cross_near.wgsl.
  * @param factor what all weights are multiplied by
  */
-export function pullCrossNear(
+export function recomputeCross(
   engine: Engine,
   op: string,
   sides: readonly [CrossSide, CrossSide],
-  { log2Z, miss, positives, scale }: CrossSums,
+  { log2Z, miss, positives, scale }: CrossSoftmax,
   factor: number,
 ): void {
   const cancels = sides.map(
