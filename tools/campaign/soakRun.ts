@@ -334,8 +334,9 @@ export async function soak(mode: Mode, steps: number, seed: number, folder?: str
   let [resident, ends] = [0, 0]; // summed up since the last sample
   let from = 0;
   const snapshots: string[] = [];
-  const snapshot = (name: string): void => {
+  const snapshot = async (name: string): Promise<void> => {
     if (!folder || !forced) return; // it collects too
+    await collect(); // in a turn of its own: what a WeakRef was asked for or made of in this one would be kept
     snapshots.push(writeHeapSnapshot(join(folder, `${mode} ${name}.heapsnapshot`)));
   };
   for (let cycle = 0; cycle < cycles; cycle++) {
@@ -366,14 +367,14 @@ export async function soak(mode: Mode, steps: number, seed: number, folder?: str
     [resident, ends] = [0, 0];
     if (from === 0 && cycle >= EARLY * cycles) {
       from = cycle * CYCLE;
-      snapshot('early');
+      await snapshot('early');
     }
     process.stderr.write(`\r${mode}: step ${cycle * CYCLE} of ${cycles * CYCLE}  `);
   }
   process.stderr.write('\n');
   const last = bench.held();
   const seconds = (performance.now() - started) / 1e3;
-  snapshot('late');
+  await snapshot('late');
   trainer.end();
   await collect();
   await collect();
