@@ -19,11 +19,11 @@ import type { Choice } from '../tuning/choices.ts';
  * with the diagonal to be taken off by the caller.
  */
 export interface OffDiagonal {
-  /** Sums that make up sum_{d != e} C_de^2, plus C_dd^2 of the light features where `whole`. */
+  /** Sums that make up sum_{d != e} C_de^2, plus C_dd^2 of the features that are no outliers where `whole`. */
   readonly squares: readonly Term[];
-  /** For each view v: sum_e x_e C_de over the other view's features e for each feature d of it; not for a value alone. */
-  readonly pulls: readonly Tensor[];
-  /** Whether `squares` and `pulls` contain e = d, for light features. */
+  /** For each view v, but for a factor: sum_e x_e C_de over the other view's features e for each feature d of it; none for a value alone. */
+  readonly gradients: readonly Tensor[];
+  /** Whether `squares` and `gradients` contain e = d, for features that are no outliers. */
   readonly whole: boolean;
   release(): void;
 }
@@ -43,9 +43,9 @@ function isDual(engine: Engine, rows: number, columns: number, views: 1 | 2): bo
   return engine.choose(FORM, [rows, columns, views]).option === 'dual';
 }
 
-const HEAVY = 16; // heavy features at least, and one for as many rows: see `autoDual`
+const OUTLIERS = 16; // features at least, and one for as many rows: see `autoDual`
 
-/** Of two views. All features are light. */
+/** Of two views. No feature is an outlier. */
 export function crossOffDiagonal(
   engine: Engine,
   op: string,
@@ -86,7 +86,7 @@ function primal(engine: Engine, op: string, views: readonly Features[], scale: n
     work: 2 * columns * columns,
     tuning,
   });
-  const pulls = !wanted
+  const gradients = !wanted
     ? []
     : views.map((_, v) => {
         // sum_e x_e C_de needs C's transpose for the first of two views; of one view, C is its own.
@@ -95,16 +95,16 @@ function primal(engine: Engine, op: string, views: readonly Features[], scale: n
           views.length === 2 && v === 0 ? packedTranspose(engine, op, source) : packedRows(engine, op, source);
         const { of, stride: across } = packed[views.length - 1 - v];
         const { along, operand } = leftRows(engine, op, { of, rows, columns, stride: across }, columns);
-        const pull = engine.unscoped(() => engine.empty([rows, columns], op));
+        const gradient = engine.unscoped(() => engine.empty([rows, columns], op));
         const size = { rows, columns, depth: columns };
-        launchProduct(engine, size, { ...operand, along }, matrix, { of: pull, at: 0, stride: columns });
+        launchProduct(engine, size, { ...operand, along }, matrix, { of: gradient, at: 0, stride: columns });
         operand.release();
         matrix.release();
-        return pull;
+        return gradient;
       });
   for (const { release } of packed) release();
   c.release();
-  return { squares: [{ of: squares, count: columns }], pulls, whole: false, release: () => squares.release() };
+  return { squares: [{ of: squares, count: columns }], gradients, whole: false, release: () => squares.release() };
 }
 
 function crossDual(
@@ -118,15 +118,15 @@ function crossDual(
   const grams = views.map((view) => rowGram(engine, op, view, scale));
   const squares = engine.scratch(rows, op);
   launchInner(engine, grams[0], grams[1], squares, rows);
-  const pulls = !wanted
+  const gradients = !wanted
     ? []
     : views.map((view, v) => {
-        const pull = engine.unscoped(() => engine.empty([rows, columns], op));
-        for (const piece of pieces(view)) pullRows(engine, op, view, piece, grams[1 - v], pull).release();
-        return pull;
+        const gradient = engine.unscoped(() => engine.empty([rows, columns], op));
+        for (const piece of pieces(view)) gradientRows(engine, op, view, piece, grams[1 - v], gradient).release();
+        return gradient;
       });
   for (const { of } of grams) (of as Storage).release();
-  return { squares: [{ of: squares, count: rows }], pulls, whole: true, release: () => squares.release() };
+  return { squares: [{ of: squares, count: rows }], gradients, whole: true, release: () => squares.release() };
 }
 
 /**
@@ -137,58 +137,58 @@ function crossDual(
  */
 function autoDual(engine: Engine, op: string, view: Features, scale: number, wanted: boolean): OffDiagonal {
   const { z, rows, columns, moments } = view;
-  const count = Math.min(columns, Math.max(HEAVY, Math.ceil(rows / HEAVY)));
-  const heavy = engine.scratch(count, op);
+  const count = Math.min(columns, Math.max(OUTLIERS, Math.ceil(rows / OUTLIERS)));
+  const outliers = engine.scratch(count, op);
   engine.run(heavy_features, {
     params: { columns, count },
-    buffers: { moments, heavy },
+    buffers: { moments, heavy: outliers },
     groups: 1,
     work: 8 * count * columns,
   });
   const stride = roundUp(count, 4);
-  const heavyRows = engine.scratch(rows * stride, op);
+  const outlierRows = engine.scratch(rows * stride, op);
   engine.run(heavy_rows, {
     params: { rows, columns, count, out_stride: stride },
-    buffers: { z, moments, heavy, out: heavyRows },
+    buffers: { z, moments, heavy: outliers, out: outlierRows },
     groups: Math.ceil((rows * stride) / 256),
     work: 4 * rows * stride,
   });
   const gram = rowGram(engine, op, view, scale);
-  const lightSquares = engine.scratch(rows, op);
-  launchInner(engine, gram, gram, lightSquares, rows);
-  const heavySquares = engine.scratch(columns, op);
-  const pull = wanted ? engine.unscoped(() => engine.empty([rows, columns], op)) : null;
+  const otherSquares = engine.scratch(rows, op);
+  launchInner(engine, gram, gram, otherSquares, rows);
+  const outlierSquares = engine.scratch(columns, op);
+  const gradient = wanted ? engine.unscoped(() => engine.empty([rows, columns], op)) : null;
   for (const piece of pieces(view)) {
-    const own = pull ? pullRows(engine, op, view, piece, gram, pull) : featureRows(engine, op, view, piece);
+    const own = gradient ? gradientRows(engine, op, view, piece, gram, gradient) : featureRows(engine, op, view, piece);
     const products = { of: engine.scratch(count * own.stride, op), at: 0, stride: own.stride };
-    const lhs = { of: heavyRows, at: 0, stride, along: 'columns' as const };
+    const lhs = { of: outlierRows, at: 0, stride, along: 'columns' as const };
     launchProduct(engine, { rows: count, columns: piece.count, depth: rows }, lhs, own, products, { scale });
     own.release();
     engine.run(heavy_squares, {
       params: { count, stride: products.stride, first: piece.first, columns: piece.count },
-      buffers: { heavy, moments, products: products.of, squares: heavySquares },
+      buffers: { heavy: outliers, moments, products: products.of, squares: outlierSquares },
       groups: Math.ceil(piece.count / 64),
       work: 2 * count * piece.count,
     });
-    if (pull) {
-      const { along, operand } = leftRows(engine, op, { of: heavyRows, rows, columns: count, stride }, piece.count);
+    if (gradient) {
+      const { along, operand } = leftRows(engine, op, { of: outlierRows, rows, columns: count, stride }, piece.count);
       const size = { rows, columns: piece.count, depth: count };
-      const to = { of: pull, at: piece.first, stride: columns };
+      const to = { of: gradient, at: piece.first, stride: columns };
       launchProduct(engine, size, { ...operand, along }, products, to, { accumulating: true });
       operand.release();
     }
     products.of.release();
   }
-  for (const storage of [heavy, heavyRows, gram.of as Storage]) storage.release();
+  for (const storage of [outliers, outlierRows, gram.of as Storage]) storage.release();
   const release = (): void => {
-    lightSquares.release();
-    heavySquares.release();
+    otherSquares.release();
+    outlierSquares.release();
   };
   const squares = [
-    { of: lightSquares, count: rows },
-    { of: heavySquares, count: columns },
+    { of: otherSquares, count: rows },
+    { of: outlierSquares, count: columns },
   ];
-  return { squares, pulls: pull ? [pull] : [], whole: true, release };
+  return { squares, gradients: gradient ? [gradient] : [], whole: true, release };
 }
 
 /** Ranges of features that are laid out at a time, so that the copies stay within O(N^2) floats. */
@@ -200,7 +200,7 @@ function pieces({ rows, columns }: Features): Range[] {
   }));
 }
 
-/** scale * sum over the light features of x_d x_d^T: [N, N] */
+/** scale * sum over the features that are no outliers of x_d x_d^T: [N, N] */
 function rowGram(engine: Engine, op: string, view: Features, scale: number): Operand {
   const { rows } = view;
   const stride = roundUp(rows, 4);
@@ -213,12 +213,19 @@ function rowGram(engine: Engine, op: string, view: Features, scale: number): Ope
   return out;
 }
 
-/** pull[:, piece] = K X[:, piece]; returns the features as they were laid out for it. */
-function pullRows(engine: Engine, op: string, view: Features, piece: Range, gram: Operand, pull: Tensor): Packed {
+/** gradient[:, piece] = K X[:, piece]; returns the features as they were laid out for it. */
+function gradientRows(
+  engine: Engine,
+  op: string,
+  view: Features,
+  piece: Range,
+  gram: Operand,
+  gradient: Tensor,
+): Packed {
   const { rows, columns } = view;
   const own = featureRows(engine, op, view, piece);
   const size = { rows, columns: piece.count, depth: rows };
-  launchProduct(engine, size, { ...gram, along: 'columns' }, own, { of: pull, at: piece.first, stride: columns });
+  launchProduct(engine, size, { ...gram, along: 'columns' }, own, { of: gradient, at: piece.first, stride: columns });
   return own;
 }
 

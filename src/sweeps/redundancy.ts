@@ -8,7 +8,7 @@ import { crossOffDiagonal } from './offDiagonal.ts';
 
 /**
  * sum_d (C_dd - 1)^2 + lambda sum_{d != e} C_de^2 over the cross-correlation C of two views, features standardised.
- * What the off-diagonal pulls comes with the value: the tape keeps it in the tensors that become the gradients.
+ * The off-diagonal's part of the gradient comes with the value: the tape keeps it in the tensors that become the gradients.
  */
 export function redundancy(
   engine: Engine,
@@ -31,24 +31,24 @@ export function redundancy(
   ]);
   for (const storage of [off, misses, squares]) storage.release();
   const result = engine.record(op, [z0, z1], loss, {
-    saved: [z0, z1, ...off.pulls],
+    saved: [z0, z1, ...off.gradients],
     release: () => {
       for (const storage of [...views, own]) storage.release();
     },
-    backward: (dy, [x0, x1, ...pulls]) => {
+    backward: (dy, [x0, x1, ...gradients]) => {
       const kept = [x0, x1].map((z, v) => ({ ...views[v], z }));
-      return pulls.map((pull, v) => {
-        const g = engine.alias(pull, pull.shape, false); // in place: nobody reads what was kept again
+      return gradients.map((gradient, v) => {
+        const g = engine.alias(gradient, gradient.shape, false); // in place: nobody reads what was kept again
         standardBackward(engine, op, kept[v], kept[1 - v], { g, own, factor, dy });
         return g;
       });
     },
   });
-  for (const pull of off.pulls) pull.dispose();
+  for (const gradient of off.gradients) gradient.dispose();
   return result;
 }
 
-/** What the diagonal of the cross-correlation adds to the loss, and pulls; see kernels/barlow_diagonal.wgsl. */
+/** What the diagonal of the cross-correlation adds to loss and gradient: see kernels/barlow_diagonal.wgsl. */
 function launchDiagonal(
   engine: Engine,
   op: string,

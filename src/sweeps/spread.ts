@@ -15,7 +15,7 @@ export interface SpreadWeights {
 /**
  * invariance * sum_nd (z0 - z1)^2 + sum over the views of variance * sum_d max(0, 1 - s_d) + covariance * sum_{d != e} C_de^2,
  * s_d = sqrt(C_dd + epsilon), C the unbiased covariance of the view's features. With one view, without the first term.
- * What the covariances pull comes with the value: the tape keeps it in the tensors that become the gradients.
+ * The covariances' part of the gradient comes with the value: the tape keeps it in the tensors that become the gradients.
  */
 export function spread(
   engine: Engine,
@@ -30,25 +30,29 @@ export function spread(
   const factor = 4 * covariance * unbiased;
   const sides = Object.entries(views).map(([name, z]) => {
     const features = makeFeatures(engine, op, name, z);
-    const off = covariance === 0 ? null : autoOffDiagonal(engine, op, features, unbiased, wanted);
-    const extra = off?.whole ? factor : 0;
+    const off =
+      covariance === 0
+        ? nothing(engine, op, features, wanted)
+        : autoOffDiagonal(engine, op, features, unbiased, wanted);
+    const extra = off.whole ? factor : 0;
     return { features, off, ...launchDiagonal(engine, op, features, epsilon, variance * unbiased, extra) };
   });
-  const apart = inputs.length === 2 && invariance !== 0 ? launchApart(engine, op, inputs[0], inputs[1]) : null;
+  const [z0, z1] = inputs;
+  const apart = z1 && invariance !== 0 ? [launchApart(engine, op, z0, z1)] : [];
   const loss = engine.empty([], op);
   launchTerms(engine, loss, [
     ...sides.flatMap(({ off, squares, hinges }): Term[] => [
-      ...(off?.squares ?? []).map((term) => ({ ...term, scale: covariance })),
-      ...(off?.whole ? [{ of: squares, count: columns, scale: -covariance }] : []),
+      ...off.squares.map((term) => ({ ...term, scale: covariance })),
+      ...(off.whole ? [{ of: squares, count: columns, scale: -covariance }] : []),
       { of: hinges, count: columns, scale: variance },
     ]),
-    ...(apart ? [{ ...apart, scale: invariance }] : []),
+    ...apart.map((term) => ({ ...term, scale: invariance })),
   ]);
-  for (const { off, squares, hinges } of sides) for (const storage of [off, squares, hinges]) storage?.release();
-  apart?.of.release();
-  const pulls = sides.map(({ off }) => gradientOf(engine, op, off, inputs[0].shape, wanted));
+  for (const { off, squares, hinges } of sides) for (const storage of [off, squares, hinges]) storage.release();
+  for (const { of } of apart) of.release();
+  const gradients = sides.flatMap(({ off }) => off.gradients);
   const result = engine.record(op, inputs, loss, {
-    saved: [...inputs, ...pulls.filter((pull) => pull !== null)],
+    saved: [...inputs, ...gradients],
     release: () => {
       for (const { features, own } of sides) for (const storage of [features, own]) storage.release();
     },
@@ -58,7 +62,7 @@ export function spread(
         const g = engine.alias(saved[sides.length + v], z.shape, false); // in place: nobody reads what was kept again
         const { groups, cells } = rowCells(rows, columns);
         engine.run(vicreg_grad, {
-          params: { rows, columns, ...cells, apart: apart ? 2 * invariance : 0, factor },
+          params: { rows, columns, ...cells, apart: z1 ? 2 * invariance : 0, factor },
           buffers: { z, moments, other: saved[sides.length - 1 - v], own, g, dy },
           groups,
           work: 6 * rows * columns,
@@ -66,20 +70,14 @@ export function spread(
         return g;
       }),
   });
-  for (const pull of pulls) pull?.dispose();
+  for (const gradient of gradients) gradient.dispose();
   return result;
 }
 
-/** Where the gradient will be: it may hold what the covariances pull already. */
-function gradientOf(
-  engine: Engine,
-  op: string,
-  off: OffDiagonal | null,
-  shape: readonly number[],
-  wanted: boolean,
-): Tensor | null {
-  if (!wanted) return null;
-  return off ? off.pulls[0] : engine.unscoped(() => engine.empty(shape, op));
+/** No covariances: room for the gradient alone. */
+function nothing(engine: Engine, op: string, { rows, columns }: Features, wanted: boolean): OffDiagonal {
+  const gradients = wanted ? [engine.unscoped(() => engine.empty([rows, columns], op))] : [];
+  return { squares: [], gradients, whole: false, release: () => {} };
 }
 
 function launchDiagonal(
