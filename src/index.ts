@@ -1,7 +1,7 @@
 // The public names.
 
-export type { Engine, EngineInfo, EngineOptions } from './core/engine.ts';
-export { createEngine } from './core/engine.ts';
+export type { Engine, EngineInfo, EngineOptions } from './core/context.ts';
+export { createEngine } from './core/context.ts';
 export type { DataType } from './core/tensor.ts';
 export { Tensor } from './core/tensor.ts';
 export type { NestedNumbers } from './core/tensorData.ts';

@@ -1,5 +1,5 @@
 import * as check from './core/check.ts';
-import type { Engine } from './core/engine.ts';
+import type { Engine } from './core/context.ts';
 import { createRandom } from './core/random.ts';
 import type { Tensor } from './core/tensor.ts';
 import { barlowTwins } from './losses/barlowTwins.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
 import { type Augmentation, augmentations, uploadImages } from '../src/data/augment.ts';
 import type { ImageSet } from '../src/data/dataset.ts';

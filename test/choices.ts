@@ -1,4 +1,4 @@
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import type { Asked, ChoiceTable } from '../src/tuning/choices.ts';
 
 function tableOf(engine: Engine): ChoiceTable {

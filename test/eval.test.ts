@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
 import { standardFeatures } from '../src/eval/features.ts';
 import { knn } from '../src/eval/knn.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEngine, type Engine } from '../src/core/engine.ts';
+import { createEngine, type Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { KernelError } from '../src/gpu/errors.ts';
 import { add, mul, normalize, ntXent, pairReduction, sum } from '../src/index.ts';

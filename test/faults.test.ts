@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openAdapter } from '#platform';
-import { createEngine, type Engine } from '../src/core/engine.ts';
+import { createEngine, type Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { DeviceLostError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from '../src/gpu/errors.ts';
 import type { KernelSource } from '../src/gpu/kernel.ts';

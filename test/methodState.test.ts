@@ -1,6 +1,6 @@
 // The pieces of state that methods are made of, and the order in which a step touches them.
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { infoNCE } from '../src/losses/infoNCE.ts';

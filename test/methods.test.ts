@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { infoNCE } from '../src/losses/infoNCE.ts';
 import { type Method, type TwoStep, trainStep, viewsOf } from '../src/methods/method.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { mul } from '../src/ops/arithmetic.ts';
 import { sum } from '../src/ops/sum.ts';

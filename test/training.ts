@@ -1,5 +1,5 @@
 // Small training runs as the command makes them, on images that the tests draw.
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { type Batch, type Method, type Place, trainStep } from '../src/methods/method.ts';

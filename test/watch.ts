@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import type { Engine } from '../src/core/engine.ts';
+import type { Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { link } from '../src/gpu/link.ts';
 import { sharedEngine } from './engine.ts';

@@ -1,5 +1,5 @@
 // Compiles every kernel in every form that an op asks for, on the adapter that this machine has.
-import { createEngine } from '../src/core/engine.ts';
+import { createEngine } from '../src/core/context.ts';
 import { variants } from './variants.ts';
 
 const engine = await createEngine();

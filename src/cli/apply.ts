@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import { uploadImages } from '../data/augment.ts';
 import { holdOut, type ImageSet, type ImageSplits } from '../data/dataset.ts';
 import { openData, openJoined } from '../data/open.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { CORRUPTION, type ResidentImages } from '../data/augment.ts';
 import type { ImageSet } from '../data/dataset.ts';

@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { ImageSplits } from '../data/dataset.ts';
 import { CHECKPOINT, type Checkpoint, Diverged, PREVIOUS, saveCheckpoint } from './checkpoint.ts';
 import { commandOf } from './command.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Augmentation, augmentations, type ResidentImages, uploadImages } from '../data/augment.ts';
 import { type ImageSet, type ImageSplits, permutation, subset } from '../data/dataset.ts';

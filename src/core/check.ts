@@ -1,5 +1,5 @@
 import { formatBytes, UsedAfterDisposeError } from '../gpu/errors.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './context.ts';
 import { isPlain } from './options.ts';
 import { fail, say } from './say.ts';
 import { Tensor } from './tensor.ts';

@@ -1,5 +1,5 @@
 import type { Storage } from '../gpu/buffers.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './context.ts';
 import { Tensor } from './tensor.ts';
 
 const ALIGNMENT = 64; // floats: WebGPU binds at multiples of 256 bytes

@@ -2,7 +2,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Contents, newMark, type Work } from '../gpu/failures.ts';
 import { inspect_directions, inspect_finite } from '../gpu/kernels.generated.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './context.ts';
 import type { Tensor } from './tensor.ts';
 
 const SLOTS = 1024;

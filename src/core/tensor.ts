@@ -1,6 +1,6 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './context.ts';
 import { fail, say } from './say.ts';
 import { backward, type TapeNode } from './tape.ts';
 import { numbers, type TensorData } from './tensorData.ts';

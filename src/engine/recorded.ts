@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Watch } from '../core/inspect.ts';
 import { type DataType, Tensor } from '../core/tensor.ts';
 import { IMAGINED, Reserve, type Storage } from '../gpu/buffers.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import { type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';

@@ -1,5 +1,5 @@
 import { part, type Range, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import { gram, gram_sum } from '../gpu/kernels.generated.ts';
 import type { Operand } from './pack.ts';
 import { tileOf } from './tile.ts';

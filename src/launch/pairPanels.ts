@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { leftRows } from './pack.ts';
 import { type Points, type Pulled, panelWidth, pull } from './points.ts';

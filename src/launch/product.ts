@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 import { because } from '../tuning/choices.ts';
 import { launchPacked } from './halves.ts';

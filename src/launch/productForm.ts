@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { MatrixShape } from '../gpu/device.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { type Answer, because, type Choice } from '../tuning/choices.ts';

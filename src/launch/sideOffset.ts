@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { gap_positives, offset_columns, side_offset } from '../gpu/kernels.generated.ts';
 import type { Columns } from './rowPass.ts';

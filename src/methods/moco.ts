@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import { infoNCE } from '../losses/infoNCE.ts';
 import { mocoV3 } from '../losses/mocoV3.ts';

@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Random } from '../core/random.ts';
 import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
 import { attentionOptions, batchAttentionLayer } from './batchAttention.ts';

@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import { add as addKernel, divide, divide_grad, multiply, subtract } from '../gpu/kernels.generated.ts';

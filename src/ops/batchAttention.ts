@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { branch_maximum, branch_maximum_grad } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';

@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelPart, KernelSource, Tuning } from '../gpu/kernel.ts';
 import { pair_row_pass, pair_sum, pair_weights, row_lse } from '../gpu/kernels.generated.ts';

@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
 import { pullInPanels } from '../launch/panels.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { softmax_columns, softmax_columns_grad } from '../gpu/kernels.generated.ts';
 import { rowTuning } from '../launch/tile.ts';

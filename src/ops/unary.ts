@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import { part, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import {

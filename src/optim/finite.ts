@@ -1,5 +1,5 @@
 import { part, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { inspect_finite } from '../gpu/kernels.generated.ts';
 

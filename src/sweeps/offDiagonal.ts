@@ -1,5 +1,5 @@
 import type { Range } from '../core/chunks.ts';
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { difference_squares, vicreg_diagonal, vicreg_grad } from '../gpu/kernels.generated.ts';
 import { type Features, makeFeatures, rowCells, rowSlices } from '../launch/features.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/engine.ts';
+import type { Engine } from '../../core/context.ts';
 import { type Halves, launchFragments, room, toHalves } from '../../launch/halves.ts';
 import { type Form, fragmentTuning } from '../../launch/productForm.ts';
 import { roundUp } from '../../launch/tile.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/engine.ts';
+import type { Engine } from '../../core/context.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { Tuning } from '../../gpu/kernel.ts';
 import { toHalves } from '../../launch/halves.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/engine.ts';
+import type { Engine } from '../../core/context.ts';
 import { contrast_panel_running, scale_rows } from '../../gpu/kernels.generated.ts';
 import { launchProduct } from '../../launch/product.ts';
 import { rowTuning } from '../../launch/tile.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/engine.ts';
+import type { Engine } from '../../core/context.ts';
 import { contrast_panel } from '../../gpu/kernels.generated.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { roundUp, tileOf } from '../../launch/tile.ts';
