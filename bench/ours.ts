@@ -1,7 +1,7 @@
 // The package as its users call it: one fused loss, its backward(), a sync.
 import manifest from '../package.json' with { type: 'json' };
-import type { Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import * as gramian from '../src/index.ts';
 import type { Contender, Entry, Work } from './contender.ts';
 

@@ -1,10 +1,11 @@
 // The public names.
 
-export type { Engine, EngineInfo, EngineOptions } from './core/context.ts';
-export { createEngine } from './core/context.ts';
+export type { EngineInfo } from './core/context.ts';
 export type { DataType } from './core/tensor.ts';
 export { Tensor } from './core/tensor.ts';
 export type { NestedNumbers } from './core/tensorData.ts';
+export type { Engine, EngineOptions } from './engine/engine.ts';
+export { createEngine } from './engine/engine.ts';
 export type { Explained } from './engine/explain.ts';
 export type { BufferRange, Plan, PlanInputs } from './engine/plan.ts';
 export type { Recorded } from './engine/recorded.ts';

@@ -1,7 +1,7 @@
-import * as check from './core/check.ts';
-import type { Engine } from './core/context.ts';
+import * as check from './core/checkTensor.ts';
 import { createRandom } from './core/random.ts';
 import type { Tensor } from './core/tensor.ts';
+import type { Engine } from './engine/engine.ts';
 import { barlowTwins } from './losses/barlowTwins.ts';
 import { clip } from './losses/clip.ts';
 import { infoNCE } from './losses/infoNCE.ts';

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
 import { type Augmentation, augmentations, uploadImages } from '../src/data/augment.ts';
 import type { ImageSet } from '../src/data/dataset.ts';
 import { DRAW, drawView, settingsOf } from '../src/data/draws.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { heldBuffers, sharedEngine } from './engine.ts';
 import { renderView } from './reference/training.ts';
 

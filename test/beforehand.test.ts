@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { checkBatch, checkBeforehand } from '../src/cli/beforehand.ts';
 import { METHODS } from '../src/cli/methods.ts';
-import type { Engine } from '../src/core/context.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { sharedEngine } from './engine.ts';
 
 let engine: Engine;

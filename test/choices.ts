@@ -1,26 +1,17 @@
-import type { Engine } from '../src/core/context.ts';
-import type { Asked, ChoiceTable } from '../src/tuning/choices.ts';
-
-function tableOf(engine: Engine): ChoiceTable {
-  return (engine as unknown as { table: ChoiceTable }).table;
-}
+import { dryRun } from '../src/engine/dryRun.ts';
+import type { Engine } from '../src/engine/engine.ts';
+import type { Asked } from '../src/engine/tuner.ts';
 
 /** What the ops that `fn` calls would ask, and the options that they have. */
 export function questionsOf(engine: Engine, fn: () => unknown): Map<string, Asked> {
-  const table = tableOf(engine);
   const asked = new Map<string, Asked>();
-  table.listener = asked;
-  try {
-    engine.rehearse(() => {}, fn);
-  } finally {
-    table.listener = null;
-  }
+  dryRun(engine, fn, { choice: ({ question, option }, among) => void asked.set(question, { among, option }) });
   return asked;
 }
 
 /** Runs `fn` with these options taken, whatever was chosen. */
 export async function choosing<T>(engine: Engine, options: Record<string, string>, fn: () => Promise<T>): Promise<T> {
-  const table = tableOf(engine);
+  const { table } = engine;
   table.trial = new Map(Object.entries(options));
   try {
     return await fn();

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { clusteringScores } from '../src/eval/clustering.ts';
 import { spreadOf, usageOf, winnersOf } from '../src/eval/collapse.ts';
 import { normals, sharedEngine } from './engine.ts';

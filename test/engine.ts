@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { createEngine, type Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
+import { createEngine, type Engine } from '../src/engine/engine.ts';
 import { collect } from '../src/gpu/collect.node.ts';
 import type { Family } from '../src/tuning/families.ts';
 

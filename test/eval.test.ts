@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { standardFeatures } from '../src/eval/features.ts';
 import { knn } from '../src/eval/knn.ts';
 import { linearProbe } from '../src/eval/probe.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEngine, type Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { createEngine, type Engine } from '../src/engine/engine.ts';
 import { KernelError } from '../src/gpu/errors.ts';
 import { add, mul, normalize, ntXent, pairReduction, sum } from '../src/index.ts';
 import { sgd } from '../src/optim/index.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { collect } from '#platform';
-import { createEngine, type Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { createEngine, type Engine } from '../src/engine/engine.ts';
 import { place } from '../src/gpu/kernels.generated.ts';
 import { droppedGroups } from '../src/gpu/pipelines.ts';
 import { fold } from '../src/gpu/queue.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createEngine, type Engine } from '../src/core/context.ts';
+import { createEngine, type Engine } from '../src/engine/engine.ts';
 import { BindGroupCache, type Pipeline } from '../src/gpu/pipelines.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { normals } from './engine.ts';

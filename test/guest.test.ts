@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAdapter } from '#platform';
-import { createEngine, type Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { createEngine, type Engine } from '../src/engine/engine.ts';
 import { ntXent } from '../src/losses/ntXent.ts';
 import { add, mul } from '../src/ops/arithmetic.ts';
 import { reshape } from '../src/ops/reshape.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { kernelNames, readKernel } from '../tools/generate.ts';
 import { idle } from '../tools/idle.mjs';
 import { eachValue } from '../tools/variants.ts';

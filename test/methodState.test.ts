@@ -1,8 +1,8 @@
 // The pieces of state that methods are made of, and the order in which a step touches them.
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
 import { createRandom } from '../src/core/random.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { infoNCE } from '../src/losses/infoNCE.ts';
 import { byol } from '../src/methods/byol.ts';
 import { concentrations, eStep } from '../src/methods/eStep.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../src/core/context.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { ba2m } from '../src/methods/ba2m.ts';
 import { barlowTwins } from '../src/methods/barlowTwins.ts';
 import { byol } from '../src/methods/byol.ts';

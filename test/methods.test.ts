@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { infoNCE } from '../src/losses/infoNCE.ts';
 import { type Method, type TwoStep, trainStep, viewsOf } from '../src/methods/method.ts';
 import { optimizerOf } from '../src/methods/optimizerOf.ts';

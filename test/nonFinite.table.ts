@@ -148,7 +148,7 @@ const more: NonFiniteRow[] = [
 ];
 
 /** Layers: by their input, and by each of their parameters. */
-function layer(name: string, input: Numbers, make: (engine: gramian.Engine) => nn.Layer): NonFiniteRow {
+function layer(name: string, input: Numbers, make: (engine: Tensor['engine']) => nn.Layer): NonFiniteRow {
   return { name, inputs: [input], run: ([x]) => [make(x.engine).forward(x, true)] };
 }
 const random = () => createRandom(1);

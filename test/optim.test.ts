@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { mul } from '../src/ops/arithmetic.ts';
 import { sum } from '../src/ops/sum.ts';
 import { adamW } from '../src/optim/adamW.ts';

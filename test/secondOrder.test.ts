@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { dryRun } from '../src/engine/dryRun.ts';
 import type { Storage } from '../src/gpu/buffers.ts';
 import { barlowTwins, clusterLoss, covarianceTerm, type Tensor, varianceTerm, vicReg } from '../src/index.ts';
 import { values } from './cases.ts';
@@ -205,12 +206,11 @@ describe.each(Object.entries(LOSSES))('%s', (_, { run, exact }) => {
     const work = (n: number, d: number): number => {
       let total = 0;
       const tensors = [1, 2].map((phase) => tensorOf(waves(n, d, phase)));
-      engine().lowLevel.withoutLaunching(
-        (_, launch) => {
+      dryRun(engine(), () => run(tensors[0], tensors[1]).backward(), {
+        launch: (_, launch) => {
           total += launch.work;
         },
-        () => engine().scope(() => void run(tensors[0], tensors[1]).backward()),
-      );
+      });
       for (const tensor of tensors) tensor.dispose();
       return total;
     };

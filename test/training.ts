@@ -1,7 +1,8 @@
 // Small training runs as the command makes them, on images that the tests draw.
-import type { Engine } from '../src/core/context.ts';
+
 import { createRandom } from '../src/core/random.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { type Batch, type Method, type Place, trainStep } from '../src/methods/method.ts';
 import { concat } from '../src/ops/concat.ts';
 import type { Optimizer } from '../src/optim/optimizer.ts';

@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import type { Engine } from '../src/core/context.ts';
 import type { Tensor } from '../src/core/tensor.ts';
+import { dryRun } from '../src/engine/dryRun.ts';
+import type { Engine } from '../src/engine/engine.ts';
 import { link } from '../src/gpu/link.ts';
 import { sharedEngine } from './engine.ts';
 
@@ -33,7 +34,7 @@ export function expectKernelsForGpus(engine: Engine, fn: () => unknown): void {
     info.software = false;
     for (const size of [null, 8, 32, 64]) {
       info.subgroup = size === null ? null : { size, pinned: false };
-      engine.rehearse((kernel, { tuning }) => void link(kernel, tuning), fn);
+      dryRun(engine, fn, { launch: (kernel, { tuning }) => void link(kernel, tuning) });
     }
   } finally {
     info.software = software;

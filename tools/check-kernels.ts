@@ -1,5 +1,5 @@
 // Compiles every kernel in every form that an op asks for, on the adapter that this machine has.
-import { createEngine } from '../src/core/context.ts';
+import { createEngine } from '../src/engine/engine.ts';
 import { variants } from './variants.ts';
 
 const engine = await createEngine();

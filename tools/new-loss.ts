@@ -81,7 +81,7 @@ export function scaffold(name: string, read: (path: string) => string): Files {
   };
 }
 
-const loss = (name: string): string => `import * as check from '../core/check.ts';
+const loss = (name: string): string => `import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { mul, sub } from '../ops/arithmetic.ts';
 import { normalize } from '../ops/normalize.ts';

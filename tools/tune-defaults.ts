@@ -4,7 +4,8 @@
 //   npm run tune:defaults -- tune.json
 import { readFileSync, writeFileSync } from 'node:fs';
 import { measureStandardWork } from '../src/cli/tune.ts';
-import { createEngine, type EngineInfo } from '../src/core/context.ts';
+import type { EngineInfo } from '../src/core/context.ts';
+import { createEngine } from '../src/engine/engine.ts';
 import type { TuneReport } from '../src/engine/tuner.ts';
 import { SHIPPED } from '../src/tuning/choices.shipped.ts';
 import { kindOf } from '../src/tuning/costModel.ts';

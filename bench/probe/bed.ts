@@ -1,6 +1,6 @@
 // The adapter that is asked, on one device with all that it offers, and how short work on it is run and timed.
 import { openAdapter } from '#platform';
-import { createEngine, type Engine } from '../../src/core/context.ts';
+import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { extrasOf } from '../../src/gpu/device.ts';
 import type { MatmulPrecision } from '../../src/tuning/families.ts';
 

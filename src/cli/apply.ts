@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
-import type { Engine } from '../core/context.ts';
 import { uploadImages } from '../data/augment.ts';
 import { holdOut, type ImageSet, type ImageSplits } from '../data/dataset.ts';
 import { openData, openJoined } from '../data/open.ts';
 import { statistics } from '../data/statistics.ts';
+import type { Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Method } from '../methods/method.ts';
 import { type Checkpoint, loadCheckpoint, restore, type TrainedOn } from './checkpoint.ts';

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { RunConfig } from './config.ts';
 import { METHODS } from './methods.ts';

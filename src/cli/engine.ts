@@ -1,4 +1,4 @@
-import { createEngine, type Engine } from '../core/context.ts';
+import { createEngine, type Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Choices } from '../tuning/choices.ts';
 import { say } from './say.ts';

@@ -1,7 +1,7 @@
-import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { CORRUPTION, type ResidentImages } from '../data/augment.ts';
 import type { ImageSet } from '../data/dataset.ts';
+import type { Engine } from '../engine/engine.ts';
 import { clusteringScores } from '../eval/clustering.ts';
 import { spreadOf, usageOf, winnersOf } from '../eval/collapse.ts';
 import { knn } from '../eval/knn.ts';

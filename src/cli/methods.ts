@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Engine } from '../engine/engine.ts';
 import { ba2m } from '../methods/ba2m.ts';
 import { barlowTwins } from '../methods/barlowTwins.ts';
 import { byol } from '../methods/byol.ts';

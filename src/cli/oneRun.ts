@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
-import type { Engine } from '../core/context.ts';
 import type { ImageSplits } from '../data/dataset.ts';
+import type { Engine } from '../engine/engine.ts';
 import { CHECKPOINT, type Checkpoint, Diverged, PREVIOUS, saveCheckpoint } from './checkpoint.ts';
 import { commandOf } from './command.ts';
 import type { RunConfig } from './config.ts';

@@ -1,7 +1,7 @@
-import type { Engine } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Augmentation, augmentations, type ResidentImages, uploadImages } from '../data/augment.ts';
 import { type ImageSet, type ImageSplits, permutation, subset } from '../data/dataset.ts';
+import type { Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Batch, type Method, type Place, trainStep } from '../methods/method.ts';
 import { optimizerOf } from '../methods/optimizerOf.ts';

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { Engine } from '../core/context.ts';
+import type { Engine } from '../engine/engine.ts';
 import type { Measured, TuneReport } from '../engine/tuner.ts';
 import { standardWork } from '../standardWork.ts';
 import { openEngine } from './engine.ts';

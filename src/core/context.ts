@@ -1,60 +1,20 @@
-import type { Capture, Repeat } from '../engine/capture.ts';
-import { Rehearsal, type Result } from '../engine/dryRun.ts';
-import { type Explained, explained } from '../engine/explain.ts';
-import { Plan, type PlanInputs } from '../engine/plan.ts';
-import { type Recorded, recorded } from '../engine/recorded.ts';
-import { type TuneOptions, type TuneReport, tune } from '../engine/tuner.ts';
 import type { MemoryReport, Storage } from '../gpu/buffers.ts';
-import { type Device, type DeviceInfo, type LaunchOptions, openDevice } from '../gpu/device.ts';
+import type { BoundLaunch, Device, DeviceInfo, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Contents, togetherWork, type Work } from '../gpu/failures.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
-import { accumulate, fill, place } from '../gpu/kernels.generated.ts';
-import { openChoices, rememberChoices } from '../tuning/choiceCache.ts';
-import { type Answer, type Choice, type Choices, type ChoiceTable, isChoices } from '../tuning/choices.ts';
-import {
-  chooseFamilies,
-  FAMILIES,
-  type Family,
-  type FamilyChoice,
-  type MatmulPrecision,
-  PRECISIONS,
-} from '../tuning/families.ts';
+import type { Answer, Choice, ChoiceTable } from '../tuning/choices.ts';
+import type { Family, FamilyChoice, MatmulPrecision } from '../tuning/families.ts';
 import * as check from './check.ts';
-import { part, ranges } from './chunks.ts';
 import { Constants } from './constants.ts';
+import * as fills from './fills.ts';
 import { type FromBufferOptions, foreignRange } from './foreignRange.ts';
 import { Inspector, type Watch } from './inspect.ts';
 import { type Backward, TapeNode } from './tape.ts';
-import { type DataType, Tensor } from './tensor.ts';
-import { type Numbers, numbers, type TensorData } from './tensorData.ts';
+import { Tensor, tensorsIn } from './tensor.ts';
+import { type DataType, type Numbers, numbers, type TensorData } from './tensorData.ts';
 
 const UNKNOWN = 'the function is being recorded, so there are no numbers yet; do it outside.';
-
-export interface EngineOptions {
-  /** A GPUDevice of yours: used as it is, never destroyed by the engine. */
-  device?: GPUDevice;
-  /** Which adapter to look for when no `device` is given. Default `'auto'`: hardware first, then software. */
-  adapter?: 'auto' | 'hardware' | 'software';
-  /** Default `'high-performance'`. */
-  powerPreference?: GPUPowerPreference;
-  /** Looks for non-finite values and rows without a direction in every op's input; found ones reject the next read. */
-  check?: boolean;
-  /** How exact the products inside ops and losses are, where a faster way is at hand. Default `'highest'`: f32. */
-  matmulPrecision?: MatmulPrecision;
-  /**
-   * The kernel families to use, wherever they can be. Default: those that the adapter offers at this precision, where they
-   * are known to be faster. `['f32']` is what runs everywhere.
-   */
-  families?: readonly Family[];
-  /**
-   * How tile shapes and schedules are chosen. `'cached'` (default): what `tune()` measured on this adapter and driver, in
-   * this process or an earlier one, and else what is predicted. `'off'`: nothing from earlier processes, and nothing is
-   * kept for later ones. `'full'`: as `'cached'`, but `tune()` measures again what is remembered. Or the `choices()` of
-   * another engine: those and no others, so that the same work gives the same bits.
-   */
-  tune?: 'off' | 'cached' | 'full' | Choices;
-}
 
 export interface EngineInfo extends DeviceInfo {
   /** Kernel families in use; `'f32'` runs everywhere. */
@@ -83,42 +43,61 @@ export interface OpRule {
   readonly release?: () => void;
 }
 
-/** One WebGPU device with its memory, kernels and tape. */
-export class Engine {
+/** What happens once at every run of a function, beside its launches. */
+export interface Repeat {
+  readonly advance: () => void;
+  /** Takes back an `advance` whose launches never ran. */
+  readonly undo: () => void;
+}
+
+/** Looks on while a function calls ops, in the GPU's place: what is launched goes to it, so nothing is written. */
+export interface Observer {
+  launch(kernel: KernelSource, options: LaunchOptions): void;
+  /** Numbers that come from the CPU. */
+  upload?(values: Numbers['values']): void;
+  /** What an op returns. */
+  output?(tensor: Tensor): void;
+  /** Before the gradient of a leaf changes, or is cleared. */
+  leaf?(leaf: Tensor, clearing: boolean): void;
+  onEveryReplay?(repeat: Repeat): void;
+  /** What was chosen, and among which options. */
+  choice?(answer: Answer, among: readonly string[]): void;
+  /** Where the function is to be replayed, so that there are no numbers yet: told what it asked for, and cannot have. */
+  refuse?(error: GramianError): void;
+  /** Its launches never run: nobody would answer what `check` asks. */
+  readonly runsNever?: boolean;
+}
+
+/** What is being observed by whom, and what was known of contents before they only looked as if they were written. */
+interface Observation {
+  readonly observer: Observer;
+  readonly known: Map<Contents, Contents> | null;
+}
+
+/** What ops are made of: a WebGPU device with its memory, kernels and tape, and whoever looks on. */
+export class Context {
   readonly info: EngineInfo;
   readonly check: boolean;
   /** @internal What src/launch/productForm.ts chooses from. */
   readonly choice: FamilyChoice;
   private readonly gpu: Device;
   private readonly inspector: Inspector;
-  private readonly table: ChoiceTable;
-  private readonly tuning: 'off' | 'cached' | 'full';
+  /** @internal What was chosen so far. */
+  readonly table: ChoiceTable;
   private readonly constants = new Constants((value) => this.gpu.pool.wrap(this.gpu.constant(value), 0, 16));
   private scopes: Set<Tensor>[] = [];
-  private recording = true;
-  /** @internal What `recorded()` is recording, if anything. */
-  capture: Capture | null = null;
-  private rehearsal: Rehearsal | null = null;
+  private grads = true;
+  /** The innermost one comes last, and is the only one that is told. */
+  private readonly observations: Observation[] = [];
+  private observed: Observation | null = null;
   /** Noted before the next launch. */
   private before: Work | undefined;
-  /** What was known of contents before a function that only looks as if it wrote them. */
-  private journal: Map<Contents, Contents> | null = null;
   /** @internal The tensors that the op of the moment has checked, by its names for them. */
   named: Readonly<Record<string, Tensor>> = {};
-  /** @internal Calls of `tune()`, each of which may have changed what ops choose. */
-  tunings = 0;
-
   /** @internal Use `createEngine()`. */
-  constructor(
-    gpu: Device,
-    checking: boolean,
-    choice: FamilyChoice,
-    table: ChoiceTable,
-    tuning: 'off' | 'cached' | 'full',
-  ) {
+  constructor(gpu: Device, checking: boolean, choice: FamilyChoice, table: ChoiceTable) {
     this.gpu = gpu;
     this.table = table;
-    this.tuning = tuning;
     this.check = checking;
     this.choice = choice;
     this.info = { ...gpu.info, families: choice.families, matmulPrecision: choice.precision };
@@ -141,8 +120,8 @@ export class Engine {
     const { requiresGrad } = check.options('tensor', options, { requiresGrad: false });
     const { values, dtype, shape: extents } = numbers('tensor', data, shape);
     const storage = this.gpu.pool.acquire(values.byteLength, 'tensor', true);
-    this.capture?.uploads.push(values.slice());
-    if (!this.capture?.imagined) this.gpu.queue.write(storage, values);
+    this.observed?.observer.upload?.(values);
+    if (storage.buffer) this.gpu.queue.write(storage, values); // what is looked at alone may have no memory
     return this.adopt(storage, extents, dtype, requiresGrad);
   }
 
@@ -202,74 +181,13 @@ export class Engine {
   /** Runs `fn` without recording for gradients: EMA targets, evaluation. */
   noGrad<T>(fn: () => T): T {
     check.callback('noGrad', 'fn', fn);
-    const before = this.recording;
-    this.recording = false;
+    const before = this.grads;
+    this.grads = false;
     try {
       return check.synchronous('noGrad', 'fn', fn());
     } finally {
-      this.recording = before;
+      this.grads = before;
     }
-  }
-
-  /**
-   * Compiles ahead: runs each function without launching or reading anything, and compiles the kernels that it asks for.
-   * `engine.prepare([() => ntXent(z0, z1).backward()])`
-   */
-  prepare(list: readonly (() => unknown)[]): void {
-    this.assertAlive('prepare');
-    this.checkList('prepare', list);
-    for (const item of list) this.rehearse((kernel, { tuning }) => this.gpu.pipeline(kernel, tuning), item);
-  }
-
-  /**
-   * Measures how the ops that these functions call are best done on this adapter: tile shapes, schedules. What is clearly
-   * faster, and agrees with what was done before, is taken from now on, and remembered for later processes. The functions
-   * run without effect, and their kernels many times on memory of the tuner's: `await engine.tune([() => ntXent(z0,
-   * z1).backward()])`. Nothing is ever measured outside of this call.
-   */
-  async tune(list: readonly (() => unknown)[], options?: TuneOptions): Promise<TuneReport> {
-    this.assertAlive('tune');
-    this.checkList('tune', list);
-    const { budget, margin, clock, onMeasured } = check.options('tune', options, {
-      budget: 30,
-      margin: 0.05,
-      clock: () => performance.now(),
-      onMeasured: (() => {}) as NonNullable<TuneOptions['onMeasured']>,
-    });
-    check.positive('tune', 'budget', budget);
-    check.nonNegative('tune', 'margin', margin);
-    check.callback('tune', 'clock', clock);
-    check.callback('tune', 'onMeasured', onMeasured);
-    await this.sync(); // earlier trouble is not the tuner's
-    const report = await tune(this, this.gpu, this.table, list, {
-      budget,
-      margin,
-      clock,
-      onMeasured,
-      fresh: this.tuning === 'full',
-    });
-    this.tunings++;
-    const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
-    return { ...report, place };
-  }
-
-  /**
-   * What `fn` would launch, and why: nothing runs. `engine.explain(() => ntXent(z0, z1).backward())`
-   */
-  explain(fn: () => unknown): Explained[] {
-    this.assertAlive('explain');
-    check.callback('explain', 'fn', fn);
-    const launches: Explained[] = [];
-    this.rehearse((kernel, options) => launches.push(explained(kernel, options)), fn);
-    return launches;
-  }
-
-  /**
-   * All that was chosen so far, and what is remembered: plain JSON, to be kept with a checkpoint. An engine made with
-   * `createEngine({ tune: choices })` on the same adapter gives the same bits, whatever was measured since.
-   */
-  choices(): Choices {
-    return this.table.export();
   }
 
   /** Resolves when the GPU has done all that was recorded; rejects with what went wrong. */
@@ -278,45 +196,11 @@ export class Engine {
     await this.gpu.sync('sync', () => this.inspector.report());
   }
 
-  /**
-   * Records what `build` does on tensors of these shapes as a plan, to be encoded into a command encoder or compute pass
-   * of yours on buffers of yours, as often as you like.
-   */
-  plan(inputs: PlanInputs, build: (inputs: Record<string, Tensor>) => Record<string, Tensor>): Plan {
-    this.assertAlive('plan');
-    check.plain('plan', 'inputs', inputs);
-    check.callback('plan', 'build', build);
-    return new Plan(this, this.gpu, inputs, build);
-  }
-
-  /**
-   * Records what `fn` does on the GPU at its first call, and replays it at later ones: the same bits, without JavaScript
-   * for each op. `fn` may call `backward()` and an optimiser's `step()`.
-   *
-   * Inputs of other shapes are recorded apart; the four used last are kept. What `fn` reads besides its inputs (weights,
-   * running moments) is read anew at every call, in the same memory. Numbers are not: a learning rate belongs into
-   * `optimizer.learningRate`, any other number that changes into a one-element tensor that you `write()`. The second call
-   * runs `fn` once more to compare, and refuses other numbers, other labels or other work; with `check` on, every call does.
-   *
-   * @param fn takes Tensors, and returns Tensors (alone, or in arrays and plain objects). It gets stand-ins for the inputs,
-   * without values: their gradients reach you as results. It cannot read, nor call another recorded function.
-   */
-  recorded<I extends readonly Tensor[], O>(fn: (...inputs: I) => O): Recorded<I, O> {
-    this.assertAlive('recorded');
-    if (typeof fn !== 'function') this.fail('recorded', `fn is ${check.say(fn)}, expected a function of Tensors.`);
-    return recorded(this, this.gpu, fn);
-  }
-
   /** Frees all GPU memory of the engine, and the device if it is the engine's own. */
   destroy(): void {
     this.flush();
     this.constants.destroy();
     this.gpu.destroy();
-  }
-
-  private checkList(op: string, list: readonly (() => unknown)[]): void {
-    if (!check.every(list, (item) => typeof item === 'function'))
-      this.fail(op, `list is ${check.say(list)}, expected an array of functions that call ops.`);
   }
 
   // What ops are made of -------------------------------------------------------------------------------------------
@@ -365,39 +249,52 @@ export class Engine {
     sizes: readonly number[],
     among?: readonly Option[],
   ): Answer<Option> {
-    return this.table.ask(choice, sizes, among);
+    const answer = this.table.ask(choice, sizes, among);
+    this.observed?.observer.choice?.(answer, among ?? Object.keys(choice.options));
+    return answer;
   }
 
-  /**
-   * @internal Runs `fn` with its launches handed to `instead`, and leaves everything as it was: tensors that it makes are
-   * freed, and gradients of leaves are what they were. Returns where its results would be.
-   */
-  rehearse(instead: (kernel: KernelSource, options: LaunchOptions) => void, fn: () => unknown): readonly Result[] {
-    const rehearsal = new Rehearsal();
-    const before = this.rehearsal;
-    this.rehearsal = rehearsal;
+  /** @internal Runs `fn` with its launches handed to `observer`, and the rest of what it does told. */
+  observe<T>(observer: Observer, fn: () => T): T {
+    const known = new Map<Contents, Contents>();
     try {
-      const whole = (): void => {
-        fn();
-        rehearsal.finish();
-      };
-      this.withoutWriting(() => this.gpu.withoutLaunching(instead, () => this.unscoped(() => this.scope(whole))));
+      return this.observing({ observer, known }, fn);
     } finally {
-      this.rehearsal = before;
-      rehearsal.end();
+      for (const [contents, { version, writer, failure }] of known)
+        Object.assign(contents, { version, writer, failure });
     }
-    return rehearsal.results;
+  }
+
+  private observing<T>(observation: Observation, fn: () => T): T {
+    const before = this.observed;
+    this.observations.push(observation);
+    this.observed = observation;
+    try {
+      return fn();
+    } finally {
+      this.observations.pop();
+      this.observed = before;
+    }
+  }
+
+  /** @internal Whether launches go to somebody else than the GPU. */
+  get isObserved(): boolean {
+    return this.observed !== null;
+  }
+
+  /** @internal Whether a function is to be replayed, so that numbers are only there later. */
+  get withoutNumbers(): boolean {
+    return this.observations.some(({ observer }) => observer.refuse);
   }
 
   /** @internal Before a leaf's gradient changes. */
-  holdGradient(leaf: Tensor): void {
-    this.rehearsal?.hold(leaf);
+  leafChanges(leaf: Tensor, clearing: boolean): void {
+    this.observed?.observer.leaf?.(leaf, clearing);
   }
 
   /** @internal */
   inspect(op: string, tensors: Readonly<Record<string, Tensor>>): void {
-    if (this.rehearsal) return; // nothing would answer
-    this.inspector.finite(op, tensors);
+    if (!this.runsNever) this.inspector.finite(op, tensors);
   }
 
   /** @internal With `check` on: remembers to reject the next read if a row of `norms` is zero. */
@@ -408,7 +305,11 @@ export class Engine {
     rows: number,
     ...also: readonly Storage[]
   ): void {
-    if (this.check && !this.rehearsal) this.inspector.directions(op, nameOf, inverseNorms, rows, also);
+    if (this.check && !this.runsNever) this.inspector.directions(op, nameOf, inverseNorms, rows, also);
+  }
+
+  private get runsNever(): boolean {
+    return this.observations.some(({ observer }) => observer.runsNever);
   }
 
   /** @internal As `Inspector.watchingApart`. */
@@ -421,23 +322,10 @@ export class Engine {
     this.inspector.expect(...question);
   }
 
-  /** @internal Runs `fn`, whose launches write nothing: what is known of tensors' contents stays. */
-  withoutWriting<T>(fn: () => T): T {
-    const before = this.journal;
-    const journal = new Map<Contents, Contents>();
-    this.journal = journal;
-    try {
-      return fn();
-    } finally {
-      this.journal = before;
-      for (const [contents, { version, writer, failure }] of journal)
-        Object.assign(contents, { version, writer, failure });
-    }
-  }
-
   /** @internal Counts a write, so that a gradient that needs the numbers before it is refused. */
   wrote(contents: Contents, writer: string): void {
-    if (this.journal && !this.journal.has(contents)) this.journal.set(contents, { ...contents });
+    const known = this.observed?.known;
+    if (known && !known.has(contents)) known.set(contents, { ...contents });
     contents.version++;
     contents.writer = writer;
   }
@@ -447,33 +335,27 @@ export class Engine {
     storage.contents.failure?.throw();
   }
 
-  /** @internal Runs `fn` with what it does beside its launches noted down. */
-  recordingInto<T>(capture: Capture, fn: () => T): T {
-    this.capture = capture;
-    try {
-      return fn();
-    } finally {
-      this.capture = null;
-    }
-  }
-
-  /** @internal What happens once at every run of a function, recorded or not. */
-  repeated(repeat: Repeat): void {
+  /** @internal What happens once at every run of a function, replayed or not. */
+  onEveryReplay(repeat: Repeat): void {
     repeat.advance();
-    this.capture?.repeats.push(repeat);
-    this.rehearsal?.undo.push(repeat.undo);
+    this.observed?.observer.onEveryReplay?.(repeat);
   }
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
   constant(value: number): Tensor {
-    return this.adopt(this.constants.get(value, this.capture !== null).retain(), [], 'f32', false);
+    return this.adopt(
+      this.constants.get(value, this.observed !== null && this.withoutNumbers).retain(),
+      [],
+      'f32',
+      false,
+    );
   }
 
   /** @internal */
   async read(op: string, tensor: Tensor): Promise<ArrayBuffer> {
-    if (this.capture) {
-      this.capture.refused ??= new GramianError(`${op}: ${UNKNOWN}`);
-      return new Promise(() => {}); // the recording fails; this must not fail too, with nobody listening
+    if (this.withoutNumbers) {
+      for (const { observer } of this.observations) observer.refuse?.(new GramianError(`${op}: ${UNKNOWN}`));
+      return new Promise(() => {}); // the capture fails; this must not fail too, with nobody listening
     }
     const storage = tensor.storage.retain(); // a dispose() during the await must not free what is being read
     try {
@@ -504,9 +386,9 @@ export class Engine {
       if (failures.any && contents.failure && !overwrites?.includes(name)) contents.failure.throw();
       if (access === 'read_write') this.wrote(contents, kernel.name);
     }
-    // What is rehearsed is looked at later, when counts have been taken back.
-    const numbers = this.rehearsal && typeof params === 'function' ? params() : params;
-    this.gpu.run(kernel, { params: numbers, buffers: storages, groups, work, maybe, tuning, overwrites, before });
+    const options = { params, buffers: storages, groups, work, maybe, tuning, overwrites, before };
+    if (this.observed) this.observed.observer.launch(kernel, options);
+    else this.gpu.run(kernel, options);
   }
 
   /**
@@ -522,7 +404,14 @@ export class Engine {
 
   /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
   repeat(times: number, fn: () => void): void {
-    this.gpu.repeat(times, fn);
+    if (this.observed) {
+      for (let turn = 0; turn < times; turn++) fn();
+      return;
+    }
+    const launches: BoundLaunch[] = [];
+    const launch: Observer['launch'] = (kernel, options) => void launches.push(this.gpu.bind(kernel, options));
+    this.observing({ observer: { launch }, known: null }, fn);
+    this.gpu.repeat(times, launches);
   }
 
   /** @internal Uninitialised memory for `count` floats; release it when the op is done. */
@@ -550,57 +439,30 @@ export class Engine {
 
   /** @internal Fills with a bit pattern: a NaN or a u32 would not survive the way through a float. */
   fillBits(out: Storage, count: number, bits: number): void {
-    for (const range of ranges(this, count)) {
-      const buffers = { out: part(out, range) };
-      this.run(fill, {
-        params: { count: range.count, bits },
-        buffers,
-        groups: Math.ceil(range.count / 1024),
-        work: range.count,
-        overwrites: ['out'],
-      });
-    }
+    fills.fillBits(this, out, count, bits);
   }
 
   /** @internal total += more */
   accumulate(total: Tensor, more: Tensor): void {
-    for (const range of ranges(this, total.size))
-      this.run(accumulate, {
-        params: { count: range.count },
-        buffers: { total: part(total, range), more: part(more, range) },
-        groups: Math.ceil(range.count / 1024),
-        work: 2 * range.count,
-      });
+    fills.accumulate(this, total.storage, more.storage, total.size);
   }
 
   /** @internal into[offset + i] = part[i], counted in floats. */
   copyInto(into: Tensor, part: Tensor, offset: number): void {
-    this.run(place, {
-      params: { count: part.size, offset },
-      buffers: { x: part, out: into },
-      groups: Math.ceil(part.size / 256),
-      work: part.size,
-      overwrites: part.size === into.size ? ['out'] : [],
-    });
+    fills.place(this, part.storage, part.size, into.storage, offset, part.size === into.size);
     into.storage.contents.writer = 'a copy into it';
   }
 
   /** @internal The same numbers, in memory of their own. */
   copy(tensor: Tensor): Tensor {
     const copy = this.empty(tensor.shape, 'copy', tensor.dtype);
-    for (const range of ranges(this, tensor.size))
-      this.run(place, {
-        params: { count: range.count, offset: 0 },
-        buffers: { x: part(tensor, range), out: part(copy, range) },
-        groups: Math.ceil(range.count / 256),
-        work: range.count,
-      });
+    fills.copy(this, tensor.storage, copy.storage, tensor.size);
     return copy;
   }
 
   /** @internal Refuses what needs numbers while there are none. */
   assertNumbers(op: string): void {
-    if (this.capture) this.fail(op, UNKNOWN);
+    if (this.withoutNumbers) this.fail(op, UNKNOWN);
   }
 
   /** @internal Overwrites a tensor's numbers from the CPU. */
@@ -655,7 +517,7 @@ export class Engine {
    */
   record(op: string, inputs: readonly Tensor[], output: Tensor, rule: OpRule): Tensor {
     this.opEnded();
-    this.rehearsal?.outputs.push(output);
+    this.observed?.observer.output?.(output);
     if (!this.needsGrad(...inputs)) {
       rule.release?.();
       return output;
@@ -667,70 +529,12 @@ export class Engine {
   }
 
   /** @internal False inside of `noGrad`. */
-  get recordsGradients(): boolean {
-    return this.recording;
+  get gradEnabled(): boolean {
+    return this.grads;
   }
 
   /** @internal Whether an op on these inputs will be asked for gradients. */
   needsGrad(...inputs: readonly Tensor[]): boolean {
-    return this.recording && inputs.some((input) => input.requiresGrad);
+    return this.grads && inputs.some((input) => input.requiresGrad);
   }
-}
-
-/** Opens a device (or takes yours) and readies an engine on it. */
-export async function createEngine(options?: EngineOptions): Promise<Engine> {
-  const {
-    device,
-    adapter,
-    powerPreference,
-    check: checking,
-    matmulPrecision,
-    families,
-    tune: tuning,
-  } = check.options('createEngine', options, {
-    device: undefined as GPUDevice | undefined,
-    adapter: 'auto' as NonNullable<EngineOptions['adapter']>,
-    powerPreference: 'high-performance' as GPUPowerPreference,
-    check: false as boolean,
-    matmulPrecision: 'highest' as MatmulPrecision,
-    families: undefined as readonly Family[] | undefined,
-    tune: 'cached' as NonNullable<EngineOptions['tune']>,
-  });
-  check.oneOf('createEngine', 'adapter', adapter, ['auto', 'hardware', 'software']);
-  check.oneOf('createEngine', 'matmulPrecision', matmulPrecision, PRECISIONS);
-  check.oneOf('createEngine', 'powerPreference', powerPreference, ['high-performance', 'low-power']);
-  if (device !== undefined && typeof device?.createBuffer !== 'function')
-    throw new GramianError(`createEngine: device is ${check.say(device)}, expected a GPUDevice.`);
-  if (!isChoices(tuning) && !['off', 'cached', 'full'].includes(tuning))
-    throw new GramianError(
-      `createEngine: tune = ${check.say(tuning)}, expected "off" or "cached" or "full", or the choices() of an engine.`,
-    );
-  checkFamilies(families);
-  const gpu = await openDevice({ device, adapter, powerPreference });
-  try {
-    const choice = chooseFamilies(gpu.info, matmulPrecision, families);
-    const table = await openChoices(gpu.info, tuning);
-    return new Engine(gpu, checking === true, choice, table, isChoices(tuning) ? 'off' : tuning);
-  } catch (error) {
-    gpu.destroy();
-    throw error;
-  }
-}
-
-function* tensorsIn(value: unknown): Generator<Tensor> {
-  if (value instanceof Tensor) yield value;
-  else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item);
-  else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
-    for (const item of Object.values(value)) yield* tensorsIn(item);
-}
-
-/** Before a device is opened for them. */
-function checkFamilies(asked: readonly Family[] | undefined): void {
-  if (asked !== undefined && !check.every(asked, (family) => FAMILIES.includes(family as Family)))
-    throw new GramianError(`createEngine: families = ${listed(asked)}, expected an array of ${FAMILIES.join(', ')}.`);
-}
-
-/** `["f16"]` as it was given, or what came in its place. */
-function listed(asked: unknown): string {
-  return Array.isArray(asked) && asked.length < 9 ? `[${Array.from(asked, check.say).join()}]` : check.say(asked);
 }

@@ -1,6 +1,6 @@
 import { USAGE } from '../gpu/buffers.ts';
 import * as check from './check.ts';
-import type { DataType } from './tensor.ts';
+import type { DataType } from './tensorData.ts';
 
 export interface FromBufferOptions {
   /** Bytes, a multiple of 256 (WebGPU binds no other); default 0. */

@@ -1,12 +1,26 @@
 import type { Storage } from '../gpu/buffers.ts';
+import type { Device } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Contents, newMark, type Work } from '../gpu/failures.ts';
 import { inspect_directions, inspect_finite } from '../gpu/kernels.generated.ts';
-import type { Engine } from './context.ts';
-import type { Tensor } from './tensor.ts';
+import { fillBits, type Launcher } from './fills.ts';
 
 const SLOTS = 1024;
 const NOTHING = 0xffffffff;
+
+/** Numbers to look at. */
+interface Numbers {
+  readonly storage: Storage;
+  readonly shape: readonly number[];
+  readonly size: number;
+}
+
+/** What it looks with. */
+interface Launching extends Launcher {
+  readonly lowLevel: Device;
+  scratch(count: number, what: string): Storage;
+  readStorage(op: string, storage: Storage, bytes: number): Promise<ArrayBuffer>;
+}
 
 interface Question {
   readonly sentence: (index: number) => string;
@@ -42,7 +56,7 @@ interface Open {
  * then fails.
  */
 export class Inspector {
-  private readonly engine: Engine;
+  private readonly by: Launching;
   private found: Storage | null = null;
   private questions: Asked[] = [];
   /** Of work that is recorded. */
@@ -51,21 +65,20 @@ export class Inspector {
   private reading = 0;
   private reports: Promise<void> = Promise.resolve();
 
-  constructor(engine: Engine) {
-    this.engine = engine;
-    engine.lowLevel.failures.keep = () => this.reading > 0 || this.questions.length > 0 || this.open.length > 0;
+  constructor(by: Launching) {
+    this.by = by;
+    by.lowLevel.failures.keep = () => this.reading > 0 || this.questions.length > 0 || this.open.length > 0;
   }
 
-  finite(op: string, tensors: Readonly<Record<string, Tensor>>): void {
-    for (const [name, tensor] of Object.entries(tensors)) {
-      const { shape, storage } = tensor;
+  finite(op: string, tensors: Readonly<Record<string, Numbers>>): void {
+    for (const [name, { shape, size, storage }] of Object.entries(tensors)) {
       const sentence = (index: number) => `${op}: ${name}[${coordinates(index, shape).join(', ')}] is not finite.`;
       const slot = this.ask({ sentence, given: storage, written: [] });
-      this.engine.run(inspect_finite, {
-        params: { count: tensor.size, slot },
-        buffers: { values: tensor, found: this.slots() },
-        groups: Math.ceil(tensor.size / 256),
-        work: tensor.size,
+      this.by.run(inspect_finite, {
+        params: { count: size, slot },
+        buffers: { values: storage, found: this.slots() },
+        groups: Math.ceil(size / 256),
+        work: size,
       });
     }
   }
@@ -80,7 +93,7 @@ export class Inspector {
   ): void {
     const sentence = (row: number) => `${op}: ${nameOf(row)} has length 0, so it has no direction.`;
     const slot = this.ask({ sentence, given: null, written: [inverseNorms, ...also] });
-    this.engine.run(inspect_directions, {
+    this.by.run(inspect_directions, {
       params: { count: rows, slot },
       buffers: { inverse_norms: inverseNorms, found: this.slots() },
       groups: Math.ceil(rows / 256),
@@ -99,12 +112,12 @@ export class Inspector {
   }
 
   private async answer(asked: readonly Open[]): Promise<void> {
-    const { failures } = this.engine.lowLevel;
+    const { failures } = this.by.lowLevel;
     this.reading++;
     // All reads are recorded before anything is awaited: a replay meanwhile starts with answers of its own. Where one
     // fails, so did the submit that asked, with all that it was to write.
     const reads = asked.map(({ found, questions }) =>
-      this.engine.readStorage('check', found, 4 * questions.length).catch(() => null),
+      this.by.readStorage('check', found, 4 * questions.length).catch(() => null),
     );
     for (const [i, bytes] of (await Promise.all(reads)).entries()) {
       const answers = bytes && new Uint32Array(bytes);
@@ -147,7 +160,7 @@ export class Inspector {
     const { found, questions } = watch;
     if (this.open.some((open) => open.found === found)) this.report();
     found.retain();
-    this.engine.fillBits(found, SLOTS, NOTHING);
+    fillBits(this.by, found, SLOTS, NOTHING);
     const mark = this.mark();
     const contents = (storages: readonly Storage[]): Contents[] => storages.map((storage) => of.now(storage).contents);
     this.open.push({
@@ -163,7 +176,7 @@ export class Inspector {
 
   private mark(): Work {
     const mark = newMark();
-    this.engine.lowLevel.queue.note(mark);
+    this.by.lowLevel.queue.note(mark);
     return mark;
   }
 
@@ -176,7 +189,7 @@ export class Inspector {
     }
     if (this.questions.length === SLOTS) this.report();
     const { sentence, given, written } = question;
-    const { failures } = this.engine.lowLevel;
+    const { failures } = this.by.lowLevel;
     this.questions.push({
       sentence,
       mark: this.mark(),
@@ -188,8 +201,8 @@ export class Inspector {
 
   private slots(): Storage {
     if (!this.found) {
-      this.found = this.engine.scratch(SLOTS, 'check');
-      if (!this.apart) this.engine.fillBits(this.found, SLOTS, NOTHING);
+      this.found = this.by.scratch(SLOTS, 'check');
+      if (!this.apart) fillBits(this.by, this.found, SLOTS, NOTHING);
     }
     return this.found;
   }

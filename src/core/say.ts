@@ -1,5 +1,4 @@
 import { GramianError } from '../gpu/errors.ts';
-import { Tensor } from './tensor.ts';
 
 /** How a value reads in a sentence. */
 export function say(value: unknown): string {
@@ -8,12 +7,17 @@ export function say(value: unknown): string {
     return String(value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'symbol') return 'a Symbol';
-  if (value instanceof Tensor) return `a Tensor [${value.shape?.join(', ')}]`;
+  if (isTensor(value)) return `a Tensor [${value.shape?.join(', ')}]`;
   if (typeof value === 'function') return 'a function';
   if (tagOf(value) === 'Promise') hear(value as Promise<unknown>);
   const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
   const called = typeof name === 'string' && name !== '' ? name : 'object';
   return /^[AEIOUaeiou]/.test(called) ? `an ${called}` : `a ${called}`;
+}
+
+/** By what it does: tensors are above this module. */
+function isTensor(value: object): value is { shape?: readonly number[] } {
+  return 'zeroGrad' in value && 'detach' in value;
 }
 
 /** What is refused is nobody's to wait for any more: a Promise among it must not end the process when it fails. */

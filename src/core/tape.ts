@@ -197,8 +197,7 @@ function own(gradient: Tensor): Tensor {
 
 function keep(leaf: Tensor, gradient: Tensor): void {
   if (leaf.disposed) return gradient.dispose();
-  leaf.engine.capture?.touch(leaf, false);
-  leaf.engine.holdGradient(leaf);
+  leaf.engine.leafChanges(leaf, false);
   const total = leaf.grad ? sum(leaf.grad, gradient) : own(gradient);
   leaf.grad = total;
   // It lives as long as its leaf, whatever scope backward() was called in.

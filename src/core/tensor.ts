@@ -1,17 +1,17 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
-import type { Engine } from './context.ts';
+import type { Context } from './context.ts';
 import { fail, say } from './say.ts';
 import { backward, type TapeNode } from './tape.ts';
-import { numbers, type TensorData } from './tensorData.ts';
+import { type DataType, numbers, type TensorData } from './tensorData.ts';
 
-export type DataType = 'f32' | 'i32' | 'u32';
+export type { DataType };
 
 const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
 
 /** Numbers on the GPU: row-major, never strided. Made by an engine or by an op, not by `new`. */
 export class Tensor implements Disposable {
-  readonly engine: Engine;
+  readonly engine: Context;
   /** Extents, outermost first; `[]` is one number. */
   readonly shape: readonly number[];
   /** Number of elements. */
@@ -30,7 +30,7 @@ export class Tensor implements Disposable {
   disposedAt = -1;
 
   /** @internal */
-  constructor(engine: Engine, storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean) {
+  constructor(engine: Context, storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean) {
     if (typeof engine?.fail !== 'function')
       fail('Tensor', `engine is ${say(engine)}, expected what createEngine makes; its tensor() makes Tensors.`);
     this.engine = engine;
@@ -99,8 +99,7 @@ export class Tensor implements Disposable {
   }
 
   zeroGrad(): void {
-    this.engine.capture?.touch(this, true);
-    this.engine.holdGradient(this);
+    this.engine.leafChanges(this, true);
     this.grad?.dispose();
     this.grad = null;
   }
@@ -133,4 +132,12 @@ export class Tensor implements Disposable {
         `${op}: the tensor [${this.shape.join(', ')}] was disposed (or its scope ended) after submit ${this.disposedAt}.`,
       );
   }
+}
+
+/** The tensors in a value: alone, or in arrays and plain objects. */
+export function* tensorsIn(value: unknown): Generator<Tensor> {
+  if (value instanceof Tensor) yield value;
+  else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item);
+  else if (value && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
+    for (const item of Object.values(value)) yield* tensorsIn(item);
 }

@@ -1,7 +1,8 @@
 import * as check from './check.ts';
-import type { DataType } from './tensor.ts';
 
 const DEEPEST = 32; // of nested arrays; a shape has four extents at most, but may be given apart
+
+export type DataType = 'f32' | 'i32' | 'u32';
 
 /** Numbers as nested arrays: `[[1, 2], [3, 4]]`. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];

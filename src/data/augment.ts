@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { augment_appearance, augment_geometry } from '../gpu/kernels.generated.ts';
 import type { Augmentation } from './augmentations.ts';
@@ -47,7 +47,7 @@ const VIEW: ViewOptions = { seed: Number.NaN, step: Number.NaN, augmentation: un
 const MAX_IMAGES = 2 ** 24; // image numbers travel as f32
 
 /** Puts a set on the GPU. */
-export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOptions): ResidentImages {
+export function uploadImages(engine: Context, set: ImageSet, options?: UploadOptions): ResidentImages {
   const op = 'uploadImages';
   check.engine(op, engine);
   check.plain(op, 'set', set);
@@ -124,7 +124,7 @@ export function uploadImages(engine: Engine, set: ImageSet, options?: UploadOpti
 
 /** Geometry, then appearance (left out where `mean` is null). */
 function render(
-  engine: Engine,
+  engine: Context,
   op: string,
   pixels: Tensor,
   { channels, height, width }: Drawn,

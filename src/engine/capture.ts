@@ -1,12 +1,13 @@
-import type { Engine } from '../core/context.ts';
+import type { Observer, Repeat } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import type { Device } from '../gpu/device.ts';
+import type { Device, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Work } from '../gpu/failures.ts';
-import { packParams } from '../gpu/kernel.ts';
+import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
 import { bindByName, SLOT_BYTES } from '../gpu/queue.ts';
+import type { Engine } from './engine.ts';
 
 /** One launch as an op asked for it, compiled and checked. */
 export interface Captured {
@@ -24,20 +25,28 @@ export interface Captured {
   readonly before: Work | undefined;
 }
 
-/** Runs `fn` without any effect, all that it does noted in `capture`; what it makes goes with it, whatever scope it is called in. */
-export function capturing(engine: Engine, device: Device, capture: Capture, fn: () => void): void {
-  engine.withoutWriting(() =>
-    listingLaunches(device, capture.launches, () =>
-      engine.recordingInto(capture, () => engine.unscoped(() => engine.scope(fn))),
-    ),
-  );
-}
+/** What a function does that is to be replayed: it runs once, and launches nothing. */
+export class Capture implements Observer {
+  readonly launches: Captured[] = [];
+  /** Numbers that came from the CPU. */
+  readonly uploads: (Float32Array | Int32Array | Uint32Array)[] = [];
+  readonly repeats: Repeat[] = [];
+  /** Leaves whose grad was set or cleared, and the grad's storage before; `'any'` where it was cleared first. */
+  readonly leaves = new Map<Tensor, Storage | null | 'any'>();
+  /** Why the function cannot be replayed, found where nothing could be thrown. */
+  refused: GramianError | null = null;
+  private readonly device: Device;
 
-/** Runs `fn` without launching anything; its launches are added to `to`. */
-function listingLaunches(device: Device, to: Captured[], fn: () => void): void {
-  const limit = device.info.limits.maxStorageBufferBindingSize;
-  device.withoutLaunching((kernel, { params, buffers, groups, work, maybe, tuning, overwrites, before }) => {
-    const storages = bindByName(kernel, buffers, limit);
+  constructor(device: Device) {
+    this.device = device;
+  }
+
+  launch(
+    kernel: KernelSource,
+    { params, buffers, groups, work, maybe, tuning, overwrites, before }: LaunchOptions,
+  ): void {
+    const { device } = this;
+    const storages = bindByName(kernel, buffers, device.info.limits.maxStorageBufferBindingSize);
     for (const [i, { alive }] of storages.entries())
       if (!alive)
         throw new GramianError(`${kernel.name}: ${kernel.buffers[i].name} was released, expected a live buffer.`);
@@ -46,7 +55,7 @@ function listingLaunches(device: Device, to: Captured[], fn: () => void): void {
     const pack = () => packParams(kernel, typeof params === 'function' ? params() : params, view, 0);
     pack();
     packed[1] = groups;
-    to.push({
+    this.launches.push({
       pipeline: device.pipeline(kernel, tuning),
       storages,
       params: packed,
@@ -57,40 +66,32 @@ function listingLaunches(device: Device, to: Captured[], fn: () => void): void {
       overwrites,
       before,
     });
-  }, fn);
-}
-
-/** What happens once at every run of a function, beside its launches. */
-export interface Repeat {
-  readonly advance: () => void;
-  /** Takes back an `advance` whose launches never ran. */
-  readonly undo: () => void;
-}
-
-/** What a function did while it was recorded. */
-export class Capture {
-  readonly launches: Captured[] = [];
-  /** Numbers that came from the CPU. */
-  readonly uploads: (Float32Array | Int32Array | Uint32Array)[] = [];
-  readonly repeats: Repeat[] = [];
-  /** Leaves whose grad was set or cleared, and the grad's storage before; `'any'` where it was cleared first. */
-  readonly leaves = new Map<Tensor, Storage | null | 'any'>();
-  /** Recorded to be compared: there is no memory to write to. */
-  readonly imagined: boolean;
-  /** Why the function cannot be recorded, found where nothing could be thrown. */
-  refused: GramianError | null = null;
-
-  constructor(imagined: boolean) {
-    this.imagined = imagined;
   }
 
-  /** Takes back what the function did beside its launches, where these never run. */
-  undoRepeats(): void {
-    for (const { undo } of [...this.repeats].reverse()) undo();
+  upload(values: Float32Array | Int32Array | Uint32Array): void {
+    this.uploads.push(values.slice());
   }
 
-  touch(leaf: Tensor, clearing: boolean): void {
+  leaf(leaf: Tensor, clearing: boolean): void {
     if (leaf.disposed || !leaf.requiresGrad) return;
     if (!this.leaves.has(leaf)) this.leaves.set(leaf, clearing ? 'any' : (leaf.grad?.storage ?? null));
+  }
+
+  onEveryReplay(repeat: Repeat): void {
+    this.repeats.push(repeat);
+  }
+
+  refuse(error: GramianError): void {
+    this.refused ??= error;
+  }
+
+  /** Runs `body`. All tensors that it makes go, but for what is retained. */
+  run(engine: Engine, body: () => void): void {
+    engine.observe(this, () => engine.temporaries(body));
+  }
+
+  /** Takes back the counts of a function that never ran. */
+  undoRepeats(): void {
+    for (const { undo } of [...this.repeats].reverse()) undo();
   }
 }

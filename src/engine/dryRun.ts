@@ -1,5 +1,8 @@
+import type { Context, Observer, Repeat } from '../core/context.ts';
 import type { DataType, Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
+import type { LaunchOptions } from '../gpu/device.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
 
 /** Where a result of a function is, or would be. */
 export interface Result {
@@ -8,22 +11,65 @@ export interface Result {
   readonly dtype: DataType;
 }
 
-/** What a function would have left behind, had its launches run; see `Engine.rehearse`. */
-export class Rehearsal {
+/** Told of each launch, or of each choice. */
+export type Listener = Partial<Pick<Observer, 'launch' | 'choice'>>;
+
+/**
+ * Runs `fn` without its launches, and leaves everything as it was: tensors that it makes are freed, and gradients of leaves
+ * are what they were. Returns where its results would be.
+ */
+export function dryRun(context: Context, fn: () => unknown, listener: Listener = {}): readonly Result[] {
+  const run = new DryRun(listener);
+  const whole = (): void => {
+    fn();
+    run.finish();
+  };
+  try {
+    context.observe(run, () => context.temporaries(whole));
+  } finally {
+    run.end();
+  }
+  return run.results;
+}
+
+/** What a function would have left behind, had its launches run. */
+class DryRun implements Observer {
+  readonly runsNever = true;
   /** Outputs of ops that are there when the function ends, in the order in which they were made; then gradients. */
   readonly results: Result[] = [];
+  readonly choice: Observer['choice'];
+  private readonly heard: Observer['launch'] | undefined;
   /** Outputs of all ops. */
-  readonly outputs: Tensor[] = [];
+  private readonly outputs: Tensor[] = [];
   /** Takes back what happened beside the launches. */
-  readonly undo: (() => void)[] = [];
+  private readonly undo: (() => void)[] = [];
   private readonly before = new Map<Tensor, Tensor | null>();
+
+  constructor({ launch, choice }: Listener) {
+    this.heard = launch;
+    this.choice = choice;
+  }
+
+  launch(kernel: KernelSource, options: LaunchOptions): void {
+    // What is listened to may be looked at later, when counts have been taken back.
+    const { params } = options;
+    this.heard?.(kernel, typeof params === 'function' ? { ...options, params: params() } : options);
+  }
+
+  output(tensor: Tensor): void {
+    this.outputs.push(tensor);
+  }
+
+  onEveryReplay({ undo }: Repeat): void {
+    this.undo.push(undo);
+  }
 
   private add({ storage, size, dtype }: Tensor): void {
     this.results.push({ storage, bytes: 4 * size, dtype });
   }
 
-  /** Called before a leaf's gradient changes: what the caller has there must neither change nor be freed. */
-  hold(leaf: Tensor): void {
+  /** What the caller has there must neither change nor be freed. */
+  leaf(leaf: Tensor): void {
     if (this.before.has(leaf)) {
       if (leaf.grad) this.add(leaf.grad); // it may be freed now
       return;

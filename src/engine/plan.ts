@@ -1,5 +1,4 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
@@ -7,7 +6,8 @@ import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Failure } from '../gpu/failures.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
-import { Capture, type Captured, capturing } from './capture.ts';
+import { Capture, type Captured } from './capture.ts';
+import type { Engine } from './engine.ts';
 
 /** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
 export type PlanInputs = Readonly<
@@ -46,16 +46,12 @@ export class Plan {
   private readonly written = new Set<Storage>();
 
   /** @internal Use `engine.plan()`. */
-  constructor(
-    engine: Engine,
-    device: Device,
-    inputs: PlanInputs,
-    build: (inputs: Record<string, Tensor>) => Record<string, Tensor>,
-  ) {
+  constructor(engine: Engine, inputs: PlanInputs, build: (inputs: Record<string, Tensor>) => Record<string, Tensor>) {
     this.engine = engine;
+    const device = engine.lowLevel;
     this.device = device;
     const sizes: Record<string, number> = Object.create(null);
-    const capture = new Capture(false);
+    const capture = new Capture(device);
     this.steps = capture.launches;
     const body = (): void => {
       const tensors: Record<string, Tensor> = Object.create(null);
@@ -85,7 +81,7 @@ export class Plan {
       this.keepForeign();
     };
     try {
-      device.pool.within(this.reserve, () => capturing(engine, device, capture, body));
+      device.pool.within(this.reserve, () => capture.run(engine, body));
     } catch (error) {
       this.takeBackGrads(capture);
       capture.undoRepeats();

@@ -1,8 +1,9 @@
-import type { Engine } from '../core/context.ts';
+import type { Observer } from '../core/context.ts';
 import { type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
-import type { Result } from './dryRun.ts';
+import { dryRun, type Result } from './dryRun.ts';
+import type { Engine } from './engine.ts';
 
 interface Launch {
   readonly kernel: KernelSource;
@@ -13,14 +14,14 @@ interface Launch {
  * What a function launches, recorded to be run again and again without its JavaScript. It reads the caller's tensors, and
  * writes into memory of its own: whatever the launches write that was there before is a copy.
  */
-export interface Take {
+export interface Trial {
   readonly launches: readonly Launch[];
   readonly copies: readonly { from: Storage; to: Storage }[];
   readonly outputs: readonly Result[];
   release(): void;
 }
 
-export function takeOf(engine: Engine, device: Device, fn: () => unknown): Take {
+export function trialOf(engine: Engine, device: Device, fn: () => unknown): Trial {
   const before = device.pool.held();
   const kept = new Set<Storage>();
   const launches: Launch[] = [];
@@ -31,14 +32,15 @@ export function takeOf(engine: Engine, device: Device, fn: () => unknown): Take 
   };
   let results: readonly Result[];
   try {
-    results = engine.rehearse((kernel, options) => {
+    const launch: Observer['launch'] = (kernel, options) => {
       launches.push({ kernel, options });
       for (const { name, access } of kernel.buffers) {
         const whole = options.buffers[name].whole ?? options.buffers[name];
         if (!kept.has(whole)) kept.add(whole.retain());
         if (access === 'read_write') written.add(whole);
       }
-    }, fn);
+    };
+    results = dryRun(engine, fn, { launch });
     for (const whole of written)
       if (before.has(whole) || !whole.slot) copies.set(whole, device.pool.acquire(whole.bytes, 'tune'));
   } catch (error) {
@@ -64,8 +66,8 @@ export function takeOf(engine: Engine, device: Device, fn: () => unknown): Take 
   };
 }
 
-export function play(device: Device, take: Take, times: number): void {
-  for (let i = 0; i < times; i++) for (const { kernel, options } of take.launches) device.run(kernel, options);
+export function play(device: Device, trial: Trial, times: number): void {
+  for (let i = 0; i < times; i++) for (const { kernel, options } of trial.launches) device.run(kernel, options);
 }
 
 /** One result, bit by bit. */
@@ -76,16 +78,16 @@ export interface Answer {
 }
 
 /** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
-export async function resultsOf(device: Device, take: Take): Promise<Answer[]> {
+export async function resultsOf(device: Device, trial: Trial): Promise<Answer[]> {
   await device.queue.idle();
   const encoder = device.gpu.createCommandEncoder();
-  for (const { from, to } of take.copies)
+  for (const { from, to } of trial.copies)
     if (from.buffer.usage & USAGE.COPY_SRC)
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, 0, from.bytes);
   device.gpu.queue.submit([encoder.finish()]);
-  play(device, take, 1);
+  play(device, trial, 1);
   const found: Answer[] = [];
-  for (const { storage, bytes, dtype } of take.outputs)
+  for (const { storage, bytes, dtype } of trial.outputs)
     found.push({ bits: new Uint32Array(await device.read('tune', storage, bytes)), floats: dtype === 'f32' });
   return found;
 }

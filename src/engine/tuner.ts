@@ -1,8 +1,9 @@
-import type { Engine } from '../core/context.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
-import { type Asked, type ChoiceTable, inMs } from '../tuning/choices.ts';
-import { agree, play, resultsOf, type Take, takeOf } from './trial.ts';
+import { type ChoiceTable, inMs } from '../tuning/choices.ts';
+import { dryRun } from './dryRun.ts';
+import type { Engine } from './engine.ts';
+import { agree, play, resultsOf, type Trial, trialOf } from './trial.ts';
 
 export interface TuneOptions {
   /** Seconds that measuring may take; what was not reached stays as it was. Default 30. */
@@ -14,7 +15,7 @@ export interface TuneOptions {
    * process says more about a software adapter: `() => process.cpuUsage().user / 1000`.
    */
   clock?: () => number;
-  /** Called with each question as it is answered: measuring may take minutes. */
+  /** Called with each question as it is answered: measuring may trial minutes. */
   onMeasured?: (measured: Measured) => void;
 }
 
@@ -39,17 +40,24 @@ export interface TuneReport {
   readonly place: string | null;
 }
 
-const ROUNDS = 5; // of runs that take turns: the fastest of each tells
+/** A question that was asked, with the options that it has here. */
+export interface Asked {
+  readonly among: readonly string[];
+  /** What is taken. */
+  readonly option: string;
+}
+
+const ROUNDS = 5; // of runs that trial turns: the fastest of each tells
 const WINS = 4; // rounds that the faster one must have won: a burst of other work does not hit it alone
 const LEAST_MS = 5; // a sample is as many runs as last this long
 const HOPELESS = 1.5; // times slower: not worth more rounds
 // Two right results may differ by twice what one is allowed, relative to the largest entry.
 const TOLERANCE = { highest: 2e-5, high: 2e-5, medium: 2e-2 };
 
-async function time(device: Device, take: Take, runs: number, clock: () => number): Promise<number> {
+async function time(device: Device, trial: Trial, runs: number, clock: () => number): Promise<number> {
   await device.sync('tune');
   const start = clock();
-  play(device, take, runs);
+  play(device, trial, runs);
   await device.sync('tune');
   return (clock() - start) / runs;
 }
@@ -62,7 +70,7 @@ interface Race {
 }
 
 /** Several runs of each, taking turns, so that a machine that gets busy slows down both. */
-async function race(device: Device, a: Take, b: Take, clock: () => number): Promise<Race> {
+async function race(device: Device, a: Trial, b: Trial, clock: () => number): Promise<Race> {
   const best: [number, number] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   let runs = 1;
   let wins = 0;
@@ -84,11 +92,11 @@ async function race(device: Device, a: Take, b: Take, clock: () => number): Prom
  */
 export async function tune(
   engine: Engine,
-  device: Device,
   table: ChoiceTable,
   list: readonly (() => unknown)[],
   { budget, margin, fresh, clock, onMeasured }: Required<TuneOptions> & { fresh: boolean },
 ): Promise<{ measured: Measured[]; finished: boolean; seconds: number }> {
+  const device = engine.lowLevel;
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
   const measured: Measured[] = [];
@@ -96,7 +104,7 @@ export async function tune(
   for (const fn of list) {
     // An option that is taken may ask questions of its own: look again after each.
     for (;;) {
-      const open = [...questionsOf(engine, table, fn)].find(
+      const open = [...questionsOf(engine, fn)].find(
         ([question]) => !done.has(question) && (fresh || !table.isMeasured(question)),
       );
       if (!open) break;
@@ -121,14 +129,9 @@ export async function tune(
 }
 
 /** What the function's ops would ask, where there is more than one answer. */
-function questionsOf(engine: Engine, table: ChoiceTable, fn: () => unknown): Map<string, Asked> {
+function questionsOf(engine: Engine, fn: () => unknown): Map<string, Asked> {
   const asked = new Map<string, Asked>();
-  table.listener = asked;
-  try {
-    engine.rehearse(() => {}, fn);
-  } finally {
-    table.listener = null;
-  }
+  dryRun(engine, fn, { choice: ({ question, option }, among) => void asked.set(question, { among, option }) });
   return new Map([...asked].filter(([, { among }]) => among.length > 1));
 }
 
@@ -151,48 +154,48 @@ async function decide(
   [question, { among, option: instead }]: [string, Asked],
   { margin, clock, late }: { margin: number; clock: () => number; late: () => boolean },
 ): Promise<Measured | null> {
-  const takeWith = (option: string): Take => {
+  const trialWith = (option: string): Trial => {
     table.trial = new Map([[question, option]]);
     try {
-      return takeOf(engine, device, fn);
+      return trialOf(engine, device, fn);
     } finally {
       table.trial = null;
     }
   };
   const ms: Record<string, number | null> = {};
-  let best = { option: instead, take: takeWith(instead) };
+  let best = { option: instead, trial: trialWith(instead) };
   try {
-    const wanted = await resultsOf(device, best.take);
-    await time(device, best.take, 1, clock);
+    const wanted = await resultsOf(device, best.trial);
+    await time(device, best.trial, 1, clock);
     for (const option of among) {
       if (option === instead) continue;
       if (late()) return null;
-      let take: Take | null = null;
+      let trial: Trial | null = null;
       try {
-        take = takeWith(option);
-        if (!agree(wanted, await resultsOf(device, take), TOLERANCE[engine.choice.precision])) {
+        trial = trialWith(option);
+        if (!agree(wanted, await resultsOf(device, trial), TOLERANCE[engine.choice.precision])) {
           ms[option] = null;
           continue;
         }
         // Twice, since the fastest of many noisy candidates is often the luckiest; and against the best time ever seen.
         let won = true;
         for (let again = 0; again < 2 && won; again++) {
-          const { best: times, wins } = await race(device, best.take, take, clock);
+          const { best: times, wins } = await race(device, best.trial, trial, clock);
           ms[best.option] = Math.min(times[0], ms[best.option] ?? times[0]);
           ms[option] = again === 0 ? times[1] : Math.max(times[1], ms[option] as number);
           won = wins >= WINS && (ms[option] as number) < (1 - margin) * (ms[best.option] as number);
         }
-        if (won) [best, take] = [{ option, take }, best.take];
+        if (won) [best, trial] = [{ option, trial }, best.trial];
       } catch (error) {
         if (error instanceof DeviceLostError) throw error;
         forget(device);
         ms[option] = null;
       } finally {
-        take?.release();
+        trial?.release();
       }
     }
   } finally {
-    best.take.release();
+    best.trial.release();
   }
   return { question, option: best.option, instead, ms: { [best.option]: null, ...ms } };
 }

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { column_moments, probe_features } from '../gpu/kernels.generated.ts';
@@ -13,7 +13,7 @@ export interface Features {
 
 /** Both sets standardised by the moments of `train`, whose rows come in this order. */
 export function standardFeatures(
-  engine: Engine,
+  engine: Context,
   op: string,
   train: Tensor,
   test: Tensor,

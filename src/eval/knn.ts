@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { knn as kernel } from '../gpu/kernels.generated.ts';
 import { makePoints } from '../launch/points.ts';

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { launchProduct } from '../launch/product.ts';
@@ -106,7 +106,7 @@ type Settings = Required<Pick<ProbeOptions, 'epochs' | 'batch' | 'learningRate' 
 
 /** The weights [stride, width], biases in their row. */
 function learn(
-  engine: Engine,
+  engine: Context,
   op: string,
   { learnt, labels, classes, stride, width }: Task,
   { epochs, batch, learningRate, weightDecay, seed }: Settings,

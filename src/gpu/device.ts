@@ -59,6 +59,12 @@ export interface LaunchOptions {
   readonly before?: Work;
 }
 
+/** See `Device.bind`. */
+export interface BoundLaunch {
+  readonly launch: Launch;
+  readonly options: LaunchOptions;
+}
+
 /** A WebGPU device, tamed: memory, kernels, one queue, and a record of everything that went wrong on it. */
 export class Device {
   readonly gpu: GPUDevice;
@@ -71,7 +77,6 @@ export class Device {
   readonly queue: Queue;
   /** For mutation runs: another source for a kernel about to be launched, on any device. */
   static substitute: (kernel: KernelSource, tuning?: Tuning) => KernelSource = (kernel) => kernel;
-  private instead: ((kernel: KernelSource, options: LaunchOptions) => void) | null = null;
   private readonly pipelines: PipelineCache;
   private readonly packed = new DataView(new ArrayBuffer(SLOT_BYTES));
   private readonly packedWords = new Uint32Array(this.packed.buffer);
@@ -156,36 +161,23 @@ export class Device {
       );
   }
 
-  /**
-   * Records one launch; buffers and parameters go by the names that they have in the kernel. Returns it, or null where
-   * launches are handed to somebody else.
-   */
-  run(kernel: KernelSource, options: LaunchOptions): Launch | null {
-    if (this.instead) {
-      this.instead(kernel, options);
-      return null;
-    }
+  /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
+  run(kernel: KernelSource, options: LaunchOptions): void {
     const launch = this.launchOf(kernel, options);
     this.queue.launch(launch);
     this.usedNow(options);
-    return launch;
   }
 
-  /** Records what `fn` launches `times` times in turn, for less than `times` calls of it would take. */
-  repeat(times: number, fn: () => void): void {
-    if (this.instead) {
-      for (let turn = 0; turn < times; turn++) fn();
-      return;
-    }
-    const launches: Launch[] = [];
-    const all: LaunchOptions[] = [];
-    this.withoutLaunching((kernel, options) => {
-      const launch = this.launchOf(kernel, options);
-      launches.push({ ...launch, params: launch.params.slice() });
-      all.push(options);
-    }, fn);
-    for (let turn = 0; turn < times; turn++) for (const launch of launches) this.queue.launch(launch);
-    for (const options of all) this.usedNow(options);
+  /** A launch to be recorded by `repeat`, bound at once: its buffers may be released before that. */
+  bind(kernel: KernelSource, options: LaunchOptions): BoundLaunch {
+    const launch = this.launchOf(kernel, options);
+    return { launch: { ...launch, params: launch.params.slice() }, options };
+  }
+
+  /** Records these launches `times` times in turn, for less than `times` calls of `run` for each would take. */
+  repeat(times: number, all: readonly BoundLaunch[]): void {
+    for (let turn = 0; turn < times; turn++) for (const { launch } of all) this.queue.launch(launch);
+    for (const { options } of all) this.usedNow(options);
   }
 
   /** Its parameters stand in memory that the next launch will overwrite. */
@@ -237,22 +229,6 @@ export class Device {
   /** For tests: behaves like an adapter that binds no more than this at a time. */
   limitBindings(bytes: number): void {
     (this.info.limits as { maxStorageBufferBindingSize: number }).maxStorageBufferBindingSize = bytes;
-  }
-
-  /** False while launches are handed to somebody else. */
-  get launching(): boolean {
-    return this.instead === null;
-  }
-
-  /** Runs `fn` with its launches handed to `instead` rather than to the GPU. */
-  withoutLaunching<T>(instead: (kernel: KernelSource, options: LaunchOptions) => void, fn: () => T): T {
-    const before = this.instead;
-    this.instead = instead;
-    try {
-      return fn();
-    } finally {
-      this.instead = before;
-    }
   }
 
   /** The compiled kernel. */

@@ -1,6 +1,6 @@
 import * as check from '../core/check.ts';
 import { part, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import { sumInto } from './reduce.ts';
@@ -28,7 +28,7 @@ function padded(shape: readonly number[], rank: number): number[] {
 
 /** out = the kernel's `combine` of a and b, each stretched over out's shape; at least one is a Tensor. */
 export function launchPair(
-  engine: Engine,
+  engine: Context,
   kernel: KernelSource,
   a: Tensor | number,
   b: Tensor | number,
@@ -77,7 +77,7 @@ function layout(operand: Tensor | number, extents: readonly number[]): Layout {
 }
 
 /** The gradient for an operand of `shape` from that of the stretched result: sums over what was stretched. */
-export function foldTo(engine: Engine, op: string, dy: Tensor, shape: readonly number[]): Tensor {
+export function foldTo(engine: Context, op: string, dy: Tensor, shape: readonly number[]): Tensor {
   const own = padded(shape, dy.shape.length);
   const extents = [...dy.shape];
   let total = dy;

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
@@ -24,7 +24,7 @@ export interface CancellationScale {
 
 /** Finds the rows whose gradient all but cancels, for which `recompute` does something; the others cost a look at their sums. */
 export function findCancelling(
-  engine: Engine,
+  engine: Context,
   op: string,
   gathered: Gathered,
   scale: CancellationScale,
@@ -35,7 +35,7 @@ export function findCancelling(
 
 /** As above, of rows i and i + n/2 that are each other's positives: their part, 1 - p each, is added here, apart from the rest. */
 export function addPositives(
-  engine: Engine,
+  engine: Context,
   op: string,
   gathered: Gathered,
   inverseNorms: Storage,
@@ -45,7 +45,7 @@ export function addPositives(
 }
 
 function launchCancel(
-  engine: Engine,
+  engine: Context,
   op: string,
   kernel: KernelSource,
   { rows, count, columns, rowStride, g }: Gathered,
@@ -66,13 +66,13 @@ function launchCancel(
 }
 
 /** Rows a workgroup looks after: most have nothing to do, and a workgroup's start is dear where it is not hardware. */
-export function rowsToRecompute(engine: Engine): number {
+export function rowsToRecompute(engine: Context): number {
   return engine.info.software ? 32 : 1;
 }
 
 /** The gradient of such rows, once more by differences from all `others`: see kernels/lib/near_rows.wgsl. */
 export function recompute(
-  engine: Engine,
+  engine: Context,
   kernel: KernelSource,
   { rows, count, columns, rowStride, g }: Gathered,
   cancels: Storage,

@@ -1,5 +1,5 @@
 import { part, type Range, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
@@ -26,7 +26,7 @@ export interface Scored {
 
 /** What every pass over the scores needs. */
 interface Batch extends Scored {
-  readonly engine: Engine;
+  readonly engine: Context;
   readonly op: string;
   readonly codes: Storage;
   /** Rows that can be bound at a time. */
@@ -40,7 +40,7 @@ interface Batch extends Scored {
  * on a GPU memory, so a workgroup holds a row and reads it once an iteration; on software adapters powers and waiting lanes,
  * so the powers of two are kept in `codes`; and, where neither can be, two reads an iteration.
  */
-export function launchCodes(engine: Engine, op: string, scored: Scored, codes: Storage): void {
+export function launchCodes(engine: Context, op: string, scored: Scored, codes: Storage): void {
   const { rows, columns } = scored;
   const cut = ranges(engine, rows, columns);
   const batch = { ...scored, engine, op, codes, cut, split: splitScale(1 / scored.epsilon) };

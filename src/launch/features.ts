@@ -1,6 +1,6 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Range } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
@@ -31,7 +31,7 @@ export interface Features {
 }
 
 /** Mean and spread of every feature. With `epsilon` features are standardised by the biased variance, else only centred. */
-export function makeFeatures(engine: Engine, op: string, name: string, z: Tensor, epsilon?: number): Features {
+export function makeFeatures(engine: Context, op: string, name: string, z: Tensor, epsilon?: number): Features {
   const [rows, columns] = check.matrix(op, name, z);
   if (rows < 2) check.fail(op, `${name} has 1 row, expected at least 2 to take a variance.`);
   check.bindableInput(op, engine, name, z);
@@ -83,7 +83,7 @@ export function rowCells(
 
 /** A range of features, or all, as rows along them: [rows, count rounded up to 4]. */
 export function featureRows(
-  engine: Engine,
+  engine: Context,
   op: string,
   { z, rows, columns, moments }: Features,
   { first, count }: Range = { first: 0, count: columns },
@@ -102,7 +102,7 @@ export function featureRows(
 
 /** A range of features transposed, zeros in place of those that are not light: [count, rows rounded up to 4]. */
 export function featureColumns(
-  engine: Engine,
+  engine: Context,
   op: string,
   { z, rows, columns, moments }: Features,
   { first, count }: Range,
@@ -123,7 +123,7 @@ export function featureColumns(
  * features), the gradient for the standardised ones.
  */
 export function standardBackward(
-  engine: Engine,
+  engine: Context,
   op: string,
   features: Features,
   other: Features,

@@ -1,10 +1,10 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { count_up, gather_rows } from '../gpu/kernels.generated.ts';
 
 /** first, first + 1, ... as u32 */
-export function countUp(engine: Engine, op: string, first: number, count: number): Storage {
+export function countUp(engine: Context, op: string, first: number, count: number): Storage {
   const out = engine.scratch(count, op);
   engine.run(count_up, {
     params: { first, count },
@@ -16,7 +16,7 @@ export function countUp(engine: Engine, op: string, first: number, count: number
 }
 
 /** The rows of x [any, columns] that `rows` names, in its order. */
-export function gatherRows(engine: Engine, op: string, x: Tensor, columns: number, rows: Tensor): Storage {
+export function gatherRows(engine: Context, op: string, x: Tensor, columns: number, rows: Tensor): Storage {
   const out = engine.scratch(rows.size * columns, op);
   engine.run(gather_rows, {
     params: { count: rows.size, columns },

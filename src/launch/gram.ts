@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { gram, gram_sum } from '../gpu/kernels.generated.ts';
 import type { Operand } from './pack.ts';
 import { tileOf } from './tile.ts';
@@ -8,7 +8,7 @@ import { tileOf } from './tile.ts';
  * its triangle is computed and mirrored. A long sum for few results is cut into slices.
  */
 export function launchGram(
-  engine: Engine,
+  engine: Context,
   op: string,
   n: number,
   depth: number,
@@ -61,7 +61,7 @@ export function launchGram(
 }
 
 /** Slices enough to fill the machine, each of 64 steps at least, their partial results within 4 n max(n, depth) floats. */
-function sliceCount(engine: Engine, cells: number, n: number, depth: number): number {
+function sliceCount(engine: Context, cells: number, n: number, depth: number): number {
   const wanted = Math.ceil((engine.info.software ? 16 : 1024) / cells);
   const most = Math.min(depth / 64, 4 * Math.max(1, depth / n));
   const slices = Math.max(1, Math.floor(Math.min(wanted, most)));

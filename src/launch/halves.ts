@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { halves, largest, matmul_fragments, matmul_halves } from '../gpu/kernels.generated.ts';
@@ -40,7 +40,7 @@ export function room(form: Packed, count: number): number {
 
 /** A copy in the form's numbers, [rows, stride] and, split, as much again; zeros past the source. Release it. */
 export function toHalves(
-  engine: Engine,
+  engine: Context,
   op: string,
   form: Packed,
   { of, at, stride, rows, columns }: Wide,
@@ -60,7 +60,7 @@ export function toHalves(
 }
 
 /** Bits of a matrix's largest magnitude. */
-function largestOf(engine: Engine, op: string, { of, at, stride, rows, columns }: Wide): Storage {
+function largestOf(engine: Context, op: string, { of, at, stride, rows, columns }: Wide): Storage {
   const top = engine.scratch(1, op);
   engine.fillBits(top, 1, 0);
   engine.run(largest, {
@@ -78,7 +78,7 @@ function roundUp(value: number, to: number): number {
 
 /** As `launchProduct`, in a form other than f32 tiles: the operands are measured, packed and released here. */
 export function launchPacked(
-  engine: Engine,
+  engine: Context,
   form: Packed,
   tile: Tile,
   size: Size,
@@ -116,7 +116,7 @@ export function launchPacked(
 
 /** out = scale * lhs rhs (+ out) by fragments. The operands have whole spans of rows and columns, depth is a multiple of k. */
 export function launchFragments(
-  engine: Engine,
+  engine: Context,
   form: Extract<Form, { by: 'fragments' }>,
   { rows, columns, depth }: Size,
   lhs: Halves & { along: 'columns' | 'rows' },
@@ -151,7 +151,7 @@ export function launchFragments(
 }
 
 function launchHalves(
-  engine: Engine,
+  engine: Context,
   form: Packed,
   { tuning, rows: tileRows, columns: tileColumns }: Tile,
   { rows, columns, depth }: Size,

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { log_sum_exp } from '../gpu/kernels.generated.ts';
@@ -14,7 +14,7 @@ export interface LogSumExp {
 
 /** y[o, i] = log sum over r of exp(x[o, r, i]) */
 export function launchLogSumExp(
-  engine: Engine,
+  engine: Context,
   x: Tensor | Storage,
   { y, tops, sums }: LogSumExp,
   { outer, reduced, inner }: Pick<Reduction, 'outer' | 'reduced' | 'inner'>,

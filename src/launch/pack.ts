@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { pack, transpose } from '../gpu/kernels.generated.ts';
@@ -39,7 +39,7 @@ function aligned({ of, columns, at = 0, stride = columns }: Source): boolean {
 }
 
 /** The matrix with its rows as they are, each padded with zeros to a multiple of 4; in place if it can be. */
-export function packedRows(engine: Engine, op: string, source: Source): Packed {
+export function packedRows(engine: Context, op: string, source: Source): Packed {
   const { of, rows, columns, at = 0, stride = columns } = source;
   if (aligned(source)) return { of, at, stride, release: () => {} };
   const own = copyRows(engine, op, source, rows);
@@ -47,7 +47,7 @@ export function packedRows(engine: Engine, op: string, source: Source): Packed {
 }
 
 /** Its copy in scratch memory: [paddedRows, columns rounded up to 4], zeros in the padding. */
-export function copyRows(engine: Engine, op: string, source: Source, paddedRows: number): Storage {
+export function copyRows(engine: Context, op: string, source: Source, paddedRows: number): Storage {
   const { of, rows, columns, at = 0, stride = columns } = source;
   const outStride = roundUp(columns, 4);
   const out = engine.scratch(paddedRows * outStride, op);
@@ -62,7 +62,7 @@ export function copyRows(engine: Engine, op: string, source: Source, paddedRows:
 
 /** Its transpose in scratch memory: [columns, paddedRows], zeros past the rows. */
 export function packedTranspose(
-  engine: Engine,
+  engine: Context,
   op: string,
   source: Source,
   paddedRows = roundUp(source.rows, 4),
@@ -73,7 +73,12 @@ export function packedTranspose(
 }
 
 /** out[k, i] = x[i, k]; zeros for i from the last row to `outColumns`. */
-export function launchTranspose(engine: Engine, source: Source, out: Storage | Tensor, outColumns = source.rows): void {
+export function launchTranspose(
+  engine: Context,
+  source: Source,
+  out: Storage | Tensor,
+  outColumns = source.rows,
+): void {
   const { of, rows, columns, at = 0, stride = columns } = source;
   engine.run(transpose, {
     params: { rows, columns, x_at: at, x_stride: stride, out_columns: outColumns, out_stride: outColumns },
@@ -108,7 +113,7 @@ function turning(count: number, { bytes, flops }: AdapterKind): number {
 
 /** Row-major rows as a left operand of a product with `columns` columns: in place or turned. */
 export function leftRows(
-  engine: Engine,
+  engine: Context,
   op: string,
   source: Source,
   columns: number,

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { leftRows } from './pack.ts';
 import { type Points, type Pulled, panelWidth, pull } from './points.ts';
@@ -21,7 +21,7 @@ export interface PairPanel {
  * @param pairs what `weigh` gets where they are not: |a_i - b_j|^2 with `'distances'`
  */
 export function weighPairs(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: Points,
   b: Points,
@@ -65,6 +65,6 @@ export function weighPairs(
 }
 
 /** Panels that `weighPairs` goes through without `kept`. */
-export function countPanels(engine: Engine, a: Points, b: Points): number {
+export function countPanels(engine: Context, a: Points, b: Points): number {
   return Math.ceil(a.count / panelWidth(engine, b, a.count));
 }

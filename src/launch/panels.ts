@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
@@ -21,7 +21,7 @@ export interface Weighing {
  * against themselves the kernel writes w_ij + w_ji (its BOTH is 1): what that pulls on the rows is the whole gradient.
  */
 export function pullInPanels(
-  engine: Engine,
+  engine: Context,
   op: string,
   left: Points,
   right: Points,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { differences, differences_rows } from '../gpu/kernels.generated.ts';
@@ -35,7 +35,7 @@ export interface Points {
  * none, where they meet rows that are in none
  */
 export function makePoints(
-  engine: Engine,
+  engine: Context,
   op: string,
   name: string,
   x: Tensor,
@@ -76,7 +76,7 @@ export function rowsOf({ rows, rowStride }: Points, first = 0): Operand {
 
 /** out[i, j] = scale * s_ij, for all rows i of `a` and a range of the rows j of `b` */
 export function launchSimilarity(
-  engine: Engine,
+  engine: Context,
   a: Points,
   b: Points,
   out: Operand,
@@ -99,7 +99,7 @@ export interface Pulled {
 }
 
 /** Room for the gradient of the points: of the unit rows in scratch, of raw rows in the tensor that is the result. */
-export function startPull(engine: Engine, op: string, points: Points): Pulled {
+export function startPull(engine: Context, op: string, points: Points): Pulled {
   const { units, paddedRows, rowStride, count, columns } = points;
   const into = units
     ? { of: engine.scratch(paddedRows * rowStride, op), at: 0, stride: rowStride }
@@ -113,7 +113,7 @@ export function startPull(engine: Engine, op: string, points: Points): Pulled {
  * @param others the points k that pull, from row `from` on
  */
 export function pull(
-  engine: Engine,
+  engine: Context,
   to: Pulled,
   rows: { first: number; count: number },
   weights: Operand & { along: 'columns' | 'rows' },
@@ -159,7 +159,7 @@ const PANEL_STEP = 16; // whatever the tile: what a panel adds up is part of the
 
 /** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
 export function panelWidth(
-  engine: Engine,
+  engine: Context,
   { paddedRows, columns }: Pick<Points, 'paddedRows' | 'columns'>,
   count: number,
 ): number {
@@ -169,7 +169,7 @@ export function panelWidth(
 }
 
 /** The gradient for the raw rows. */
-export function endPull(engine: Engine, op: string, { points, into }: Pulled): Tensor {
+export function endPull(engine: Context, op: string, { points, into }: Pulled): Tensor {
   if (!points.units) return into.of as Tensor;
   const gradient = into.of as Storage;
   const [dx] = unitsBackward(engine, op, points.units, [points.count], gradient, { dy: engine.constant(1) });

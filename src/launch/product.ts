@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 import { because } from '../tuning/choices.ts';
 import { launchPacked } from './halves.ts';
@@ -17,7 +17,7 @@ const FRAGMENTS_SPAN = 2 ** 11;
  * @param rhs k-major: [depth, columns]
  */
 export function launchProduct(
-  engine: Engine,
+  engine: Context,
   size: { rows: number; columns: number; depth: number },
   lhs: Operand & { along: 'columns' | 'rows' },
   rhs: Operand,

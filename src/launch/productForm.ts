@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { MatrixShape } from '../gpu/device.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { type Answer, because, type Choice } from '../tuning/choices.ts';
@@ -47,7 +47,7 @@ const FAMILY: Choice<By> = {
  * @param among the forms that the caller has kernels for
  */
 export function productForm(
-  engine: Engine,
+  engine: Context,
   { rows, columns, depth }: Size,
   among: readonly By[] = ['tile', 'halves', 'fragments'],
 ): Form {
@@ -57,13 +57,13 @@ export function productForm(
   return { ...formOf(engine, chosen.option), chosen };
 }
 
-function offers(engine: Engine, by: By): boolean {
+function offers(engine: Context, by: By): boolean {
   if (by === 'halves') return uses(engine, 'f16');
   if (by === 'fragments') return uses(engine, 'subgroup-matrix') && engine.choice.matrix !== null;
   return true;
 }
 
-function formOf({ choice: { matrix, precision, emulated = false } }: Engine, by: By): Form {
+function formOf({ choice: { matrix, precision, emulated = false } }: Context, by: By): Form {
   if (by === 'fragments' && matrix)
     return { by, shape: matrix, split: matrix.of === 'f16' && precision !== 'medium', emulated };
   return by === 'halves' ? { by, split: false } : { by: 'tile' };
@@ -76,7 +76,7 @@ export function withReason(tuning: Tuning, { chosen }: Form): Tuning {
 
 /** The constants of fragment kernels, and the rows and columns that one workgroup covers. */
 export function fragmentTuning(
-  engine: Engine,
+  engine: Context,
   form: Extract<Form, { by: 'fragments' }>,
 ): { tuning: Tuning; rows: number; columns: number } {
   const { shape, split, emulated } = form;
@@ -90,14 +90,14 @@ export function fragmentTuning(
 }
 
 /** How many lanes of a tile's row at most can hand the left operand round: those of a subgroup, or 0. */
-export function shuffleWidth(engine: Engine): number {
+export function shuffleWidth(engine: Context): number {
   const { size = 0, pinned = true } = engine.info.subgroup ?? {};
   return uses(engine, 'subgroups') && !pinned ? size : 0;
 }
 
 /** Lanes that share a row without workgroup memory, where the adapter has them: at most `most`. */
 export function laneSubgroups(
-  engine: Engine,
+  engine: Context,
   most: number,
 ): { LANES: number; SUBGROUP: number; PINNED: number } | null {
   const { subgroup } = engine.info;
@@ -105,6 +105,6 @@ export function laneSubgroups(
   return { LANES: Math.min(subgroup.size, most), SUBGROUP: subgroup.size, PINNED: subgroup.pinned ? 1 : 0 };
 }
 
-function uses(engine: Engine, family: Family): boolean {
+function uses(engine: Context, family: Family): boolean {
   return engine.choice.families.includes(family);
 }

@@ -1,5 +1,5 @@
 import { part, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { sum as sumKernel } from '../gpu/kernels.generated.ts';
@@ -18,7 +18,7 @@ export interface Reduction {
 
 /** out[o, i] = scale * sum over r of x[offset + (o, r, i)] (+ out[o, i]): the one sum that every reduction is made of. */
 export function launchSum(
-  engine: Engine,
+  engine: Context,
   x: Tensor | Storage,
   out: Tensor | Storage,
   { outer, reduced, inner, scale = 1, offset = 0, accumulating = false }: Reduction,
@@ -37,7 +37,7 @@ const PARTS = 512; // partial sums of a long sum; a multiple of 64, so that one 
 
 /** out[0] = scale * the sum of `count` numbers, in two steps where one workgroup would be alone with many of them. */
 export function launchTotal(
-  engine: Engine,
+  engine: Context,
   x: Tensor | Storage,
   out: Tensor | Storage,
   count: number,
@@ -69,7 +69,7 @@ export interface Term {
 }
 
 /** out[0] = the sum of all terms. */
-export function launchTerms(engine: Engine, out: Tensor | Storage, terms: readonly Term[]): void {
+export function launchTerms(engine: Context, out: Tensor | Storage, terms: readonly Term[]): void {
   const totals = engine.scratch(64 * terms.length, 'sum'); // each where it can be bound
   engine.fill(totals, 64 * terms.length, 0);
   terms.forEach(({ of, count, scale }, i) => {
@@ -80,7 +80,7 @@ export function launchTerms(engine: Engine, out: Tensor | Storage, terms: readon
 }
 
 /** y[o, i] = scale * sum over r of x[o, r, i], for tensors of any size: what cannot be bound at once goes in pieces. */
-export function sumInto(engine: Engine, x: Tensor, y: Tensor, { outer, reduced, inner, scale = 1 }: Reduction): void {
+export function sumInto(engine: Context, x: Tensor, y: Tensor, { outer, reduced, inner, scale = 1 }: Reduction): void {
   if (outer * inner === 1) return launchTotal(engine, x, y, reduced, scale);
   if (outer > 1) {
     for (const range of ranges(engine, outer, reduced * inner)) {

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
@@ -38,7 +38,7 @@ export interface RowStatistics {
  * l_ij = scale s_ij / (temperature ln 2). Nothing of the matrix is stored: memory is 3 floats a row and slice of columns.
  */
 export function launchRowPass(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: Columns,
   b: Columns,
@@ -95,7 +95,7 @@ export function launchRowPass(
 
 /** Columns a slice: slices enough that a few rows fill the machine too, their partial results within rows * depth floats. */
 export function sliceWidth(
-  engine: Engine,
+  engine: Context,
   strips: number,
   columns: number,
   depth: number,
@@ -107,7 +107,7 @@ export function sliceWidth(
 }
 
 /** Per row, from `first` on, what it is shorter than 1: see kernels/shortfalls.wgsl. `units` are k-major unit rows. */
-export function launchShortfalls(engine: Engine, units: Columns, depth: number, out: Storage, first = 0): void {
+export function launchShortfalls(engine: Context, units: Columns, depth: number, out: Storage, first = 0): void {
   engine.run(shortfalls, {
     params: { count: units.rows, columns: depth, stride: units.stride, first },
     buffers: { units_t: units.of, shortfalls: out },

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
@@ -31,7 +31,7 @@ export type Scaling = Storage;
 const LOG2E = Math.LOG2E;
 
 /** All factors 1. */
-export function startScaling(engine: Engine, op: string, count: number): Scaling {
+export function startScaling(engine: Context, op: string, count: number): Scaling {
   const padded = roundUp(count, 4);
   const u = engine.scratch(3 * padded, op);
   engine.run(scaling_start, {
@@ -47,7 +47,7 @@ export function startScaling(engine: Engine, op: string, count: number): Scaling
 export const plainAt = (count: number): number => 2 * roundUp(count, 4);
 
 /** Where an iteration stands: kept on the GPU. At zero it goes on, without over-relaxation. */
-export function startState(engine: Engine, op: string): Storage {
+export function startState(engine: Context, op: string): Storage {
   const state = engine.scratch(16, op);
   engine.fill(state, 16, 0);
   return state;
@@ -84,7 +84,7 @@ export interface Kept {
  * @param state what says whether all is near
  */
 export function keepScores(
-  engine: Engine,
+  engine: Context,
   op: string,
   rows: Columns,
   columns: Columns,
@@ -115,7 +115,7 @@ export function keepScores(
 }
 
 /** Floats from one row that is kept to the next. */
-function keptStride(engine: Engine, columns: number): number {
+function keptStride(engine: Context, columns: number): number {
   const stride = roundUp(columns, 4);
   // Where lanes have rows of their own: a power of two apart, all would lie in one set of a CPU's cache. Pulls of
   // 2,048 x 2,048 x 64 took 52 ms, not 47.
@@ -124,7 +124,7 @@ function keptStride(engine: Engine, columns: number): number {
 
 /** 2^score, or distances where one of them is beyond the range: the first launch says so in `form`. */
 function keepPowers(
-  engine: Engine,
+  engine: Context,
   columns: Columns,
   scores: Scores,
   { of, rows, stride }: Kept,
@@ -155,7 +155,7 @@ function keepPowers(
 }
 
 /** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
-function lanesAlone(engine: Engine): boolean {
+function lanesAlone(engine: Context): boolean {
   return engine.info.software && !engine.choice.forced;
 }
 
@@ -183,7 +183,7 @@ const SMALL = 65536; // floats that partial sums may take however few the points
 
 /** Sweeps all pairs once and gives the rows the factors that their marginals ask for; nothing of the plan is stored. */
 export function updateScaling(
-  engine: Engine,
+  engine: Context,
   op: string,
   rows: Side,
   columns: Side,
@@ -226,7 +226,7 @@ export function updateScaling(
 
 /** The same in one launch, by a read of the scores. */
 export function updateFromKept(
-  engine: Engine,
+  engine: Context,
   rows: Side,
   columns: Side,
   scale: number,
@@ -268,7 +268,7 @@ export function updateFromKept(
 
 /** Merges the partial sums of a pass and updates the rows' factors. */
 export function launchScalingUpdate(
-  engine: Engine,
+  engine: Context,
   partial: Storage,
   u: Scaling,
   { rows, columns, parts }: { rows: number; columns: number; parts: number },
@@ -284,7 +284,7 @@ export function launchScalingUpdate(
 }
 
 /** Kept scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
-export function launchPlan(engine: Engine, rows: Side, columns: Side, scale: number, kept: Kept, form: Storage): void {
+export function launchPlan(engine: Context, rows: Side, columns: Side, scale: number, kept: Kept, form: Storage): void {
   const count = columns.points.rows;
   engine.run(kept_plan, {
     params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
@@ -297,7 +297,7 @@ export function launchPlan(engine: Engine, rows: Side, columns: Side, scale: num
 
 /** w[j - first, i] = share * dy u_i u_j exp(score_ij) for `count` columns j of a panel, rows i padded to `width`. */
 export function launchScalingWeights(
-  engine: Engine,
+  engine: Context,
   rows: Side,
   columns: Side,
   { depth, scale, distance, kept }: Scores,

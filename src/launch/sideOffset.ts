@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { gap_positives, offset_columns, side_offset } from '../gpu/kernels.generated.ts';
 import type { Columns } from './rowPass.ts';
@@ -11,7 +11,7 @@ export interface SideRows {
 
 /** What the means of two sides' rows differ by, which scores by differences of rows are made without: see lib/gap_scores.wgsl. */
 export function makeOffset(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: SideRows,
   b: SideRows,
@@ -30,7 +30,7 @@ export function makeOffset(
 
 /** Shifts k-major units of one side in place, and says what else of a row its scores are less. */
 export function offsetColumns(
-  engine: Engine,
+  engine: Context,
   offset: Storage,
   units: Columns,
   columns: number,
@@ -56,7 +56,7 @@ export function offsetColumns(
 
 /** The scores of row i of `a` and row i of `b`, from `at` on; of b's terms alone (then what rows of a are zero, too) or of both. */
 export function gapPositives(
-  engine: Engine,
+  engine: Context,
   offset: Storage,
   a: SideRows,
   b: SideRows,

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { type Answer, because, type Choice } from '../tuning/choices.ts';
 import { tileEta } from '../tuning/costModel.ts';
@@ -94,7 +94,7 @@ const USES = {
 const lists = new Map<string, readonly TileName[]>(); // asked for at every launch
 
 /** The tiles that an engine has: where families are listed, shuffled ones alone if they can be. */
-function tilesOf(engine: Engine): readonly TileName[] {
+function tilesOf(engine: Context): readonly TileName[] {
   const { software } = engine.info;
   const { forced } = engine.choice;
   const width = shuffleWidth(engine);
@@ -111,10 +111,10 @@ function tilesOf(engine: Engine): readonly TileName[] {
   return list;
 }
 
-const made = new WeakMap<Engine, WeakMap<Answer, Tile>>();
+const made = new WeakMap<Context, WeakMap<Answer, Tile>>();
 
 /** The tile for a matrix of rows x columns entries, each a sum of `depth` terms. */
-export function tileOf(engine: Engine, use: keyof typeof USES, rows: number, columns: number, depth: number): Tile {
+export function tileOf(engine: Context, use: keyof typeof USES, rows: number, columns: number, depth: number): Tile {
   const answer = engine.choose(USES[use], [rows, columns, depth], tilesOf(engine));
   let own = made.get(engine);
   if (!own) {
@@ -142,14 +142,14 @@ export function shrunk(tileOfAll: Tile, rows: number, columns = Number.POSITIVE_
 }
 
 /** Lanes that share a row in row kernels: one where barriers are dear (software), a subgroup or two on a GPU. */
-export function rowTuning(engine: Engine): { tuning: Tuning; rowsPerGroup: number } {
+export function rowTuning(engine: Context): { tuning: Tuning; rowsPerGroup: number } {
   if (engine.info.software && !engine.choice.forced) return { tuning: { LANES: 1 }, rowsPerGroup: 64 };
   const tuning = laneSubgroups(engine, 64) ?? { LANES: engine.info.software ? 1 : 64 };
   return { tuning, rowsPerGroup: 64 / tuning.LANES };
 }
 
 /** Lanes a result for `results` reductions of `reduced` numbers: many where results are few, one where they are many. */
-export function lanesFor(engine: Engine, results: number, reduced: number): { tuning: Tuning; lanes: number } {
+export function lanesFor(engine: Context, results: number, reduced: number): { tuning: Tuning; lanes: number } {
   const few = results < 1024 && reduced >= 64;
   // 64 lanes need workgroup memory, which costs lavapipe 20 times what 8 lanes that shuffle cost.
   const tuning = few ? (engine.info.software && laneSubgroups(engine, 8)) || { LANES: 64 } : { LANES: 1 };

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { kept_pull, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
@@ -63,7 +63,7 @@ function costs({ columns }: Points, epsilon: number): Scores {
 const NEAR = 2;
 
 /** Bits of the largest |p - x_0|^2 of all points; release it. Its fourfold bounds every squared distance among them. */
-export function reachOf(engine: Engine, op: string, x: Points, y: Points): Storage {
+export function reachOf(engine: Context, op: string, x: Points, y: Points): Storage {
   const reach = engine.scratch(1, op);
   engine.fillBits(reach, 1, 0);
   for (const { rows, count, columns, rowStride } of [x, y])
@@ -77,7 +77,7 @@ export function reachOf(engine: Engine, op: string, x: Points, y: Points): Stora
 }
 
 /** The state of an iteration that has not begun, and that knows whether all costs are small against epsilon. */
-function begin(engine: Engine, op: string, reach: Storage, epsilon: number): Storage {
+function begin(engine: Context, op: string, reach: Storage, epsilon: number): Storage {
   const state = engine.scratch(16, op);
   engine.run(transport_start, {
     params: { most: (NEAR * epsilon * Math.LN2) / 2 },
@@ -106,7 +106,7 @@ export interface Plan {
  * over-relaxed, and the GPU decides when to stop; what was recorded beyond that does nothing.
  */
 export function couple(
-  engine: Engine,
+  engine: Context,
   op: string,
   x: Points,
   y: Points,
@@ -134,7 +134,7 @@ export function couple(
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
-export function coupleSelf(engine: Engine, op: string, x: Points, { epsilon, reach, stop }: Plan): Coupling {
+export function coupleSelf(engine: Context, op: string, x: Points, { epsilon, reach, stop }: Plan): Coupling {
   const scores = costs(x, epsilon);
   const [points, u] = [featuresOf(x), startScaling(engine, op, x.count)];
   const [state, measuring] = [begin(engine, op, reach, epsilon), begin(engine, op, reach, epsilon)];
@@ -168,7 +168,7 @@ function coupling(
 }
 
 function control(
-  engine: Engine,
+  engine: Context,
   excess: Storage,
   state: Storage,
   rows: number,
@@ -188,7 +188,7 @@ function control(
 
 /** Adds share dy sum_j P_ij (x_i - y_j) / (N M) for every row i, and its counterpart for every column if `toColumns`. */
 export function pullCoupling(
-  engine: Engine,
+  engine: Context,
   op: string,
   plan: Coupling,
   toRows: Pulled | null,
@@ -224,7 +224,7 @@ export function pullCoupling(
 
 /** The same of a plan that is kept, read where it lies: by panels too, which are part of the bits. */
 function pullKept(
-  engine: Engine,
+  engine: Context,
   { x, y, rows, columns, scores }: Coupling,
   kept: Kept,
   form: Storage,

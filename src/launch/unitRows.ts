@@ -1,5 +1,5 @@
 import { part } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { turn, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
@@ -12,7 +12,7 @@ import { roundUp, rowTuning, WIDEST } from './tile.ts';
 export type Turn = Storage;
 
 /** The reflection that takes row 0 of `z` to the last axis. */
-export function makeTurn(engine: Engine, op: string, z: Tensor | Storage, columns: number): Turn {
+export function makeTurn(engine: Context, op: string, z: Tensor | Storage, columns: number): Turn {
   const out = engine.scratch(2 * columns + 4, op);
   engine.run(turn, {
     params: { columns },
@@ -25,7 +25,7 @@ export function makeTurn(engine: Engine, op: string, z: Tensor | Storage, column
 }
 
 /** The reflection that leaves rows where they are. */
-export function noTurn(engine: Engine, op: string, columns: number): Turn {
+export function noTurn(engine: Context, op: string, columns: number): Turn {
   const out = engine.scratch(2 * columns + 4, op);
   engine.fill(out, 2 * columns + 4, 0);
   return out;
@@ -53,7 +53,7 @@ export interface Units {
  * @param turn default: that of the first view's first row. Rows whose products are taken share one
  */
 export function makeUnits(
-  engine: Engine,
+  engine: Context,
   op: string,
   views: Readonly<Record<string, Tensor>>,
   multiple: number,
@@ -90,7 +90,7 @@ export function makeUnits(
  * @param rowsOnly nothing is written to `transposed`
  */
 export function launchUnits(
-  engine: Engine,
+  engine: Context,
   z: Tensor | Storage,
   to: Omit<Units, 'count' | 'release'>,
   count: number,
@@ -124,7 +124,7 @@ export function launchUnits(
   });
 }
 
-function inspectEach(engine: Engine, op: string, views: [string, Tensor][], inverseNorms: Storage): void {
+function inspectEach(engine: Context, op: string, views: [string, Tensor][], inverseNorms: Storage): void {
   const names = views.flatMap(([name, view]) => Array.from({ length: view.shape[0] }, (_, row) => `${name}[${row}]`));
   engine.inspectDirections(op, (row) => names[row], inverseNorms, names.length);
 }
@@ -138,7 +138,7 @@ export interface Slope {
 
 /** Gradients for the raw views from `gradient` ([paddedRows, rowStride], w.r.t. the unit rows) times the slope. */
 export function unitsBackward(
-  engine: Engine,
+  engine: Context,
   op: string,
   units: Units,
   viewRows: readonly number[],

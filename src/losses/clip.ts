@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import { Tensor } from '../core/tensor.ts';
 import { crossContrast } from '../sweeps/cross/contrast.ts';
 

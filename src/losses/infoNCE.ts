@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import { countUp } from '../launch/gatherRows.ts';
 import { checkQuery, rowContrast } from '../sweeps/rows/contrast.ts';
@@ -37,7 +37,7 @@ export function infoNCE(query: Tensor, key: Tensor, options?: InfoNCEOptions): T
 /** The same with a factor, under another name. */
 export function contrastKeys(
   op: string,
-  engine: Engine,
+  engine: Context,
   { query, key, queue }: { query: Tensor; key: Tensor; queue?: Tensor },
   temperature: number | Tensor,
   scale: number,

@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { gatherRows } from '../launch/gatherRows.ts';
 import { checkLabels } from '../ops/labels.ts';

@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { debiased_terms } from '../gpu/kernels.generated.ts';
 import { endPull, makePoints, startPull } from '../launch/points.ts';

@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { pairUniformity } from '../sweeps/pairs/uniformity.ts';
 import { canShift } from '../sweeps/temperature.ts';

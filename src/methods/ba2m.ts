@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { linear } from '../nn/layers.ts';
 import { convEncoder } from '../nn/networks.ts';
@@ -27,7 +27,7 @@ export interface BA2MOptions extends Omit<NetworkOptions, 'hidden' | 'projection
  * BA2M (Cheng et al. 2021, arXiv 2103.15099): a classifier whose samples are weighted, within the encoder, by how much attention each
  * draws in its batch. Trained with labels, on one augmented view; the linear classifier has no bias, as the paper's argument supposes.
  */
-export function ba2m(engine: Engine, options: BA2MOptions): Method {
+export function ba2m(engine: Context, options: BA2MOptions): Method {
   const { hidden: _, projection: __, ...network } = NETWORK;
   const given = check.options('ba2m', options, {
     ...network,

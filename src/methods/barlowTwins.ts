@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
@@ -15,7 +15,7 @@ export interface BarlowTwinsMethodOptions extends NetworkOptions {
  * Barlow Twins (Zbontar et al. 2021, arXiv 2103.03230): a wide projector of three layers, the last bare, whose features shall
  * agree between the views and say different things. Views go through the network one at a time.
  */
-export function barlowTwins(engine: Engine, options: BarlowTwinsMethodOptions): Method {
+export function barlowTwins(engine: Context, options: BarlowTwinsMethodOptions): Method {
   const given = check.options('barlowTwins', options, { ...NETWORK, hidden: 512, projection: 512, lambda: 0.0051 });
   checkNetwork('barlowTwins', engine, given);
   check.weight('barlowTwins', 'lambda', given.lambda);

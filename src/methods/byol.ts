@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import { byol as byolLoss } from '../losses/byol.ts';
 import { varianceTerm } from '../losses/vicReg.ts';
@@ -25,7 +25,7 @@ export interface BYOLOptions extends NetworkOptions {
  * other view. The target is a moving average of the online network, moved after the optimiser's step, and begins with weights
  * of its own, as in the official code.
  */
-export function byol(engine: Engine, options: BYOLOptions): Method {
+export function byol(engine: Context, options: BYOLOptions): Method {
   const given = check.options('byol', options, {
     ...NETWORK,
     hidden: 512,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { contrastiveClustering as loss } from '../losses/contrastiveClustering.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
@@ -21,7 +21,7 @@ export interface ContrastiveClusteringMethodOptions extends NetworkOptions {
  * batch norm; rows are contrasted between samples, columns between clusters, and entropy keeps the clusters filled. An
  * image's cluster is the largest of its `scores`.
  */
-export function contrastiveClustering(engine: Engine, options: ContrastiveClusteringMethodOptions): Method {
+export function contrastiveClustering(engine: Context, options: ContrastiveClusteringMethodOptions): Method {
   const given = check.options('contrastiveClustering', options, {
     ...NETWORK,
     clusters: 10,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { checkSizes, type EncoderOptions } from '../nn/networks.ts';
 import { checkLabels } from '../ops/labels.ts';
@@ -9,7 +9,7 @@ import type { Batch, Method, NetworkOptions, OverAll, Place, Wants } from './met
 const MOST_WIDTH = 2 ** 20;
 
 /** Refuses what no network can be built from. */
-export function checkNetwork(op: string, engine: Engine, given: Required<NetworkOptions>): void {
+export function checkNetwork(op: string, engine: Context, given: Required<NetworkOptions>): void {
   check.engine(op, engine);
   checkSizes(op, given);
   check.safeInteger(op, 'seed', given.seed);
@@ -29,7 +29,7 @@ export function checkNetwork(op: string, engine: Engine, given: Required<Network
 /** Refuses what no key encoder and queue can be made with. */
 export function checkKeys(
   op: string,
-  engine: Engine,
+  engine: Context,
   { momentum, queue, projection }: { momentum: unknown; queue: number; projection: number },
 ): void {
   check.within(op, 'momentum', momentum, 0, 1);

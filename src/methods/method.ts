@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Layer, NamedTensors } from '../nn/layer.ts';
 import type { EncoderOptions } from '../nn/networks.ts';
@@ -153,7 +153,7 @@ export interface StepOptions {
  * @returns the loss, without a tape
  */
 export function trainStep(
-  engine: Engine,
+  engine: Context,
   method: Method,
   optimizer: Pick<Optimizer, 'step' | 'zeroGrad'>,
   parts: readonly (() => Batch)[],
@@ -182,7 +182,7 @@ export function trainStep(
   });
 }
 
-function addedGradients(engine: Engine, method: Method, parts: readonly (() => Batch)[], place: Place): Tensor {
+function addedGradients(engine: Context, method: Method, parts: readonly (() => Batch)[], place: Place): Tensor {
   const total = engine.full([], 0);
   parts.forEach((batchOf, part) => {
     engine.scope(() => {
@@ -195,7 +195,7 @@ function addedGradients(engine: Engine, method: Method, parts: readonly (() => B
   return total;
 }
 
-function cachedGradients(engine: Engine, { project, contrast }: TwoStep, parts: readonly (() => Batch)[]): Tensor {
+function cachedGradients(engine: Context, { project, contrast }: TwoStep, parts: readonly (() => Batch)[]): Tensor {
   let labels: Int32Array | undefined;
   const made = parts.map((batchOf) =>
     engine.scope(() => {

@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import { infoNCE } from '../losses/infoNCE.ts';
 import { mocoV3 } from '../losses/mocoV3.ts';
@@ -34,7 +34,7 @@ const TEMPERATURE = { 1: 0.07, 2: 0.2, 3: 0.2 } as const;
  * through a linear head, v2 through two layers without batch norm); v3 with the other view's keys of the batch, through
  * a predictor. Batch norm sees the whole batch, as in v3; the official v1 and v2 shuffle keys between devices instead.
  */
-export function moCo(engine: Engine, options: MoCoOptions): Method {
+export function moCo(engine: Context, options: MoCoOptions): Method {
   const given = check.options('moCo', options, {
     ...NETWORK,
     version: 2 as 1 | 2 | 3,
@@ -54,7 +54,7 @@ export function moCo(engine: Engine, options: MoCoOptions): Method {
 
 type Settings = Required<Omit<MoCoOptions, 'version'>>;
 
-function queueing(engine: Engine, given: Settings, version: 1 | 2): Method {
+function queueing(engine: Context, given: Settings, version: 1 | 2): Method {
   const { seed, projection, temperature, momentum } = given;
   const query = queryNetwork(engine, createRandom(seed, STREAM.online), given, version);
   const key = movingAverage(engine, query, queryNetwork(engine, createRandom(seed, STREAM.target), given, version), {
@@ -79,7 +79,7 @@ function queueing(engine: Engine, given: Settings, version: 1 | 2): Method {
 
 /** Encoder and head of MoCo v1 or v2; PCL's is that of v2. */
 export function queryNetwork(
-  engine: Engine,
+  engine: Context,
   random: Random,
   given: Required<NetworkOptions>,
   version: 1 | 2,
@@ -93,7 +93,7 @@ export function queryNetwork(
   return { ...sequential({ encoder, head }), encoder };
 }
 
-function predicting(engine: Engine, given: Settings): Method {
+function predicting(engine: Context, given: Settings): Method {
   const { seed, features, hidden, projection, temperature, momentum } = given;
   const networkOf = (random: Random) => {
     const encoder = convEncoder(engine, random, encoderOptions(given));

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { moving_average } from '../gpu/kernels.generated.ts';
 import type { Layer } from '../nn/layer.ts';
@@ -32,7 +32,7 @@ export interface MovingAverage extends Part {
  * @param average a network like `online`; what it learns is overwritten
  */
 export function movingAverage(
-  engine: Engine,
+  engine: Context,
   online: Layer,
   average: Layer,
   options: MovingAverageOptions,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { infoNCE } from '../losses/infoNCE.ts';
@@ -49,7 +49,7 @@ interface Granularity extends Part {
  * PCL (Li et al. 2020, arXiv 2005.04966): MoCo v2, and from the end of the warm-up the prototypes of an E-step before every epoch: k-means of
  * the key encoder's embeddings of all training images, at several granularities, each centroid with a temperature of its own.
  */
-export function pcl(engine: Engine, options: PCLOptions): Method {
+export function pcl(engine: Context, options: PCLOptions): Method {
   const op = 'pcl';
   const given = check.options(op, options, {
     ...NETWORK,
@@ -140,7 +140,7 @@ export function pcl(engine: Engine, options: PCLOptions): Method {
   });
 }
 
-function granularity(engine: Engine, clusters: number, features: number, images: number): Granularity {
+function granularity(engine: Context, clusters: number, features: number, images: number): Granularity {
   return engine.unscoped(() => {
     const centroids = engine.full([clusters, features], 0);
     const concentrations = engine.full([clusters], 1);

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { normalize } from '../ops/normalize.ts';
@@ -14,7 +14,7 @@ export interface Prototypes extends Part {
 }
 
 /** SwAV's prototype layer: K rows without bias, from random directions. */
-export function prototypeLayer(engine: Engine, random: Random, count: number, features: number): Prototypes {
+export function prototypeLayer(engine: Context, random: Random, count: number, features: number): Prototypes {
   const op = 'prototypeLayer';
   check.engine(op, engine);
   check.random(op, random);

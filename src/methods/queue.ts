@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { advance, enqueue } from '../gpu/kernels.generated.ts';
@@ -21,7 +21,7 @@ export interface Queue extends Part {
  * @param length at most 2^24
  * @param random fills it with unit rows of noise; without it, zeros
  */
-export function fifoQueue(engine: Engine, length: number, features: number, random?: Random): Queue {
+export function fifoQueue(engine: Context, length: number, features: number, random?: Random): Queue {
   const op = 'fifoQueue';
   check.engine(op, engine);
   check.integer(op, 'length', length, 1, MOST_ROWS);

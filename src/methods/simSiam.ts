@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { simSiam as simSiamLoss } from '../losses/simSiam.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
@@ -21,7 +21,7 @@ export interface SimSiamOptions extends NetworkOptions {
  * SimSiam (Chen & He 2020, arXiv 2011.10566): the predictor's output of one view meets the projection of the other, which is a
  * constant there; no negatives, no moving average. Views go through the network one at a time.
  */
-export function simSiam(engine: Engine, options: SimSiamOptions): Method {
+export function simSiam(engine: Context, options: SimSiamOptions): Method {
   const given = check.options('simSiam', options, {
     ...NETWORK,
     hidden: 512,

@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { ntXent } from '../losses/ntXent.ts';
 import { convEncoder, projectionHead } from '../nn/networks.ts';
@@ -18,7 +18,7 @@ export interface SimCLROptions extends NetworkOptions {
  * SimCLR (Chen et al. 2020, arXiv 2002.05709): encoder, projection head, NT-Xent between two augmented views. Both views
  * go through the network in one pass, so that batch norm sees all 2N images and cannot tell the pairs apart.
  */
-export function simCLR(engine: Engine, options: SimCLROptions): Method {
+export function simCLR(engine: Context, options: SimCLROptions): Method {
   const given = check.options('simCLR', options, { ...NETWORK, temperature: 0.15, head: true });
   checkNetwork('simCLR', engine, given);
   check.divisor('simCLR', 'temperature', given.temperature);

@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { supCon as supConLoss } from '../losses/supCon.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
@@ -18,7 +18,7 @@ export interface SupConMethodOptions extends NetworkOptions {
  * SupCon (Khosla et al. 2020, arXiv 2004.11362), stage one: the encoder learns to pull all views of a class together, through
  * a head without batch norm. Stage two, a linear classifier on the frozen encoder, is `linearProbe` of gramian/eval.
  */
-export function supCon(engine: Engine, options: SupConMethodOptions): Method {
+export function supCon(engine: Context, options: SupConMethodOptions): Method {
   const given = check.options('supCon', options, { ...NETWORK, temperature: 0.1, form: 'out' as 'out' | 'in' });
   checkNetwork('supCon', engine, given);
   check.divisor('supCon', 'temperature', given.temperature);

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { swav as swavLoss } from '../losses/swav.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
@@ -36,7 +36,7 @@ export interface SwAVMethodOptions extends NetworkOptions {
  * onto the sphere, embeddings, codes with the queue as it was, loss, enqueue; while they are frozen, prototypes get no
  * gradient, so that neither momentum nor decay moves them.
  */
-export function swav(engine: Engine, options: SwAVMethodOptions): Method {
+export function swav(engine: Context, options: SwAVMethodOptions): Method {
   const given = check.options('swav', options, {
     ...NETWORK,
     prototypes: 256,

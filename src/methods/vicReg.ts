@@ -1,5 +1,5 @@
 import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { vicReg as vicRegLoss } from '../losses/vicReg.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
@@ -19,7 +19,7 @@ export interface VICRegMethodOptions extends NetworkOptions {
  * VICReg (Bardes et al. 2022, arXiv 2105.04906): a wide expander of three layers, the last bare; invariance, variance and
  * covariance terms at the scale of the official code. Views go through the network one at a time.
  */
-export function vicReg(engine: Engine, options: VICRegMethodOptions): Method {
+export function vicReg(engine: Context, options: VICRegMethodOptions): Method {
   const given = check.options('vicReg', options, {
     ...NETWORK,
     hidden: 512,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom, type Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import {
@@ -18,7 +18,7 @@ import { MOST_FEATURES, normalization } from './layers.ts';
  * @param options.seed of the initial weights; default 0
  */
 export function batchAttentionParameters(
-  engine: Engine,
+  engine: Context,
   channels: number,
   options?: { reduction?: number; seed?: number },
 ): BatchAttentionParameters {
@@ -30,7 +30,7 @@ export function batchAttentionParameters(
 
 function parametersFrom(
   op: string,
-  engine: Engine,
+  engine: Context,
   random: Random,
   channels: number,
   reduction: number,
@@ -82,7 +82,7 @@ const ATTENTION: Required<BatchAttentionOptions> = {
 
 /** Batch attention as a layer, to stand behind the last batch norm of a block; evaluation treats each sample by itself. */
 export function batchAttentionLayer(
-  engine: Engine,
+  engine: Context,
   random: Random,
   channels: number,
   options?: BatchAttentionOptions,

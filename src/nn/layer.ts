@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 
@@ -44,7 +44,7 @@ export function stateless(forward: (x: Tensor) => Tensor): Layer {
 }
 
 /** He initialisation (arXiv 1502.01852): normal, standard deviation sqrt(2 / fanIn). */
-export function heNormal(engine: Engine, random: Random, shape: readonly number[], fanIn: number): Tensor {
+export function heNormal(engine: Context, random: Random, shape: readonly number[], fanIn: number): Tensor {
   const op = 'heNormal';
   check.positive(op, 'fanIn', fanIn);
   return weightOf(op, engine, random, check.shape(op, shape), fanIn);
@@ -53,7 +53,7 @@ export function heNormal(engine: Engine, random: Random, shape: readonly number[
 /** The same for a layer, in whose name it is refused. */
 export function weightOf(
   op: string,
-  engine: Engine,
+  engine: Context,
   random: Random,
   extents: readonly number[],
   fanIn: number,

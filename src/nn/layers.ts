@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/arithmetic.ts';
@@ -16,7 +16,7 @@ export const MOST_FEATURES = 2 ** 20;
 
 /** A square convolution without bias (a batch norm follows). Weight [outChannels, inChannels, size, size]. */
 export function convolution(
-  engine: Engine,
+  engine: Context,
   random: Random,
   inChannels: number,
   outChannels: number,
@@ -38,7 +38,7 @@ export function convolution(
  * [outFeatures], from 0.
  */
 export function linear(
-  engine: Engine,
+  engine: Context,
   random: Random,
   inFeatures: number,
   outFeatures: number,
@@ -59,7 +59,11 @@ export function linear(
  * Batch norm over all but the channels, with `relu` in the same pass where wanted; scale and shift stay 1 and 0 without
  * `affine`.
  */
-export function normalization(engine: Engine, channels: number, options?: { relu?: boolean; affine?: boolean }): Layer {
+export function normalization(
+  engine: Context,
+  channels: number,
+  options?: { relu?: boolean; affine?: boolean },
+): Layer {
   const op = 'normalization';
   check.engine(op, engine);
   check.integer(op, 'channels', channels, 1, MOST_FEATURES);

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Random } from '../core/random.ts';
 import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
 import { attentionOptions, batchAttentionLayer } from './batchAttention.ts';
@@ -27,7 +27,7 @@ export interface EncoderOptions {
  * A small convolutional encoder: stride-2 3x3 convolutions, then one linear layer, each with batch norm and ReLU. On
  * images this small a linear layer serves k-NN better than an average over the positions, which forgets where a stroke is.
  */
-export function convEncoder(engine: Engine, random: Random, options: EncoderOptions): Layer {
+export function convEncoder(engine: Context, random: Random, options: EncoderOptions): Layer {
   const given = checkEncoder('convEncoder', options);
   const { channels, size, width, depth, features, pool, attention } = given;
   const { after, ...ofAttention } = attention;
@@ -107,7 +107,7 @@ export interface PerceptronOptions {
  * cluster heads. Used for the loss only, then dropped.
  */
 export function perceptron(
-  engine: Engine,
+  engine: Context,
   random: Random,
   widths: readonly number[],
   options?: PerceptronOptions,
@@ -138,7 +138,7 @@ export function perceptron(
 }
 
 /** SimCLR's projection head: two linear layers with batch norm. */
-export function projectionHead(engine: Engine, random: Random, features: number, hidden: number, out: number): Layer {
+export function projectionHead(engine: Context, random: Random, features: number, hidden: number, out: number): Layer {
   for (const [name, width] of Object.entries({ features, hidden, out }))
     check.integer('projectionHead', name, width, 1, MOST_FEATURES);
   check.engine('projectionHead', engine);

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import { add as addKernel, divide, divide_grad, multiply, subtract } from '../gpu/kernels.generated.ts';
@@ -64,7 +64,7 @@ function forward(
   kernel: KernelSource,
   a: Tensor | number,
   b: Tensor | number,
-): { engine: Engine; out: Tensor; inputs: Tensor[] } {
+): { engine: Context; out: Tensor; inputs: Tensor[] } {
   const named: Record<string, Tensor> = {};
   for (const [name, operand] of Object.entries({ a, b })) {
     if (typeof operand === 'number') check.finite(op, name, operand);
@@ -81,7 +81,7 @@ function forward(
 }
 
 /** One step of a gradient: dy's shape is the result's. */
-function pair(engine: Engine, kernel: KernelSource, dy: Tensor, other: Tensor | number): Tensor {
+function pair(engine: Context, kernel: KernelSource, dy: Tensor, other: Tensor | number): Tensor {
   const out = engine.empty(dy.shape, kernel.name);
   launchPair(engine, kernel, dy, other, out);
   return out;

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { attention_grad, attention_weights, batched_product, multiply } from '../gpu/kernels.generated.ts';
@@ -84,7 +84,7 @@ export function attention(query: Tensor, key: Tensor, value: Tensor): Tensor {
 const LEAST_ROWS = 64; // queries at a time, so that few channels do not mean many small launches
 
 /** Samples at a time, or queries of one sample at a time where even its own weights would be more than `value`. */
-function blocks(engine: Engine, { samples, positions, channels }: Sizes): Block[] {
+function blocks(engine: Context, { samples, positions, channels }: Sizes): Block[] {
   const bindable = engine.info.limits.maxStorageBufferBindingSize / 4;
   const rows = Math.max(1, Math.floor(Math.min(bindable / positions, Math.max(samples * channels, LEAST_ROWS))));
   const cut: Block[] = [];
@@ -113,7 +113,7 @@ function positionsOf(of: Tensor, block: Block, positions: number, channels: numb
 
 /** The sums run over the samples' rows i of `lhs`, columns j of `rhs`. */
 function launchBatched(
-  engine: Engine,
+  engine: Context,
   { samples, rows, columns, depth }: { samples: number; rows: number; columns: number; depth: number },
   lhs: Strided,
   rhs: Strided,
@@ -148,7 +148,7 @@ function launchBatched(
 
 /** out[i, j] = sum over c of a[c, i] b[c, j] for i in the block, j everywhere: [samples, count, positions]. */
 function launchPositions(
-  engine: Engine,
+  engine: Context,
   op: string,
   positions: number,
   depth: number,
@@ -168,7 +168,7 @@ function launchPositions(
 }
 
 function launchWeights(
-  engine: Engine,
+  engine: Context,
   { positions }: Sizes,
   { samples, count }: Block,
   scores: Storage,
@@ -184,7 +184,7 @@ function launchWeights(
 }
 
 function gradients(
-  engine: Engine,
+  engine: Context,
   op: string,
   sizes: Sizes,
   cut: readonly Block[],

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { branch_maximum, branch_maximum_grad } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
@@ -113,14 +113,14 @@ function weigh(x: Tensor, weights: Tensor): Tensor {
 }
 
 /** One sample: w = 1, and nothing else gets a gradient. */
-function alone(engine: Engine, op: string, x: Tensor, learned: readonly Tensor[]): Tensor {
+function alone(engine: Context, op: string, x: Tensor, learned: readonly Tensor[]): Tensor {
   const y = engine.alias(x, x.shape, false);
   return engine.record(op, [x, ...learned], y, {
     backward: (dy) => [engine.alias(dy, x.shape, false), ...learned.map(() => null)],
   });
 }
 
-function remember(engine: Engine, drawn: Tensor, { runningLevel, runningCount }: BatchAttentionParameters): void {
+function remember(engine: Context, drawn: Tensor, { runningLevel, runningCount }: BatchAttentionParameters): void {
   engine.noGrad(() => {
     const now = sub(level(drawn), Math.log(drawn.size));
     engine.accumulate(runningLevel, mul(sub(now, runningLevel), MOMENTUM));
@@ -130,7 +130,7 @@ function remember(engine: Engine, drawn: Tensor, { runningLevel, runningCount }:
 
 /** The sample attention representation A [N]. */
 function representation(
-  engine: Engine,
+  engine: Context,
   op: string,
   x: Tensor,
   { channel, local, global }: BatchAttentionParameters,
@@ -155,7 +155,7 @@ function representation(
 
 /** mean over c and i of max(channel[n, c], local[n, c, i], across[n, c, i]): [N]. */
 function branchMaximum(
-  engine: Engine,
+  engine: Context,
   op: string,
   channel: Tensor,
   local: Tensor,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import {
   batch_norm_apply,
@@ -118,7 +118,7 @@ function paramsOf(layout: Layout, batchShare: number): Record<string, number> {
 }
 
 function batchMoments(
-  engine: Engine,
+  engine: Context,
   op: string,
   layout: Layout,
   x: Tensor,
@@ -167,7 +167,7 @@ function batchMoments(
 
 /** The running moments in the batch's place: merging one image's moments (count 1) leaves them as they are. */
 function runningMoments(
-  engine: Engine,
+  engine: Context,
   { channels }: Layout,
   mean: Tensor,
   inverseStd: Tensor,
@@ -193,7 +193,7 @@ function runningMoments(
 }
 
 function gradients(
-  engine: Engine,
+  engine: Context,
   op: string,
   layout: Layout,
   dy: Tensor,

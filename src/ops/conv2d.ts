@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { conv2d_pack, conv2d_weight_grad, conv2d as kernel } from '../gpu/kernels.generated.ts';
@@ -83,7 +83,7 @@ function measure(op: string, x: Tensor, weight: Tensor, options: Conv2dOptions |
 }
 
 /** The weights as product tiles read them: [taps, inner, outer padded]. */
-function pack(engine: Engine, op: string, s: Sizes, weight: Tensor, swapped: boolean, tile: Tile) {
+function pack(engine: Context, op: string, s: Sizes, weight: Tensor, swapped: boolean, tile: Tile) {
   const outer = swapped ? s.channels : s.outChannels;
   const inner = swapped ? s.outChannels : s.channels;
   const taps = s.kernelHeight * s.kernelWidth;
@@ -98,7 +98,7 @@ function pack(engine: Engine, op: string, s: Sizes, weight: Tensor, swapped: boo
   return { storage, stride };
 }
 
-function correlate(engine: Engine, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
+function correlate(engine: Context, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
   const positions = s.images * s.outHeight * s.outWidth;
   const depth = s.channels * s.kernelHeight * s.kernelWidth;
   const tile = shrunk(tileOf(engine, 'convolution', s.outChannels, positions, depth), s.outChannels);
@@ -142,7 +142,7 @@ function correlate(engine: Engine, op: string, s: Sizes, weight: Tensor, x: Tens
  * dx: pixels whose coordinates leave the same remainder by the stride (a phase) meet the same taps, every stride-th one,
  * so each phase is a correlation of stride 1 with its own taps and no multiplication by an inserted zero.
  */
-function inputGradient(engine: Engine, op: string, s: Sizes, weight: Tensor, dy: Tensor): Tensor {
+function inputGradient(engine: Context, op: string, s: Sizes, weight: Tensor, dy: Tensor): Tensor {
   const dx = engine.empty([s.images, s.channels, s.height, s.width], op);
   const depth = s.outChannels * s.kernelHeight * s.kernelWidth;
   const pixels = s.images * s.height * s.width;
@@ -197,7 +197,14 @@ function inputGradient(engine: Engine, op: string, s: Sizes, weight: Tensor, dy:
 
 const GROUPS_WANTED = 64; // enough for the software adapters' threads and a small GPU alike
 
-function weightGradient(engine: Engine, op: string, s: Sizes, x: Tensor, dy: Tensor, shape: readonly number[]): Tensor {
+function weightGradient(
+  engine: Context,
+  op: string,
+  s: Sizes,
+  x: Tensor,
+  dy: Tensor,
+  shape: readonly number[],
+): Tensor {
   const dw = engine.empty(shape, op);
   const outputs = s.channels * s.kernelHeight * s.kernelWidth;
   const positions = s.images * s.outHeight * s.outWidth;

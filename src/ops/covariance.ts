@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Features, featureRows, makeFeatures, standardBackward } from '../launch/features.ts';
 import { launchGram } from '../launch/gram.ts';
@@ -78,7 +78,7 @@ export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
 }
 
 /** scale * X0^T X1 of two views, or of one with itself. */
-function launchProducts(engine: Engine, op: string, views: readonly Features[], scale: number): Tensor {
+function launchProducts(engine: Context, op: string, views: readonly Features[], scale: number): Tensor {
   const { rows, columns } = views[0];
   const packed = views.map((view) => featureRows(engine, op, view));
   const out = engine.empty([columns, columns], op);
@@ -90,7 +90,7 @@ function launchProducts(engine: Engine, op: string, views: readonly Features[], 
 
 /** out = scale * X dc (+ out), or of dc's transpose. */
 function pull(
-  engine: Engine,
+  engine: Context,
   op: string,
   features: Features,
   dc: Tensor,

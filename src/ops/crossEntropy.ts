@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { cross_entropy } from '../gpu/kernels.generated.ts';
@@ -37,7 +37,7 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
 
 /** Losses of all rows, and their gradient divided by the number of rows; columns from `classes` to `stride` get 0. */
 export function launchCrossEntropy(
-  engine: Engine,
+  engine: Context,
   buffers: Readonly<Record<'logits' | 'labels' | 'losses' | 'gradient', Tensor | Storage>>,
   { rows, classes, stride, firstLabel = 0 }: { rows: number; classes: number; stride: number; firstLabel?: number },
 ): void {

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -120,7 +120,7 @@ function drawRows(rows: number, clusters: number, seed: number, restart: number)
   return order.slice(0, clusters);
 }
 
-function rowsOf(engine: Engine, op: string, x: Tensor, rows: Uint32Array<ArrayBuffer>): Tensor {
+function rowsOf(engine: Context, op: string, x: Tensor, rows: Uint32Array<ArrayBuffer>): Tensor {
   const columns = x.shape[1];
   const out = engine.empty([rows.length, columns], op);
   engine.run(gather_rows, {
@@ -132,7 +132,12 @@ function rowsOf(engine: Engine, op: string, x: Tensor, rows: Uint32Array<ArrayBu
   return out;
 }
 
-function assign(engine: Engine, op: string, points: Points, { centroids, assignments, distances }: KMeansResult): void {
+function assign(
+  engine: Context,
+  op: string,
+  points: Points,
+  { centroids, assignments, distances }: KMeansResult,
+): void {
   const others = makePoints(engine, op, 'centroids', centroids, 'sqeuclidean');
   launchNearestOne(engine, op, points, others, { indices: assignments, scores: distances }, {});
   others.release();
@@ -140,7 +145,7 @@ function assign(engine: Engine, op: string, points: Points, { centroids, assignm
 
 /** Rows by cluster (a counting sort that keeps their order), then each cluster's mean, then the empty ones. */
 function updateCentroids(
-  engine: Engine,
+  engine: Context,
   op: string,
   x: Tensor,
   { centroids, assignments, distances }: KMeansResult,
@@ -155,7 +160,7 @@ function updateCentroids(
   const members = scratch(rows);
   const [farthest, spreads, seats] = [scratch(clusters), scratch(clusters), scratch(clusters)];
   const launch = (
-    kernel: Parameters<Engine['run']>[0],
+    kernel: Parameters<Context['run']>[0],
     params: Record<string, number>,
     buffers: Record<string, Tensor | Storage>,
     lanes: number,
@@ -186,7 +191,7 @@ function updateCentroids(
 }
 
 /** Makes `best` the better of the two; `other` is used up. */
-function keepBetter(engine: Engine, best: KMeansResult, other: KMeansResult): void {
+function keepBetter(engine: Context, best: KMeansResult, other: KMeansResult): void {
   for (const name of ['centroids', 'assignments', 'distances', 'inertia'] as const) {
     const into = name === 'inertia' ? engine.empty([], 'kMeans') : best[name];
     // The inertia that both comparisons read must not change before the last of them.

@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import { part, ranges } from '../core/chunks.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { log_sum_exp_grad } from '../gpu/kernels.generated.ts';

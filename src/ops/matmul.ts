@@ -1,6 +1,6 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import { part, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { leftRows, packedRows, packedTranspose } from '../launch/pack.ts';
 import { launchProduct } from '../launch/product.ts';
@@ -60,7 +60,7 @@ export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
 
 /** out = op(a) op(b); rows of out beyond what one binding holds go in several launches. */
 function launchMatmul(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: Tensor,
   b: Tensor,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
@@ -81,7 +81,7 @@ export function nearest(a: Tensor, b?: Tensor, options?: NearestOptions): Neares
 
 /** Fills `found` with the k nearest of `b` for each of `a`. */
 export function launchNearest(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: Points,
   b: Points,
@@ -97,7 +97,7 @@ export function launchNearest(
  * @param chord for the cosine: by the distance of unit rows, whose digits tell near rows apart; scores are |u_i - u_j|^2
  */
 export function launchNearestOne(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: Points,
   b: Points,
@@ -151,7 +151,7 @@ const BLOCK_STEP = 64;
 
 /** A block of rows of `a` at a time: their scores, and a heap of the best for each. */
 function launchTopK(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: Points,
   b: Points,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelPart, KernelSource, Tuning } from '../gpu/kernel.ts';
 import { pair_row_pass, pair_sum, pair_weights, row_lse } from '../gpu/kernels.generated.ts';
@@ -119,7 +119,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
 
 /** y[i] = sum_j f(s_ij), each invocation's own part first. */
 function launchPairSum(
-  engine: Engine,
+  engine: Context,
   op: string,
   left: Points,
   right: Points,
@@ -214,7 +214,7 @@ function checkLabels(
   return Int32Array.from([...(sides.a as Int32Array), ...(sides.b as Int32Array)]);
 }
 
-function packNumbers(engine: Engine, parameters: readonly (number | Tensor)[]): Tensor {
+function packNumbers(engine: Context, parameters: readonly (number | Tensor)[]): Tensor {
   const values = parameters.map((parameter) => (typeof parameter === 'number' ? parameter : 0));
   const numbers = engine.tensor(Float32Array.from(values.length > 0 ? values : [0]));
   parameters.forEach((parameter, i) => {

@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 
 /** The same numbers under another shape of as many elements; nothing is copied. */

@@ -1,4 +1,4 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { leftRows, packedRows } from '../launch/pack.ts';
 import { endPull, launchSimilarity, METRICS, type Metric, makePoints, pull, startPull } from '../launch/points.ts';

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
 import { pullInPanels } from '../launch/panels.ts';
@@ -66,7 +66,7 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
 
 /** w_ij = dy_i exp(scale s_ij - lse_i), a panel of columns j at a time, and what it pulls on both sides. */
 function backward(
-  engine: Engine,
+  engine: Context,
   op: string,
   left: Points,
   right: Points,

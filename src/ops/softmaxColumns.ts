@@ -1,10 +1,10 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { softmax_columns, softmax_columns_grad } from '../gpu/kernels.generated.ts';
 import { rowTuning } from '../launch/tile.ts';
 
 /** The softmax of each row of `logits` [N, K], transposed: of clusters, soft assignments cluster by cluster. */
-export function softmaxColumns(engine: Engine, op: string, logits: Tensor): Tensor {
+export function softmaxColumns(engine: Context, op: string, logits: Tensor): Tensor {
   const [rows, columns] = logits.shape;
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const size = { params: { rows, columns }, groups: Math.ceil(rows / rowsPerGroup), work: 12 * rows * columns, tuning };

@@ -1,6 +1,6 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import { part, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import {
@@ -69,7 +69,7 @@ function elementwise(
   });
 }
 
-function launch(engine: Engine, kernel: KernelSource, x: Tensor): Tensor {
+function launch(engine: Context, kernel: KernelSource, x: Tensor): Tensor {
   const out = engine.empty(x.shape, kernel.name);
   for (const range of ranges(engine, x.size))
     engine.run(kernel, {

@@ -1,5 +1,5 @@
 import { part, ranges } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { inspect_finite } from '../gpu/kernels.generated.ts';
 
@@ -16,7 +16,7 @@ export interface NonFinite {
  * with the loss, it tells a run that diverged while its loss still looks like a number.
  */
 export async function firstNonFinite(
-  engine: Engine,
+  engine: Context,
   tensors: Readonly<Record<string, Tensor>>,
 ): Promise<NonFinite | null> {
   const op = 'firstNonFinite';

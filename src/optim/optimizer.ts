@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 
 /** Moves parameters along their gradients, in place. */
@@ -39,7 +39,7 @@ export interface Rule {
   readonly learningRate: number;
   readonly weightDecay: number;
   /** `now` is asked at every run of recorded work, too. */
-  launch(engine: Engine, update: Update, now: () => Moment): void;
+  launch(engine: Context, update: Update, now: () => Moment): void;
 }
 
 export interface Moment {
@@ -93,7 +93,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
     step(learningRate) {
       if (learningRate !== undefined) {
         rate(op, learningRate);
-        if (engine.capture)
+        if (engine.withoutNumbers)
           check.fail(
             op,
             `learningRate = ${learningRate} would stay for ever, as the function is being recorded; set optimizer.learningRate outside.`,
@@ -112,7 +112,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
         const gradients = moving.map((name) => [`gradient of ${name}`, parameters[name].grad as Tensor]);
         engine.inspect(op, Object.fromEntries(gradients));
       }
-      engine.repeated({
+      engine.onEveryReplay({
         advance: () => {
           steps++;
         },
@@ -158,7 +158,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
   };
 }
 
-function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Engine {
+function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Context {
   const entries = Object.entries(parameters === undefined ? {} : check.plain(op, 'parameters', parameters)) as [
     string,
     Tensor,

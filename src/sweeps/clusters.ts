@@ -1,11 +1,11 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { cluster_balance, cluster_balance_grad } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 
 /** log K - H(p), p_k the mean over the batch of cluster k's assignments [K, N]; 0 where all clusters are equally full. */
-export function balance(engine: Engine, op: string, assignments: Tensor): Tensor {
+export function balance(engine: Context, op: string, assignments: Tensor): Tensor {
   const [clusters, rows] = assignments.shape;
   const [shares, terms, levels] = [0, 1, 2].map((): Storage => engine.scratch(clusters, op));
   launchSum(engine, assignments, shares, { outer: clusters, reduced: rows, inner: 1, scale: 1 / rows });

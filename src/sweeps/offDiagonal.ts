@@ -1,5 +1,5 @@
 import type { Range } from '../core/chunks.ts';
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';
@@ -38,7 +38,7 @@ const FORM: Choice<'primal' | 'dual'> = {
 };
 
 /** The smaller Gram matrix; where they are nearly of one size, the faster form: both then take O(N D) memory. */
-function isDual(engine: Engine, rows: number, columns: number, views: 1 | 2): boolean {
+function isDual(engine: Context, rows: number, columns: number, views: 1 | 2): boolean {
   if (Math.max(rows, columns) > 2 * Math.min(rows, columns)) return rows < columns;
   return engine.choose(FORM, [rows, columns, views]).option === 'dual';
 }
@@ -47,7 +47,7 @@ const OUTLIERS = 16; // features at least, and one for as many rows: see `autoDu
 
 /** Of two views. No feature is an outlier. */
 export function crossOffDiagonal(
-  engine: Engine,
+  engine: Context,
   op: string,
   views: readonly [Features, Features],
   scale: number,
@@ -61,7 +61,7 @@ export function crossOffDiagonal(
 
 /** Of one view with itself. */
 export function autoOffDiagonal(
-  engine: Engine,
+  engine: Context,
   op: string,
   view: Features,
   scale: number,
@@ -71,7 +71,7 @@ export function autoOffDiagonal(
   return primal(engine, op, [view], scale, wanted);
 }
 
-function primal(engine: Engine, op: string, views: readonly Features[], scale: number, wanted: boolean): OffDiagonal {
+function primal(engine: Context, op: string, views: readonly Features[], scale: number, wanted: boolean): OffDiagonal {
   const [{ rows, columns }] = views;
   const packed = views.map((view) => featureRows(engine, op, view));
   const stride = roundUp(columns, 4);
@@ -108,7 +108,7 @@ function primal(engine: Engine, op: string, views: readonly Features[], scale: n
 }
 
 function crossDual(
-  engine: Engine,
+  engine: Context,
   op: string,
   views: readonly [Features, Features],
   scale: number,
@@ -135,7 +135,7 @@ function crossDual(
  * are not in K: their M x D covariances are computed as such, and add up without a difference. Of the others, uncorrelated
  * at random, the diagonal is then at most N / 2M = 8 times what lies off it, whatever the spreads.
  */
-function autoDual(engine: Engine, op: string, view: Features, scale: number, wanted: boolean): OffDiagonal {
+function autoDual(engine: Context, op: string, view: Features, scale: number, wanted: boolean): OffDiagonal {
   const { z, rows, columns, moments } = view;
   const count = Math.min(columns, Math.max(OUTLIERS, Math.ceil(rows / OUTLIERS)));
   const outliers = engine.scratch(count, op);
@@ -201,7 +201,7 @@ function pieces({ rows, columns }: Features): Range[] {
 }
 
 /** scale * sum over the features that are no outliers of x_d x_d^T: [N, N] */
-function rowGram(engine: Engine, op: string, view: Features, scale: number): Operand {
+function rowGram(engine: Context, op: string, view: Features, scale: number): Operand {
   const { rows } = view;
   const stride = roundUp(rows, 4);
   const out = { of: engine.scratch(rows * stride, op), at: 0, stride };
@@ -215,7 +215,7 @@ function rowGram(engine: Engine, op: string, view: Features, scale: number): Ope
 
 /** gradient[:, piece] = K X[:, piece]; returns the features as they were laid out for it. */
 function gradientRows(
-  engine: Engine,
+  engine: Context,
   op: string,
   view: Features,
   piece: Range,
@@ -230,7 +230,7 @@ function gradientRows(
 }
 
 /** out[i] = sum_j a_ij b_ij */
-function launchInner(engine: Engine, a: Operand, b: Operand, out: Storage, n: number): void {
+function launchInner(engine: Context, a: Operand, b: Operand, out: Storage, n: number): void {
   const { tuning, rowsPerGroup } = rowTuning(engine);
   engine.run(inner_rows, {
     params: { n, stride: a.stride },

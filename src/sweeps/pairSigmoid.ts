@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { row_dots, sig_lip, sig_lip_near } from '../gpu/kernels.generated.ts';
@@ -96,7 +96,7 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
 
 /** dy * sum_i u_i . gradient_i, in the shape of `scale`: what the gradient of unit rows says of a factor of their products. */
 function scaleGradient(
-  engine: Engine,
+  engine: Context,
   op: string,
   { rows, rowStride, count, columns }: Points,
   gradient: Storage,

@@ -1,5 +1,5 @@
-import * as check from '../core/check.ts';
-import type { Engine } from '../core/context.ts';
+import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { paired_rows } from '../gpu/kernels.generated.ts';
@@ -50,7 +50,7 @@ export function pairedRows(
 }
 
 function launchPairs(
-  engine: Engine,
+  engine: Context,
   op: string,
   name: string,
   x: Tensor,

@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { barlow_diagonal, diagonal_slices } from '../gpu/kernels.generated.ts';
@@ -11,7 +11,7 @@ import { crossOffDiagonal } from './offDiagonal.ts';
  * The off-diagonal's part of the gradient comes with the value: the tape keeps it in the tensors that become the gradients.
  */
 export function redundancy(
-  engine: Engine,
+  engine: Context,
   op: string,
   z0: Tensor,
   z1: Tensor,
@@ -50,7 +50,7 @@ export function redundancy(
 
 /** What the diagonal of the cross-correlation adds to loss and gradient: see kernels/barlow_diagonal.wgsl. */
 function launchDiagonal(
-  engine: Engine,
+  engine: Context,
   op: string,
   [{ z, rows, columns, moments }, other]: readonly [Features, Features],
   weights: { epsilon: number; pull: number; extra: number },

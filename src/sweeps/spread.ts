@@ -1,4 +1,4 @@
-import type { Engine } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { difference_squares, vicreg_diagonal, vicreg_grad } from '../gpu/kernels.generated.ts';
 import { type Features, makeFeatures, rowCells, rowSlices } from '../launch/features.ts';
@@ -18,7 +18,7 @@ export interface SpreadWeights {
  * The covariances' part of the gradient comes with the value: the tape keeps it in the tensors that become the gradients.
  */
 export function spread(
-  engine: Engine,
+  engine: Context,
   op: string,
   views: Readonly<Record<string, Tensor>>,
   { invariance, variance, covariance, epsilon }: SpreadWeights & { epsilon: number },
@@ -75,13 +75,13 @@ export function spread(
 }
 
 /** No covariances: room for the gradient alone. */
-function nothing(engine: Engine, op: string, { rows, columns }: Features, wanted: boolean): OffDiagonal {
+function nothing(engine: Context, op: string, { rows, columns }: Features, wanted: boolean): OffDiagonal {
   const gradients = wanted ? [engine.unscoped(() => engine.empty([rows, columns], op))] : [];
   return { squares: [], gradients, whole: false, release: () => {} };
 }
 
 function launchDiagonal(
-  engine: Engine,
+  engine: Context,
   op: string,
   { rows, columns, moments }: Features,
   epsilon: number,
@@ -99,7 +99,7 @@ function launchDiagonal(
 }
 
 /** Partial sums of (z0 - z1)^2. */
-function launchApart(engine: Engine, op: string, z0: Tensor, z1: Tensor) {
+function launchApart(engine: Context, op: string, z0: Tensor, z1: Tensor) {
   const [rows, columns] = z0.shape;
   const { slices, ...slice } = rowSlices(rows, columns);
   const of = engine.scratch(slices * columns, op);

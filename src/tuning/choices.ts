@@ -37,13 +37,6 @@ export interface Choices {
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** A question that was asked, with the options that it has here. */
-export interface Asked {
-  readonly among: readonly string[];
-  /** What is taken. */
-  readonly option: string;
-}
-
 /** Adapter and driver, as far as WebGPU tells them. */
 export function adapterName({ vendor, architecture, description }: DeviceInfo): string {
   return [vendor, architecture, description].filter(Boolean).join(' ');
@@ -58,8 +51,6 @@ function classOf(size: number): number {
 export class ChoiceTable {
   /** Options in use while the tuner tries them. */
   trial: ReadonlyMap<string, string> | null = null;
-  /** What was asked since this was set. */
-  listener: Map<string, Asked> | null = null;
   /** What is chosen for: the engine's own, so that both always speak of the same adapter. */
   info: DeviceInfo;
   private readonly remembered = new Map<string, { option: string; from: ChoiceSource; reason: string }>();
@@ -82,16 +73,6 @@ export class ChoiceTable {
     choice: Choice<Option>,
     sizes: readonly number[],
     among: readonly Option[] = Object.keys(choice.options) as Option[],
-  ): Answer<Option> {
-    const answer = this.answerTo(choice, sizes, among);
-    this.listener?.set(answer.question, { among, option: answer.option });
-    return answer;
-  }
-
-  private answerTo<Option extends string>(
-    choice: Choice<Option>,
-    sizes: readonly number[],
-    among: readonly Option[],
   ): Answer<Option> {
     const kind = kindOf(this.info);
     if (kind !== this.kind) this.answers.clear(); // tests make one adapter another

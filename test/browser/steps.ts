@@ -1,6 +1,7 @@
 // What the browser test does twice: in the page, and in Node.
-import type { Engine } from '../../src/core/context.ts';
+
 import { createRandom } from '../../src/core/random.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
 import { trainStep } from '../../src/methods/method.ts';
 import { simCLR } from '../../src/methods/simclr.ts';

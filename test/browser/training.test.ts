@@ -7,7 +7,7 @@ import { type Chromium, launchChromium } from './chromium.ts';
 import { gradients, train, trainAll } from './steps.ts';
 
 const PAGE = `
-import { createEngine } from './src/core/context.ts';
+import { createEngine } from './src/engine/engine.ts';
 import { gradients, train, trainAll } from './test/browser/steps.ts';
 
 export default async function ({ task, without }) {

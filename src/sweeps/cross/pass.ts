@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { cross_merge } from '../../gpu/kernels.generated.ts';
@@ -12,7 +12,7 @@ import type { CrossScores } from './scores.ts';
  * @param cache room for the products of all pairs; null: nothing is stored
  */
 export function crossPass(
-  engine: Engine,
+  engine: Context,
   op: string,
   a: Points,
   b: Points,

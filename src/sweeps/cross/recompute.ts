@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { anchored_rows, cross_lifts, cross_near } from '../../gpu/kernels.generated.ts';
@@ -27,7 +27,7 @@ interface CrossSoftmax extends CrossSums {
  * @param factor what all weights are multiplied by
  */
 export function recomputeCross(
-  engine: Engine,
+  engine: Context,
   op: string,
   sides: readonly [CrossSide, CrossSide],
   { log2Z, miss, positives, scale }: CrossSoftmax,

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { KernelSource } from '../../gpu/kernel.ts';
@@ -45,7 +45,7 @@ export interface CrossScores {
 
 interface Sides {
   readonly op: string;
-  readonly engine: Engine;
+  readonly engine: Context;
   readonly a: Points;
   readonly b: Points;
 }

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import { type Halves, launchFragments, room, toHalves } from '../../launch/halves.ts';
 import { type Form, fragmentTuning } from '../../launch/productForm.ts';
 import { roundUp } from '../../launch/tile.ts';
@@ -119,7 +119,7 @@ export function matrixUnits(problem: PairProblem, form: Fragments, kernels: Matr
 }
 
 /** The unit rows for matrix units, k-major: what both the sums and the panels read. */
-function packUnits(engine: Engine, op: string, form: Fragments, units: Units): Halves & { release(): void } {
+function packUnits(engine: Context, op: string, form: Fragments, units: Units): Halves & { release(): void } {
   const { transposed: of, paddedRows, columns } = units;
   const source = { of, at: 0, stride: paddedRows, rows: columns, columns: paddedRows };
   const to = { rows: roundUp(columns, form.shape.k), stride: paddedRows };

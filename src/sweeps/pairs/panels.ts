@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { launchProduct } from '../../launch/product.ts';
@@ -68,7 +68,7 @@ export function gradientInPanels(
 }
 
 /** Columns a panel, a multiple of `step`: such that its n x width weights stay within 4 n d, and can be bound. */
-export function panelWidth(engine: Engine, { count: n, columns, paddedRows }: Units, step: number): number {
+export function panelWidth(engine: Context, { count: n, columns, paddedRows }: Units, step: number): number {
   const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
   return Math.max(step, Math.floor(Math.min(wantedWidth(n, columns), bindable) / step) * step);
 }

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { KernelSource } from '../../gpu/kernel.ts';
@@ -43,7 +43,7 @@ export type Views = Readonly<Record<string, Tensor>>;
 /** What a loss over all pairs of one set of rows asks of a schedule. */
 export interface PairProblem {
   readonly op: string;
-  readonly engine: Engine;
+  readonly engine: Context;
   readonly views: Views;
   readonly temperature: Tensor;
   readonly kernels: PairKernels;

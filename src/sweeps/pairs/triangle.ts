@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { Tuning } from '../../gpu/kernel.ts';
 import { toHalves } from '../../launch/halves.ts';
@@ -71,7 +71,7 @@ export function makeTriangle(
 }
 
 /** The transposed unit rows rounded to f16, as they are: f16 has digits enough for what adds to a product of unit rows. */
-function inHalves(engine: Engine, op: string, { transposed: of, paddedRows, columns }: Units): Storage {
+function inHalves(engine: Context, op: string, { transposed: of, paddedRows, columns }: Units): Storage {
   const source = { of, at: 0, stride: paddedRows, rows: columns, columns: paddedRows };
   const to = { rows: columns, stride: paddedRows };
   return toHalves(engine, op, { by: 'halves', split: false }, source, to, engine.constant(UNSCALED)).of;

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { Points } from '../../launch/points.ts';
@@ -14,7 +14,7 @@ export interface SwappedPrediction {
 
 /** What both forms of one loss share. */
 export interface Batch {
-  readonly engine: Engine;
+  readonly engine: Context;
   readonly op: string;
   readonly prototypes: Points;
   /** Rows of a view. */

@@ -1,4 +1,4 @@
-import * as check from '../../core/check.ts';
+import * as check from '../../core/checkTensor.ts';
 import { part } from '../../core/chunks.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';

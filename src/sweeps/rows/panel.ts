@@ -1,5 +1,5 @@
 import { part } from '../../core/chunks.ts';
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { launchProduct } from '../../launch/product.ts';
@@ -41,7 +41,7 @@ export type Keys = Omit<Units, 'release'>;
 
 /** gathered_i (+)= sum over the panel's columns j of w_ji u_j */
 export function gather(
-  engine: Engine,
+  engine: Context,
   { count, columns, paddedRows, rowStride }: Units,
   weights: Storage,
   keys: Keys,
@@ -66,7 +66,7 @@ type EachPanel = (weights: Storage, keys: Keys, first: number, own: number) => v
  * Scratch for a panel of columns. It is wide enough to keep launches few, and takes 2 D (N + M) floats at most; M is cut
  * in any case where more could not be bound.
  */
-export function panelOf(engine: Engine, op: string, units: Units, candidates: Candidates) {
+export function panelOf(engine: Context, op: string, units: Units, candidates: Candidates) {
   const { count } = candidates;
   const { count: n, columns, paddedRows, rowStride, turn } = units;
   const fitting = (2 * columns * (n + count)) / (n + 2 * columns);

@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import { contrast_panel_running, scale_rows } from '../../gpu/kernels.generated.ts';
 import { launchProduct } from '../../launch/product.ts';
 import { rowTuning } from '../../launch/tile.ts';
@@ -11,7 +11,7 @@ import type { PanelScores } from './scores.ts';
  * knows, or that differ by column.
  */
 export function runningSweep(
-  engine: Engine,
+  engine: Context,
   op: string,
   units: Units,
   candidates: Candidates,

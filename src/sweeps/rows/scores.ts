@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { gapPositives, makeOffset, offsetColumns, type SideRows } from '../../launch/sideOffset.ts';
@@ -27,7 +27,7 @@ export function productScores(unread: Storage | Tensor): PanelScores {
  * @param results the positives' scores go there, from 2 N on
  */
 export function differenceScores(
-  engine: Engine,
+  engine: Context,
   op: string,
   units: Units,
   own: SideRows,

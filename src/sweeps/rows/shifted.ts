@@ -1,4 +1,4 @@
-import type { Engine } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import { contrast_panel } from '../../gpu/kernels.generated.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { roundUp, tileOf } from '../../launch/tile.ts';
@@ -7,7 +7,7 @@ import { type Candidates, gather, panelOf, type RowSweep } from './panel.ts';
 
 /** Every exponential relative to the largest logit that there can be, 1 / temperature. */
 export function shiftedSweep(
-  engine: Engine,
+  engine: Context,
   op: string,
   units: Units,
   candidates: Candidates,

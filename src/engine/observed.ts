@@ -1,0 +1,100 @@
+import * as check from '../core/check.ts';
+import type { Watch } from '../core/inspect.ts';
+import { Tensor } from '../core/tensor.ts';
+import type { DataType } from '../core/tensorData.ts';
+import { IMAGINED, type Reserve, type Storage } from '../gpu/buffers.ts';
+import { Capture } from './capture.ts';
+import type { Engine } from './engine.ts';
+
+const OP = 'recorded';
+
+/** A tensor that `fn` returned. */
+interface Output {
+  readonly storage: Storage;
+  readonly shape: readonly number[];
+  readonly dtype: DataType;
+}
+
+export interface Observed {
+  readonly capture: Capture;
+  readonly inputs: readonly Storage[];
+  readonly outputs: readonly Output[];
+  /** What `fn` returned, with a fresh tensor for each output. */
+  readonly shape: (fresh: (i: number) => Tensor) => unknown;
+  readonly watch: Watch | null;
+  readonly source: Source;
+}
+
+export type Source = Reserve | typeof IMAGINED;
+
+/** Runs `fn` without launching, on stand-ins for the inputs. */
+export function observe(
+  engine: Engine,
+  fn: (...inputs: Tensor[]) => unknown,
+  given: readonly Tensor[],
+  source: Source,
+): Observed {
+  const device = engine.lowLevel;
+  const capture = new Capture(device);
+  const inputs: Storage[] = [];
+  const outputs: Output[] = [];
+  let shape: Observed['shape'] = () => undefined;
+  const body = (): void => {
+    const standIns = given.map(({ shape, requiresGrad, dtype }) => engine.placeholder(shape, requiresGrad, dtype));
+    for (const { storage } of standIns) inputs.push(storage);
+    const result = fn(...standIns);
+    if (capture.refused) throw capture.refused;
+    shape = template(engine, result, outputs);
+    standIns.forEach(({ grad }, i) => {
+      if (grad && !outputs.some(({ storage }) => storage === grad.storage))
+        engine.fail(
+          OP,
+          `fn leaves inputs[${i}] a grad, expected it among the results; return it, or pass a detach()ed input.`,
+        );
+    });
+    // All that was made goes with the scope, but for the memory of results.
+    for (const { storage } of outputs) if (isMade(source, storage)) storage.retain();
+  };
+  try {
+    const watch = device.pool.within(source, () => engine.watchingApart(() => capture.run(engine, body)));
+    return { capture, inputs, outputs, shape, watch, source };
+  } catch (error) {
+    takeBack(capture, source);
+    throw error;
+  }
+}
+
+/** Undoes what is left of a function that was observed and never ran. */
+export function takeBack(capture: Capture, source: Source): void {
+  capture.undoRepeats();
+  for (const leaf of capture.leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.storage)) leaf.zeroGrad();
+}
+
+/** Whether this memory was taken while the function was observed. */
+export function isMade(source: Source, { slot, buffer }: Storage): boolean {
+  return source === IMAGINED ? buffer === null : slot !== null && slot.reserve === source;
+}
+
+/** Lists the tensors of a result, and gives back a function that builds the result anew. */
+function template(engine: Engine, value: unknown, outputs: Output[]): Observed['shape'] {
+  if (value instanceof Tensor) {
+    if (value.engine !== engine)
+      engine.fail(OP, 'fn returned a Tensor of another engine, expected one of this engine.');
+    const { storage, dtype } = value;
+    const i = outputs.push({ storage, shape: value.shape, dtype }) - 1;
+    return (fresh) => fresh(i);
+  }
+  if (value === undefined || value === null) return () => value;
+  if (Array.isArray(value)) {
+    const parts = value.map((item) => template(engine, item, outputs));
+    return (fresh) => parts.map((part) => part(fresh));
+  }
+  if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    const parts = Object.entries(value).map(([name, item]) => [name, template(engine, item, outputs)] as const);
+    return (fresh) => Object.fromEntries(parts.map(([name, part]) => [name, part(fresh)]));
+  }
+  return engine.fail(
+    OP,
+    `fn returned ${check.say(value)}, expected Tensors, alone or in arrays and plain objects; all else would stay as it is now.`,
+  );
+}

@@ -1,0 +1,216 @@
+import type { Tensor } from '../core/tensor.ts';
+import { IMAGINED, Reserve, type Storage } from '../gpu/buffers.ts';
+import type { Device } from '../gpu/device.ts';
+import { UsedAfterDisposeError } from '../gpu/errors.ts';
+import { type Work, writeWork } from '../gpu/failures.ts';
+import type { Launch } from '../gpu/queue.ts';
+import type { Engine } from './engine.ts';
+import { isMade, type Observed, observe, takeBack } from './observed.ts';
+import { assertSameWork } from './sameWork.ts';
+
+const OP = 'recorded';
+
+/** The launches of one call, ready to be asked for again. */
+export class Replay {
+  /** A second run of the function has asked for the same work. */
+  confirmed = false;
+  private readonly engine: Engine;
+  private readonly device: Device;
+  private readonly reserve = new Reserve();
+  private readonly seen: Observed;
+  private readonly launches: Launch[] = [];
+  /** Positions of the launches that bind an input. */
+  private readonly onInputs: number[] = [];
+  /** Tensors that are neither made by `fn` nor given to it, with a place where they are used. */
+  private readonly closedOver = new Map<Storage, string>();
+  private readonly written = new Set<Storage>();
+  /** The grad of every leaf that `fn` left one in, or left without. */
+  private readonly grads: { leaf: Tensor; before: Storage | null | 'any'; after: Storage | null }[] = [];
+  private readonly slots = new Set<{ usedAt: number }>();
+  /** What `fn` makes, and computes anew at every call. */
+  private made: readonly Storage[] = [];
+  private fresh: Work = writeWork();
+  private bound: readonly Storage[] = [];
+
+  constructor(engine: Engine, fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]) {
+    this.engine = engine;
+    this.device = engine.lowLevel;
+    try {
+      this.seen = observe(engine, fn, inputs, this.reserve);
+    } catch (error) {
+      this.device.pool.close(this.reserve);
+      throw error;
+    }
+    try {
+      this.prepare();
+    } catch (error) {
+      takeBack(this.seen.capture, this.reserve);
+      this.dispose();
+      throw error;
+    }
+  }
+
+  private prepare(): void {
+    const { capture, inputs } = this.seen;
+    const made = new Set<Storage>();
+    capture.launches.forEach(({ pipeline, storages, params, groups, work, maybe, overwrites, before }, i) => {
+      const { kernel } = pipeline;
+      const wholes = storages.map((storage) => storage.whole ?? storage);
+      wholes.forEach((storage, b) => {
+        const { name, access } = kernel.buffers[b];
+        if (access === 'read_write') this.written.add(storage);
+        const { slot } = storage;
+        if (slot) this.slots.add(slot);
+        if (slot && !slot.uploaded && isMade(this.reserve, storage)) made.add(storage);
+        if (!isMade(this.reserve, storage) && !inputs.includes(storage) && !this.closedOver.has(storage))
+          this.closedOver.set(storage, `${name} of ${kernel.name}`);
+        if (access === 'read_write' && slot?.uploaded && isMade(this.reserve, storage))
+          this.engine.fail(OP, `${kernel.name} writes ${name}, which fn makes from numbers; make that tensor outside.`);
+      });
+      if (wholes.some((storage) => inputs.includes(storage))) this.onInputs.push(i);
+      this.launches.push({ pipeline, kernel, storages, group: null, params, groups, work, maybe, overwrites, before });
+    });
+    this.made = [...made];
+    this.fresh = writeWork(...made);
+    for (const [leaf, before] of capture.leaves) {
+      if (leaf.disposed) continue; // made by fn
+      const after = leaf.grad?.storage ?? null;
+      if (after && isMade(this.reserve, after)) after.retain();
+      this.grads.push({ leaf, before, after });
+    }
+  }
+
+  /** A kernel that does not compile fails every call with its own sentence. */
+  assertCompiled(): void {
+    const { failures } = this.device;
+    if (failures.any)
+      for (const { pipeline } of this.launches) if (pipeline.failure) failures.add(pipeline.failure).throw();
+  }
+
+  /** Runs `fn` once more without launching, and refuses what a replay would do differently. */
+  confirm(fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]): void {
+    this.checkGrads();
+    const again = observe(this.engine, fn, inputs, IMAGINED);
+    try {
+      assertSameWork(this.engine, this.seen, again);
+    } catch (error) {
+      takeBack(again.capture, IMAGINED);
+      throw error;
+    }
+    this.leaveGrads(); // those of the second run have no memory
+    this.confirmed = true;
+  }
+
+  /** @param fresh `fn` itself has just run: what it does beside its launches is done. */
+  run(inputs: readonly Tensor[], fresh: boolean): unknown {
+    const { engine, device, seen } = this;
+    const { capture, outputs, watch } = seen;
+    try {
+      for (const [storage, place] of this.closedOver)
+        if (!storage.alive)
+          throw new UsedAfterDisposeError(`${OP}: ${place} was disposed, expected a live Tensor; pass it as an input.`);
+      if (device.failures.any) {
+        for (const storage of this.closedOver.keys()) engine.assertComputed(storage);
+        for (const { storage } of inputs) engine.assertComputed(storage);
+      }
+      if (!fresh) this.checkGrads();
+      this.bind(inputs);
+    } catch (error) {
+      if (fresh) takeBack(capture, this.reserve);
+      throw error;
+    }
+    if (!fresh) for (const { advance } of capture.repeats) advance();
+    for (const { repack } of capture.launches) repack?.();
+    const { queue } = device;
+    queue.note(this.fresh);
+    if (device.failures.any) for (const { contents, slot } of this.made) contents.failure = slot?.failure ?? null;
+    if (watch) engine.expect(watch, { now: (storage) => this.now(storage), writtenWith: (of) => this.writtenWith(of) });
+    for (const storage of this.written) engine.wrote(this.now(storage).contents, 'a recorded step');
+    for (const launch of this.launches) queue.launch(launch);
+    const { current } = queue;
+    for (const slot of this.slots) slot.usedAt = current;
+    for (const { storage } of inputs) if (storage.slot) storage.slot.usedAt = current;
+    this.leaveGrads();
+    engine.opEnded();
+    return seen.shape((i) => {
+      const { storage, shape, dtype } = outputs[i];
+      const at = seen.inputs.indexOf(storage);
+      return engine.alias({ storage: at < 0 ? storage : inputs[at].storage, dtype }, shape, false);
+    });
+  }
+
+  dispose(): void {
+    const { outputs, watch } = this.seen;
+    for (const { storage } of outputs) if (isMade(this.reserve, storage)) storage.release();
+    for (const { after } of this.grads) if (after && isMade(this.reserve, after)) after.release();
+    watch?.found.release();
+    this.device.pool.close(this.reserve);
+    this.launches.length = 0;
+  }
+
+  private checkGrads(): void {
+    for (const { leaf, before } of this.grads) {
+      const now = leaf.grad?.storage ?? null;
+      if (before === 'any' || leaf.disposed || now === before) continue;
+      const said = now === null ? 'is gone' : before === null ? 'is there already' : 'is another one';
+      this.engine.fail(
+        OP,
+        `the grad of a leaf [${leaf.shape.join(', ')}] ${said}, expected it as it was when fn was recorded; call zeroGrad() inside of fn.`,
+      );
+    }
+  }
+
+  /** Leaves the grads as `fn` does. */
+  private leaveGrads(): void {
+    for (const { leaf, after } of this.grads) {
+      if (leaf.disposed || (leaf.grad?.storage ?? null) === after) continue;
+      leaf.zeroGrad();
+      if (after)
+        leaf.grad = this.engine.unscoped(() => this.engine.alias({ storage: after, dtype: 'f32' }, leaf.shape, false));
+    }
+  }
+
+  /** What a call has in the place of a stand-in, or of a range of one; all else is what it is. */
+  private now(storage: Storage): Storage {
+    const whole = storage.whole ?? storage;
+    const i = this.seen.inputs.indexOf(whole);
+    if (i < 0) return storage;
+    const own = this.bound[i];
+    return whole === storage ? own : own.range(storage.offset - whole.offset, storage.bytes);
+  }
+
+  private writtenWith(storage: Storage): Storage[] {
+    const of = this.seen.capture.launches.filter(
+      ({ storages, pipeline: { kernel } }) => kernel.buffers[storages.indexOf(storage)]?.access === 'read_write',
+    );
+    return of.flatMap(({ storages, pipeline: { kernel } }) =>
+      storages.filter((_, b) => kernel.buffers[b].access === 'read_write'),
+    );
+  }
+
+  /** Binds the inputs in their stand-ins' places, where they are not those of the last call. */
+  private bind(inputs: readonly Tensor[]): void {
+    const { bound } = this;
+    const changed = bound.length !== inputs.length || inputs.some(({ storage }, i) => storage !== bound[i]);
+    if (!changed) return;
+    inputs.forEach(({ storage }, i) => {
+      if (isMade(this.reserve, storage))
+        this.engine.fail(OP, `inputs[${i}] is a result of this step, which overwrites it; copy it first.`);
+      const written = this.written.has(this.seen.inputs[i]);
+      const shares =
+        [...this.closedOver.keys()].some(
+          (other) => other.buffer === storage.buffer && (written || this.written.has(other)),
+        ) ||
+        inputs.some(
+          (other, j) =>
+            j !== i && other.storage.buffer === storage.buffer && (written || this.written.has(this.seen.inputs[j])),
+        );
+      if (shares) this.engine.fail(OP, `inputs[${i}] shares its memory with a tensor that fn writes; copy it first.`);
+    });
+    this.bound = inputs.map(({ storage }) => storage);
+    for (const at of this.onInputs) {
+      const storages = this.seen.capture.launches[at].storages.map((storage) => this.now(storage));
+      this.launches[at] = { ...this.launches[at], storages, group: null };
+    }
+  }
+}
