@@ -260,7 +260,7 @@ describe('kernels', () => {
   });
 
   test.each([
-    [0, 'kernels/elementwise.wgsl'],
+    [0, 'kernels/elementwise/functions.wgsl'],
     [1, squareKernel.parts[1].file],
   ])('that do not compile (part %d) fail the next read with file and line', async (part, file) => {
     await broken(async (engine) => {

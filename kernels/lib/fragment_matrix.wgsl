@@ -1,4 +1,4 @@
-// Sum, Left, Right, put_fragment: as lib/fragment.wgsl, by an adapter's subgroup matrices
+// Sum, Left, Right, put_fragment: as fragment, by an adapter's subgroup matrices
 // WGSL names columns before rows. No subgroup arithmetic here: an NVIDIA driver (595) crashes on modules with both.
 // @use part fragment_shape
 enable subgroups;

@@ -1,4 +1,4 @@
-// handed: as lib/hand_round.wgsl, by shuffles among the WX lanes that share rows
+// handed: as hand_round, by shuffles among the WX lanes that share rows
 // WX <= SUBGROUP, both powers of two. All of them call it, as often.
 // @use tile_shape
 enable subgroups;

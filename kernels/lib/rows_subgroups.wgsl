@@ -1,4 +1,4 @@
-// row_sum, row_max: as lib/rows.wgsl, by shuffles within a subgroup: no workgroup memory, no barrier
+// row_sum, row_max: as rows, by shuffles within a subgroup: no workgroup memory, no barrier
 // The butterfly adds in an order that indices fix (halves LANES / 2, ..., 1), and all lanes end with the same bits. LANES
 // neighbours lie in one subgroup: LANES <= SUBGROUP, both powers of two, and subgroups are filled in order.
 enable subgroups;

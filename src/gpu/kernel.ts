@@ -22,7 +22,7 @@ export interface ParamsMember {
 }
 
 /**
- * A kernel as `tools/generate.ts` reflects it from `kernels/NAME.wgsl`: its text and that of the pieces it `@use`s, its
+ * A kernel as `tools/generate.ts` reflects it from the files of `kernels/`: its text and that of the pieces it `@use`s, its
  * bindings by their WGSL names, and the layout of its `Params`. One pure constant per kernel, so that a bundle carries
  * only the kernels that it imports.
  */

@@ -70,7 +70,7 @@ export function rowsToRecompute(engine: Context): number {
   return engine.info.software ? 32 : 1;
 }
 
-/** The gradient of such rows, once more by differences from all `others`: see kernels/lib/near_rows.wgsl. */
+/** The gradient of such rows, once more by differences from all `others`: see kernels/pairs/near_rows.wgsl. */
 export function recompute(
   engine: Context,
   kernel: KernelSource,

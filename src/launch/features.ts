@@ -23,7 +23,7 @@ export interface Features {
   readonly z: Tensor;
   readonly rows: number;
   readonly columns: number;
-  /** [columns] of `Moments`, see kernels/lib/standard.wgsl */
+  /** [columns] of `Moments`, see kernels/features/standard.wgsl */
   readonly moments: Storage;
   /** Added to the variances before features are divided by their deviations; undefined where they are only centred. */
   readonly epsilon: number | undefined;

@@ -5,7 +5,7 @@ import { log_sum_exp } from '../gpu/kernels.generated.ts';
 import type { Reduction } from './reduce.ts';
 import { lanesFor } from './tile.ts';
 
-/** A log-sum-exp, and what the weights exp(x - top) / sum need of it: see kernels/log_sum_exp.wgsl. */
+/** A log-sum-exp, and what the weights exp(x - top) / sum need of it: see kernels/rows/log_sum_exp.wgsl. */
 export interface LogSumExp {
   readonly y: Tensor | Storage;
   readonly tops: Storage;

@@ -106,7 +106,7 @@ export function sliceWidth(
   return roundUp(Math.ceil(columns / slices), tileColumns);
 }
 
-/** Per row, from `first` on, what it is shorter than 1: see kernels/shortfalls.wgsl. `units` are k-major unit rows. */
+/** Per row, from `first` on, what it is shorter than 1: see kernels/pairs/shortfalls.wgsl. `units` are k-major unit rows. */
 export function launchShortfalls(engine: Context, units: Columns, depth: number, out: Storage, first = 0): void {
   engine.run(shortfalls, {
     params: { count: units.rows, columns: depth, stride: units.stride, first },

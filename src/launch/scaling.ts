@@ -24,7 +24,7 @@ import { roundUp, rowTuning, tileOf } from './tile.ts';
 /**
  * Factors of a transport plan: P_ij = u_i w_j exp(score_ij) / (N M), each factor a pair (e, r) that stands for (1 + r) 2^e. This
  * is the scaling form, as fast; its factors never leave the range of f32, so it serves where only log potentials would.
- * Behind the pairs, of `count` rounded up to 4, there is room for as many plain numbers: see kernels/lib/narrow.wgsl.
+ * Behind the pairs, of `count` rounded up to 4, there is room for as many plain numbers: see kernels/transport/narrow.wgsl.
  */
 export type Scaling = Storage;
 
@@ -72,7 +72,7 @@ export interface Kept {
   readonly of: Storage;
   readonly rows: Columns;
   readonly stride: number;
-  /** One u32, what they are (FORM in kernels/lib/narrow.wgsl); on software adapters, where they may be powers. */
+  /** One u32, what they are (FORM in kernels/transport/narrow.wgsl); on software adapters, where they may be powers. */
   readonly form: Storage | null;
   release(): void;
 }

@@ -6,7 +6,7 @@ import { turn, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { roundUp, rowTuning, WIDEST } from './tile.ts';
 
 /**
- * A reflection of the rows' space, [2 columns + 4] floats, see kernels/turn.wgsl: scores do not change with it, and pulls
+ * A reflection of the rows' space, [2 columns + 4] floats, see kernels/rows/turn.wgsl: scores do not change with it, and pulls
  * turn with it. Rows that all but coincide keep in it what tells them apart; plain units round that to the digits of 1.
  */
 export type Turn = Storage;

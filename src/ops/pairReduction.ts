@@ -27,7 +27,7 @@ export interface PairReductionOptions {
 }
 
 const MOST_PARAMETERS = 16;
-const EXPRESSION = 'kernels/lib/pair_expression.wgsl';
+const EXPRESSION = 'kernels/pairs/pair_expression.wgsl';
 const TAKEN = ['s', 'label_i', 'label_j', 'numbers', 'labels'];
 
 /**
@@ -223,7 +223,7 @@ function packNumbers(engine: Context, parameters: readonly (number | Tensor)[]):
   return numbers;
 }
 
-/** kernels/lib/pair_expression.wgsl with the caller's expressions, each on a line of its own. */
+/** kernels/pairs/pair_expression.wgsl with the caller's expressions, each on a line of its own. */
 function expressionPart(names: readonly string[], value: string, derivative: string): KernelPart {
   const head = (name: string): string[] => [
     `fn ${name}(s: f32, label_i: i32, label_j: i32) -> f32 {`,

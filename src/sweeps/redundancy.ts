@@ -48,7 +48,7 @@ export function redundancy(
   return result;
 }
 
-/** What the diagonal of the cross-correlation adds to loss and gradient: see kernels/barlow_diagonal.wgsl. */
+/** What the diagonal of the cross-correlation adds to loss and gradient: see kernels/features/barlow_diagonal.wgsl. */
 function launchDiagonal(
   engine: Context,
   op: string,

@@ -130,7 +130,7 @@ function pcg(value: number): number {
   return ((word >>> 22) ^ word) >>> 0;
 }
 
-/** The four-byte noise of kernels/lib/random.wgsl. */
+/** The four-byte noise of kernels/nn/random.wgsl. */
 function randomNormal(counter: number, stream: number): number {
   const bits = pcg((counter ^ pcg(stream)) >>> 0);
   return ((bits & 255) + ((bits >>> 8) & 255) + ((bits >>> 16) & 255) + (bits >>> 24) - 510) / 147.80053;

@@ -1,7 +1,7 @@
 // Small mistakes, one at a time, in the text of a kernel or of a piece.
 
 export interface Mutant {
-  /** `kernels/sum.wgsl` */
+  /** `kernels/rows/sum.wgsl` */
   readonly file: string;
   /** From 1. */
   readonly line: number;

@@ -23,7 +23,7 @@ interface CrossSoftmax extends CrossSums {
 
 /**
  * The gradient of the rows of both sides where it all but cancels, once more from what rows are apart from the first of their
- * side: see kernels/cross_near.wgsl.
+ * side: see kernels/pairs/cross_near.wgsl.
  * @param factor what all weights are multiplied by
  */
 export function recomputeCross(

@@ -36,7 +36,7 @@ export interface CrossScores {
   readonly pairs: 'products' | 'distances';
   /** GAP of the kernels that read them. */
   readonly gap: 0 | 1;
-  /** s_ii: there already, or to be filled by kernels/cross_rows.wgsl. */
+  /** s_ii: there already, or to be filled by kernels/pairs/cross_rows.wgsl. */
   readonly positives: Storage;
   /** @param cached whether panels come as the pass stored them */
   weights(sums: CrossSums, scale: Tensor, panels: number, cached: boolean): CrossWeights;

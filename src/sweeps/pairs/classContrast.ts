@@ -190,7 +190,7 @@ function positiveMeans(op: string, units: Units, given: Classes, classes: Tensor
   return means;
 }
 
-/** (sum, top, weighted, level) of each row's negatives, then of its positives: see kernels/row_statistics.wgsl. */
+/** (sum, top, weighted, level) of each row's negatives, then of its positives: see kernels/pairs/row_statistics.wgsl. */
 interface Statistics {
   readonly pairs: PairGradient;
   readonly statistics: Storage;

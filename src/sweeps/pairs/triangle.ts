@@ -7,7 +7,7 @@ import type { Tile } from '../../launch/tile.ts';
 import { makeUnits, type Units } from '../../launch/unitRows.ts';
 import { type PairProblem, type PartialSums, sizesOf } from './problem.ts';
 
-// The magnitude for which kernels/halves.wgsl multiplies by 1.
+// The magnitude for which kernels/products/halves.wgsl multiplies by 1.
 const UNSCALED = 16384;
 
 /** The unit rows as tile kernels read them along the features: f32, or rounded to f16. */

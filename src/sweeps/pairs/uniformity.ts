@@ -92,7 +92,7 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
   });
 }
 
-/** What e_ij lack of 1, in parts, where the batch has all but collapsed: see kernels/uniformity_deficit.wgsl. */
+/** What e_ij lack of 1, in parts, where the batch has all but collapsed: see kernels/pairs/uniformity_deficit.wgsl. */
 function deficitsOf(
   { op, engine, temperature }: PairProblem,
   units: Units,
@@ -118,7 +118,7 @@ function deficitsOf(
 
 interface Total {
   readonly pairs: PairGradient;
-  /** What kernels/uniformity.wgsl reads. */
+  /** What kernels/pairs/uniformity.wgsl reads. */
   readonly total: Storage;
 }
 
@@ -141,7 +141,7 @@ function shiftedTotal(problem: PairProblem, n: number): Total {
   return { pairs, total };
 }
 
-/** The top of all pairs, and their sum about it: see kernels/row_total.wgsl. */
+/** The top of all pairs, and their sum about it: see kernels/pairs/row_total.wgsl. */
 function runningTotal(problem: PairProblem, n: number): Total {
   const { op, engine, temperature } = problem;
   const pairs = runningMaximum(problem, { kernel: row_pass_distance, scale: DISTANCE_SCALE, gaps: false });

@@ -10,7 +10,7 @@ export interface PanelScores {
   readonly pairs: 'products' | 'distances';
   /** GAP of the kernels that read them. */
   readonly gap: 0 | 1;
-  /** Readies the first `count` columns of a panel; what kernels/contrast_panel_running.wgsl reads as their shortfalls. */
+  /** Readies the first `count` columns of a panel; what kernels/pairs/contrast_panel_running.wgsl reads as their shortfalls. */
   prepare(keys: Keys, count: number): Storage | Tensor;
   release(): void;
 }

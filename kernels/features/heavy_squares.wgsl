@@ -9,7 +9,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> heavy: array<u32>; // [count]
-@group(0) @binding(2) var<storage, read> moments: array<vec4f>; // see lib/standard.wgsl
+@group(0) @binding(2) var<storage, read> moments: array<vec4f>; // see standard
 @group(0) @binding(3) var<storage, read_write> products: array<f32>; // c: [count, stride]
 @group(0) @binding(4) var<storage, read_write> squares: array<f32>; // of all features
 

@@ -9,7 +9,7 @@ const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, pull: f32, extra: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> moments: array<vec4f>; // [columns], see lib/standard.wgsl
+@group(0) @binding(1) var<storage, read> moments: array<vec4f>; // [columns], see standard
 @group(0) @binding(2) var<storage, read_write> hinges: array<f32>;
 @group(0) @binding(3) var<storage, read_write> squares: array<f32>;
 @group(0) @binding(4) var<storage, read_write> own: array<f32>;

@@ -1,4 +1,4 @@
-// out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (lifts) (+ out[i, j]), of operands that kernels/halves.wgsl made
+// out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (lifts) (+ out[i, j]), of operands that halves made
 // SPLIT: three products of halves, hi hi + hi lo + lo hi. Without F16 the operands are f32 and not lifted.
 // @use tile_main tile_long stored part power_of_two
 const SPLIT: u32 = 0; // @tune 0 1

@@ -1,14 +1,13 @@
-// w[j - first, i] = dy_i e_ij / sum_i (+ dy_j e_ij / sum_j with BOTH), e_ij = exp(|scale| (+-s_ij - top_i)): see lib/row_pass
-// The gradient of log sum_j exp(l_ij), for the columns j of a panel and all rows i, as the products that follow read it;
-// with BOTH for a symmetric sweep, where row j gets what row i does. Padding rows i get 0. See lib/row_pass.wgsl.
-// The kernel says what `scores` adds to a tile: products or distances.
-// @use grid tile skip store_panel
+// w[j - first, i] = dy_i f'(s_ij) e_ij (+ dy_j f'(s_ji) e_ji with BOTH), e_ij = 1, or exp(f(s_ij) - lse_i) where REDUCE is 1
+// The gradient of sum_j f(s_ij) or log sum_j exp(f(s_ij)), for the columns j of a panel and all rows i, as the products
+// that follow read it; with BOTH for rows against themselves, where row j gets what row i does. See row_weights.
+// @use grid tile skip pair_scores store_panel
 const BOTH: u32 = 0; // @tune 0 1
+const REDUCE: u32 = 0; // @tune 0 1
 
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, width4: u32, strips: u32,
-  scale: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // b, [depth, 4 lhs_stride4]: p.rows rows j
@@ -29,9 +28,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
-  scores(&c, (p.first + j0) / 4u, i4);
-  let k = vec4f(abs(p.scale) * LOG2E);
-  let way = select(1.0, -1.0, p.scale < 0.0);
+  pair_scores(&c, (p.first + j0) / 4u, i4);
   let last = p.columns - 1u;
   // @unroll
   for (var v = 0u; v < TV; v++) {
@@ -39,14 +36,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let at = min(i, vec4u(last));
     let top = vec4f(tops[at.x], tops[at.y], tops[at.z], tops[at.w]);
     let part = vec4f(share(at.x), share(at.y), share(at.z), share(at.w));
+    let mine = vec4i(label_at(0u, i.x, p.columns), label_at(0u, i.y, p.columns),
+                     label_at(0u, i.z, p.columns), label_at(0u, i.w, p.columns));
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let j = p.first + j0 + m;
-      let s = c[m * TV + v] * way;
-      var w = part * exp2(min((s - top) * k, vec4f()));
+      let other = vec4i(label_at(p.columns, j, p.rows));
+      let s = c[m * TV + v];
+      var w = part * slopes(s, mine, other);
+      if (REDUCE == 1u) { w *= exp2(min((values(s, mine, other) - top) * LOG2E, vec4f())); }
       if (BOTH == 1u) {
         let near = min(j, last);
-        w += vec4f(share(near)) * exp2(min((s - tops[near]) * k, vec4f()));
+        var back = vec4f(share(near)) * slopes(s, other, mine);
+        if (REDUCE == 1u) {
+          back *= exp2(min((values(s, other, mine) - tops[near]) * LOG2E, vec4f()));
+        }
+        w += back;
       }
       c[m * TV + v] = select(w, vec4f(), skipped(j, i));
     }
@@ -54,14 +59,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   store_panel(&c, j0, i4, p.rows - p.first);
 }
 
-// A row without any entry has sum 0, and pulls nowhere.
-fn share(i: u32) -> f32 {
-  if (sums[i] == 0.0) { return 0.0; }
-  return dy[i] / sums[i];
+fn values(s: vec4f, i: vec4i, j: vec4i) -> vec4f {
+  return vec4f(pair_value(s.x, i.x, j.x), pair_value(s.y, i.y, j.y), pair_value(s.z, i.z, j.z), pair_value(s.w, i.w, j.w));
 }
 
-// @kernel row_weights product_scores
-// w_ji = dy_i d lse_i / d l_ij, s_ij = a_i.b_j
+fn slopes(s: vec4f, i: vec4i, j: vec4i) -> vec4f {
+  return vec4f(pair_slope(s.x, i.x, j.x), pair_slope(s.y, i.y, j.y), pair_slope(s.z, i.z, j.z), pair_slope(s.w, i.w, j.w));
+}
 
-// @kernel row_weights_distance distance_scores
-// w_ji = dy_i d lse_i / d l_ij, s_ij = |a_i - b_j|^2
+// A row without any entry has sum 0, and pulls nowhere.
+fn share(i: u32) -> f32 {
+  if (REDUCE == 0u) { return dy[i]; }
+  return select(dy[i] / sums[i], 0.0, sums[i] == 0.0);
+}

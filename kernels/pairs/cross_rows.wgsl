@@ -1,6 +1,6 @@
 // loss = log(1 + R / e_positive) of row i (losses[i]) and of column i (losses[n + i]), and log2 Z and 1 - p_positive
 // R comes relative to 2^top. The positive's logit is a dot product of its own, in f32, from the units.
-// With GAP scores come by differences, see lib/cross_gaps, and positives[i] = s_ii is there; else it is the output.
+// With GAP scores come by differences, see cross_gaps, and positives[i] = s_ii is there; else it is the output.
 // @use grid contrast
 const GAP: u32 = 0; // @tune 0 1
 const WG: u32 = 64;

@@ -11,7 +11,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> means: array<f32>; // [slices, columns]
 @group(0) @binding(2) var<storage, read> spreads: array<f32>; // [slices, columns]
-@group(0) @binding(3) var<storage, read_write> moments: array<vec4f>; // [columns], see lib/standard.wgsl
+@group(0) @binding(3) var<storage, read_write> moments: array<vec4f>; // [columns], see standard
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,

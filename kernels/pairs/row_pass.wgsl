@@ -1,5 +1,5 @@
 // top[i] = max_j +-s_ij, sum[i] = sum_j e_ij, weighted[i] = sum_j e_ij log2 e_ij, e_ij = 2^(k (+-s_ij - top[i])), for one slice of
-// the columns j; k = |scale| / (temperature ln 2), and +- is the sign of scale: see lib/merge_rows.
+// the columns j; k = |scale| / (temperature ln 2), and +- is the sign of scale: see merge_rows.
 // One workgroup sweeps TILE_ROWS rows through one slice; each invocation keeps a running maximum over its own columns,
 // and they meet once, at the end. A skipped pair joins neither maximum nor sum; a row without any keeps the floor.
 // The kernel says what `scores` adds to a tile (products or distances), and which pairs are `skipped`.

@@ -1,7 +1,7 @@
 // w_ji = 2^(l_ij - top_i) / t_j in place of s_ij, l_ij = s_ij / (t_j ln 2), for the columns j of a panel and all rows i
-// top, sum and weighted of a row (see lib/merge_rows.wgsl) go on from the panels before; what was gathered from those is
+// top, sum and weighted of a row (see merge_rows) go on from the panels before; what was gathered from those is
 // falls_i = 2^(old top - new top) of its former self. A row's own positive joins neither maximum nor sum, and gets 0.
-// With GAP the panel holds |u_i - v_j|^2, and s_ij is -(1 - s_ij) less what is the same for all j: see lib/gap_scores.
+// With GAP the panel holds |u_i - v_j|^2, and s_ij is -(1 - s_ij) less what is the same for all j: see gap_scores.
 // @use grid rows merge_rows finite
 const GAP: u32 = 0; // @tune 0 1
 struct Params {

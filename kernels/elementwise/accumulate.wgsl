@@ -1,7 +1,7 @@
 // total[i] = total[i] + more[i]
 // @use grid
 const WG: u32 = 256;
-const EACH: u32 = 4; // elements an invocation, as in lib/unary.wgsl
+const EACH: u32 = 4; // elements an invocation, as in unary
 
 struct Params { first_group: u32, end_group: u32, count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

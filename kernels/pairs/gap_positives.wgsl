@@ -1,4 +1,4 @@
-// scores[i] = s_ii of rows a_i and b_i of two sides, as pairs have it whose units offset_columns shifted: see lib/gap_scores
+// scores[i] = s_ii of rows a_i and b_i of two sides, as pairs have it whose units offset_columns shifted: see gap_scores
 // With BOTH it is that of the terms of both rows; else of b_i's, and scores[rows + i] is 1 for a row a_i of zeros.
 // @use grid shortfall
 const WG: u32 = 64;

@@ -1,5 +1,5 @@
-// statistics[first + i] = (sum, top, weighted, level) of row i of a row pass: see lib/row_pass.wgsl
-// top comes as a score, and leaves as a logit in powers of two. level is what its logits lack: of a pass over 1 - s_ij (gap = 1, see lib/gap_scores) what is the same for all j.
+// statistics[first + i] = (sum, top, weighted, level) of row i of a row pass: see row_pass
+// top comes as a score, and leaves as a logit in powers of two. level is what its logits lack: of a pass over 1 - s_ij (gap = 1, see gap_scores) what is the same for all j.
 // @use grid
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;

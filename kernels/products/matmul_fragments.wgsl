@@ -1,5 +1,5 @@
 // out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (lifts) (+ out[i, j]), by fragments that subgroups hold together
-// LEFT_ROWS: lhs[i, k]. The operands are those of kernels/halves.wgsl, padded to whole spans; out is not.
+// LEFT_ROWS: lhs[i, k]. The operands are those of halves, padded to whole spans; out is not.
 // @use grid fragments power_of_two
 struct Params {
   first_group: u32, end_group: u32,

@@ -6,7 +6,7 @@
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
 const INSIDE: u32 = 0; // @tune 0 1
-// With GAP means and logits are of -(1 - s_ij), by differences: see lib/gap_scores.
+// With GAP means and logits are of -(1 - s_ij), by differences: see gap_scores.
 const GAP: u32 = 0; // @tune 0 1
 
 struct Params { first_group: u32, end_group: u32, n: u32 }

@@ -8,7 +8,7 @@ const WG: u32 = 64;
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, pull: f32, extra: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> sums: array<f32>; // [2, columns], see diagonal_slices.wgsl
-@group(0) @binding(2) var<storage, read> moments: array<vec4f>; // [columns], see lib/standard.wgsl
+@group(0) @binding(2) var<storage, read> moments: array<vec4f>; // [columns], see standard
 @group(0) @binding(3) var<storage, read> other_moments: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> misses: array<f32>;
 @group(0) @binding(5) var<storage, read_write> squares: array<f32>;

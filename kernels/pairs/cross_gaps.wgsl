@@ -1,4 +1,4 @@
-// scores: a_i.b_j of shifted unit rows by their differences, less a constant: -(|a_i - b_j|^2 / 2 + terms of both), see lib/gap_scores
+// scores: a_i.b_j of shifted unit rows by their differences, less a constant: -(|a_i - b_j|^2 / 2 + terms of both), see gap_scores
 // @use tile_distance
 @group(0) @binding(7) var<storage, read> shortfalls: array<f32>; // of rows, then of columns from 4 width4 on
 

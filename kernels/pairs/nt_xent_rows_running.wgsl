@@ -1,7 +1,7 @@
 // loss[i] = log(1 + R[i] / e_positive) from a running maximum, and slope[i] = d loss[i] / d log(1 / temperature)
 // top, sum and weighted come from a row pass that skipped i and its positive. slope = sum_j p_ij (l_ij - l_positive), in
 // which the positive's own term is 0, so that nothing cancels near zero.
-// With GAP the pass took -(1 - s_ij) for s_ij, by differences and less what is the same for all j (see lib/gap_scores), and so
+// With GAP the pass took -(1 - s_ij) for s_ij, by differences and less what is the same for all j (see gap_scores), and so
 // is the positive's taken: then the slope, too, is a sum of little differences that have their digits.
 // @use grid contrast shortfall
 const WG: u32 = 64;

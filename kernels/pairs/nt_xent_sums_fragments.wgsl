@@ -1,5 +1,5 @@
 // R[i] = sum over j not in {i, positive of i} of exp((s_ij - 1) / tau), s_ij by fragments that subgroups hold together
-// As lib/pair_sums.wgsl: one workgroup sweeps one block (I, J), I <= J, of `edge` rows and columns, and every row ends with
+// As pair_sums: one workgroup sweeps one block (I, J), I <= J, of `edge` rows and columns, and every row ends with
 // one partial sum from each of the blocks' columns. The entries of a fragment can only be touched in memory: a strip of
 // them at a time goes to workgroup memory, where lanes own columns, then parts of rows; the order is fixed by indices.
 // @use grid fragments triangle mark_partner power_of_two

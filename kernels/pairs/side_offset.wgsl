@@ -1,4 +1,4 @@
-// offset = (half of a - b, a, b), of the means of some rows a and b of two sides: see lib/gap_scores
+// offset = (half of a - b, a, b), of the means of some rows a and b of two sides: see gap_scores
 // @use grid finite
 const WG: u32 = 64;
 const SOME: u32 = 256; // rows: any offset is right, and one near the means spares digits

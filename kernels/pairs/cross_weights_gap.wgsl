@@ -1,6 +1,6 @@
 // w_ij as cross_weights, with all logits of s_ij - 1, and slopes: parts of sum_ij e_ij / Z_i (s_ij - s_ii) + e_ij / Z'_j (s_ij - s_jj)
 // That is the gradient of the scale: differences of scores that have their digits, each with its weight, so that nothing
-// cancels but what cancels in it. `weights` comes as s_ij - 1, or with SQUARES as |a_i - b_j|^2: see lib/cross_gaps.
+// cancels but what cancels in it. `weights` comes as s_ij - 1, or with SQUARES as |a_i - b_j|^2: see cross_gaps.
 // @use grid
 const WG: u32 = 64;
 const EACH: u32 = 8;

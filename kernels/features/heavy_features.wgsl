@@ -5,7 +5,7 @@ const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, columns: u32, count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read_write> moments: array<vec4f>; // [columns], see lib/standard.wgsl
+@group(0) @binding(1) var<storage, read_write> moments: array<vec4f>; // [columns], see standard
 @group(0) @binding(2) var<storage, read_write> heavy: array<u32>; // [count]
 
 var<workgroup> spreads: array<f32, WG>;

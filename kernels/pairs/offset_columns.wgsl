@@ -1,4 +1,4 @@
-// u'_i = u_i + way * half, and terms[first + i] = shortfall_i - 2 way half.(u_i - mean): see lib/gap_scores; terms[blank_at + i]: is u_i 0?
+// u'_i = u_i + way * half, and terms[first + i] = shortfall_i - 2 way half.(u_i - mean): see gap_scores; terms[blank_at + i]: is u_i 0?
 // @use grid shortfall
 const WG: u32 = 64;
 
