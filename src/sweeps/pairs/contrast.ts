@@ -90,7 +90,7 @@ export function pairContrast(
     const [{ top: tops, sum: sums, weighted: weighteds }] = passes;
     const tuning = { GAP: by === 'gaps' ? 1 : 0 };
     launchRows(nt_xent_rows_running, running.units, { buffers: { tops, sums, weighteds }, tuning });
-    slopes = sums.retain(); // which are there now
+    slopes = sums.retain(); // the kernel put them in place of the sums
     release();
     pairs = running;
   }
