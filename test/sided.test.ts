@@ -1,8 +1,8 @@
-// Losses between two sides, each of which has a direction that all its rows share: pulls that all but cancel along the
-// difference of the two. Errors are within 1e-5 of the largest entry, or twice those of the naive version in f32.
+// Losses between two sides, each of which has a direction that all its rows share, or both the same tight clusters: pulls
+// that all but cancel. Errors are within 1e-5 of the largest entry, or twice those of the naive version in f32.
 import { describe, expect, test } from 'vitest';
 import { allowedBeside, errorsOf, evaluate } from './losses/evaluate.ts';
-import { sided } from './losses/peculiar.ts';
+import { coinciding, sided } from './losses/peculiar.ts';
 import { LOSSES } from './losses.table.ts';
 import { lossesInSingle } from './reference/single.ts';
 import { watchedEngine } from './watch.ts';
@@ -32,6 +32,22 @@ describe.each(NAMES)('%s', (name) => {
         expect(errors.value, `${what} value`).toBeLessThanOrEqual(Math.max(1e-5, value));
         expect(errors.gradient, `${what} gradients`).toBeLessThanOrEqual(Math.max(1e-5, gradient));
       }
+    }
+  });
+
+  // A queue's rows are there a panel at a time, and what they pull is not gathered by differences.
+  test.skipIf(name === 'infoNCE with a queue')('tight clusters', async () => {
+    for (const [n, d, size, noise, temperature] of [
+      [188, 64, 20, 0.003, 0.07],
+      [37, 16, 8, 0.001, 0.1],
+      [44, 100, 3, 0.003, 0.07],
+    ] as const) {
+      // prettier-ignore
+      const inputs = coinciding(loss, n, d, size, noise);
+      const wanted = loss.reference(inputs, temperature);
+      const { gradient } = errorsOf(await evaluate(engine(), loss, inputs, temperature), wanted);
+      const allowed = allowedBeside(single[at], inputs, temperature, wanted).gradient;
+      expect(gradient, `[${n}, ${d}]: error of the gradients`).toBeLessThanOrEqual(Math.max(1e-5, allowed));
     }
   });
 });

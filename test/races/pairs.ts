@@ -193,6 +193,22 @@ export const PAIRS: Record<string, Case[]> = {
       expected: { lifts: [0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 0, 0] },
     },
   ],
+  contrast_near: [
+    {
+      params: { n: 3, columns: 10, stride: 12, scale: 1 },
+      buffers: {
+        units: near.buffers.units,
+        own: floats(3 * 10 + 1).fill(1),
+        results: floats(12),
+        temperature: Float32Array.of(0.5),
+        cancels: Uint32Array.of(0, 1, 0),
+        g: floats(3 * 12).fill(7),
+      },
+      groups: 3,
+      tuning: {},
+      expected: { g: Array.from({ length: 34 }, (_, t) => (t >= 12 && t < 22 ? 0 : 7)) },
+    },
+  ],
   cross_near: [
     {
       params: { n: 3, columns: 70, stride: 72, own_at: 0, other_at: 4, scale: 1 },

@@ -3,6 +3,7 @@ import { part } from '../../core/chunks.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { contrast_gradient, contrast_rows } from '../../gpu/kernels.generated.ts';
+import { pullContrastNear } from '../../launch/contrastNear.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { rowTuning } from '../../launch/tile.ts';
 import { launchUnits, makeTurn, makeUnits, unitsBackward } from '../../launch/unitRows.ts';
@@ -91,13 +92,17 @@ export function rowContrast(
   });
   const loss = engine.empty([], op);
   launchSum(engine, results, loss, { outer: 1, reduced: n, inner: 1, scale: scale / n });
-  if (gathered)
+  if (gathered) {
     engine.run(contrast_gradient, {
       params: { rows: n, columns: d, stride: units.rowStride, scale: scale / n },
       buffers: { results, own, g: gathered },
       groups: Math.ceil((n * d) / 64),
       work: 4 * n * d,
     });
+    const { columns, temperature } = candidates;
+    if (columns === candidates.own && centred)
+      pullContrastNear(engine, op, units, { own, results, temperature: temperature.of, g: gathered }, scale / n);
+  }
   for (const storage of [tops, sums, weighteds, own, inverseNorms, nothing]) storage.release();
   units.transposed.release();
   return engine.record(op, inputs, loss, {

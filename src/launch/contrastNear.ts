@@ -1,0 +1,32 @@
+import type { Engine } from '../core/engine.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { contrast_near } from '../gpu/kernels.generated.ts';
+import { findCancelling, rowsToRecompute } from './cancellation.ts';
+import type { Units } from './unitRows.ts';
+
+/**
+ * What was pulled on the rows whose pulls all but cancel, once more by differences of the columns, where these are the rows'
+ * own positives and no others: see kernels/contrast_near.wgsl.
+ * @param of unit positives, [N, D]; what `contrast_rows` made; one temperature; the pulls, which are written
+ */
+export function pullContrastNear(
+  engine: Engine,
+  op: string,
+  { rows, count: n, columns, rowStride }: Units,
+  { own, results, temperature, g }: { own: Storage; results: Storage; temperature: Tensor | Storage; g: Storage },
+  scale: number,
+): void {
+  const gathered = { rows, count: n, columns, rowStride, g };
+  const cancels = findCancelling(engine, op, gathered, { of: results, at: 2 * n, scale });
+  const ROWS = rowsToRecompute(engine);
+  engine.run(contrast_near, {
+    params: { n, columns, stride: rowStride, scale },
+    buffers: { units: rows, own, results, temperature, cancels, g },
+    groups: Math.ceil(n / ROWS),
+    work: 4 * n * n * columns,
+    maybe: true,
+    tuning: { ROWS },
+  });
+  cancels.release();
+}
