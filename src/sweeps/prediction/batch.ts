@@ -17,6 +17,8 @@ export interface Batch {
   readonly engine: Context;
   readonly op: string;
   readonly prototypes: Points;
+  /** As they were given. */
+  readonly given: Tensor;
   /** Rows of a view. */
   readonly rows: number;
   /** Floats of [N rounded up to 4, D rounded up to 4]. */

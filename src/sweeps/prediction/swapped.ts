@@ -34,6 +34,7 @@ export function swappedPrediction(
     engine,
     op,
     prototypes: makePoints(engine, op, 'prototypes', prototypes, 'dot'),
+    given: prototypes,
     rows,
     floats: roundUp(rows, 4) * stride,
     stride,

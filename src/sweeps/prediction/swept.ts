@@ -1,7 +1,7 @@
 import type { Storage } from '../../gpu/buffers.ts';
 import { accumulate, swav_rows } from '../../gpu/kernels.generated.ts';
 import { leftRows } from '../../launch/pack.ts';
-import { featuresOf, panelWidth, rowsOf } from '../../launch/points.ts';
+import { featuresOf, makePoints, type Points, panelWidth, rowsOf } from '../../launch/points.ts';
 import { launchProduct } from '../../launch/product.ts';
 import {
   launchScalingWeights,
@@ -13,11 +13,15 @@ import {
 } from '../../launch/scaling.ts';
 import { roundUp } from '../../launch/tile.ts';
 import type { Units } from '../../launch/unitRows.ts';
+import { sub } from '../../ops/arithmetic.ts';
+import { mean } from '../../ops/sum.ts';
 import type { Batch, Prediction } from './batch.ts';
 
 /**
  * In panels of prototypes from the plans' factors: neither scores nor codes are stored. Codes enter loss and gradient of the views only through t_a = Q_a C, [N, D]: what row n of view v loses is
  * |A(v)| log Z_v[n] - u_v[n].sum_{a in A(v)} t_a[n] / tau.
+ * The prototypes are less their mean there, which P and the loss do not know, as rows of P and Q sum to 1: where prototypes share a
+ * direction, P C and Q C would be that direction each, and their difference what rounding left of it.
  */
 export const sweptPrediction: Prediction = (
   batch,
@@ -26,18 +30,19 @@ export const sweptPrediction: Prediction = (
   { losses, gradients, share },
 ) => {
   const { engine, op, rows, stride, toPrototypes } = batch;
+  const centred = centredPrototypes(batch);
   const targets = [0, 1].map((source) => {
     const target = engine.scratch(batch.floats, op);
     engine.fill(target, batch.floats, 0);
     const others = toPrototypes ? sumOfOthers(batch, units, source) : null;
     const plan = codes(batch, units[source], epsilon, iterations);
-    sweep(batch, plan, target, 1, others && { rows: others.of, scale: -share });
+    sweep(batch, plan, centred, target, 1, others && { rows: others.of, scale: -share });
     others?.release();
     plan.release();
     return target;
   });
   units.forEach((view, v) => {
-    const plan = predictions(batch, view, temperature);
+    const plan = predictions({ ...batch, prototypes: centred }, view, temperature);
     const sources = v === 0 ? 2 : v === 1 ? 1 : 3;
     engine.run(swav_rows, {
       params: {
@@ -61,11 +66,20 @@ export const sweptPrediction: Prediction = (
       work: 4 * rows * stride,
     });
     const scale = (sources === 3 ? 2 : 1) * share;
-    if (toPrototypes) sweep(batch, plan, gradients[v], scale, { rows: view.rows, scale });
+    if (toPrototypes) sweep(batch, plan, centred, gradients[v], scale, { rows: view.rows, scale });
     plan.release();
   });
+  centred.release();
   for (const target of targets) target.release();
 };
+
+/** The prototypes less their mean. */
+function centredPrototypes({ engine, op, given }: Batch): Points {
+  const less = engine.noGrad(() => engine.scope(() => sub(given, mean(given, 0))));
+  const points = makePoints(engine, op, 'prototypes', less, 'dot');
+  less.dispose();
+  return points;
+}
 
 /** A plan between samples and prototypes, by its factors. */
 interface Plan {
@@ -115,10 +129,11 @@ function predictions(batch: Batch, units: Units, temperature: number): Plan {
   return plan;
 }
 
-/** out[n] += scale sum_k P_nk c_k, and with `also` rows r: dC[k] += also.scale sum_n P_nk r_n. */
+/** out[n] += scale sum_k P_nk c_k, c the centred prototypes, and with `also` rows r: dC[k] += also.scale sum_n P_nk r_n. */
 function sweep(
   { engine, op, prototypes, rows, stride, toPrototypes }: Batch,
   plan: Plan,
+  centred: Points,
   out: Storage,
   scale: number,
   also: { rows: Storage; scale: number } | null,
@@ -144,7 +159,7 @@ function sweep(
       engine,
       { rows, columns, depth: count },
       { of: weights, at: 0, stride: width, along: 'columns' },
-      rowsOf(prototypes, first),
+      rowsOf(centred, first),
       { of: out, at: 0, stride },
       { scale, accumulating: true },
     );
