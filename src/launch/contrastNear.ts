@@ -1,4 +1,4 @@
-import type { Engine } from '../core/engine.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { contrast_near } from '../gpu/kernels.generated.ts';
@@ -11,7 +11,7 @@ import type { Units } from './unitRows.ts';
  * @param of unit positives, [N, D]; what `contrast_rows` made; one temperature; the pulls, which are written
  */
 export function pullContrastNear(
-  engine: Engine,
+  engine: Context,
   op: string,
   { rows, count: n, columns, rowStride }: Units,
   { own, results, temperature, g }: { own: Storage; results: Storage; temperature: Tensor | Storage; g: Storage },
