@@ -17,13 +17,13 @@ import {
   type Checkpoint,
   loadCheckpoint,
   PREVIOUS,
-  type Progress,
   restore,
   saveCheckpoint,
 } from '../src/cli/checkpoint.ts';
 import { commandOf } from '../src/cli/command.ts';
 import { checkedSettings, completeConfig, type RunConfig, reducedBy } from '../src/cli/config.ts';
 import { refuseSeveralProcesses } from '../src/cli/launcher.ts';
+import type { Progress } from '../src/cli/progressRecord.ts';
 import { continuedConfig, refuseOtherImages } from '../src/cli/resume.ts';
 import { isTime, paceOption } from '../src/cli/schedule.ts';
 import { createRandom } from '../src/core/random.ts';

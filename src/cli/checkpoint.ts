@@ -4,12 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import type { Tensor } from '../core/tensor.ts';
 import { readSafetensors, type SafeTensor, writeSafetensors } from '../data/safetensors.ts';
 import { GramianError } from '../gpu/errors.ts';
-import type { Choices } from '../tuning/choices.ts';
 import { quoted } from './command.ts';
-import type { RunConfig } from './config.ts';
 import { keepAs, reasonOf, writeWhole } from './files.ts';
+import type { Progress } from './progressRecord.ts';
 import { readProgress } from './progressRecord.ts';
-import type { FeatureScores, LossPoint } from './report/data.ts';
 import { say } from './say.ts';
 
 export const CHECKPOINT = 'checkpoint.safetensors';
@@ -18,47 +16,6 @@ export const PREVIOUS = 'checkpoint.previous.safetensors';
 
 /** Training ran away: the state that it has reached is no good. */
 export class Diverged extends GramianError {}
-
-/** What an encoder has to be told of the images that it was trained on. */
-export interface TrainedOn {
-  /** Where they lay: `letters`, or an absolute path. */
-  readonly source: string;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Of each channel, in [0, 1]: what images are standardised with. */
-  readonly mean: readonly number[];
-  readonly deviation: readonly number[];
-  /** How files became pixels: cut to the middle square and resized, or not at all. */
-  readonly preprocessing: 'middle square' | 'none';
-  /** How many were trained on. */
-  readonly images: number;
-  /** The name of each class. */
-  readonly classes: readonly string[];
-  /** SHA-256 of all pixels and labels. */
-  readonly hash: string;
-}
-
-/** Where a run stands, besides its tensors. */
-export interface Progress {
-  readonly config: RunConfig;
-  /** Null in checkpoints of versions that did not say. */
-  readonly trainedOn: TrainedOn | null;
-  /** Steps done. */
-  readonly step: number;
-  readonly loss: LossPoint[];
-  /** Of the pixels themselves. */
-  readonly raw: FeatureScores;
-  /** Of the encoder before its first step. */
-  readonly untrained: FeatureScores;
-  readonly history: { epoch: number; knn: number }[];
-  /** Signs of collapse on the way. */
-  readonly warnings: string[];
-  /** Seconds of training so far. */
-  readonly seconds: number;
-  /** How the kernels were chosen: a resumed run takes the same, for the same bits; null where nobody wrote it down. */
-  readonly choices: Choices | null;
-}
 
 export interface Checkpoint {
   /** Where it was read. */

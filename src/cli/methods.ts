@@ -2,8 +2,8 @@ import type { Engine } from '../engine/engine.ts';
 import { ba2m } from '../methods/ba2m.ts';
 import { barlowTwins } from '../methods/barlowTwins.ts';
 import { byol } from '../methods/byol.ts';
+import type { Method } from '../methods/contract.ts';
 import { contrastiveClustering } from '../methods/contrastiveClustering.ts';
-import type { Method } from '../methods/method.ts';
 import { moCo } from '../methods/moco.ts';
 import { pcl } from '../methods/pcl.ts';
 import { simCLR } from '../methods/simclr.ts';
@@ -11,7 +11,6 @@ import { simSiam } from '../methods/simSiam.ts';
 import { supCon } from '../methods/supCon.ts';
 import { swav } from '../methods/swav.ts';
 import { vicReg } from '../methods/vicReg.ts';
-import type { RunConfig } from './config.ts';
 import type { OptimizerName } from './optimizers.ts';
 
 /** Network and method options by name, as a configuration holds them; each method checks its own. */
@@ -150,10 +149,19 @@ export const METHODS: Readonly<Record<string, MethodRow>> = {
   },
 };
 
+/** What of a run's configuration its method depends on. */
+interface NetworkConfig {
+  readonly method: string;
+  readonly seed: number;
+  readonly width: number;
+  readonly features: number;
+  readonly options: MethodOptions;
+}
+
 /** The method that a configuration asks for, untrained: the seed decides its weights. */
 export function methodOf(
   engine: Engine,
-  { method, seed, width, features, options }: RunConfig,
+  { method, seed, width, features, options }: NetworkConfig,
   { channels, height }: { readonly channels: number; readonly height: number },
   facts: DataFacts,
 ): Method {

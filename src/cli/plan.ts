@@ -6,7 +6,28 @@ import { isRecord, type RunConfig, withDefaults } from './config.ts';
 import { clearRun, numbered, PLAN, RESULTS, type RunDirectory, takeDirectory } from './directory.ts';
 import { writeWhole } from './files.ts';
 import { Locked } from './lock.ts';
-import type { Done, RunPlan } from './several.ts';
+import type { Metrics } from './oneRun.ts';
+import type { EmbeddingPicture } from './report/data.ts';
+
+/** One line of a comparison: a configuration, to be run with several seeds. */
+export interface Variant {
+  /** What tells it from the others. */
+  readonly label: string;
+  readonly config: RunConfig;
+}
+
+export interface RunPlan {
+  readonly title: string;
+  readonly command: string;
+  readonly variants: readonly Variant[];
+  readonly seeds: number;
+}
+
+/** What a finished run of several is worth. */
+export interface Done {
+  readonly metrics: Metrics;
+  readonly picture: EmbeddingPicture;
+}
 
 export function slug(text: string): string {
   return text.toLowerCase().replace(/[^a-z0-9]+/g, '-');

@@ -1,8 +1,48 @@
 import { GramianError } from '../gpu/errors.ts';
-import { isChoices } from '../tuning/choices.ts';
-import type { Progress, TrainedOn } from './checkpoint.ts';
-import { checkedConfig, isRecord } from './config.ts';
+import { type Choices, isChoices } from '../tuning/choices.ts';
+import { checkedConfig, isRecord, type RunConfig } from './config.ts';
 import type { FeatureScores, LossPoint } from './report/data.ts';
+
+/** What an encoder has to be told of the images that it was trained on. */
+export interface TrainedOn {
+  /** Where they lay: `letters`, or an absolute path. */
+  readonly source: string;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Of each channel, in [0, 1]: what images are standardised with. */
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+  /** How files became pixels: cut to the middle square and resized, or not at all. */
+  readonly preprocessing: 'middle square' | 'none';
+  /** How many were trained on. */
+  readonly images: number;
+  /** The name of each class. */
+  readonly classes: readonly string[];
+  /** SHA-256 of all pixels and labels. */
+  readonly hash: string;
+}
+
+/** Where a run stands, besides its tensors. */
+export interface Progress {
+  readonly config: RunConfig;
+  /** Null in checkpoints of versions that did not say. */
+  readonly trainedOn: TrainedOn | null;
+  /** Steps done. */
+  readonly step: number;
+  readonly loss: LossPoint[];
+  /** Of the pixels themselves. */
+  readonly raw: FeatureScores;
+  /** Of the encoder before its first step. */
+  readonly untrained: FeatureScores;
+  readonly history: { epoch: number; knn: number }[];
+  /** Signs of collapse on the way. */
+  readonly warnings: string[];
+  /** Seconds of training so far. */
+  readonly seconds: number;
+  /** How the kernels were chosen: a resumed run takes the same, for the same bits; null where nobody wrote it down. */
+  readonly choices: Choices | null;
+}
 
 type Check<T> = (value: unknown) => T | undefined;
 

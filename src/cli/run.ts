@@ -3,13 +3,14 @@ import { type Augmentation, augmentations, type ResidentImages, uploadImages } f
 import { type ImageSet, type ImageSplits, permutation, subset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { type Batch, type Method, type Place, trainStep } from '../methods/method.ts';
+import type { Batch, Method, Place } from '../methods/contract.ts';
+import { trainStep } from '../methods/method.ts';
 import { optimizerOf } from '../methods/optimizerOf.ts';
 import { concat } from '../ops/concat.ts';
 import { firstNonFinite } from '../optim/finite.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
 import { checkBatch } from './beforehand.ts';
-import { type Checkpoint, Diverged, type Progress, restore } from './checkpoint.ts';
+import { type Checkpoint, Diverged, restore } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
 import { during } from './during.ts';
 import {
@@ -25,6 +26,7 @@ import {
 } from './evaluate.ts';
 import { methodOf } from './methods.ts';
 import { OPTIMIZERS } from './optimizers.ts';
+import type { Progress } from './progressRecord.ts';
 import type { FeatureScores } from './report/data.ts';
 import { type Origin, trainedOn } from './trainedOn.ts';
 

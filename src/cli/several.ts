@@ -8,29 +8,16 @@ import { writeWhole } from './files.ts';
 import { asTyped } from './invoked.ts';
 import { METHODS } from './methods.ts';
 import { finishedRun, type Metrics, measured, reporting, type Task } from './oneRun.ts';
+import type { Done, RunPlan, Variant } from './plan.ts';
 import { directoryName, finishedEarlier, planDirectory, slug } from './plan.ts';
 import type { ComparedRun, ComparisonData, Interval } from './report/comparison.ts';
-import type { EmbeddingPicture, FeatureScores } from './report/data.ts';
+import type { FeatureScores } from './report/data.ts';
 import { renderComparison } from './report/write.ts';
 import { pageScript, picture } from './results.ts';
 import { refuseOtherImages } from './resume.ts';
 import { classNames, percent } from './run.ts';
 import { say } from './say.ts';
 import { STUDIES } from './studies.ts';
-
-/** One line of a comparison: a configuration, to be run with several seeds. */
-export interface Variant {
-  /** What tells it from the others. */
-  readonly label: string;
-  readonly config: RunConfig;
-}
-
-export interface RunPlan {
-  readonly title: string;
-  readonly command: string;
-  readonly variants: readonly Variant[];
-  readonly seeds: number;
-}
 
 /** The variants that `--compare`, `--study` and `--seeds` ask for, all with one budget. */
 export function planRuns(
@@ -74,12 +61,6 @@ function shared(variants: readonly Variant[]): Partial<RunConfig> {
       .filter((name) => variants.every(({ config }) => config[name] === first[name]))
       .map((name) => [name, first[name]]),
   );
-}
-
-/** What a finished run of several is worth. */
-export interface Done {
-  readonly metrics: Metrics;
-  readonly picture: EmbeddingPicture;
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { ResidentImages } from '../data/augment.ts';
 import type { ImageSet, ImageSplits } from '../data/dataset.ts';
-import type { TrainedOn } from './checkpoint.ts';
+import type { TrainedOn } from './progressRecord.ts';
 
 /** Which images a run sees. */
 export type Origin = Pick<TrainedOn, 'source' | 'hash'>;

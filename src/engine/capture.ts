@@ -1,4 +1,4 @@
-import type { Observer, Repeat } from '../core/context.ts';
+import type { Context, Observer, Repeat } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
@@ -7,7 +7,6 @@ import type { Work } from '../gpu/failures.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
 import { bindByName, SLOT_BYTES } from '../gpu/queue.ts';
-import type { Engine } from './engine.ts';
 
 /** One launch as an op asked for it, compiled and checked. */
 export interface Captured {
@@ -86,7 +85,7 @@ export class Capture implements Observer {
   }
 
   /** Runs `body`. All tensors that it makes go, but for what is retained. */
-  run(engine: Engine, body: () => void): void {
+  run(engine: Context, body: () => void): void {
     engine.observe(this, () => engine.temporaries(body));
   }
 

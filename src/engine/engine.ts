@@ -47,8 +47,6 @@ export interface EngineOptions {
 /** One WebGPU device with its memory, kernels and tape. */
 export class Engine extends Context {
   private readonly tuning: 'off' | 'cached' | 'full';
-  /** @internal Calls of `tune()`, each of which may have changed what ops choose. */
-  tunings = 0;
 
   /** @internal Use `createEngine()`. */
   constructor(
@@ -100,7 +98,7 @@ export class Engine extends Context {
       onMeasured,
       fresh: this.tuning === 'full',
     });
-    this.tunings++;
+    this.table.tunings++;
     const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
     return { ...report, place };
   }

@@ -1,10 +1,10 @@
 import * as check from '../core/check.ts';
+import type { Context } from '../core/context.ts';
 import type { Watch } from '../core/inspect.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { DataType } from '../core/tensorData.ts';
 import { IMAGINED, type Reserve, type Storage } from '../gpu/buffers.ts';
 import { Capture } from './capture.ts';
-import type { Engine } from './engine.ts';
 
 const OP = 'recorded';
 
@@ -29,7 +29,7 @@ export type Source = Reserve | typeof IMAGINED;
 
 /** Runs `fn` without launching, on stand-ins for the inputs. */
 export function observe(
-  engine: Engine,
+  engine: Context,
   fn: (...inputs: Tensor[]) => unknown,
   given: readonly Tensor[],
   source: Source,
@@ -76,7 +76,7 @@ export function isMade(source: Source, { slot, buffer }: Storage): boolean {
 }
 
 /** Lists the tensors of a result, and gives back a function that builds the result anew. */
-function template(engine: Engine, value: unknown, outputs: Output[]): Observed['shape'] {
+function template(engine: Context, value: unknown, outputs: Output[]): Observed['shape'] {
   if (value instanceof Tensor) {
     if (value.engine !== engine)
       engine.fail(OP, 'fn returned a Tensor of another engine, expected one of this engine.');

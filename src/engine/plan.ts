@@ -1,4 +1,5 @@
 import * as check from '../core/check.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
@@ -7,7 +8,6 @@ import type { Failure } from '../gpu/failures.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
 import { Capture, type Captured } from './capture.ts';
-import type { Engine } from './engine.ts';
 
 /** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
 export type PlanInputs = Readonly<
@@ -27,7 +27,7 @@ export interface BufferRange {
 export class Plan {
   /** Elements of each input and output buffer. */
   readonly sizes: Readonly<Record<string, number>>;
-  private readonly engine: Engine;
+  private readonly engine: Context;
   private readonly device: Device;
   private readonly steps: Captured[];
   private readonly reserve = new Reserve();
@@ -46,7 +46,7 @@ export class Plan {
   private readonly written = new Set<Storage>();
 
   /** @internal Use `engine.plan()`. */
-  constructor(engine: Engine, inputs: PlanInputs, build: (inputs: Record<string, Tensor>) => Record<string, Tensor>) {
+  constructor(engine: Context, inputs: PlanInputs, build: (inputs: Record<string, Tensor>) => Record<string, Tensor>) {
     this.engine = engine;
     const device = engine.lowLevel;
     this.device = device;
@@ -318,7 +318,7 @@ function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad:
   return { shape: check.shape('plan', shape, `${called}.shape`), requiresGrad };
 }
 
-function outputsOf(engine: Engine, result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
+function outputsOf(engine: Context, result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
   check.synchronous('plan', 'build', result);
   if (refused) throw refused;
   if (repeats.length > 0)

@@ -1,7 +1,7 @@
 import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
-import type { Engine } from './engine.ts';
 import { Replay } from './replay.ts';
 
 const OP = 'recorded';
@@ -16,7 +16,7 @@ export interface Recorded<I extends readonly Tensor[], O> extends Disposable {
 }
 
 /** See `Engine.recorded`. */
-export function recorded<I extends readonly Tensor[], O>(engine: Engine, fn: (...inputs: I) => O): Recorded<I, O> {
+export function recorded<I extends readonly Tensor[], O>(engine: Context, fn: (...inputs: I) => O): Recorded<I, O> {
   const run = fn as unknown as (...inputs: Tensor[]) => unknown;
   const kept = new Map<string, Replay>(); // the least recently used one first
   let disposed = false;
@@ -58,8 +58,8 @@ export function recorded<I extends readonly Tensor[], O>(engine: Engine, fn: (..
 }
 
 /** What must be equal for a recording to serve. */
-function keyOf(engine: Engine, inputs: readonly Tensor[]): string {
-  let key = `${engine.gradEnabled ? '' : 'noGrad'}${engine.tunings}`;
+function keyOf(engine: Context, inputs: readonly Tensor[]): string {
+  let key = `${engine.gradEnabled ? '' : 'noGrad'}${engine.table.tunings}`;
   inputs.forEach((input, i) => {
     if (!(input instanceof Tensor)) engine.fail(OP, `inputs[${i}] is ${check.say(input)}, expected a Tensor.`);
     if (input.engine !== engine) engine.fail(OP, `inputs[${i}] lives on another device.`);

@@ -1,10 +1,10 @@
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { IMAGINED, Reserve, type Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import { type Work, writeWork } from '../gpu/failures.ts';
 import type { Launch } from '../gpu/queue.ts';
-import type { Engine } from './engine.ts';
 import { isMade, type Observed, observe, takeBack } from './observed.ts';
 import { assertSameWork } from './sameWork.ts';
 
@@ -14,7 +14,7 @@ const OP = 'recorded';
 export class Replay {
   /** A second run of the function has asked for the same work. */
   confirmed = false;
-  private readonly engine: Engine;
+  private readonly engine: Context;
   private readonly device: Device;
   private readonly reserve = new Reserve();
   private readonly seen: Observed;
@@ -32,7 +32,7 @@ export class Replay {
   private fresh: Work = writeWork();
   private bound: readonly Storage[] = [];
 
-  constructor(engine: Engine, fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]) {
+  constructor(engine: Context, fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]) {
     this.engine = engine;
     this.device = engine.lowLevel;
     try {

@@ -1,9 +1,8 @@
-import type { Observer } from '../core/context.ts';
+import type { Context, Observer } from '../core/context.ts';
 import { type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import { dryRun, type Result } from './dryRun.ts';
-import type { Engine } from './engine.ts';
 
 interface Launch {
   readonly kernel: KernelSource;
@@ -21,7 +20,7 @@ export interface Trial {
   release(): void;
 }
 
-export function trialOf(engine: Engine, device: Device, fn: () => unknown): Trial {
+export function trialOf(engine: Context, device: Device, fn: () => unknown): Trial {
   const before = device.pool.held();
   const kept = new Set<Storage>();
   const launches: Launch[] = [];

@@ -1,8 +1,8 @@
+import type { Context } from '../core/context.ts';
 import type { Device } from '../gpu/device.ts';
 import { DeviceLostError } from '../gpu/errors.ts';
 import { type ChoiceTable, inMs } from '../tuning/choices.ts';
 import { dryRun } from './dryRun.ts';
-import type { Engine } from './engine.ts';
 import { agree, play, resultsOf, type Trial, trialOf } from './trial.ts';
 
 export interface TuneOptions {
@@ -91,7 +91,7 @@ async function race(device: Device, a: Trial, b: Trial, clock: () => number): Pr
  * @param fresh measures what is remembered again, too
  */
 export async function tune(
-  engine: Engine,
+  engine: Context,
   table: ChoiceTable,
   list: readonly (() => unknown)[],
   { budget, margin, fresh, clock, onMeasured }: Required<TuneOptions> & { fresh: boolean },
@@ -129,7 +129,7 @@ export async function tune(
 }
 
 /** What the function's ops would ask, where there is more than one answer. */
-function questionsOf(engine: Engine, fn: () => unknown): Map<string, Asked> {
+function questionsOf(engine: Context, fn: () => unknown): Map<string, Asked> {
   const asked = new Map<string, Asked>();
   dryRun(engine, fn, { choice: ({ question, option }, among) => void asked.set(question, { among, option }) });
   return new Map([...asked].filter(([, { among }]) => among.length > 1));
@@ -147,7 +147,7 @@ function forget(device: Device): void {
 
 /** The fastest option; null if the time ran out before all were tried. */
 async function decide(
-  engine: Engine,
+  engine: Context,
   device: Device,
   table: ChoiceTable,
   fn: () => unknown,

@@ -3,8 +3,9 @@ import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
+import type { Method, NetworkOptions, TwoStep } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, type TwoStep, tensorsOf, viewsOf } from './method.ts';
+import { NETWORK, STREAM, tensorsOf, viewsOf } from './method.ts';
 
 export interface BarlowTwinsMethodOptions extends NetworkOptions {
   /** Weight of what lies off the diagonal. Default 0.0051; see `barlowTwins`. */

@@ -6,8 +6,9 @@ import { varianceTerm } from '../losses/vicReg.ts';
 import { sequential } from '../nn/layer.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { add, mul } from '../ops/arithmetic.ts';
+import type { Method, NetworkOptions } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { type Method, NETWORK, type NetworkOptions, STREAM, tensorsOf, viewsOf } from './method.ts';
+import { NETWORK, STREAM, tensorsOf, viewsOf } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
 
 export interface BYOLOptions extends NetworkOptions {

@@ -2,19 +2,10 @@ export { type KMeansOptions, type KMeansResult, kMeans } from '../ops/kMeans.ts'
 export { type BA2MOptions, ba2m } from './ba2m.ts';
 export { type BarlowTwinsMethodOptions, barlowTwins } from './barlowTwins.ts';
 export { type BYOLOptions, byol } from './byol.ts';
+export type { Batch, Method, NetworkOptions, OverAll, Place, TwoStep, Wants } from './contract.ts';
 export { type ContrastiveClusteringMethodOptions, contrastiveClustering } from './contrastiveClustering.ts';
 export { type Clustering, type EStepOptions, eStep } from './eStep.ts';
-export {
-  type Batch,
-  type Method,
-  type NetworkOptions,
-  type OverAll,
-  type Place,
-  type StepOptions,
-  type TwoStep,
-  trainStep,
-  type Wants,
-} from './method.ts';
+export { type StepOptions, trainStep } from './method.ts';
 export { type MoCoOptions, moCo } from './moco.ts';
 export { type MovingAverage, type MovingAverageOptions, movingAverage } from './movingAverage.ts';
 export { optimizerOf } from './optimizerOf.ts';

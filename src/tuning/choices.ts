@@ -49,6 +49,8 @@ function classOf(size: number): number {
 
 /** Everything chosen so far, and how to choose what was not. */
 export class ChoiceTable {
+  /** Calls of `tune()`, each of which may have changed what is chosen. */
+  tunings = 0;
   /** Options in use while the tuner tries them. */
   trial: ReadonlyMap<string, string> | null = null;
   /** What is chosen for: the engine's own, so that both always speak of the same adapter. */
