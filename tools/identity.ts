@@ -177,10 +177,15 @@ function compare(before: Found, after: Found): boolean {
     ['differs', different],
     ['is gone', gone],
     ['is new', added],
-  ] as const)
-    for (const name of list) console.log(`${what}: ${name}`);
+  ] as const) {
+    // A kernel has a dozen forms, a result several schedules: one line for all of them.
+    const forms = new Map<string, number>();
+    for (const name of list) forms.set(name.split(' ')[0], (forms.get(name.split(' ')[0]) ?? 0) + 1);
+    for (const [name, count] of forms) console.log(`${what}: ${name}${count > 1 ? `, ${count} times` : ''}`);
+  }
+  const moved = after.of === 'kernels' ? `, ${reordered.length} but for the order of their declarations` : '';
   console.log(
-    `identity: of ${names.length} ${after.of}, ${equal.length} are equal, ${reordered.length} but for the order of their declarations; ` +
+    `identity: of ${names.length} ${after.of}, ${equal.length} are equal${moved}; ` +
       `${different.length} differ, ${gone.length} are gone, ${added.length} are new`,
   );
   return different.length + gone.length + added.length === 0;
