@@ -1,7 +1,6 @@
 import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
-import type { Points } from '../../launch/points.ts';
 import type { Units } from '../../launch/unitRows.ts';
 
 export interface SwappedPrediction {
@@ -16,9 +15,8 @@ export interface SwappedPrediction {
 export interface Batch {
   readonly engine: Context;
   readonly op: string;
-  readonly prototypes: Points;
-  /** As they were given. */
-  readonly given: Tensor;
+  /** [K, D] */
+  readonly prototypes: Tensor;
   /** Rows of a view. */
   readonly rows: number;
   /** Floats of [N rounded up to 4, D rounded up to 4]. */

@@ -3,7 +3,7 @@ import type { Storage } from '../../gpu/buffers.ts';
 import { swav_slopes } from '../../gpu/kernels.generated.ts';
 import { launchCodes } from '../../launch/codes.ts';
 import { leftRows } from '../../launch/pack.ts';
-import { rowsOf } from '../../launch/points.ts';
+import { makePoints, type Points, rowsOf } from '../../launch/points.ts';
 import { launchProduct } from '../../launch/product.ts';
 import { splitScale } from '../../launch/scaling.ts';
 import { rowTuning } from '../../launch/tile.ts';
@@ -34,7 +34,7 @@ function stagesOf(views: number): readonly Stage[] {
 
 /** Whether scores and codes may be stored: within 16 times the memory of what they are of, and such that kernels can read them. */
 export function storable({ engine, prototypes }: Batch, units: readonly Units[]): boolean {
-  const [rows, { count, columns }] = [longest(units), prototypes];
+  const [rows, [count, columns]] = [longest(units), prototypes.shape];
   const matrices = 1 + stagesOf(units.length)[0].sources.length;
   return (
     count % 4 === 0 &&
@@ -58,7 +58,8 @@ export const storedPrediction: Prediction = (
   { temperature, epsilon, iterations },
   { losses, gradients, share },
 ) => {
-  const { engine, op, prototypes, rows, stride, toPrototypes } = batch;
+  const { engine, op, rows, stride, toPrototypes } = batch;
+  const prototypes = makePoints(engine, op, 'prototypes', batch.prototypes, 'dot');
   const { count: columns } = prototypes;
   const { tuning, rowsPerGroup } = rowTuning(engine);
   const scores = engine.scratch(longest(units) * columns, op);
@@ -66,14 +67,14 @@ export const storedPrediction: Prediction = (
     const codes = sources.map((source) => {
       const of = engine.scratch(units[source].count * columns, op);
       const { count } = units[source];
-      score(batch, units[source], count, scores);
+      score(batch, prototypes, units[source], count, scores);
       const scored = part(scores, { first: 0, count }, columns);
       launchCodes(engine, op, { scores: scored, rows: count, columns, epsilon, iterations }, of);
       return { source, of };
     });
     for (const v of views) {
       const own = codes.filter(({ source }) => source !== v).map(({ of }) => of);
-      score(batch, units[v], rows, scores);
+      score(batch, prototypes, units[v], rows, scores);
       engine.run(swav_slopes, {
         params: { rows, columns4: columns / 4, first_row: v * rows, ...splitScale(1 / temperature) },
         buffers: { codes0: own[0], codes1: own[own.length - 1], scores, losses },
@@ -108,10 +109,11 @@ export const storedPrediction: Prediction = (
     for (const { of } of codes) of.release();
   }
   scores.release();
+  prototypes.release();
 };
 
 /** out[n, k] = u_n.c_k for the first `rows` rows. */
-function score({ engine, prototypes }: Batch, units: Units, rows: number, out: Storage): void {
+function score({ engine }: Batch, prototypes: Points, units: Units, rows: number, out: Storage): void {
   launchProduct(
     engine,
     { rows, columns: prototypes.count, depth: prototypes.columns },

@@ -1,5 +1,5 @@
+import * as check from '../../core/checkTensor.ts';
 import type { Tensor } from '../../core/tensor.ts';
-import { makePoints } from '../../launch/points.ts';
 import { launchTotal } from '../../launch/reduce.ts';
 import { roundUp } from '../../launch/tile.ts';
 import { makeUnits, noTurn, unitsBackward } from '../../launch/unitRows.ts';
@@ -22,6 +22,7 @@ export function swappedPrediction(
   const { engine } = prototypes;
   const { queues, temperature } = options;
   const [rows, columns] = views[0].shape;
+  check.bindableInput(op, engine, 'prototypes', prototypes);
   const wanted = engine.needsGrad(...views, prototypes);
   const still = noTurn(engine, op, columns); // as the prototypes
   const units = views.map((view, v) => {
@@ -33,8 +34,7 @@ export function swappedPrediction(
   const batch: Batch = {
     engine,
     op,
-    prototypes: makePoints(engine, op, 'prototypes', prototypes, 'dot'),
-    given: prototypes,
+    prototypes,
     rows,
     floats: roundUp(rows, 4) * stride,
     stride,
@@ -48,7 +48,6 @@ export function swappedPrediction(
   const loss = engine.empty([], op);
   launchTotal(engine, losses, loss, views.length * rows, share * temperature);
   losses.release();
-  batch.prototypes.release();
   return engine.record(op, [...views, prototypes, ...queues], loss, {
     release: () => {
       for (const storage of [...units, ...gradients]) storage.release();

@@ -1,8 +1,10 @@
+import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { accumulate, swav_rows } from '../../gpu/kernels.generated.ts';
-import { leftRows } from '../../launch/pack.ts';
-import { featuresOf, makePoints, type Points, panelWidth, rowsOf } from '../../launch/points.ts';
+import { copyRows, leftRows, packedTranspose } from '../../launch/pack.ts';
+import { panelWidth } from '../../launch/points.ts';
 import { launchProduct } from '../../launch/product.ts';
+import type { Columns } from '../../launch/rowPass.ts';
 import {
   launchScalingWeights,
   type Scores,
@@ -30,26 +32,30 @@ export const sweptPrediction: Prediction = (
   { losses, gradients, share },
 ) => {
   const { engine, op, rows, stride, toPrototypes } = batch;
-  const centred = centredPrototypes(batch);
+  const asGiven = alongFeatures(batch, batch.prototypes);
+  const less = engine.noGrad(() => engine.scope(() => sub(batch.prototypes, mean(batch.prototypes, 0))));
+  const centred = alongFeatures(batch, less);
+  const centredRows = copyRows(engine, op, { of: less, rows: less.shape[0], columns: less.shape[1] }, less.shape[0]);
+  less.dispose();
   const targets = [0, 1].map((source) => {
     const target = engine.scratch(batch.floats, op);
     engine.fill(target, batch.floats, 0);
     const others = toPrototypes ? sumOfOthers(batch, units, source) : null;
-    const plan = codes(batch, units[source], epsilon, iterations);
-    sweep(batch, plan, centred, target, 1, others && { rows: others.of, scale: -share });
+    const plan = codes(batch, asGiven, units[source], epsilon, iterations);
+    sweep(batch, plan, centredRows, target, 1, others && { rows: others.of, scale: -share });
     others?.release();
     plan.release();
     return target;
   });
   units.forEach((view, v) => {
-    const plan = predictions({ ...batch, prototypes: centred }, view, temperature);
+    const plan = predictions(batch, centred, view, temperature);
     const sources = v === 0 ? 2 : v === 1 ? 1 : 3;
     engine.run(swav_rows, {
       params: {
         rows,
         first_row: v * rows,
         row_stride4: stride / 4,
-        prototypes: batch.prototypes.count,
+        prototypes: batch.prototypes.shape[0],
         sources,
         inverse_temperature: 1 / temperature,
         share,
@@ -66,19 +72,19 @@ export const sweptPrediction: Prediction = (
       work: 4 * rows * stride,
     });
     const scale = (sources === 3 ? 2 : 1) * share;
-    if (toPrototypes) sweep(batch, plan, centred, gradients[v], scale, { rows: view.rows, scale });
+    if (toPrototypes) sweep(batch, plan, centredRows, gradients[v], scale, { rows: view.rows, scale });
     plan.release();
   });
-  centred.release();
-  for (const target of targets) target.release();
+  for (const kept of [...targets, asGiven, centred, centredRows]) kept.release();
 };
 
-/** The prototypes less their mean. */
-function centredPrototypes({ engine, op, given }: Batch): Points {
-  const less = engine.noGrad(() => engine.scope(() => sub(given, mean(given, 0))));
-  const points = makePoints(engine, op, 'prototypes', less, 'dot');
-  less.dispose();
-  return points;
+/** Prototypes as the operand of products along the features. */
+type Prototypes = Columns & { release(): void };
+
+function alongFeatures({ engine, op }: Batch, x: Tensor): Prototypes {
+  const [rows, columns] = x.shape;
+  const { of, stride, release } = packedTranspose(engine, op, { of: x, rows, columns });
+  return { of: of as Storage, stride, rows, release };
 }
 
 /** A plan between samples and prototypes, by its factors. */
@@ -89,10 +95,10 @@ interface Plan {
   release(): void;
 }
 
-function startPlan({ engine, op, prototypes }: Batch, units: Units, count: number, inverse: number): Plan {
+function startPlan({ engine, op }: Batch, prototypes: Columns, units: Units, count: number, inverse: number): Plan {
   const points = { of: units.transposed, stride: units.paddedRows, rows: count };
   const samples = { points, u: startScaling(engine, op, count) };
-  const others = { points: featuresOf(prototypes), u: startScaling(engine, op, prototypes.count) };
+  const others = { points: prototypes, u: startScaling(engine, op, prototypes.rows) };
   const scores = { depth: units.columns, scale: inverse, distance: false };
   const release = (): void => {
     samples.u.release();
@@ -102,11 +108,11 @@ function startPlan({ engine, op, prototypes }: Batch, units: Units, count: numbe
 }
 
 /** Q_a: Sinkhorn over the view's rows and its queue's; the factors of the first rows are those of the view. */
-function codes(batch: Batch, units: Units, epsilon: number, iterations: number): Plan {
+function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number, iterations: number): Plan {
   const { engine, op } = batch;
-  const plan = startPlan(batch, units, units.count, 1 / epsilon);
+  const plan = startPlan(batch, prototypes, units, units.count, 1 / epsilon);
   const state = startState(engine, op);
-  const excess = engine.scratch(Math.max(units.count, batch.prototypes.count), op);
+  const excess = engine.scratch(Math.max(units.count, prototypes.rows), op);
   for (let t = 0; t < iterations; t++) {
     updateScaling(engine, op, plan.prototypes, plan.samples, plan.scores, { state, excess });
     updateScaling(engine, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
@@ -118,9 +124,9 @@ function codes(batch: Batch, units: Units, epsilon: number, iterations: number):
 }
 
 /** P_v = softmax(scores / tau): one update of the samples, and none of the prototypes. */
-function predictions(batch: Batch, units: Units, temperature: number): Plan {
+function predictions(batch: Batch, prototypes: Columns, units: Units, temperature: number): Plan {
   const { engine, op } = batch;
-  const plan = startPlan(batch, units, batch.rows, 1 / temperature);
+  const plan = startPlan(batch, prototypes, units, batch.rows, 1 / temperature);
   const state = startState(engine, op);
   const excess = engine.scratch(batch.rows, op);
   updateScaling(engine, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
@@ -133,19 +139,19 @@ function predictions(batch: Batch, units: Units, temperature: number): Plan {
 function sweep(
   { engine, op, prototypes, rows, stride, toPrototypes }: Batch,
   plan: Plan,
-  centred: Points,
+  centredRows: Storage,
   out: Storage,
   scale: number,
   also: { rows: Storage; scale: number } | null,
 ): void {
-  const columns = prototypes.columns;
+  const [all, columns] = prototypes.shape;
   const width = roundUp(rows, 4);
-  const panel = panelWidth(engine, { paddedRows: width, columns }, prototypes.count);
+  const panel = panelWidth(engine, { paddedRows: width, columns }, all);
   const weights = engine.scratch(panel * width, op);
   const one = engine.constant(1);
-  for (let first = 0; first < prototypes.count; first += panel) {
-    const count = Math.min(panel, prototypes.count - first);
-    const share = 1 / prototypes.count;
+  for (let first = 0; first < all; first += panel) {
+    const count = Math.min(panel, all - first);
+    const share = 1 / all;
     launchScalingWeights(
       engine,
       plan.samples,
@@ -159,7 +165,7 @@ function sweep(
       engine,
       { rows, columns, depth: count },
       { of: weights, at: 0, stride: width, along: 'columns' },
-      rowsOf(centred, first),
+      { of: centredRows, at: first * stride, stride },
       { of: out, at: 0, stride },
       { scale, accumulating: true },
     );
