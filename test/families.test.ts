@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from '../src/engine/engine.ts';
-import { extrasOf, type MatrixShape } from '../src/gpu/device.ts';
+import { extrasOf, type MatrixShape } from '../src/gpu/deviceInfo.ts';
 import { largest } from '../src/gpu/kernels.generated.ts';
 import { link } from '../src/gpu/link.ts';
 import { toHalves } from '../src/launch/halves.ts';

@@ -1,7 +1,7 @@
 // The adapter that is asked, on one device with all that it offers, and how short work on it is run and timed.
 import { openAdapter } from '#platform';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
-import { extrasOf } from '../../src/gpu/device.ts';
+import { extrasOf } from '../../src/gpu/deviceInfo.ts';
 import type { MatmulPrecision } from '../../src/tuning/families.ts';
 
 type Extras = ReturnType<typeof extrasOf>;

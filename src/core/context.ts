@@ -1,8 +1,10 @@
-import type { MemoryReport, Storage } from '../gpu/buffers.ts';
-import type { BoundLaunch, Device, DeviceInfo, LaunchOptions } from '../gpu/device.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import type { BoundLaunch, Device, LaunchOptions } from '../gpu/device.ts';
+import type { DeviceInfo } from '../gpu/deviceInfo.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Contents, togetherWork, type Work } from '../gpu/failures.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
+import type { MemoryReport } from '../gpu/pool.ts';
 import type { Answer, Choice, ChoiceTable } from '../tuning/choices.ts';
 import type { Family, FamilyChoice, MatmulPrecision } from '../tuning/families.ts';
 import * as check from './check.ts';

@@ -1,12 +1,13 @@
 import type { Context, Observer, Repeat } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { bindByName } from '../gpu/bindings.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Work } from '../gpu/failures.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
-import { bindByName, SLOT_BYTES } from '../gpu/queue.ts';
+import { SLOT_BYTES } from '../gpu/queue.ts';
 
 /** One launch as an op asked for it, compiled and checked. */
 export interface Captured {

@@ -1,46 +1,19 @@
 import { destroyAtExit, openAdapter, pace } from '#platform';
-import { BufferPool, type Storage, USAGE } from './buffers.ts';
+import { bindByName } from './bindings.ts';
+import { type Storage, USAGE } from './buffers.ts';
+import { type DeviceInfo, describe, EXTRA_FEATURES, MATRICES, refuseSmall } from './deviceInfo.ts';
 import { DeviceLostError, formatBytes, GramianError, NoRoomError, OutOfMemoryError } from './errors.ts';
 import { type Failure, Failures, type Work } from './failures.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
-import { bindByName, type Launch, Queue, SLOT_BYTES } from './queue.ts';
+import { BufferPool } from './pool.ts';
+import { type Launch, Queue, SLOT_BYTES } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
   readonly device?: GPUDevice;
   readonly adapter?: 'auto' | 'hardware' | 'software';
   readonly powerPreference?: GPUPowerPreference;
-}
-
-/** Matrices that the lanes of a subgroup hold together: a left one of m x k times a right one of k x n. */
-export interface MatrixShape {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** What the operands are stored in; sums are f32. */
-  readonly of: 'f16' | 'f32';
-}
-
-/** What an adapter offers beyond what every one has. */
-export interface Extras {
-  /** Lanes that exchange numbers without memory; `pinned`: the adapter has several sizes and must be asked for this one. */
-  readonly subgroup: { readonly size: number; readonly pinned: boolean } | null;
-  readonly f16: boolean;
-  readonly matrices: readonly MatrixShape[];
-}
-
-/** What runs the kernels. */
-export interface DeviceInfo extends Extras {
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly description: string;
-  /** True where the kernels run on the CPU. */
-  readonly software: boolean;
-  /** One line: which adapter, and how to get a faster one where it is the slow embedded one. */
-  readonly note: string;
-  readonly features: readonly string[];
-  readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
 }
 
 export interface LaunchOptions {
@@ -318,69 +291,4 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
 /** What happened, without the list of calls that led there. */
 function firstLine(message: string): string {
   return message.split('\n', 1)[0].trim();
-}
-
-/** What kernels count on: what every device allows but those of the compatibility level. */
-const NEEDED = {
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupSizeX: 256,
-  maxComputeWorkgroupStorageSize: 16384,
-  maxStorageBuffersPerShaderStage: 8,
-} as const;
-
-function refuseSmall({ limits }: GPUDevice): void {
-  for (const [name, least] of Object.entries(NEEDED) as [keyof typeof NEEDED, number][])
-    if (limits[name] < least)
-      throw new GramianError(
-        `createEngine: device has ${name} = ${limits[name]}, expected at least ${least}; ` +
-          'request a device of the core level (no featureLevel: "compatibility").',
-      );
-}
-
-const MATRICES = 'chromium-experimental-subgroup-matrix';
-const EXTRA_FEATURES = ['subgroups', 'subgroup-size-control', 'shader-f16', MATRICES];
-
-/** Sizes that adapters report; the last is not in the standard yet. */
-type SubgroupInfo = GPUAdapterInfo & {
-  readonly subgroupMatrixConfigs?: Iterable<{
-    readonly componentType: string;
-    readonly resultComponentType: string;
-    readonly M: number;
-    readonly N: number;
-    readonly K: number;
-  }>;
-};
-
-/** What kernel families can be built from on a device with these features. */
-export function extrasOf(features: ReadonlySet<string>, info: SubgroupInfo | null): Extras {
-  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = info ?? {};
-  const one = least === most;
-  // A kernel is written for one size: where the adapter chooses between several, it must let itself be asked for one.
-  const usable = features.has('subgroups') && most >= 4 && (one || features.has('subgroup-size-control'));
-  const subgroup = usable ? { size: Math.min(Math.max(32, least), most), pinned: !one } : null;
-  const f16 = features.has('shader-f16');
-  const matrices: MatrixShape[] = [];
-  if (features.has(MATRICES) && subgroup)
-    for (const { componentType, resultComponentType, M: m, N: n, K: k } of info?.subgroupMatrixConfigs ?? [])
-      if (resultComponentType === 'f32' && (componentType === 'f32' || (componentType === 'f16' && f16)))
-        matrices.push({ m, n, k, of: componentType });
-  return { subgroup, f16, matrices };
-}
-
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
-
-function describe(gpu: GPUDevice, given: GPUAdapterInfo | null, software: boolean, note: string): DeviceInfo {
-  const info = given ?? gpu.adapterInfo;
-  const { vendor = '', architecture = '', description = '', device = '' } = info ?? {};
-  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
-  return {
-    vendor,
-    architecture,
-    description: description || device || architecture || vendor || 'unknown adapter',
-    software: software || SOFTWARE.test(`${vendor} ${architecture} ${description} ${device}`),
-    note,
-    features: [...gpu.features],
-    ...extrasOf(gpu.features, info),
-    limits: { maxBufferSize, maxStorageBufferBindingSize },
-  };
 }

@@ -2,7 +2,7 @@ import { type Storage, USAGE } from './buffers.ts';
 import { NoRoomError } from './errors.ts';
 import { type Failure, type Failures, newContents, readWork, type Submit, type Work, writeWork } from './failures.ts';
 import type { KernelSource } from './kernel.ts';
-import type { BindGroupCache, Binding, Pipeline } from './pipelines.ts';
+import type { BindGroupCache, Pipeline } from './pipelines.ts';
 import { Readback } from './readback.ts';
 
 export const SLOT_BYTES = 256; // minUniformBufferOffsetAlignment at its default
@@ -337,31 +337,4 @@ export class Queue {
     this.params.destroy();
     this.readback.destroy();
   }
-}
-
-/** What `Launch` needs, checked: every buffer of the kernel by its WGSL name, and no other. */
-export function bindByName<B extends Binding>(
-  kernel: KernelSource,
-  named: Readonly<Record<string, B>>,
-  limit: number,
-): B[] {
-  const bindings: B[] = [];
-  for (const { name } of kernel.buffers) {
-    const binding = named[name];
-    if (!binding) {
-      refuseUnknown(kernel, named);
-      throw new TypeError(`${kernel.name}: buffer "${name}" is missing.`);
-    }
-    if (binding.bytes > limit)
-      throw new RangeError(`${kernel.name}: ${name} binds ${binding.bytes} bytes, this device binds at most ${limit}.`);
-    bindings.push(binding);
-  }
-  if (Object.keys(named).length > bindings.length) refuseUnknown(kernel, named);
-  return bindings;
-}
-
-function refuseUnknown({ name, buffers }: KernelSource, named: Readonly<Record<string, Binding>>): void {
-  const unknown = Object.keys(named).find((key) => !buffers.some((buffer) => buffer.name === key));
-  if (unknown === undefined) return;
-  throw new TypeError(`${name}: kernel has no buffer "${unknown}"; it has ${buffers.map((b) => b.name).join(', ')}.`);
 }

@@ -1,5 +1,5 @@
 import type { Context } from '../core/context.ts';
-import type { MatrixShape } from '../gpu/device.ts';
+import type { MatrixShape } from '../gpu/deviceInfo.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { type Answer, because, type Choice } from '../tuning/choices.ts';
 import type { Family } from '../tuning/families.ts';

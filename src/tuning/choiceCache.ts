@@ -1,5 +1,5 @@
 import { keep, recall } from '#platform';
-import type { DeviceInfo } from '../gpu/device.ts';
+import type { DeviceInfo } from '../gpu/deviceInfo.ts';
 import { edition } from '../gpu/kernels.generated.ts';
 import { adapterName, type Choices, ChoiceTable, isChoices, parseChoices } from './choices.ts';
 

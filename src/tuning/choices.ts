@@ -1,4 +1,4 @@
-import type { DeviceInfo } from '../gpu/device.ts';
+import type { DeviceInfo } from '../gpu/deviceInfo.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { edition } from '../gpu/kernels.generated.ts';
 import { SHIPPED } from './choices.shipped.ts';

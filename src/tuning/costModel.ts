@@ -1,4 +1,4 @@
-import type { DeviceInfo } from '../gpu/device.ts';
+import type { DeviceInfo } from '../gpu/deviceInfo.ts';
 
 /** What one way of doing something asks of an adapter. */
 export interface Work {

@@ -1,4 +1,4 @@
-import type { Extras, MatrixShape } from '../gpu/device.ts';
+import type { Extras, MatrixShape } from '../gpu/deviceInfo.ts';
 import { GramianError } from '../gpu/errors.ts';
 
 /**
