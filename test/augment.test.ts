@@ -4,7 +4,8 @@ import { type Augmentation, augmentations, uploadImages } from '../src/data/augm
 import type { ImageSet } from '../src/data/dataset.ts';
 import { DRAW, drawView, settingsOf } from '../src/data/draws.ts';
 import type { Engine } from '../src/engine/engine.ts';
-import { heldBuffers, sharedEngine } from './engine.ts';
+import { sharedEngine } from './engine.ts';
+import { heldBuffers } from './held.ts';
 import { renderView } from './reference/training.ts';
 
 let engine: Engine;

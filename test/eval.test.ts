@@ -5,7 +5,8 @@ import { standardFeatures } from '../src/eval/features.ts';
 import { knn } from '../src/eval/knn.ts';
 import { linearProbe } from '../src/eval/probe.ts';
 import { crossEntropy } from '../src/ops/crossEntropy.ts';
-import { heldBuffers, normals, sharedEngine } from './engine.ts';
+import { normals, sharedEngine } from './engine.ts';
+import { heldBuffers } from './held.ts';
 import { matrix } from './reference/matrix.ts';
 import { crossEntropy as crossEntropyTwin, knnVotes } from './reference/training.ts';
 

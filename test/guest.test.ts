@@ -6,7 +6,8 @@ import { ntXent } from '../src/losses/ntXent.ts';
 import { add, mul } from '../src/ops/arithmetic.ts';
 import { reshape } from '../src/ops/reshape.ts';
 import { sgd } from '../src/optim/index.ts';
-import { heldBuffers, normals, sharedEngine } from './engine.ts';
+import { normals, sharedEngine } from './engine.ts';
+import { heldBuffers } from './held.ts';
 
 // The host: a program with a device and buffers of its own, which knows WebGPU and nothing of us.
 const STORAGE = 0x80 | 4 | 8; // STORAGE, COPY_SRC, COPY_DST

@@ -9,7 +9,8 @@ import { concat } from '../src/ops/concat.ts';
 import { slice } from '../src/ops/slice.ts';
 import { adamW } from '../src/optim/adamW.ts';
 import { expectClose } from './compare.ts';
-import { heldBuffers, sharedEngine } from './engine.ts';
+import { sharedEngine } from './engine.ts';
+import { heldBuffers } from './held.ts';
 import { DATA, methods } from './methods.table.ts';
 import { allImages, batchOf, free, numbersOf, placeOf, tensorsOfRun, walk } from './training.ts';
 

@@ -9,7 +9,8 @@ import { lars } from '../src/optim/lars.ts';
 import type { Optimizer } from '../src/optim/optimizer.ts';
 import { cosineSchedule, momentumSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
-import { heldBuffers, normals, sharedEngine } from './engine.ts';
+import { normals, sharedEngine } from './engine.ts';
+import { heldBuffers } from './held.ts';
 import { adamWStep, larsStep, sgdStep } from './reference/training.ts';
 
 let engine: Engine;

@@ -19,7 +19,8 @@ import { adamW } from '../src/optim/adamW.ts';
 import { lars } from '../src/optim/lars.ts';
 import { cosineSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
-import { heldBuffers, normals } from './engine.ts';
+import { normals } from './engine.ts';
+import { heldBuffers } from './held.ts';
 import { LOSSES } from './losses.table.ts';
 import { oneGroupASubmit, watchedEngine, withBindingLimit } from './watch.ts';
 
