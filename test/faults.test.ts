@@ -15,6 +15,7 @@ import { add } from '../src/ops/arithmetic.ts';
 import { sum } from '../src/ops/sum.ts';
 import { square } from '../src/ops/unary.ts';
 import { normals } from './engine.ts';
+import { heldMemory } from './held.ts';
 
 /** An engine on a device of its own, for this fault only. */
 async function broken<T>(use: (engine: Engine) => Promise<T>): Promise<T> {
@@ -132,7 +133,7 @@ describe('memory', () => {
   test('more than the device makes is one sentence, and the engine goes on', async () => {
     await broken(async (engine) => {
       const limit = engine.device.limits.maxBufferSize;
-      const before = engine.memory();
+      const before = await heldMemory(engine);
       expect(() => engine.lowLevel.pool.acquire(limit + 16, 'ntXent')).toThrow(OutOfMemoryError);
       expect(() => engine.lowLevel.pool.acquire(limit + 16, 'ntXent')).toThrow(
         /^ntXent: needs a buffer of [\d.]+ GB, this device makes at most [\d.]+ GB\.$/,

@@ -7,7 +7,7 @@ import { add, mul } from '../src/ops/arithmetic.ts';
 import { reshape } from '../src/ops/reshape.ts';
 import { sgd } from '../src/optim/index.ts';
 import { normals, sharedEngine } from './engine.ts';
-import { heldBuffers } from './held.ts';
+import { heldBuffers, heldMemory } from './held.ts';
 
 // The host: a program with a device and buffers of its own, which knows WebGPU and nothing of us.
 const STORAGE = 0x80 | 4 | 8; // STORAGE, COPY_SRC, COPY_DST
@@ -178,7 +178,7 @@ describe('a plan', () => {
     [24, 32, 'with the kept triangle'],
   ])('of ntXent [%d, %d] (%s) gives the eager bits, on any buffers, as often as asked', async (n, d) => {
     await engine.sync();
-    const before = engine.memory();
+    const before = await heldMemory(engine);
     const plan = planned(n, d);
     expect(plan.sizes).toEqual({ z0: n * d, z1: n * d, loss: 1, dz0: n * d, dz1: n * d });
     for (const [seed, mode, offset] of [
@@ -229,8 +229,8 @@ describe('a plan', () => {
     expect(() => plan.encode(encoder, whole())).toThrow(/^encode: the plan was disposed/);
   });
 
-  test('whose function fails, or returns no Tensor, leaves nothing behind', () => {
-    const before = engine.memory();
+  test('whose function fails, or returns no Tensor, leaves nothing behind', async () => {
+    const before = await heldMemory(engine);
     const inputs = { z0: { shape: [4, 3], requiresGrad: true }, z1: [4, 3] };
     const fails = () =>
       engine.plan(inputs, ({ z0, z1 }) => {
@@ -279,7 +279,7 @@ describe('a plan', () => {
   });
 
   test('refuses what it could not repeat', async () => {
-    const before = engine.memory();
+    const before = await heldMemory(engine);
     const weights = engine.tensor([1, 2, 3, 4], [4], { requiresGrad: true });
     const optimizer = sgd({ weights }, { learningRate: 1, momentum: 0.5 });
     const second = (_: unknown, y: Tensor) => y;

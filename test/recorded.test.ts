@@ -20,7 +20,7 @@ import { lars } from '../src/optim/lars.ts';
 import { cosineSchedule } from '../src/optim/schedule.ts';
 import { sgd } from '../src/optim/sgd.ts';
 import { normals } from './engine.ts';
-import { heldBuffers } from './held.ts';
+import { heldBuffers, heldMemory } from './held.ts';
 import { LOSSES } from './losses.table.ts';
 import { oneGroupASubmit, watchedEngine, withBindingLimit } from './watch.ts';
 
@@ -350,7 +350,7 @@ describe('memory', () => {
     const [z0, z1] = pair(64, 16, 1);
     await engine().sync();
     engine().resetPeakMemory();
-    const before = engine().memory();
+    const before = await heldMemory(engine());
     free(...contrast(z0, z1));
     for (const z of [z0, z1]) z.zeroGrad();
     const eager = engine().memory().peakBytes - before.bytes;
