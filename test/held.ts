@@ -10,4 +10,5 @@ export async function heldMemory(engine: Engine): Promise<MemoryReport> {
   return engine.memory();
 }
 
+/** As `heldMemory`, the number of buffers alone. */
 export const heldBuffers = async (engine: Engine): Promise<number> => (await heldMemory(engine)).buffers;

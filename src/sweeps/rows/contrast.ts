@@ -3,12 +3,12 @@ import { part } from '../../core/chunks.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { contrast_gradient, contrast_rows } from '../../gpu/kernels.generated.ts';
-import { pullContrastNear } from '../../launch/contrastNear.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { rowTuning } from '../../launch/tile.ts';
 import { launchUnits, makeTurn, makeUnits, unitsBackward } from '../../launch/unitRows.ts';
 import { canShift, temperatureGradient } from '../temperature.ts';
 import { type Candidates, isCentred, LEAST_PANEL, type RowSweep } from './panel.ts';
+import { recomputeCancelling } from './recompute.ts';
 import { runningSweep } from './running.ts';
 import { differenceScores, type PanelScores, productScores } from './scores.ts';
 import { shiftedSweep } from './shifted.ts';
@@ -101,7 +101,7 @@ export function rowContrast(
     });
     const { columns, temperature } = candidates;
     if (columns === candidates.own && centred)
-      pullContrastNear(engine, op, units, { own, results, temperature: temperature.of, g: gathered }, scale / n);
+      recomputeCancelling(engine, op, units, { own, results, temperature: temperature.of, g: gathered }, scale / n);
   }
   for (const storage of [tops, sums, weighteds, own, inverseNorms, nothing]) storage.release();
   units.transposed.release();

@@ -1,16 +1,16 @@
-import type { Context } from '../core/context.ts';
-import type { Tensor } from '../core/tensor.ts';
-import type { Storage } from '../gpu/buffers.ts';
-import { contrast_near } from '../gpu/kernels.generated.ts';
-import { findCancelling, rowsToRecompute } from './cancellation.ts';
-import type { Units } from './unitRows.ts';
+import type { Context } from '../../core/context.ts';
+import type { Tensor } from '../../core/tensor.ts';
+import type { Storage } from '../../gpu/buffers.ts';
+import { contrast_near } from '../../gpu/kernels.generated.ts';
+import { findCancelling, rowsToRecompute } from '../../launch/cancellation.ts';
+import type { Units } from '../../launch/unitRows.ts';
 
 /**
  * What was pulled on the rows whose pulls all but cancel, once more by differences of the columns, where these are the rows'
- * own positives and no others: see kernels/contrast_near.wgsl.
+ * own positives and no others: see kernels/pairs/contrast_near.wgsl.
  * @param of unit positives, [N, D]; what `contrast_rows` made; one temperature; the pulls, which are written
  */
-export function pullContrastNear(
+export function recomputeCancelling(
   engine: Context,
   op: string,
   { rows, count: n, columns, rowStride }: Units,
