@@ -23,7 +23,7 @@ export interface StandardWorkOptions {
  */
 export function standardWork(engine: Engine, options?: StandardWorkOptions): (() => void)[] {
   const op = 'standardWork';
-  check.engine(op, engine);
+  check.context(op, engine);
   const { rows, columns } = check.options(op, options, {
     rows: [256, 1024] as readonly number[],
     columns: [128] as readonly number[],

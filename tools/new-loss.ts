@@ -97,10 +97,10 @@ import { mean, sum } from '../ops/sum.ts';
  */
 export function ${name}(z0: Tensor, z1: Tensor): Tensor {
   const op = '${name}';
-  const engine = check.engineOf(op, { z0, z1 });
+  const context = check.contextOf(op, { z0, z1 });
   check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
-  return engine.scope(() => {
+  return context.scope(() => {
     const apart = sub(normalize(z0), normalize(z1));
     return mean(sum(mul(apart, apart), 1));
   });

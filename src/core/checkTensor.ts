@@ -7,34 +7,34 @@ export * from './check.ts';
 
 // What takes tensors; all of check.ts comes along, so that an op needs one of both.
 
-/** The engine that the named tensors live on, after making sure that each can be used. */
-export function engineOf(op: string, tensors: Readonly<Record<string, Tensor>>): Context {
+/** The context that the named tensors live on, after making sure that each can be used. */
+export function contextOf(op: string, tensors: Readonly<Record<string, Tensor>>): Context {
   let first: Tensor | null = null;
   let firstName = '';
   for (const [name, tensor] of Object.entries(tensors)) {
     if (!(tensor instanceof Tensor)) fail(op, `${name} is ${say(tensor)}, expected a Tensor.`);
-    if (first && tensor.engine !== first.engine) fail(op, `${firstName} and ${name} live on different devices.`);
+    if (first && tensor.context !== first.context) fail(op, `${firstName} and ${name} live on different devices.`);
     if (!first) {
       first = tensor;
       firstName = name;
-      tensor.engine.assertAlive(op);
+      tensor.context.assertAlive(op);
     }
     if (tensor.disposed)
       throw new UsedAfterDisposeError(
         `${op}: ${name} was disposed (or its scope ended) after submit ${tensor.disposedAt}, expected a live Tensor.`,
       );
     if (tensor.dtype !== 'f32') fail(op, `${name} holds ${tensor.dtype}, expected f32.`);
-    tensor.engine.assertComputed(tensor.storage);
+    tensor.context.assertComputed(tensor.storage);
   }
   if (!first) fail(op, 'no tensor came, expected at least one.');
-  const { engine } = first;
-  engine.named = tensors;
-  if (engine.check) engine.inspect(op, tensors);
-  return engine;
+  const { context } = first;
+  context.named = tensors;
+  if (context.check) context.inspect(op, tensors);
+  return context;
 }
 
-/** The engine that was given to make something on, after making sure that it can be used. */
-export function engine(op: string, value: unknown): Context {
+/** The engine that was given to make something on, after making sure that it can be used: here, and below, a context. */
+export function context(op: string, value: unknown): Context {
   const given = value as Partial<Context> | null | undefined;
   // By what it does: this module is below the engine.
   if (typeof given?.assertAlive !== 'function' || typeof given.fromBuffer !== 'function')
@@ -91,9 +91,9 @@ export function oneNumber(op: string, name: string, tensor: Tensor): Tensor {
 }
 
 /** Refuses a result that one binding of this device cannot hold; `instead` names the way out. */
-export function bindable(op: string, engine: Context, resultShape: readonly number[], instead = ''): void {
+export function bindable(op: string, context: Context, resultShape: readonly number[], instead = ''): void {
   const bytes = 4 * resultShape.reduce((a, b) => a * b, 1);
-  const limit = engine.info.limits.maxStorageBufferBindingSize;
+  const limit = context.info.limits.maxStorageBufferBindingSize;
   if (bytes > limit)
     fail(
       op,
@@ -103,9 +103,9 @@ export function bindable(op: string, engine: Context, resultShape: readonly numb
 }
 
 /** Refuses an input that has to be bound in one piece and cannot be. */
-export function bindableInput(op: string, engine: Context, name: string, tensor: Tensor): void {
+export function bindableInput(op: string, context: Context, name: string, tensor: Tensor): void {
   const bytes = 4 * tensor.size;
-  const limit = engine.info.limits.maxStorageBufferBindingSize;
+  const limit = context.info.limits.maxStorageBufferBindingSize;
   if (bytes > limit)
     fail(
       op,

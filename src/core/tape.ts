@@ -108,31 +108,31 @@ function walkOrder(root: TapeNode): TapeNode[] {
 }
 
 export function backward(loss: Tensor): void {
-  const { engine } = loss;
-  if (loss.size !== 1) engine.fail('backward', `loss is [${loss.shape.join(', ')}], expected one number.`);
+  const { context } = loss;
+  if (loss.size !== 1) context.fail('backward', `loss is [${loss.shape.join(', ')}], expected one number.`);
   const root = loss.node;
   if (!root)
-    return engine.fail('backward', 'loss has no tape, expected the result of an op on a tensor with requiresGrad.');
-  if (root.spent) engine.fail('backward', 'loss was already walked, expected one backward() for each forward.');
+    return context.fail('backward', 'loss has no tape, expected the result of an op on a tensor with requiresGrad.');
+  if (root.spent) context.fail('backward', 'loss was already walked, expected one backward() for each forward.');
 
   const order = walkOrder(root);
   const spent = order.find((node) => node.spent);
-  if (spent) engine.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
+  if (spent) context.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
   // All is looked at before anything is added to a gradient: a walk that stops half-way would leave some of them changed.
-  engine.assertComputed(loss.storage);
+  context.assertComputed(loss.storage);
   for (const node of order) {
     node.checkSaved();
-    for (const { node: made, grad } of node.inputs) if (!made && grad) engine.assertComputed(grad.storage);
+    for (const { node: made, grad } of node.inputs) if (!made && grad) context.assertComputed(grad.storage);
   }
   const pending = new Map<TapeNode, Tensor>([[root, seed(loss)]]);
   const reached = new Set<Tensor>();
 
-  engine.noGrad(() => {
+  context.noGrad(() => {
     for (const node of order) {
       const dy = pending.get(node);
       pending.delete(node);
       // Temporaries of a rule go as soon as it has run, so that memory peaks at one op's worth.
-      const gradients = dy ? engine.temporaries(() => node.run(dy)) : node.inputs.map(() => null);
+      const gradients = dy ? context.temporaries(() => node.run(dy)) : node.inputs.map(() => null);
       if (!dy) node.letGo();
       dy?.dispose();
       node.inputs.forEach((input, i) => {
@@ -151,18 +151,18 @@ export function backward(loss: Tensor): void {
       if (!leaf.grad && !leaf.disposed)
         keep(
           leaf,
-          engine.unscoped(() => engine.full(leaf.shape, 0)),
+          context.unscoped(() => context.full(leaf.shape, 0)),
         );
   });
-  engine.opEnded();
+  context.opEnded();
 }
 
 /** d loss / d loss = 1, in the loss's shape: one number may be [1] or [1, 1] too. */
 function seed(loss: Tensor): Tensor {
-  const { engine } = loss;
-  return engine.unscoped(() => {
-    const one = engine.constant(1);
-    const shaped = engine.alias(one, loss.shape, false);
+  const { context } = loss;
+  return context.unscoped(() => {
+    const one = context.constant(1);
+    const shaped = context.alias(one, loss.shape, false);
     one.dispose();
     return shaped;
   });
@@ -170,16 +170,16 @@ function seed(loss: Tensor): Tensor {
 
 function sum(known: Tensor | null | undefined, more: Tensor): Tensor {
   if (!known) return more;
-  const { engine } = known;
+  const { context } = known;
   // A rule may hand the same storage to several inputs: only a gradient that nobody else holds is added to in place.
   if (known.storage.references === 1) {
-    engine.accumulate(known, more);
+    context.accumulate(known, more);
     more.dispose();
     return known;
   }
-  const total = engine.unscoped(() => engine.full(known.shape, 0));
-  engine.accumulate(total, known);
-  engine.accumulate(total, more);
+  const total = context.unscoped(() => context.full(known.shape, 0));
+  context.accumulate(total, known);
+  context.accumulate(total, more);
   known.dispose();
   more.dispose();
   return total;
@@ -187,17 +187,17 @@ function sum(known: Tensor | null | undefined, more: Tensor): Tensor {
 
 /** A leaf's grad is its alone: not the storage of another leaf's, nor the engine's constant 1. */
 function own(gradient: Tensor): Tensor {
-  const { engine, storage } = gradient;
+  const { context, storage } = gradient;
   if (storage.slot && storage.references === 1) return gradient;
-  const copy = engine.unscoped(() => engine.full(gradient.shape, 0));
-  engine.accumulate(copy, gradient);
+  const copy = context.unscoped(() => context.full(gradient.shape, 0));
+  context.accumulate(copy, gradient);
   gradient.dispose();
   return copy;
 }
 
 function keep(leaf: Tensor, gradient: Tensor): void {
   if (leaf.disposed) return gradient.dispose();
-  leaf.engine.leafChanges(leaf, false);
+  leaf.context.leafChanges(leaf, false);
   const total = leaf.grad ? sum(leaf.grad, gradient) : own(gradient);
   leaf.grad = total;
   // It lives as long as its leaf, whatever scope backward() was called in.

@@ -11,7 +11,8 @@ const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const
 
 /** Numbers on the GPU: row-major, never strided. Made by an engine or by an op, not by `new`. */
 export class Tensor implements Disposable {
-  readonly engine: Context;
+  /** @internal */
+  readonly context: Context;
   /** Extents, outermost first; `[]` is one number. */
   readonly shape: readonly number[];
   /** Number of elements. */
@@ -30,10 +31,10 @@ export class Tensor implements Disposable {
   disposedAt = -1;
 
   /** @internal */
-  constructor(engine: Context, storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean) {
-    if (typeof engine?.fail !== 'function')
-      fail('Tensor', `engine is ${say(engine)}, expected what createEngine makes; its tensor() makes Tensors.`);
-    this.engine = engine;
+  constructor(context: Context, storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean) {
+    if (typeof context?.fail !== 'function')
+      fail('Tensor', `engine is ${say(context)}, expected what createEngine makes; its tensor() makes Tensors.`);
+    this.context = context;
     this.storage = storage;
     this.shape = shape;
     let size = 1;
@@ -41,6 +42,11 @@ export class Tensor implements Disposable {
     this.size = size;
     this.dtype = dtype;
     this.requiresGrad = requiresGrad;
+  }
+
+  /** What made it; ops know it as their context. */
+  get engine(): Context {
+    return this.context;
   }
 
   get disposed(): boolean {
@@ -53,24 +59,24 @@ export class Tensor implements Disposable {
    */
   get buffer(): GPUBuffer {
     this.assertUsable('buffer');
-    this.engine.assertNumbers('buffer');
-    this.engine.assertComputed(this.storage);
-    this.engine.flush();
+    this.context.assertNumbers('buffer');
+    this.context.assertComputed(this.storage);
+    this.context.flush();
     return this.storage.expose();
   }
 
   /** The numbers, read back from the GPU. */
   async data(): Promise<Float32Array> {
     this.assertUsable('data');
-    const bytes = await this.engine.read('data', this);
+    const bytes = await this.context.read('data', this);
     return new ARRAYS[this.dtype](bytes) as Float32Array;
   }
 
   /** The one number of a one-element tensor. */
   async item(): Promise<number> {
     this.assertUsable('item');
-    if (this.size !== 1) this.engine.fail('item', `tensor is [${this.shape.join(', ')}], expected one number.`);
-    return new ARRAYS[this.dtype](await this.engine.read('item', this))[0];
+    if (this.size !== 1) this.context.fail('item', `tensor is [${this.shape.join(', ')}], expected one number.`);
+    return new ARRAYS[this.dtype](await this.context.read('item', this))[0];
   }
 
   /** Adds d(this)/d(leaf) to the `grad` of every leaf with `requiresGrad` that this one number depends on. */
@@ -88,18 +94,18 @@ export class Tensor implements Disposable {
     this.assertUsable('write');
     const { values, dtype, shape } = numbers('write', data);
     if (values.length !== this.size)
-      this.engine.fail(
+      this.context.fail(
         'write',
         `data has ${values.length} numbers, expected ${this.size} for [${this.shape.join(', ')}].`,
       );
     if (shape.length > 1 && shape.join() !== this.shape.join())
-      this.engine.fail('write', `data is [${shape.join(', ')}], expected [${this.shape.join(', ')}].`);
-    if (dtype !== this.dtype) this.engine.fail('write', `data holds ${dtype}, expected ${this.dtype}.`);
-    this.engine.write(this, values);
+      this.context.fail('write', `data is [${shape.join(', ')}], expected [${this.shape.join(', ')}].`);
+    if (dtype !== this.dtype) this.context.fail('write', `data holds ${dtype}, expected ${this.dtype}.`);
+    this.context.write(this, values);
   }
 
   zeroGrad(): void {
-    this.engine.leafChanges(this, true);
+    this.context.leafChanges(this, true);
     this.grad?.dispose();
     this.grad = null;
   }
@@ -107,13 +113,13 @@ export class Tensor implements Disposable {
   /** The same numbers (no copy), cut off from the tape. */
   detach(): Tensor {
     this.assertUsable('detach');
-    return this.engine.alias(this, this.shape, false);
+    return this.context.alias(this, this.shape, false);
   }
 
   /** Gives the memory back; twice is harmless. Values that a pending gradient needs live on inside the tape. */
   dispose(): void {
     if (this.disposed) return;
-    this.disposedAt = this.engine.submits;
+    this.disposedAt = this.context.submits;
     this.owner?.delete(this);
     this.owner = null;
     this.zeroGrad();
@@ -126,7 +132,7 @@ export class Tensor implements Disposable {
   }
 
   private assertUsable(op: string): void {
-    this.engine.assertAlive(op);
+    this.context.assertAlive(op);
     if (this.disposed)
       throw new UsedAfterDisposeError(
         `${op}: the tensor [${this.shape.join(', ')}] was disposed (or its scope ended) after submit ${this.disposedAt}.`,

@@ -47,9 +47,9 @@ const VIEW: ViewOptions = { seed: Number.NaN, step: Number.NaN, augmentation: un
 const MAX_IMAGES = 2 ** 24; // image numbers travel as f32
 
 /** Puts a set on the GPU. */
-export function uploadImages(engine: Context, set: ImageSet, options?: UploadOptions): ResidentImages {
+export function uploadImages(context: Context, set: ImageSet, options?: UploadOptions): ResidentImages {
   const op = 'uploadImages';
-  check.engine(op, engine);
+  check.context(op, context);
   check.plain(op, 'set', set);
   const given = check.options(op, options, {
     mean: undefined as readonly number[] | undefined,
@@ -64,8 +64,8 @@ export function uploadImages(engine: Context, set: ImageSet, options?: UploadOpt
   const deviation = perChannel(op, 'deviation', given.deviation ?? own.deviation, channels);
   for (const value of deviation) check.positive(op, 'deviation', value);
   const words = asWords(set.images);
-  check.bindable(op, engine, [words.length]);
-  const pixels = engine.unscoped(() => engine.tensor(words));
+  check.bindable(op, context, [words.length]);
+  const pixels = context.unscoped(() => context.tensor(words));
   const drawn: Drawn = { height, width, channels, greyMeans: own.greyMeans };
   const at = (list: readonly number[], channel: number): number => list[channel] ?? list[0];
 
@@ -94,7 +94,7 @@ export function uploadImages(engine: Context, set: ImageSet, options?: UploadOpt
         v * indices.length * DRAW,
       );
     });
-    return render(engine, what, pixels, drawn, draws, {
+    return render(context, what, pixels, drawn, draws, {
       side: [size ?? height, size ?? width],
       mean: what === 'raw' ? null : [0, 1, 2].map((channel) => at(mean, channel)),
       scale: [0, 1, 2].map((channel) => 1 / at(deviation, channel)),
@@ -124,7 +124,7 @@ export function uploadImages(engine: Context, set: ImageSet, options?: UploadOpt
 
 /** Geometry, then appearance (left out where `mean` is null). */
 function render(
-  engine: Context,
+  context: Context,
   op: string,
   pixels: Tensor,
   { channels, height, width }: Drawn,
@@ -134,21 +134,21 @@ function render(
   const count = drawn.length / DRAW;
   const [outHeight, outWidth] = side;
   const shape = [count, channels, outHeight, outWidth];
-  check.bindable(op, engine, shape);
-  const draws = engine.tensor(drawn);
-  const moved = engine.empty(shape, op);
+  check.bindable(op, context, shape);
+  const draws = context.tensor(drawn);
+  const moved = context.empty(shape, op);
   const common = { groups: count, tuning: { CHANNELS: channels } };
-  engine.run(augment_geometry, {
+  context.run(augment_geometry, {
     params: { height, width, out_height: outHeight, out_width: outWidth },
     buffers: { pixels, draws, out: moved },
     work: 16 * moved.size,
     ...common,
   });
   if (mean) {
-    const out = engine.empty(shape, op);
+    const out = context.empty(shape, op);
     const [mean0, mean1, mean2] = mean;
     const [scale0, scale1, scale2] = scale;
-    engine.run(augment_appearance, {
+    context.run(augment_appearance, {
       params: { height: outHeight, width: outWidth, mean0, mean1, mean2, scale0, scale1, scale2 },
       buffers: { x: moved, draws, out },
       work: 32 * out.size,
@@ -156,11 +156,11 @@ function render(
     });
     moved.dispose();
     draws.dispose();
-    engine.opEnded();
+    context.opEnded();
     return out;
   }
   draws.dispose();
-  engine.opEnded();
+  context.opEnded();
   return moved;
 }
 

@@ -86,8 +86,8 @@ export class Capture implements Observer {
   }
 
   /** Runs `body`. All tensors that it makes go, but for what is retained. */
-  run(engine: Context, body: () => void): void {
-    engine.observe(this, () => engine.temporaries(body));
+  run(context: Context, body: () => void): void {
+    context.observe(this, () => context.temporaries(body));
   }
 
   /** Takes back the counts of a function that never ran. */

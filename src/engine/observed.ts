@@ -29,25 +29,25 @@ export type Source = Reserve | typeof IMAGINED;
 
 /** Runs `fn` without launching, on stand-ins for the inputs. */
 export function observe(
-  engine: Context,
+  context: Context,
   fn: (...inputs: Tensor[]) => unknown,
   given: readonly Tensor[],
   source: Source,
 ): Observed {
-  const device = engine.lowLevel;
+  const device = context.lowLevel;
   const capture = new Capture(device);
   const inputs: Storage[] = [];
   const outputs: Output[] = [];
   let shape: Observed['shape'] = () => undefined;
   const body = (): void => {
-    const standIns = given.map(({ shape, requiresGrad, dtype }) => engine.placeholder(shape, requiresGrad, dtype));
+    const standIns = given.map(({ shape, requiresGrad, dtype }) => context.placeholder(shape, requiresGrad, dtype));
     for (const { storage } of standIns) inputs.push(storage);
     const result = fn(...standIns);
     if (capture.refused) throw capture.refused;
-    shape = template(engine, result, outputs);
+    shape = template(context, result, outputs);
     standIns.forEach(({ grad }, i) => {
       if (grad && !outputs.some(({ storage }) => storage === grad.storage))
-        engine.fail(
+        context.fail(
           OP,
           `fn leaves inputs[${i}] a grad, expected it among the results; return it, or pass a detach()ed input.`,
         );
@@ -56,7 +56,7 @@ export function observe(
     for (const { storage } of outputs) if (isMade(source, storage)) storage.retain();
   };
   try {
-    const watch = device.pool.within(source, () => engine.watchingApart(() => capture.run(engine, body)));
+    const watch = device.pool.within(source, () => context.watchingApart(() => capture.run(context, body)));
     return { capture, inputs, outputs, shape, watch, source };
   } catch (error) {
     takeBack(capture, source);
@@ -76,24 +76,24 @@ export function isMade(source: Source, { slot, buffer }: Storage): boolean {
 }
 
 /** Lists the tensors of a result, and gives back a function that builds the result anew. */
-function template(engine: Context, value: unknown, outputs: Output[]): Observed['shape'] {
+function template(context: Context, value: unknown, outputs: Output[]): Observed['shape'] {
   if (value instanceof Tensor) {
-    if (value.engine !== engine)
-      engine.fail(OP, 'fn returned a Tensor of another engine, expected one of this engine.');
+    if (value.context !== context)
+      context.fail(OP, 'fn returned a Tensor of another engine, expected one of this engine.');
     const { storage, dtype } = value;
     const i = outputs.push({ storage, shape: value.shape, dtype }) - 1;
     return (fresh) => fresh(i);
   }
   if (value === undefined || value === null) return () => value;
   if (Array.isArray(value)) {
-    const parts = value.map((item) => template(engine, item, outputs));
+    const parts = value.map((item) => template(context, item, outputs));
     return (fresh) => parts.map((part) => part(fresh));
   }
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
-    const parts = Object.entries(value).map(([name, item]) => [name, template(engine, item, outputs)] as const);
+    const parts = Object.entries(value).map(([name, item]) => [name, template(context, item, outputs)] as const);
     return (fresh) => Object.fromEntries(parts.map(([name, part]) => [name, part(fresh)]));
   }
-  return engine.fail(
+  return context.fail(
     OP,
     `fn returned ${check.say(value)}, expected Tensors, alone or in arrays and plain objects; all else would stay as it is now.`,
   );

@@ -27,7 +27,7 @@ export interface BufferRange {
 export class Plan {
   /** Elements of each input and output buffer. */
   readonly sizes: Readonly<Record<string, number>>;
-  private readonly engine: Context;
+  private readonly context: Context;
   private readonly device: Device;
   private readonly steps: Captured[];
   private readonly reserve = new Reserve();
@@ -46,9 +46,9 @@ export class Plan {
   private readonly written = new Set<Storage>();
 
   /** @internal Use `engine.plan()`. */
-  constructor(engine: Context, inputs: PlanInputs, build: (inputs: Record<string, Tensor>) => Record<string, Tensor>) {
-    this.engine = engine;
-    const device = engine.lowLevel;
+  constructor(context: Context, inputs: PlanInputs, build: (inputs: Record<string, Tensor>) => Record<string, Tensor>) {
+    this.context = context;
+    const device = context.lowLevel;
     this.device = device;
     const sizes: Record<string, number> = Object.create(null);
     const capture = new Capture(device);
@@ -57,31 +57,31 @@ export class Plan {
       const tensors: Record<string, Tensor> = Object.create(null);
       for (const [name, input] of Object.entries(inputs)) {
         const { shape, requiresGrad } = inputOf(name, input);
-        const tensor = engine.placeholder(shape, requiresGrad);
+        const tensor = context.placeholder(shape, requiresGrad);
         tensors[name] = tensor;
         sizes[name] = tensor.size;
         this.named.set(tensor.storage, name);
       }
-      const outputs = outputsOf(engine, build(tensors), capture);
+      const outputs = outputsOf(context, build(tensors), capture);
       for (const [name, output] of Object.entries(outputs)) {
         if (Object.hasOwn(sizes, name)) throw new GramianError(`plan: output "${name}" has the name of an input.`);
         sizes[name] = output.size;
         this.results.add(name);
         // What the steps do not write into memory of its own goes there by a copy.
         const own = this.isWritten(output.storage) && !this.named.has(output.storage);
-        this.named.set(own ? output.storage : engine.copy(output).storage, name);
+        this.named.set(own ? output.storage : context.copy(output).storage, name);
       }
       for (const tensor of Object.values(tensors)) tensor.zeroGrad();
       const lost = this.takeBackGrads(capture);
       if (lost)
-        engine.fail(
+        context.fail(
           'plan',
           `build leaves a grad to a tensor [${lost.shape.join(', ')}] that is no input, expected it among the outputs; return it, or detach() that tensor.`,
         );
       this.keepForeign();
     };
     try {
-      device.pool.within(this.reserve, () => capture.run(engine, body));
+      device.pool.within(this.reserve, () => capture.run(context, body));
     } catch (error) {
       this.takeBackGrads(capture);
       capture.undoRepeats();
@@ -150,15 +150,15 @@ export class Plan {
     target: GPUCommandEncoder | GPUComputePassEncoder,
     buffers: Readonly<Record<string, GPUBuffer | BufferRange>>,
   ): void {
-    this.engine.assertAlive('encode');
-    this.engine.assertNumbers('encode');
+    this.context.assertAlive('encode');
+    this.context.assertNumbers('encode');
     if (this.disposed) throw new UsedAfterDisposeError('encode: the plan was disposed, expected a live one.');
     if (
       typeof target !== 'object' ||
       target === null ||
       !('beginComputePass' in target || 'dispatchWorkgroups' in target)
     )
-      this.engine.fail(
+      this.context.fail(
         'encode',
         `target is ${check.say(target)}, expected a GPUCommandEncoder or GPUComputePassEncoder.`,
       );
@@ -168,15 +168,15 @@ export class Plan {
     failure?.throw(); // of the call before: the GPU answers later
     const ranges = this.checked(buffers);
     this.assertReady();
-    this.engine.flush(); // what the plan closes over may still be on its way
+    this.context.flush(); // what the plan closes over may still be on its way
     const groups = this.bindGroups(ranges);
     this.encoded = true;
     for (const storage of this.foreign) this.device.pool.lend(storage);
-    for (const storage of this.written) this.engine.wrote(storage.contents, 'a plan');
+    for (const storage of this.written) this.context.wrote(storage.contents, 'a plan');
     for (const [name, { buffer, offset, bytes }] of ranges)
       if (this.results.has(name))
         for (const contents of this.device.pool.ranges.within(buffer, offset, bytes))
-          this.engine.wrote(contents, 'a plan');
+          this.context.wrote(contents, 'a plan');
     const own = 'beginComputePass' in target ? target.beginComputePass({ label: 'gramian plan' }) : null;
     const pass = own ?? (target as GPUComputePassEncoder);
     this.steps.forEach(({ pipeline, groups: count }, i) => {
@@ -207,23 +207,23 @@ export class Plan {
     const ranges = new Map<string, Binding>();
     for (const name of Object.keys(buffers))
       if (!Object.hasOwn(this.sizes, name))
-        this.engine.fail('encode', `the plan has no "${name}"; it has ${Object.keys(this.sizes).join(', ')}.`);
+        this.context.fail('encode', `the plan has no "${name}"; it has ${Object.keys(this.sizes).join(', ')}.`);
     for (const [name, size] of Object.entries(this.sizes)) {
       const given = buffers[name];
-      if (!given) this.engine.fail('encode', `buffer "${name}" is missing.`);
+      if (!given) this.context.fail('encode', `buffer "${name}" is missing.`);
       if (given instanceof Tensor)
         // its numbers may start anywhere in its buffer
-        this.engine.fail('encode', `${name} is ${check.say(given)}, expected a GPUBuffer or { buffer, offset }.`);
+        this.context.fail('encode', `${name} is ${check.say(given)}, expected a GPUBuffer or { buffer, offset }.`);
       const { buffer, offset = 0 } = typeof given === 'object' && 'buffer' in given ? given : { buffer: given };
       if (typeof buffer?.size !== 'number')
-        this.engine.fail('encode', `${name} is ${check.say(buffer)}, expected a GPUBuffer or { buffer, offset }.`);
+        this.context.fail('encode', `${name} is ${check.say(buffer)}, expected a GPUBuffer or { buffer, offset }.`);
       if ((buffer.usage & USAGE.STORAGE) === 0)
-        this.engine.fail('encode', `${name} lacks usage STORAGE, expected a storage buffer.`);
+        this.context.fail('encode', `${name} lacks usage STORAGE, expected a storage buffer.`);
       if (typeof offset !== 'number' || !(offset >= 0))
-        this.engine.fail('encode', `${name} has offset ${check.say(offset)}, expected a multiple of 256.`);
-      if (offset % 256 !== 0) this.engine.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
+        this.context.fail('encode', `${name} has offset ${check.say(offset)}, expected a multiple of 256.`);
+      if (offset % 256 !== 0) this.context.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
       if (offset + 4 * size > buffer.size)
-        this.engine.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${4 * size}.`);
+        this.context.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${4 * size}.`);
       ranges.set(name, { buffer, offset, bytes: 4 * size });
     }
     return ranges;
@@ -275,7 +275,7 @@ export class Plan {
   /** What the plan needs is there, and is what was asked for. */
   private assertReady(): void {
     const { failures } = this.device;
-    for (const storage of this.foreign) this.engine.assertComputed(storage);
+    for (const storage of this.foreign) this.context.assertComputed(storage);
     if (!failures.any) return;
     for (const { pipeline, storages } of this.steps) {
       if (pipeline.failure) failures.add(pipeline.failure).throw();
@@ -288,14 +288,14 @@ export class Plan {
     for (const [name, { buffer }] of ranges)
       for (const [other, { buffer: of }] of ranges)
         if (name !== other && buffer === of && this.results.has(name))
-          this.engine.fail(
+          this.context.fail(
             'encode',
             `${name} and ${other} share a buffer, expected one of its own for what is written.`,
           );
     for (const [name, { buffer }] of ranges)
       for (const storage of this.foreign)
         if (storage.buffer === buffer && (this.results.has(name) || this.written.has(storage)))
-          this.engine.fail(
+          this.context.fail(
             'encode',
             `${name} shares its buffer with a tensor that the plan closes over, expected another.`,
           );
@@ -318,7 +318,7 @@ function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad:
   return { shape: check.shape('plan', shape, `${called}.shape`), requiresGrad };
 }
 
-function outputsOf(engine: Context, result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
+function outputsOf(context: Context, result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
   check.synchronous('plan', 'build', result);
   if (refused) throw refused;
   if (repeats.length > 0)
@@ -328,7 +328,7 @@ function outputsOf(engine: Context, result: unknown, { refused, repeats }: Captu
   for (const [name, output] of Object.entries(result as object))
     if (!(output instanceof Tensor)) check.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
   for (const [name, output] of Object.entries(result as Record<string, Tensor>))
-    if (output.engine !== engine)
+    if (output.context !== context)
       check.fail('plan', `output "${name}" lives on another device, expected a Tensor of this engine.`);
   return result as Record<string, Tensor>;
 }

@@ -16,30 +16,30 @@ export interface Recorded<I extends readonly Tensor[], O> extends Disposable {
 }
 
 /** See `Engine.recorded`. */
-export function recorded<I extends readonly Tensor[], O>(engine: Context, fn: (...inputs: I) => O): Recorded<I, O> {
+export function recorded<I extends readonly Tensor[], O>(context: Context, fn: (...inputs: I) => O): Recorded<I, O> {
   const run = fn as unknown as (...inputs: Tensor[]) => unknown;
   const kept = new Map<string, Replay>(); // the least recently used one first
   let disposed = false;
 
   const step = (...inputs: I): O => {
-    engine.assertAlive(OP);
+    context.assertAlive(OP);
     if (disposed) throw new UsedAfterDisposeError(`${OP}: the step was disposed, expected a live one.`);
-    if (engine.isObserved)
-      engine.fail(
+    if (context.isObserved)
+      context.fail(
         OP,
         'called inside of a function that is recorded, planned, prepared or tuned, expected it outside; call fn itself there.',
       );
-    const key = keyOf(engine, inputs);
+    const key = keyOf(context, inputs);
     let recording = kept.get(key);
     if (recording) {
       kept.delete(key);
       kept.set(key, recording);
       recording.assertCompiled();
-      const fresh = !recording.confirmed || engine.check;
+      const fresh = !recording.confirmed || context.check;
       if (fresh) recording.confirm(run, inputs);
       return recording.run(inputs, fresh) as O;
     }
-    recording = new Replay(engine, run, inputs);
+    recording = new Replay(context, run, inputs);
     if (kept.size >= SHAPES_KEPT) {
       const [oldest, dropped] = kept.entries().next().value as [string, Replay];
       kept.delete(oldest);
@@ -58,11 +58,11 @@ export function recorded<I extends readonly Tensor[], O>(engine: Context, fn: (.
 }
 
 /** What must be equal for a recording to serve. */
-function keyOf(engine: Context, inputs: readonly Tensor[]): string {
-  let key = `${engine.gradEnabled ? '' : 'noGrad'}${engine.table.tunings}`;
+function keyOf(context: Context, inputs: readonly Tensor[]): string {
+  let key = `${context.gradEnabled ? '' : 'noGrad'}${context.table.tunings}`;
   inputs.forEach((input, i) => {
-    if (!(input instanceof Tensor)) engine.fail(OP, `inputs[${i}] is ${check.say(input)}, expected a Tensor.`);
-    if (input.engine !== engine) engine.fail(OP, `inputs[${i}] lives on another device.`);
+    if (!(input instanceof Tensor)) context.fail(OP, `inputs[${i}] is ${check.say(input)}, expected a Tensor.`);
+    if (input.context !== context) context.fail(OP, `inputs[${i}] lives on another device.`);
     if (input.disposed)
       throw new UsedAfterDisposeError(
         `${OP}: inputs[${i}] was disposed (or its scope ended) after submit ${input.disposedAt}, expected a live Tensor.`,

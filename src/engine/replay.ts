@@ -14,7 +14,7 @@ const OP = 'recorded';
 export class Replay {
   /** A second run of the function has asked for the same work. */
   confirmed = false;
-  private readonly engine: Context;
+  private readonly context: Context;
   private readonly device: Device;
   private readonly reserve = new Reserve();
   private readonly seen: Observed;
@@ -32,11 +32,11 @@ export class Replay {
   private fresh: Work = writeWork();
   private bound: readonly Storage[] = [];
 
-  constructor(engine: Context, fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]) {
-    this.engine = engine;
-    this.device = engine.lowLevel;
+  constructor(context: Context, fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]) {
+    this.context = context;
+    this.device = context.lowLevel;
     try {
-      this.seen = observe(engine, fn, inputs, this.reserve);
+      this.seen = observe(context, fn, inputs, this.reserve);
     } catch (error) {
       this.device.pool.close(this.reserve);
       throw error;
@@ -65,7 +65,10 @@ export class Replay {
         if (!isMade(this.reserve, storage) && !inputs.includes(storage) && !this.closedOver.has(storage))
           this.closedOver.set(storage, `${name} of ${kernel.name}`);
         if (access === 'read_write' && slot?.uploaded && isMade(this.reserve, storage))
-          this.engine.fail(OP, `${kernel.name} writes ${name}, which fn makes from numbers; make that tensor outside.`);
+          this.context.fail(
+            OP,
+            `${kernel.name} writes ${name}, which fn makes from numbers; make that tensor outside.`,
+          );
       });
       if (wholes.some((storage) => inputs.includes(storage))) this.onInputs.push(i);
       this.launches.push({ pipeline, kernel, storages, group: null, params, groups, work, maybe, overwrites, before });
@@ -90,9 +93,9 @@ export class Replay {
   /** Runs `fn` once more without launching, and refuses what a replay would do differently. */
   confirm(fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]): void {
     this.checkGrads();
-    const again = observe(this.engine, fn, inputs, IMAGINED);
+    const again = observe(this.context, fn, inputs, IMAGINED);
     try {
-      assertSameWork(this.engine, this.seen, again);
+      assertSameWork(this.context, this.seen, again);
     } catch (error) {
       takeBack(again.capture, IMAGINED);
       throw error;
@@ -103,15 +106,15 @@ export class Replay {
 
   /** @param fresh `fn` itself has just run: what it does beside its launches is done. */
   run(inputs: readonly Tensor[], fresh: boolean): unknown {
-    const { engine, device, seen } = this;
+    const { context, device, seen } = this;
     const { capture, outputs, watch } = seen;
     try {
       for (const [storage, place] of this.closedOver)
         if (!storage.alive)
           throw new UsedAfterDisposeError(`${OP}: ${place} was disposed, expected a live Tensor; pass it as an input.`);
       if (device.failures.any) {
-        for (const storage of this.closedOver.keys()) engine.assertComputed(storage);
-        for (const { storage } of inputs) engine.assertComputed(storage);
+        for (const storage of this.closedOver.keys()) context.assertComputed(storage);
+        for (const { storage } of inputs) context.assertComputed(storage);
       }
       if (!fresh) this.checkGrads();
       this.bind(inputs);
@@ -124,18 +127,19 @@ export class Replay {
     const { queue } = device;
     queue.note(this.fresh);
     if (device.failures.any) for (const { contents, slot } of this.made) contents.failure = slot?.failure ?? null;
-    if (watch) engine.expect(watch, { now: (storage) => this.now(storage), writtenWith: (of) => this.writtenWith(of) });
-    for (const storage of this.written) engine.wrote(this.now(storage).contents, 'a recorded step');
+    if (watch)
+      context.expect(watch, { now: (storage) => this.now(storage), writtenWith: (of) => this.writtenWith(of) });
+    for (const storage of this.written) context.wrote(this.now(storage).contents, 'a recorded step');
     for (const launch of this.launches) queue.launch(launch);
     const { current } = queue;
     for (const slot of this.slots) slot.usedAt = current;
     for (const { storage } of inputs) if (storage.slot) storage.slot.usedAt = current;
     this.leaveGrads();
-    engine.opEnded();
+    context.opEnded();
     return seen.shape((i) => {
       const { storage, shape, dtype } = outputs[i];
       const at = seen.inputs.indexOf(storage);
-      return engine.alias({ storage: at < 0 ? storage : inputs[at].storage, dtype }, shape, false);
+      return context.alias({ storage: at < 0 ? storage : inputs[at].storage, dtype }, shape, false);
     });
   }
 
@@ -153,7 +157,7 @@ export class Replay {
       const now = leaf.grad?.storage ?? null;
       if (before === 'any' || leaf.disposed || now === before) continue;
       const said = now === null ? 'is gone' : before === null ? 'is there already' : 'is another one';
-      this.engine.fail(
+      this.context.fail(
         OP,
         `the grad of a leaf [${leaf.shape.join(', ')}] ${said}, expected it as it was when fn was recorded; call zeroGrad() inside of fn.`,
       );
@@ -166,7 +170,9 @@ export class Replay {
       if (leaf.disposed || (leaf.grad?.storage ?? null) === after) continue;
       leaf.zeroGrad();
       if (after)
-        leaf.grad = this.engine.unscoped(() => this.engine.alias({ storage: after, dtype: 'f32' }, leaf.shape, false));
+        leaf.grad = this.context.unscoped(() =>
+          this.context.alias({ storage: after, dtype: 'f32' }, leaf.shape, false),
+        );
     }
   }
 
@@ -195,7 +201,7 @@ export class Replay {
     if (!changed) return;
     inputs.forEach(({ storage }, i) => {
       if (isMade(this.reserve, storage))
-        this.engine.fail(OP, `inputs[${i}] is a result of this step, which overwrites it; copy it first.`);
+        this.context.fail(OP, `inputs[${i}] is a result of this step, which overwrites it; copy it first.`);
       const written = this.written.has(this.seen.inputs[i]);
       const shares =
         [...this.closedOver.keys()].some(
@@ -205,7 +211,7 @@ export class Replay {
           (other, j) =>
             j !== i && other.storage.buffer === storage.buffer && (written || this.written.has(this.seen.inputs[j])),
         );
-      if (shares) this.engine.fail(OP, `inputs[${i}] shares its memory with a tensor that fn writes; copy it first.`);
+      if (shares) this.context.fail(OP, `inputs[${i}] shares its memory with a tensor that fn writes; copy it first.`);
     });
     this.bound = inputs.map(({ storage }) => storage);
     for (const at of this.onInputs) {

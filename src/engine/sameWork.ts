@@ -6,8 +6,8 @@ import { isMade, type Observed } from './observed.ts';
 const OP = 'recorded';
 
 /** Refuses a second run that asks for other work than the first: a replay would repeat the first one's. */
-export function assertSameWork(engine: Context, first: Observed, second: Observed): void {
-  const refuse = (sentence: string): never => engine.fail(OP, sentence);
+export function assertSameWork(context: Context, first: Observed, second: Observed): void {
+  const refuse = (sentence: string): never => context.fail(OP, sentence);
   const [a, b] = [first.capture, second.capture];
   const uploads = a.uploads.length === b.uploads.length && a.uploads.every((list, i) => equal(list, b.uploads[i]));
   if (!uploads)

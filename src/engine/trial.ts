@@ -20,7 +20,7 @@ export interface Trial {
   release(): void;
 }
 
-export function trialOf(engine: Context, device: Device, fn: () => unknown): Trial {
+export function trialOf(context: Context, device: Device, fn: () => unknown): Trial {
   const before = device.pool.held();
   const kept = new Set<Storage>();
   const launches: Launch[] = [];
@@ -39,7 +39,7 @@ export function trialOf(engine: Context, device: Device, fn: () => unknown): Tri
         if (access === 'read_write') written.add(whole);
       }
     };
-    results = dryRun(engine, fn, { launch });
+    results = dryRun(context, fn, { launch });
     for (const whole of written)
       if (before.has(whole) || !whole.slot) copies.set(whole, device.pool.acquire(whole.bytes, 'tune'));
   } catch (error) {

@@ -91,12 +91,12 @@ async function race(device: Device, a: Trial, b: Trial, clock: () => number): Pr
  * @param fresh measures what is remembered again, too
  */
 export async function tune(
-  engine: Context,
+  context: Context,
   table: ChoiceTable,
   list: readonly (() => unknown)[],
   { budget, margin, fresh, clock, onMeasured }: Required<TuneOptions> & { fresh: boolean },
 ): Promise<{ measured: Measured[]; finished: boolean; seconds: number }> {
-  const device = engine.lowLevel;
+  const device = context.lowLevel;
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
   const measured: Measured[] = [];
@@ -104,13 +104,13 @@ export async function tune(
   for (const fn of list) {
     // An option that is taken may ask questions of its own: look again after each.
     for (;;) {
-      const open = [...questionsOf(engine, fn)].find(
+      const open = [...questionsOf(context, fn)].find(
         ([question]) => !done.has(question) && (fresh || !table.isMeasured(question)),
       );
       if (!open) break;
       if (seconds() > budget) return { measured, finished: false, seconds: seconds() };
       done.add(open[0]);
-      const outcome = await decide(engine, device, table, fn, open, { margin, clock, late: () => seconds() > budget });
+      const outcome = await decide(context, device, table, fn, open, { margin, clock, late: () => seconds() > budget });
       if (!outcome) return { measured, finished: false, seconds: seconds() };
       measured.push(outcome);
       const { question, option, instead, ms } = outcome;
@@ -129,9 +129,9 @@ export async function tune(
 }
 
 /** What the function's ops would ask, where there is more than one answer. */
-function questionsOf(engine: Context, fn: () => unknown): Map<string, Asked> {
+function questionsOf(context: Context, fn: () => unknown): Map<string, Asked> {
   const asked = new Map<string, Asked>();
-  dryRun(engine, fn, { choice: ({ question, option }, among) => void asked.set(question, { among, option }) });
+  dryRun(context, fn, { choice: ({ question, option }, among) => void asked.set(question, { among, option }) });
   return new Map([...asked].filter(([, { among }]) => among.length > 1));
 }
 
@@ -147,7 +147,7 @@ function forget(device: Device): void {
 
 /** The fastest option; null if the time ran out before all were tried. */
 async function decide(
-  engine: Context,
+  context: Context,
   device: Device,
   table: ChoiceTable,
   fn: () => unknown,
@@ -157,7 +157,7 @@ async function decide(
   const trialWith = (option: string): Trial => {
     table.trial = new Map([[question, option]]);
     try {
-      return trialOf(engine, device, fn);
+      return trialOf(context, device, fn);
     } finally {
       table.trial = null;
     }
@@ -173,7 +173,7 @@ async function decide(
       let trial: Trial | null = null;
       try {
         trial = trialWith(option);
-        if (!agree(wanted, await resultsOf(device, trial), TOLERANCE[engine.choice.precision])) {
+        if (!agree(wanted, await resultsOf(device, trial), TOLERANCE[context.choice.precision])) {
           ms[option] = null;
           continue;
         }

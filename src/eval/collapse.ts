@@ -28,13 +28,13 @@ const LEAST_RANK = 0.02; // of the dimensions
  */
 export async function spreadOf(embeddings: Tensor): Promise<Spread> {
   const op = 'spreadOf';
-  const engine = check.engineOf(op, { embeddings });
+  const context = check.contextOf(op, { embeddings });
   const [rows, columns] = check.matrix(op, 'embeddings', embeddings);
   if (rows < 2) check.fail(op, `embeddings has ${rows} row, expected at least 2.`);
   // Rows against rows and columns against columns have the same eigenvalues but for zeros: the smaller matrix is taken.
   const smaller = Math.min(rows, columns);
-  const [product, variance] = engine.scope(() =>
-    engine.noGrad(() => {
+  const [product, variance] = context.scope(() =>
+    context.noGrad(() => {
       const units = normalize(embeddings);
       const centred = sub(units, mean(units, 0));
       const turned = transpose(centred);
@@ -95,7 +95,7 @@ export function usageOf(winners: Int32Array, columns: number): Usage {
 
 /** The column of the largest score of each row, the lower one of equals. */
 export async function winnersOf(scores: Tensor): Promise<Int32Array> {
-  check.engineOf('winnersOf', { scores });
+  check.contextOf('winnersOf', { scores });
   const [rows, columns] = check.matrix('winnersOf', 'scores', scores);
   const values = await scores.data();
   return Int32Array.from({ length: rows }, (_, i) => {

@@ -13,7 +13,7 @@ export interface Features {
 
 /** Both sets standardised by the moments of `train`, whose rows come in this order. */
 export function standardFeatures(
-  engine: Context,
+  context: Context,
   op: string,
   train: Tensor,
   test: Tensor,
@@ -21,9 +21,9 @@ export function standardFeatures(
   stride: number,
 ): [Features, Features] {
   const [rows, columns] = train.shape;
-  const mean = engine.empty([columns], op);
-  const scale = engine.empty([columns], op);
-  engine.run(column_moments, {
+  const mean = context.empty([columns], op);
+  const scale = context.empty([columns], op);
+  context.run(column_moments, {
     params: { rows, columns },
     buffers: { x: train, mean, scale },
     groups: Math.ceil(columns / GROUP),
@@ -31,10 +31,10 @@ export function standardFeatures(
   });
   const prepare = (x: Tensor, rowOrder: Uint32Array<ArrayBuffer>): Features => {
     const count = x.shape[0];
-    const out = engine.scratch(count * stride, op);
-    engine.run(probe_features, {
+    const out = context.scratch(count * stride, op);
+    context.run(probe_features, {
       params: { rows: count, columns, stride },
-      buffers: { x, order: engine.tensor(rowOrder), mean, scale, out },
+      buffers: { x, order: context.tensor(rowOrder), mean, scale, out },
       groups: count,
       work: 4 * count * stride,
     });

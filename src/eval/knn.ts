@@ -42,7 +42,7 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
     temperature: 0.07,
     classes: undefined as number | undefined,
   });
-  const engine = check.engineOf(op, { train, test });
+  const context = check.contextOf(op, { train, test });
   const [others] = check.matrix(op, 'train', train);
   const [rows] = check.matrix(op, 'test', test);
   check.sameColumns(op, 'train', train, 'test', test);
@@ -50,22 +50,22 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
   const temperature = check.divisor(op, 'temperature', settings.temperature);
   const given = labelsOf(op, settings.classes, { trainLabels, testLabels }, [others, rows]);
   const { classes, numbers } = given;
-  check.bindable(op, engine, [rows, k]);
+  check.bindable(op, context, [rows, k]);
 
   const width = Math.min(rows, Math.max(GROUP, Math.floor(VOTE_BYTES / (4 * classes))));
-  const predictions = engine.unscoped(() => engine.empty([rows], op, 'i32'));
-  engine.scope(() => {
-    const known = makePoints(engine, op, 'train', train, 'cosine');
-    const asked = makePoints(engine, op, 'test', test, 'cosine');
-    const found = { indices: engine.empty([rows, k], op, 'i32'), scores: engine.empty([rows, k], op) };
-    launchNearest(engine, op, asked, known, found, { k });
+  const predictions = context.unscoped(() => context.empty([rows], op, 'i32'));
+  context.scope(() => {
+    const known = makePoints(context, op, 'train', train, 'cosine');
+    const asked = makePoints(context, op, 'test', test, 'cosine');
+    const found = { indices: context.empty([rows, k], op, 'i32'), scores: context.empty([rows, k], op) };
+    launchNearest(context, op, asked, known, found, { k });
     known.release();
     asked.release();
-    const labels = engine.tensor(given.train);
-    const votes = engine.scratch(classes * width, op);
+    const labels = context.tensor(given.train);
+    const votes = context.scratch(classes * width, op);
     for (let first = 0; first < rows; first += width) {
       const count = Math.min(width, rows - first);
-      engine.run(kernel, {
+      context.run(kernel, {
         params: { rows: count, first_row: first, stride: width, k, classes, temperature },
         buffers: { ...found, labels, votes, predictions },
         groups: Math.ceil(count / GROUP),
@@ -74,7 +74,7 @@ export async function knn(options: KNNOptions): Promise<{ accuracy: number; pred
     }
     votes.release();
   });
-  engine.opEnded();
+  context.opEnded();
   try {
     const places = (await predictions.data()) as unknown as Int32Array;
     const found = numbers ? places.map((place) => (place < 0 ? place : numbers[place])) : places;

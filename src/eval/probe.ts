@@ -48,12 +48,12 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
     weightDecay: 0,
     seed: 0,
   });
-  const engine = check.engineOf(op, { train, test });
+  const context = check.contextOf(op, { train, test });
   const [rows, columns] = check.matrix(op, 'train', train);
   const [asked] = check.matrix(op, 'test', test);
   check.sameColumns(op, 'train', train, 'test', test);
-  check.bindableInput(op, engine, 'train', train);
-  check.bindableInput(op, engine, 'test', test);
+  check.bindableInput(op, context, 'train', train);
+  check.bindableInput(op, context, 'test', test);
   check.integer(op, 'epochs', settings.epochs, 1, 1e6);
   check.integer(op, 'batch', settings.batch, 1, 2 ** 24);
   factor(op, 'learningRate', settings.learningRate);
@@ -65,15 +65,15 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
   // One column more than the features: the bias. Both strides in fours, as products want them.
   const stride = roundUp(columns + 1, 4);
   const width = roundUp(classes, 4);
-  check.bindable(op, engine, [stride, width]); // the weights
+  check.bindable(op, context, [stride, width]); // the weights
   const order = shuffled(rows, settings.seed);
-  const scores = engine.unscoped(() => engine.empty([asked, width], op));
-  engine.scope(() => {
-    const [learnt, measured] = standardFeatures(engine, op, train, test, order, stride);
-    const labels = engine.tensor(Int32Array.from(order, (row) => given.train[row]));
-    const weights = learn(engine, op, { learnt, labels, classes, stride, width }, settings);
+  const scores = context.unscoped(() => context.empty([asked, width], op));
+  context.scope(() => {
+    const [learnt, measured] = standardFeatures(context, op, train, test, order, stride);
+    const labels = context.tensor(Int32Array.from(order, (row) => given.train[row]));
+    const weights = learn(context, op, { learnt, labels, classes, stride, width }, settings);
     launchProduct(
-      engine,
+      context,
       { rows: asked, columns: width, depth: stride },
       { of: measured.rows, at: 0, stride, along: 'rows' },
       { of: weights, at: 0, stride: width },
@@ -82,7 +82,7 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
     learnt.rows.release();
     measured.rows.release();
   });
-  engine.opEnded();
+  context.opEnded();
   try {
     const places = argmax(await scores.data(), asked, classes, width);
     const predictions = numbers ? places.map((place) => numbers[place]) : places;
@@ -106,37 +106,37 @@ type Settings = Required<Pick<ProbeOptions, 'epochs' | 'batch' | 'learningRate' 
 
 /** The weights [stride, width], biases in their row. */
 function learn(
-  engine: Context,
+  context: Context,
   op: string,
   { learnt, labels, classes, stride, width }: Task,
   { epochs, batch, learningRate, weightDecay, seed }: Settings,
 ): Tensor {
-  const weights = engine.tensor(new Float32Array(stride * width), [stride, width], { requiresGrad: true });
-  weights.grad = engine.unscoped(() => engine.empty([stride, width], op));
+  const weights = context.tensor(new Float32Array(stride * width), [stride, width], { requiresGrad: true });
+  weights.grad = context.unscoped(() => context.empty([stride, width], op));
   const gradient = weights.grad;
   const optimizer = adamW({ weights }, { learningRate, weightDecay });
   const batches = Math.ceil(learnt.count / batch);
   const rate = cosineSchedule({ peak: learningRate, warmupSteps: 0, totalSteps: epochs * batches });
   const size = Math.min(batch, learnt.count);
-  const logits = engine.scratch(size * width, op);
-  const slope = engine.scratch(size * width, op);
-  const losses = engine.scratch(size, op);
+  const logits = context.scratch(size * width, op);
+  const slope = context.scratch(size * width, op);
+  const losses = context.scratch(size, op);
   const step = (first: number): void => {
     const count = Math.min(batch, learnt.count - first);
     launchProduct(
-      engine,
+      context,
       { rows: count, columns: width, depth: stride },
       { of: learnt.rows, at: first * stride, stride, along: 'rows' },
       { of: weights, at: 0, stride: width },
       { of: logits, at: 0, stride: width },
     );
     launchCrossEntropy(
-      engine,
+      context,
       { logits, labels, losses, gradient: slope },
       { rows: count, classes, stride: width, firstLabel: first },
     );
     launchProduct(
-      engine,
+      context,
       { rows: stride, columns: width, depth: count },
       { of: learnt.rows, at: first * stride, stride, along: 'columns' },
       { of: slope, at: 0, stride: width },

@@ -28,7 +28,7 @@ function padded(shape: readonly number[], rank: number): number[] {
 
 /** out = the kernel's `combine` of a and b, each stretched over out's shape; at least one is a Tensor. */
 export function launchPair(
-  engine: Context,
+  context: Context,
   kernel: KernelSource,
   a: Tensor | number,
   b: Tensor | number,
@@ -39,14 +39,14 @@ export function launchPair(
   const stretches = layoutA.from === FROM.stretched || layoutB.from === FROM.stretched;
   const matrix = stretches && extents[0] * extents[1] === 1; // one division an element instead of three
   const placeholder = a instanceof Tensor ? a : (b as Tensor); // a number needs no buffer, but its binding must have one
-  for (const range of ranges(engine, out.size)) {
+  for (const range of ranges(context, out.size)) {
     const bind = (operand: Tensor | number, { from }: Layout): Tensor | ReturnType<typeof part> => {
       const tensor = operand instanceof Tensor ? operand : placeholder;
       return tensor.size === out.size && from !== FROM.stretched ? part(tensor, range) : tensor;
     };
     const [a0, a1, a2, a3] = layoutA.strides;
     const [b0, b1, b2, b3] = layoutB.strides;
-    engine.run(kernel, {
+    context.run(kernel, {
       params: {
         count: range.count,
         start: range.first,
@@ -77,7 +77,7 @@ function layout(operand: Tensor | number, extents: readonly number[]): Layout {
 }
 
 /** The gradient for an operand of `shape` from that of the stretched result: sums over what was stretched. */
-export function foldTo(engine: Context, op: string, dy: Tensor, shape: readonly number[]): Tensor {
+export function foldTo(context: Context, op: string, dy: Tensor, shape: readonly number[]): Tensor {
   const own = padded(shape, dy.shape.length);
   const extents = [...dy.shape];
   let total = dy;
@@ -87,11 +87,11 @@ export function foldTo(engine: Context, op: string, dy: Tensor, shape: readonly 
     while (start > 0 && own[start - 1] === 1) start--;
     const product = (from: number, to: number): number => extents.slice(from, to).reduce((x, y) => x * y, 1);
     const [outer, reduced, inner] = [product(0, start), product(start, end), product(end, own.length)];
-    const sum = engine.empty([outer * inner], op);
-    sumInto(engine, total, sum, { outer, reduced, inner });
+    const sum = context.empty([outer * inner], op);
+    sumInto(context, total, sum, { outer, reduced, inner });
     extents.fill(1, start, end);
     total = sum;
     end = start + 1;
   }
-  return engine.alias(total, shape, false);
+  return context.alias(total, shape, false);
 }

@@ -24,28 +24,28 @@ export interface CancellationScale {
 
 /** Finds the rows whose gradient all but cancels, for which `recompute` does something; the others cost a look at their sums. */
 export function findCancelling(
-  engine: Context,
+  context: Context,
   op: string,
   gathered: Gathered,
   scale: CancellationScale,
   tuning: Tuning = {},
 ): Storage {
-  return launchCancel(engine, op, row_cancel, gathered, scale, {}, tuning);
+  return launchCancel(context, op, row_cancel, gathered, scale, {}, tuning);
 }
 
 /** As above, of rows i and i + n/2 that are each other's positives: their part, 1 - p each, is added here, apart from the rest. */
 export function addPositives(
-  engine: Context,
+  context: Context,
   op: string,
   gathered: Gathered,
   inverseNorms: Storage,
   miss: Storage,
 ): Storage {
-  return launchCancel(engine, op, partner_pull, gathered, { of: miss }, { inverse_norms: inverseNorms });
+  return launchCancel(context, op, partner_pull, gathered, { of: miss }, { inverse_norms: inverseNorms });
 }
 
 function launchCancel(
-  engine: Context,
+  context: Context,
   op: string,
   kernel: KernelSource,
   { rows, count, columns, rowStride, g }: Gathered,
@@ -53,9 +53,9 @@ function launchCancel(
   buffers: Readonly<Record<string, Storage>>,
   own: Tuning = {},
 ): Storage {
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const cancels = engine.scratch(count, op);
-  engine.run(kernel, {
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  const cancels = context.scratch(count, op);
+  context.run(kernel, {
     params: { rows: count, columns, stride4: rowStride / 4, at, scale },
     buffers: { units: rows, g, reaches: of, cancels, ...buffers },
     groups: Math.ceil(count / rowsPerGroup),
@@ -66,13 +66,13 @@ function launchCancel(
 }
 
 /** Rows a workgroup looks after: most have nothing to do, and a workgroup's start is dear where it is not hardware. */
-export function rowsToRecompute(engine: Context): number {
-  return engine.info.software ? 32 : 1;
+export function rowsToRecompute(context: Context): number {
+  return context.info.software ? 32 : 1;
 }
 
 /** The gradient of such rows, once more by differences from all `others`: see kernels/pairs/near_rows.wgsl. */
 export function recompute(
-  engine: Context,
+  context: Context,
   kernel: KernelSource,
   { rows, count, columns, rowStride, g }: Gathered,
   cancels: Storage,
@@ -91,8 +91,8 @@ export function recompute(
     tuning?: Tuning;
   },
 ): void {
-  const ROWS = rowsToRecompute(engine);
-  engine.run(kernel, {
+  const ROWS = rowsToRecompute(context);
+  context.run(kernel, {
     params: { rows: count, n: others, columns, row_stride: rowStride, own_at, other_at, scale },
     buffers: { units: rows, cancels, g, ...buffers },
     groups: Math.ceil(count / ROWS),

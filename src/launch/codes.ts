@@ -26,7 +26,7 @@ export interface Scored {
 
 /** What every pass over the scores needs. */
 interface Batch extends Scored {
-  readonly engine: Context;
+  readonly context: Context;
   readonly op: string;
   readonly codes: Storage;
   /** Rows that can be bound at a time. */
@@ -40,11 +40,11 @@ interface Batch extends Scored {
  * on a GPU memory, so a workgroup holds a row and reads it once an iteration; on software adapters powers and waiting lanes,
  * so the powers of two are kept in `codes`; and, where neither can be, two reads an iteration.
  */
-export function launchCodes(engine: Context, op: string, scored: Scored, codes: Storage): void {
+export function launchCodes(context: Context, op: string, scored: Scored, codes: Storage): void {
   const { rows, columns } = scored;
-  const cut = ranges(engine, rows, columns);
-  const batch = { ...scored, engine, op, codes, cut, split: splitScale(1 / scored.epsilon) };
-  const { software } = engine.info;
+  const cut = ranges(context, rows, columns);
+  const batch = { ...scored, context, op, codes, cut, split: splitScale(1 / scored.epsilon) };
+  const { software } = context.info;
   const shape = software ? null : sweepShape(columns);
   if (software && columns % 4 === 0 && cut.length === 1) keptPowers(batch);
   else if (shape) sweeps(batch, shape);
@@ -59,9 +59,9 @@ function sweepShape(columns: number): Tuning | null {
 }
 
 function sweeps(batch: Batch, shape: Tuning): void {
-  const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
-  const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
-  const going = startState(engine, op);
+  const { context, op, rows, columns, iterations, scores, codes, cut, split } = batch;
+  const [u, w] = [startScaling(context, op, rows), startScaling(context, op, columns)];
+  const going = startState(context, op);
   sumColumns(batch, u, w, going);
   // Few workgroups keep the sums of each short, many keep the machine busy; the sums take 2 / rowsEach of a read of scores.
   const rowsEach = Math.max(Math.ceil(rows / 512), 4);
@@ -72,7 +72,7 @@ function sweeps(batch: Batch, shape: Tuning): void {
     const last = t === iterations;
     let before = 0;
     cut.forEach((range, i) => {
-      engine.run(sinkhorn_sweep, {
+      context.run(sinkhorn_sweep, {
         params: { rows: range.count, columns, rows_each: rowsEach, out_row: last ? 0 : before, ...split },
         buffers: {
           scores: part(scores, range, columns),
@@ -87,7 +87,7 @@ function sweeps(batch: Batch, shape: Tuning): void {
       before += counts[i];
     });
     if (last) break;
-    engine.run(sinkhorn_update, {
+    context.run(sinkhorn_update, {
       params: { rows, columns, parts },
       buffers: { partial: sums, w },
       groups: Math.ceil(columns / 16),
@@ -98,29 +98,29 @@ function sweeps(batch: Batch, shape: Tuning): void {
 }
 
 /** By updates that read the powers themselves, or the scores where those are WIDE: both kept in `codes`. */
-function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, codes, split }: Batch): void {
+function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, codes, split }: Batch): void {
   const columns4 = columns / 4;
-  const form = engine.scratch(1, op);
-  engine.fill(form, 1, 0);
-  const [going, begun] = [startState(engine, op), startState(engine, op)];
+  const form = context.scratch(1, op);
+  context.fill(form, 1, 0);
+  const [going, begun] = [startState(context, op), startState(context, op)];
   const side = (count: number, u: Scaling) => ({
     points: { of: codes, stride: columns, rows: count },
     u,
-    excess: engine.scratch(count, op),
+    excess: context.scratch(count, op),
   });
-  const samples = side(rows, startScaling(engine, op, rows));
-  const prototypes = side(columns, engine.scratch(3 * columns, op)); // sinkhorn_powers gives them their first factors
+  const samples = side(rows, startScaling(context, op, rows));
+  const prototypes = side(columns, context.scratch(3 * columns, op)); // sinkhorn_powers gives them their first factors
   const kept = { of: codes, rows: prototypes.points, stride: columns, form };
   const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
-    updateFromKept(engine, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });
+    updateFromKept(context, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });
   const overColumns = { groups: Math.ceil(columns4 / 32), work: 16 * rows * columns };
-  engine.run(sinkhorn_powers, {
+  context.run(sinkhorn_powers, {
     params: { rows, columns4, ...split },
     buffers: { scores, powers: codes, w: prototypes.u, form },
     ...overColumns,
   });
   // The first sums of columns came with the powers; of scores they are taken here.
-  engine.run(sinkhorn_wide, {
+  context.run(sinkhorn_wide, {
     params: { rows, columns4 },
     buffers: { scores, form, kept: codes, state: begun },
     groups: Math.ceil(columns4 / 16),
@@ -132,7 +132,7 @@ function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, co
     if (t > 1) update(prototypes, samples, going);
     update(samples, prototypes, going);
   }
-  engine.run(sinkhorn_codes, {
+  context.run(sinkhorn_codes, {
     params: { rows, columns4, ...split },
     buffers: { form, u: samples.u, w: prototypes.u, codes },
     ...overColumns,
@@ -143,14 +143,14 @@ function keptPowers({ engine, op, rows, columns, epsilon, iterations, scores, co
 
 /** Rows and columns by reads of their own, from logits of any size. */
 function separatePasses(batch: Batch): void {
-  const { engine, op, rows, columns, iterations, scores, codes, cut, split } = batch;
-  const [u, w] = [startScaling(engine, op, rows), startScaling(engine, op, columns)];
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const going = startState(engine, op);
+  const { context, op, rows, columns, iterations, scores, codes, cut, split } = batch;
+  const [u, w] = [startScaling(context, op, rows), startScaling(context, op, columns)];
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  const going = startState(context, op);
   for (let t = 1; t <= iterations; t++) {
     sumColumns(batch, u, w, going);
     for (const range of cut)
-      engine.run(sinkhorn_rows, {
+      context.run(sinkhorn_rows, {
         params: { rows: range.count, columns, ...split },
         buffers: {
           scores: part(scores, range, columns),
@@ -168,22 +168,22 @@ function separatePasses(batch: Batch): void {
 
 /** The columns' factors from those of the rows, by a read of the scores. */
 function sumColumns(
-  { engine, op, rows, columns, scores, cut, split }: Batch,
+  { context, op, rows, columns, scores, cut, split }: Batch,
   u: Scaling,
   w: Scaling,
   state: Storage,
 ): void {
   const strips = Math.ceil(columns / 64);
   // Slices enough to fill the machine, few enough that their partial sums stay O(K).
-  const most = Math.min(32, Math.max(1, Math.ceil((engine.info.software ? 16 : 1024) / strips / cut.length)));
+  const most = Math.min(32, Math.max(1, Math.ceil((context.info.software ? 16 : 1024) / strips / cut.length)));
   const slicesOf = (count: number): number => Math.min(most, Math.ceil(count / 64));
   const parts = cut.reduce((total, { count }) => total + slicesOf(count), 0);
-  const partial = engine.scratch(2 * parts * columns, op);
-  const excess = engine.scratch(columns, op);
+  const partial = context.scratch(2 * parts * columns, op);
+  const excess = context.scratch(columns, op);
   let firstSlice = 0;
   for (const range of cut) {
     const slices = slicesOf(range.count);
-    engine.run(sinkhorn_columns, {
+    context.run(sinkhorn_columns, {
       params: {
         rows: range.count,
         columns,
@@ -198,6 +198,6 @@ function sumColumns(
     });
     firstSlice += slices;
   }
-  launchScalingUpdate(engine, partial, w, { rows: columns, columns: rows, parts }, { state, excess });
+  launchScalingUpdate(context, partial, w, { rows: columns, columns: rows, parts }, { state, excess });
   for (const storage of [partial, excess]) storage.release();
 }

@@ -31,21 +31,21 @@ export interface Features {
 }
 
 /** Mean and spread of every feature. With `epsilon` features are standardised by the biased variance, else only centred. */
-export function makeFeatures(engine: Context, op: string, name: string, z: Tensor, epsilon?: number): Features {
+export function makeFeatures(context: Context, op: string, name: string, z: Tensor, epsilon?: number): Features {
   const [rows, columns] = check.matrix(op, name, z);
   if (rows < 2) check.fail(op, `${name} has 1 row, expected at least 2 to take a variance.`);
-  check.bindableInput(op, engine, name, z);
+  check.bindableInput(op, context, name, z);
   const { slices, ...slice } = rowSlices(rows, columns);
-  const means = engine.scratch(slices * columns, op);
-  const spreads = engine.scratch(slices * columns, op);
-  engine.run(feature_slices, {
+  const means = context.scratch(slices * columns, op);
+  const spreads = context.scratch(slices * columns, op);
+  context.run(feature_slices, {
     params: { rows, columns, ...slice },
     buffers: { z, means, spreads },
     groups: slices * slice.strips,
     work: 4 * rows * columns,
   });
-  const moments = engine.scratch(4 * columns, op);
-  engine.run(feature_moments, {
+  const moments = context.scratch(4 * columns, op);
+  context.run(feature_moments, {
     params: {
       rows,
       columns,
@@ -83,15 +83,15 @@ export function rowCells(
 
 /** A range of features, or all, as rows along them: [rows, count rounded up to 4]. */
 export function featureRows(
-  engine: Context,
+  context: Context,
   op: string,
   { z, rows, columns, moments }: Features,
   { first, count }: Range = { first: 0, count: columns },
 ): Packed {
   const stride = roundUp(count, 4);
-  const out = engine.scratch(rows * stride, op);
+  const out = context.scratch(rows * stride, op);
   const { groups, cells } = rowCells(rows, stride);
-  engine.run(feature_rows, {
+  context.run(feature_rows, {
     params: { rows, columns, ...cells, first, count, out_stride: stride },
     buffers: { z, moments, out },
     groups,
@@ -102,14 +102,14 @@ export function featureRows(
 
 /** A range of features transposed, zeros in place of those that are not light: [count, rows rounded up to 4]. */
 export function featureColumns(
-  engine: Context,
+  context: Context,
   op: string,
   { z, rows, columns, moments }: Features,
   { first, count }: Range,
 ): Packed {
   const stride = roundUp(rows, 4);
-  const out = engine.scratch(count * stride, op);
-  engine.run(feature_columns, {
+  const out = context.scratch(count * stride, op);
+  context.run(feature_columns, {
     params: { rows, columns, first, count, out_stride: stride },
     buffers: { z, moments, out },
     groups: Math.ceil((Math.ceil(count / 4) * (stride / 4)) / 64),
@@ -123,7 +123,7 @@ export function featureColumns(
  * features), the gradient for the standardised ones.
  */
 export function standardBackward(
-  engine: Context,
+  context: Context,
   op: string,
   features: Features,
   other: Features,
@@ -132,18 +132,18 @@ export function standardBackward(
   const { z, rows, columns, moments } = features;
   const shared = { z, moments, other: other.z, other_moments: other.moments, own, g };
   const { slices, ...slice } = rowSlices(rows, columns);
-  const partial = engine.scratch(2 * slices * columns, op);
-  engine.run(standard_grad_sums, {
+  const partial = context.scratch(2 * slices * columns, op);
+  context.run(standard_grad_sums, {
     params: { rows, columns, factor, ...slice },
     buffers: { ...shared, sums: partial },
     groups: slices * slice.strips,
     work: 8 * rows * columns,
   });
-  const sums = engine.scratch(2 * columns, op);
-  launchSum(engine, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
+  const sums = context.scratch(2 * columns, op);
+  launchSum(context, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
   partial.release();
   const { groups, cells } = rowCells(rows, columns);
-  engine.run(standard_grad, {
+  context.run(standard_grad, {
     params: { rows, columns, ...cells, factor, epsilon: features.epsilon ?? 0 },
     buffers: { ...shared, sums, dy },
     groups,

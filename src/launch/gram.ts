@@ -8,7 +8,7 @@ import { tileOf } from './tile.ts';
  * its triangle is computed and mirrored. A long sum for few results is cut into slices.
  */
 export function launchGram(
-  engine: Context,
+  context: Context,
   op: string,
   n: number,
   depth: number,
@@ -17,15 +17,15 @@ export function launchGram(
   out: Operand,
   { scale = 1, accumulating = false } = {},
 ): void {
-  const { tuning, columns: edge } = tileOf(engine, 'gram', n, n, depth);
+  const { tuning, columns: edge } = tileOf(context, 'gram', n, n, depth);
   const blocks = Math.ceil(n / edge);
   const triangle = lhs === rhs;
   const cells = triangle ? (blocks * (blocks + 1)) / 2 : blocks * blocks;
-  const slices = sliceCount(engine, cells, n, depth);
+  const slices = sliceCount(context, cells, n, depth);
   const sliceDepth = Math.ceil(depth / slices);
   const stride = blocks * edge;
-  const partial = engine.scratch(slices * stride * stride, op);
-  engine.run(gram, {
+  const partial = context.scratch(slices * stride * stride, op);
+  context.run(gram, {
     params: {
       depth,
       slice_depth: sliceDepth,
@@ -41,7 +41,7 @@ export function launchGram(
     tuning,
   });
   const strips = Math.ceil(n / 64);
-  engine.run(gram_sum, {
+  context.run(gram_sum, {
     params: {
       n,
       strips,
@@ -61,8 +61,8 @@ export function launchGram(
 }
 
 /** Slices enough to fill the machine, each of 64 steps at least, their partial results within 4 n max(n, depth) floats. */
-function sliceCount(engine: Context, cells: number, n: number, depth: number): number {
-  const wanted = Math.ceil((engine.info.software ? 16 : 1024) / cells);
+function sliceCount(context: Context, cells: number, n: number, depth: number): number {
+  const wanted = Math.ceil((context.info.software ? 16 : 1024) / cells);
   const most = Math.min(depth / 64, 4 * Math.max(1, depth / n));
   const slices = Math.max(1, Math.floor(Math.min(wanted, most)));
   return Math.ceil(depth / Math.ceil(depth / slices)); // no slice is empty

@@ -40,7 +40,7 @@ export function room(form: Packed, count: number): number {
 
 /** A copy in the form's numbers, [rows, stride] and, split, as much again; zeros past the source. Release it. */
 export function toHalves(
-  engine: Context,
+  context: Context,
   op: string,
   form: Packed,
   { of, at, stride, rows, columns }: Wide,
@@ -48,8 +48,8 @@ export function toHalves(
   top: Storage | Tensor,
 ): Halves & { release(): void } {
   const low = out.rows * out.stride;
-  const copy = engine.scratch(room(form, low), op);
-  engine.run(halves, {
+  const copy = context.scratch(room(form, low), op);
+  context.run(halves, {
     params: { rows, columns, x_at: at, x_stride: stride, out_rows: out.rows, out_stride: out.stride },
     buffers: { x: of, top, out: copy },
     groups: Math.ceil(low / 256),
@@ -60,10 +60,10 @@ export function toHalves(
 }
 
 /** Bits of a matrix's largest magnitude. */
-function largestOf(engine: Context, op: string, { of, at, stride, rows, columns }: Wide): Storage {
-  const top = engine.scratch(1, op);
-  engine.fillBits(top, 1, 0);
-  engine.run(largest, {
+function largestOf(context: Context, op: string, { of, at, stride, rows, columns }: Wide): Storage {
+  const top = context.scratch(1, op);
+  context.fillBits(top, 1, 0);
+  context.run(largest, {
     params: { rows, columns, x_at: at, x_stride: stride },
     buffers: { x: of, top },
     groups: Math.ceil((rows * columns) / 1024),
@@ -78,7 +78,7 @@ function roundUp(value: number, to: number): number {
 
 /** As `launchProduct`, in a form other than f32 tiles: the operands are measured, packed and released here. */
 export function launchPacked(
-  engine: Context,
+  context: Context,
   form: Packed,
   tile: Tile,
   size: Size,
@@ -89,16 +89,16 @@ export function launchPacked(
 ): void {
   const op = 'product';
   const turned = lhs.along === 'rows';
-  const span = form.by === 'fragments' ? fragmentTuning(engine, form) : { rows: 4, columns: 4 };
+  const span = form.by === 'fragments' ? fragmentTuning(context, form) : { rows: 4, columns: 4 };
   const step = form.by === 'fragments' ? form.shape.k : 1;
   const depth = roundUp(size.depth, step);
   const left = { ...lhs, rows: turned ? size.rows : size.depth, columns: turned ? size.depth : size.rows };
   const right = { ...rhs, rows: size.depth, columns: size.columns };
   const leftRows = roundUp(size.rows, span.rows);
-  const leftTop = largestOf(engine, op, left);
-  const rightTop = largestOf(engine, op, right);
+  const leftTop = largestOf(context, op, left);
+  const rightTop = largestOf(context, op, right);
   const packedLeft = toHalves(
-    engine,
+    context,
     op,
     form,
     left,
@@ -106,17 +106,17 @@ export function launchPacked(
     leftTop,
   );
   const rightStride = roundUp(size.columns, span.columns);
-  const packedRight = toHalves(engine, op, form, right, { rows: depth, stride: rightStride }, rightTop);
+  const packedRight = toHalves(context, op, form, right, { rows: depth, stride: rightStride }, rightTop);
   const own = { ...size, depth };
   if (form.by === 'fragments')
-    launchFragments(engine, form, own, { ...packedLeft, along: lhs.along }, packedRight, out, options);
-  else launchHalves(engine, form, tile, own, packedLeft, packedRight, out, options);
+    launchFragments(context, form, own, { ...packedLeft, along: lhs.along }, packedRight, out, options);
+  else launchHalves(context, form, tile, own, packedLeft, packedRight, out, options);
   for (const each of [packedLeft, packedRight, leftTop, rightTop]) each.release();
 }
 
 /** out = scale * lhs rhs (+ out) by fragments. The operands have whole spans of rows and columns, depth is a multiple of k. */
 export function launchFragments(
-  engine: Context,
+  context: Context,
   form: Extract<Form, { by: 'fragments' }>,
   { rows, columns, depth }: Size,
   lhs: Halves & { along: 'columns' | 'rows' },
@@ -124,9 +124,9 @@ export function launchFragments(
   out: Operand,
   { scale, accumulating }: { scale: number; accumulating: boolean },
 ): void {
-  const { tuning, rows: spanRows, columns: spanColumns } = fragmentTuning(engine, form);
+  const { tuning, rows: spanRows, columns: spanColumns } = fragmentTuning(context, form);
   const strips = Math.ceil(columns / spanColumns);
-  engine.run(matmul_fragments, {
+  context.run(matmul_fragments, {
     params: {
       rows,
       columns,
@@ -151,7 +151,7 @@ export function launchFragments(
 }
 
 function launchHalves(
-  engine: Context,
+  context: Context,
   form: Packed,
   { tuning, rows: tileRows, columns: tileColumns }: Tile,
   { rows, columns, depth }: Size,
@@ -161,7 +161,7 @@ function launchHalves(
   { scale, accumulating }: { scale: number; accumulating: boolean },
 ): void {
   const strips = Math.ceil(columns / tileColumns);
-  engine.run(matmul_halves, {
+  context.run(matmul_halves, {
     params: {
       rows,
       columns,

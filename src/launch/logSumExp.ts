@@ -14,13 +14,13 @@ export interface LogSumExp {
 
 /** y[o, i] = log sum over r of exp(x[o, r, i]) */
 export function launchLogSumExp(
-  engine: Context,
+  context: Context,
   x: Tensor | Storage,
   { y, tops, sums }: LogSumExp,
   { outer, reduced, inner }: Pick<Reduction, 'outer' | 'reduced' | 'inner'>,
 ): void {
-  const { tuning, lanes } = lanesFor(engine, outer * inner, reduced);
-  engine.run(log_sum_exp, {
+  const { tuning, lanes } = lanesFor(context, outer * inner, reduced);
+  context.run(log_sum_exp, {
     params: { outer, reduced, inner },
     buffers: { x, y, tops, sums },
     groups: Math.ceil((outer * inner * lanes) / 64),

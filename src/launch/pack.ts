@@ -39,19 +39,19 @@ function aligned({ of, columns, at = 0, stride = columns }: Source): boolean {
 }
 
 /** The matrix with its rows as they are, each padded with zeros to a multiple of 4; in place if it can be. */
-export function packedRows(engine: Context, op: string, source: Source): Packed {
+export function packedRows(context: Context, op: string, source: Source): Packed {
   const { of, rows, columns, at = 0, stride = columns } = source;
   if (aligned(source)) return { of, at, stride, release: () => {} };
-  const own = copyRows(engine, op, source, rows);
+  const own = copyRows(context, op, source, rows);
   return { of: own, at: 0, stride: roundUp(columns, 4), release: () => own.release() };
 }
 
 /** Its copy in scratch memory: [paddedRows, columns rounded up to 4], zeros in the padding. */
-export function copyRows(engine: Context, op: string, source: Source, paddedRows: number): Storage {
+export function copyRows(context: Context, op: string, source: Source, paddedRows: number): Storage {
   const { of, rows, columns, at = 0, stride = columns } = source;
   const outStride = roundUp(columns, 4);
-  const out = engine.scratch(paddedRows * outStride, op);
-  engine.run(pack, {
+  const out = context.scratch(paddedRows * outStride, op);
+  context.run(pack, {
     params: { rows, columns, x_at: at, x_stride: stride, out_rows: paddedRows, out_stride: outStride },
     buffers: { x: of, out },
     groups: Math.ceil((paddedRows * outStride) / 256),
@@ -62,25 +62,25 @@ export function copyRows(engine: Context, op: string, source: Source, paddedRows
 
 /** Its transpose in scratch memory: [columns, paddedRows], zeros past the rows. */
 export function packedTranspose(
-  engine: Context,
+  context: Context,
   op: string,
   source: Source,
   paddedRows = roundUp(source.rows, 4),
 ): Packed {
-  const out = engine.scratch(source.columns * paddedRows, op);
-  launchTranspose(engine, source, out, paddedRows);
+  const out = context.scratch(source.columns * paddedRows, op);
+  launchTranspose(context, source, out, paddedRows);
   return { of: out, at: 0, stride: paddedRows, release: () => out.release() };
 }
 
 /** out[k, i] = x[i, k]; zeros for i from the last row to `outColumns`. */
 export function launchTranspose(
-  engine: Context,
+  context: Context,
   source: Source,
   out: Storage | Tensor,
   outColumns = source.rows,
 ): void {
   const { of, rows, columns, at = 0, stride = columns } = source;
-  engine.run(transpose, {
+  context.run(transpose, {
     params: { rows, columns, x_at: at, x_stride: stride, out_columns: outColumns, out_stride: outColumns },
     buffers: { x: of, out },
     groups: Math.ceil((Math.ceil(columns / 4) * Math.ceil(outColumns / 4)) / 64),
@@ -113,14 +113,14 @@ function turning(count: number, { bytes, flops }: AdapterKind): number {
 
 /** Row-major rows as a left operand of a product with `columns` columns: in place or turned. */
 export function leftRows(
-  engine: Context,
+  context: Context,
   op: string,
   source: Source,
   columns: number,
 ): { along: 'rows' | 'columns'; operand: Packed } {
   // The kernel for rows reads them in fours.
-  const chosen = source.columns % 4 === 0 ? engine.choose(LEFT, [source.rows, source.columns, columns]) : undefined;
+  const chosen = source.columns % 4 === 0 ? context.choose(LEFT, [source.rows, source.columns, columns]) : undefined;
   return chosen?.option === 'along rows'
-    ? { along: 'rows', operand: { ...packedRows(engine, op, source), chosen } }
-    : { along: 'columns', operand: { ...packedTranspose(engine, op, source), chosen } };
+    ? { along: 'rows', operand: { ...packedRows(context, op, source), chosen } }
+    : { along: 'columns', operand: { ...packedTranspose(context, op, source), chosen } };
 }

@@ -21,7 +21,7 @@ export interface PairPanel {
  * @param pairs what `weigh` gets where they are not: |a_i - b_j|^2 with `'distances'`
  */
 export function weighPairs(
-  engine: Context,
+  context: Context,
   op: string,
   a: Points,
   b: Points,
@@ -35,13 +35,13 @@ export function weighPairs(
   }: { toA: Pulled | null; toB: Pulled | null; kept?: Storage | null; scale: number; pairs?: 'products' | 'distances' },
 ): void {
   const stride = b.paddedRows;
-  const width = kept ? a.count : panelWidth(engine, b, a.count);
-  const of = kept ?? engine.scratch(width * stride, op);
+  const width = kept ? a.count : panelWidth(context, b, a.count);
+  const of = kept ?? context.scratch(width * stride, op);
   for (let first = 0; first < a.count; first += width) {
     const count = Math.min(width, a.count - first);
     if (!kept)
       launchProduct(
-        engine,
+        context,
         { rows: count, columns: b.count, depth: a.columns },
         { of: a.transposed, at: first, stride: a.paddedRows, along: 'columns' },
         { of: b.transposed, at: 0, stride: b.paddedRows },
@@ -51,13 +51,13 @@ export function weighPairs(
     weigh({ of, first, count, stride });
     if (toB) {
       const weights = { of, at: 0, stride, along: 'columns' as const };
-      pull(engine, toB, { first: 0, count: b.count }, weights, { points: a, from: first, depth: count }, { scale });
+      pull(context, toB, { first: 0, count: b.count }, weights, { points: a, from: first, depth: count }, { scale });
       toB.begun = true;
     }
     if (toA) {
-      const { along, operand } = leftRows(engine, op, { of, rows: count, columns: stride }, a.columns);
+      const { along, operand } = leftRows(context, op, { of, rows: count, columns: stride }, a.columns);
       const others = { points: b, from: 0, depth: b.count };
-      pull(engine, toA, { first, count }, { ...operand, along }, others, { scale });
+      pull(context, toA, { first, count }, { ...operand, along }, others, { scale });
       operand.release();
     }
   }
@@ -65,6 +65,6 @@ export function weighPairs(
 }
 
 /** Panels that `weighPairs` goes through without `kept`. */
-export function countPanels(engine: Context, a: Points, b: Points): number {
-  return Math.ceil(a.count / panelWidth(engine, b, a.count));
+export function countPanels(context: Context, a: Points, b: Points): number {
+  return Math.ceil(a.count / panelWidth(context, b, a.count));
 }

@@ -21,7 +21,7 @@ export interface Weighing {
  * against themselves the kernel writes w_ij + w_ji (its BOTH is 1): what that pulls on the rows is the whole gradient.
  */
 export function pullInPanels(
-  engine: Context,
+  context: Context,
   op: string,
   left: Points,
   right: Points,
@@ -29,17 +29,17 @@ export function pullInPanels(
   { kernel, params, buffers, tuning: own, most }: Weighing,
 ): Tensor[] {
   const alone = left === right;
-  const any = tileOf(engine, 'pairs', right.count, left.count, left.columns);
+  const any = tileOf(context, 'pairs', right.count, left.count, left.columns);
   const { tuning, rows: tileRows, columns: tileColumns } = most ? shrunk(any, most.rows, most.columns) : any;
   const width = left.paddedRows;
   const strips = Math.ceil(width / tileColumns);
-  const panel = panelWidth(engine, left, right.count);
-  const weights = engine.scratch(panel * width, op);
-  const toLeft = startPull(engine, op, left);
-  const toRight = alone ? toLeft : startPull(engine, op, right);
+  const panel = panelWidth(context, left, right.count);
+  const weights = context.scratch(panel * width, op);
+  const toLeft = startPull(context, op, left);
+  const toRight = alone ? toLeft : startPull(context, op, right);
   for (let first = 0; first < right.count; first += panel) {
     const count = Math.min(panel, right.count - first);
-    engine.run(kernel, {
+    context.run(kernel, {
       params: {
         rows: right.count,
         columns: left.count,
@@ -58,16 +58,16 @@ export function pullInPanels(
     });
     const w = { of: weights, at: 0, stride: width };
     const all = { first: 0, count: left.count };
-    pull(engine, toLeft, all, { ...w, along: 'columns' }, { points: right, from: first, depth: count }, { scale });
+    pull(context, toLeft, all, { ...w, along: 'columns' }, { points: right, from: first, depth: count }, { scale });
     toLeft.begun = true;
     if (!alone) {
-      const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, right.columns);
+      const { along, operand } = leftRows(context, op, { of: weights, rows: count, columns: width }, right.columns);
       const others = { points: left, from: 0, depth: left.count };
-      pull(engine, toRight, { first, count }, { ...operand, along }, others, { scale });
+      pull(context, toRight, { first, count }, { ...operand, along }, others, { scale });
       operand.release();
     }
   }
   weights.release();
-  const da = endPull(engine, op, toLeft);
-  return alone ? [da] : [da, endPull(engine, op, toRight)];
+  const da = endPull(context, op, toLeft);
+  return alone ? [da] : [da, endPull(context, op, toRight)];
 }

@@ -35,7 +35,7 @@ export interface Points {
  * none, where they meet rows that are in none
  */
 export function makePoints(
-  engine: Context,
+  context: Context,
   op: string,
   name: string,
   x: Tensor,
@@ -43,19 +43,19 @@ export function makePoints(
   turning: 'own' | 'none' | Points = 'none',
 ): Points {
   const [count, columns] = check.matrix(op, name, x);
-  check.bindableInput(op, engine, name, x);
+  check.bindableInput(op, context, name, x);
   const paddedRows = roundUp(count, 4);
   if (metric === 'cosine') {
-    const none = turning === 'none' ? noTurn(engine, op, columns) : undefined;
-    const units = makeUnits(engine, op, { [name]: x }, 4, none ?? (turning as Points).units?.turn);
+    const none = turning === 'none' ? noTurn(context, op, columns) : undefined;
+    const units = makeUnits(context, op, { [name]: x }, 4, none ?? (turning as Points).units?.turn);
     none?.release();
     const { rows, transposed, rowStride } = units;
     const release = (): void => units.release();
     return { metric, count, columns, rows, rowStride, paddedRows, transposed, units, release };
   }
   const source = { of: x, rows: count, columns };
-  const rows = copyRows(engine, op, source, paddedRows);
-  const turned = packedTranspose(engine, op, source, paddedRows);
+  const rows = copyRows(context, op, source, paddedRows);
+  const turned = packedTranspose(context, op, source, paddedRows);
   const transposed = turned.of as Storage;
   const release = (): void => {
     rows.release();
@@ -76,7 +76,7 @@ export function rowsOf({ rows, rowStride }: Points, first = 0): Operand {
 
 /** out[i, j] = scale * s_ij, for all rows i of `a` and a range of the rows j of `b` */
 export function launchSimilarity(
-  engine: Context,
+  context: Context,
   a: Points,
   b: Points,
   out: Operand,
@@ -87,7 +87,7 @@ export function launchSimilarity(
   const lhs = { of: a.transposed, at: 0, stride: a.paddedRows };
   const rhs = { of: b.transposed, at: first, stride: b.paddedRows };
   const pairs = a.metric === 'sqeuclidean' ? 'distances' : 'products';
-  launchProduct(engine, size, { ...lhs, along: 'columns' }, rhs, out, { scale, pairs });
+  launchProduct(context, size, { ...lhs, along: 'columns' }, rhs, out, { scale, pairs });
 }
 
 /** The gradient for one side's points, gathered by `pull` and then turned into one for the raw rows. */
@@ -99,11 +99,11 @@ export interface Pulled {
 }
 
 /** Room for the gradient of the points: of the unit rows in scratch, of raw rows in the tensor that is the result. */
-export function startPull(engine: Context, op: string, points: Points): Pulled {
+export function startPull(context: Context, op: string, points: Points): Pulled {
   const { units, paddedRows, rowStride, count, columns } = points;
   const into = units
-    ? { of: engine.scratch(paddedRows * rowStride, op), at: 0, stride: rowStride }
-    : { of: engine.empty([count, columns], op), at: 0, stride: columns };
+    ? { of: context.scratch(paddedRows * rowStride, op), at: 0, stride: rowStride }
+    : { of: context.empty([count, columns], op), at: 0, stride: columns };
   return { points, into, begun: false };
 }
 
@@ -113,7 +113,7 @@ export function startPull(engine: Context, op: string, points: Points): Pulled {
  * @param others the points k that pull, from row `from` on
  */
 export function pull(
-  engine: Context,
+  context: Context,
   to: Pulled,
   rows: { first: number; count: number },
   weights: Operand & { along: 'columns' | 'rows' },
@@ -125,15 +125,15 @@ export function pull(
   const out = { ...into, at: rows.first * into.stride };
   const rhs = rowsOf(others.points, others.from);
   if (points.metric !== 'sqeuclidean')
-    return launchProduct(engine, size, weights, rhs, out, { scale, accumulating: more });
+    return launchProduct(context, size, weights, rhs, out, { scale, accumulating: more });
   const own = rowsOf(points, rows.first);
   const {
     tuning,
     rows: tileRows,
     columns: tileColumns,
-  } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
+  } = tileOf(context, 'product', size.rows, size.columns, size.depth);
   const strips = Math.ceil(size.columns / tileColumns);
-  engine.run(weights.along === 'rows' ? differences_rows : differences, {
+  context.run(weights.along === 'rows' ? differences_rows : differences, {
     params: {
       ...size,
       strips,
@@ -159,20 +159,20 @@ const PANEL_STEP = 16; // whatever the tile: what a panel adds up is part of the
 
 /** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
 export function panelWidth(
-  engine: Context,
+  context: Context,
   { paddedRows, columns }: Pick<Points, 'paddedRows' | 'columns'>,
   count: number,
 ): number {
   const wanted = Math.min(Math.max(paddedRows / 8, 128), 1024, 4 * columns, count);
-  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
+  const bindable = context.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
   return Math.max(PANEL_STEP, Math.floor(Math.min(wanted, bindable) / PANEL_STEP) * PANEL_STEP);
 }
 
 /** The gradient for the raw rows. */
-export function endPull(engine: Context, op: string, { points, into }: Pulled): Tensor {
+export function endPull(context: Context, op: string, { points, into }: Pulled): Tensor {
   if (!points.units) return into.of as Tensor;
   const gradient = into.of as Storage;
-  const [dx] = unitsBackward(engine, op, points.units, [points.count], gradient, { dy: engine.constant(1) });
+  const [dx] = unitsBackward(context, op, points.units, [points.count], gradient, { dy: context.constant(1) });
   gradient.release();
   return dx;
 }

@@ -17,7 +17,7 @@ const FRAGMENTS_SPAN = 2 ** 11;
  * @param rhs k-major: [depth, columns]
  */
 export function launchProduct(
-  engine: Context,
+  context: Context,
   size: { rows: number; columns: number; depth: number },
   lhs: Operand & { along: 'columns' | 'rows' },
   rhs: Operand,
@@ -26,12 +26,12 @@ export function launchProduct(
     scale = 1,
     accumulating = false,
     pairs = 'products',
-    tile = tileOf(engine, 'product', size.rows, size.columns, size.depth),
+    tile = tileOf(context, 'product', size.rows, size.columns, size.depth),
   }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances'; tile?: Tile } = {},
 ): void {
   // Distances have kernels of f32 alone, halves those for k-major left operands.
   const among = lhs.along === 'columns' ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'fragments'] as const);
-  const form = productForm(engine, size, pairs === 'products' ? among : ['tile']);
+  const form = productForm(context, size, pairs === 'products' ? among : ['tile']);
   const most = form.by === 'fragments' ? FRAGMENTS_SPAN : LONGEST;
   if (size.depth > most) {
     for (let first = 0; first < size.depth; first += most) {
@@ -39,16 +39,16 @@ export function launchProduct(
       const right = { ...rhs, at: rhs.at + first * rhs.stride };
       const depth = Math.min(most, size.depth - first);
       const more = { scale, accumulating: accumulating || first > 0, pairs, tile };
-      launchProduct(engine, { ...size, depth }, left, right, out, more);
+      launchProduct(context, { ...size, depth }, left, right, out, more);
     }
     return;
   }
-  if (form.by !== 'tile') return launchPacked(engine, form, tile, size, lhs, rhs, out, { scale, accumulating });
+  if (form.by !== 'tile') return launchPacked(context, form, tile, size, lhs, rhs, out, { scale, accumulating });
   const { rows: tileRows, columns: tileColumns } = tile;
   const tuning = withReason(tile.tuning, form);
   const strips = Math.ceil(size.columns / tileColumns);
   const kernel = lhs.along === 'rows' ? productRows : pairs === 'distances' ? distances : product;
-  engine.run(kernel, {
+  context.run(kernel, {
     params: {
       rows: size.rows,
       columns: size.columns,

@@ -47,19 +47,19 @@ const FAMILY: Choice<By> = {
  * @param among the forms that the caller has kernels for
  */
 export function productForm(
-  engine: Context,
+  context: Context,
   { rows, columns, depth }: Size,
   among: readonly By[] = ['tile', 'halves', 'fragments'],
 ): Form {
-  const offered = among.filter((by) => offers(engine, by));
-  if (offered.length === 1 || engine.choice.forced) return formOf(engine, offered.at(-1) as By);
-  const chosen = engine.choose(FAMILY, [rows, columns, depth], offered);
-  return { ...formOf(engine, chosen.option), chosen };
+  const offered = among.filter((by) => offers(context, by));
+  if (offered.length === 1 || context.choice.forced) return formOf(context, offered.at(-1) as By);
+  const chosen = context.choose(FAMILY, [rows, columns, depth], offered);
+  return { ...formOf(context, chosen.option), chosen };
 }
 
-function offers(engine: Context, by: By): boolean {
-  if (by === 'halves') return uses(engine, 'f16');
-  if (by === 'fragments') return uses(engine, 'subgroup-matrix') && engine.choice.matrix !== null;
+function offers(context: Context, by: By): boolean {
+  if (by === 'halves') return uses(context, 'f16');
+  if (by === 'fragments') return uses(context, 'subgroup-matrix') && context.choice.matrix !== null;
   return true;
 }
 
@@ -76,12 +76,12 @@ export function withReason(tuning: Tuning, { chosen }: Form): Tuning {
 
 /** The constants of fragment kernels, and the rows and columns that one workgroup covers. */
 export function fragmentTuning(
-  engine: Context,
+  context: Context,
   form: Extract<Form, { by: 'fragments' }>,
 ): { tuning: Tuning; rows: number; columns: number } {
   const { shape, split, emulated } = form;
   const { m, n, k, of } = shape;
-  const { size = 32, pinned = false } = engine.info.subgroup ?? {};
+  const { size = 32, pinned = false } = context.info.subgroup ?? {};
   const SM = emulated ? 2 : 4;
   const SN = emulated ? 1 : 32 / n;
   const lanes: Tuning = emulated ? { SUBGROUP: 64 } : { SUBGROUP: size, PINNED: pinned ? 1 : 0, MATRIX: 1 };
@@ -90,21 +90,21 @@ export function fragmentTuning(
 }
 
 /** How many lanes of a tile's row at most can hand the left operand round: those of a subgroup, or 0. */
-export function shuffleWidth(engine: Context): number {
-  const { size = 0, pinned = true } = engine.info.subgroup ?? {};
-  return uses(engine, 'subgroups') && !pinned ? size : 0;
+export function shuffleWidth(context: Context): number {
+  const { size = 0, pinned = true } = context.info.subgroup ?? {};
+  return uses(context, 'subgroups') && !pinned ? size : 0;
 }
 
 /** Lanes that share a row without workgroup memory, where the adapter has them: at most `most`. */
 export function laneSubgroups(
-  engine: Context,
+  context: Context,
   most: number,
 ): { LANES: number; SUBGROUP: number; PINNED: number } | null {
-  const { subgroup } = engine.info;
-  if (!uses(engine, 'subgroups') || !subgroup || subgroup.size > 64) return null;
+  const { subgroup } = context.info;
+  if (!uses(context, 'subgroups') || !subgroup || subgroup.size > 64) return null;
   return { LANES: Math.min(subgroup.size, most), SUBGROUP: subgroup.size, PINNED: subgroup.pinned ? 1 : 0 };
 }
 
-function uses(engine: Context, family: Family): boolean {
-  return engine.choice.families.includes(family);
+function uses(context: Context, family: Family): boolean {
+  return context.choice.families.includes(family);
 }

@@ -18,13 +18,13 @@ export interface Reduction {
 
 /** out[o, i] = scale * sum over r of x[offset + (o, r, i)] (+ out[o, i]): the one sum that every reduction is made of. */
 export function launchSum(
-  engine: Context,
+  context: Context,
   x: Tensor | Storage,
   out: Tensor | Storage,
   { outer, reduced, inner, scale = 1, offset = 0, accumulating = false }: Reduction,
 ): void {
-  const { tuning, lanes } = lanesFor(engine, outer * inner, reduced);
-  engine.run(sumKernel, {
+  const { tuning, lanes } = lanesFor(context, outer * inner, reduced);
+  context.run(sumKernel, {
     params: { outer, reduced, inner, scale, offset, accumulating: accumulating ? 1 : 0 },
     buffers: { x, out },
     groups: Math.ceil((outer * inner * lanes) / 64),
@@ -37,27 +37,27 @@ const PARTS = 512; // partial sums of a long sum; a multiple of 64, so that one 
 
 /** out[0] = scale * the sum of `count` numbers, in two steps where one workgroup would be alone with many of them. */
 export function launchTotal(
-  engine: Context,
+  context: Context,
   x: Tensor | Storage,
   out: Tensor | Storage,
   count: number,
   scale = 1,
 ): void {
-  const cut = ranges(engine, count);
+  const cut = ranges(context, count);
   if (cut.length > 1)
     return launchTerms(
-      engine,
+      context,
       out,
       cut.map((range) => ({ of: part(x, range), count: range.count, scale })),
     );
   const length = Math.floor(count / PARTS);
-  if (length < 128) return launchSum(engine, x, out, { outer: 1, reduced: count, inner: 1, scale });
+  if (length < 128) return launchSum(context, x, out, { outer: 1, reduced: count, inner: 1, scale });
   const rest = count - PARTS * length;
-  const partial = engine.scratch(PARTS + 1, 'sum');
-  launchSum(engine, x, partial.range(0, 4 * PARTS), { outer: PARTS, reduced: length, inner: 1 });
+  const partial = context.scratch(PARTS + 1, 'sum');
+  launchSum(context, x, partial.range(0, 4 * PARTS), { outer: PARTS, reduced: length, inner: 1 });
   if (rest > 0)
-    launchSum(engine, x, partial.range(4 * PARTS, 4), { outer: 1, reduced: rest, inner: 1, offset: PARTS * length });
-  launchSum(engine, partial, out, { outer: 1, reduced: PARTS + Math.min(rest, 1), inner: 1, scale });
+    launchSum(context, x, partial.range(4 * PARTS, 4), { outer: 1, reduced: rest, inner: 1, offset: PARTS * length });
+  launchSum(context, partial, out, { outer: 1, reduced: PARTS + Math.min(rest, 1), inner: 1, scale });
   partial.release();
 }
 
@@ -69,32 +69,32 @@ export interface Term {
 }
 
 /** out[0] = the sum of all terms. */
-export function launchTerms(engine: Context, out: Tensor | Storage, terms: readonly Term[]): void {
-  const totals = engine.scratch(64 * terms.length, 'sum'); // each where it can be bound
-  engine.fill(totals, 64 * terms.length, 0);
+export function launchTerms(context: Context, out: Tensor | Storage, terms: readonly Term[]): void {
+  const totals = context.scratch(64 * terms.length, 'sum'); // each where it can be bound
+  context.fill(totals, 64 * terms.length, 0);
   terms.forEach(({ of, count, scale }, i) => {
-    launchTotal(engine, of, totals.range(256 * i, 4), count, scale);
+    launchTotal(context, of, totals.range(256 * i, 4), count, scale);
   });
-  launchSum(engine, totals, out, { outer: 1, reduced: 64 * terms.length, inner: 1 });
+  launchSum(context, totals, out, { outer: 1, reduced: 64 * terms.length, inner: 1 });
   totals.release();
 }
 
 /** y[o, i] = scale * sum over r of x[o, r, i], for tensors of any size: what cannot be bound at once goes in pieces. */
-export function sumInto(engine: Context, x: Tensor, y: Tensor, { outer, reduced, inner, scale = 1 }: Reduction): void {
-  if (outer * inner === 1) return launchTotal(engine, x, y, reduced, scale);
+export function sumInto(context: Context, x: Tensor, y: Tensor, { outer, reduced, inner, scale = 1 }: Reduction): void {
+  if (outer * inner === 1) return launchTotal(context, x, y, reduced, scale);
   if (outer > 1) {
-    for (const range of ranges(engine, outer, reduced * inner)) {
+    for (const range of ranges(context, outer, reduced * inner)) {
       const own = { outer: range.count, reduced, inner, scale };
-      launchSum(engine, part(x, range, reduced * inner), part(y, range, inner), own);
+      launchSum(context, part(x, range, reduced * inner), part(y, range, inner), own);
     }
     return;
   }
-  const [first, ...more] = ranges(engine, reduced, inner);
-  launchSum(engine, part(x, first, inner), y, { outer, reduced: first.count, inner, scale });
+  const [first, ...more] = ranges(context, reduced, inner);
+  launchSum(context, part(x, first, inner), y, { outer, reduced: first.count, inner, scale });
   for (const range of more) {
-    const piece = engine.empty(y.shape, 'sum');
-    launchSum(engine, part(x, range, inner), piece, { outer, reduced: range.count, inner, scale });
-    engine.accumulate(y, piece);
+    const piece = context.empty(y.shape, 'sum');
+    launchSum(context, part(x, range, inner), piece, { outer, reduced: range.count, inner, scale });
+    context.accumulate(y, piece);
     piece.dispose();
   }
 }

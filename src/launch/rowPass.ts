@@ -38,7 +38,7 @@ export interface RowStatistics {
  * l_ij = scale s_ij / (temperature ln 2). Nothing of the matrix is stored: memory is 3 floats a row and slice of columns.
  */
 export function launchRowPass(
-  engine: Context,
+  context: Context,
   op: string,
   a: Columns,
   b: Columns,
@@ -58,12 +58,12 @@ export function launchRowPass(
     using?: { kernel: KernelSource; buffers?: Readonly<Record<string, Tensor | Storage>>; tuning?: Tuning };
   },
 ): RowStatistics {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.rows, b.rows, depth);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'row pass', a.rows, b.rows, depth);
   const strips = Math.ceil(a.rows / tileRows);
-  const width = sliceWidth(engine, strips, b.rows, depth, tileColumns);
+  const width = sliceWidth(context, strips, b.rows, depth, tileColumns);
   const slices = Math.ceil(b.rows / width);
-  const partial = engine.scratch(3 * slices * a.rows, op);
-  engine.run(using.kernel, {
+  const partial = context.scratch(3 * slices * a.rows, op);
+  context.run(using.kernel, {
     params: {
       rows: a.rows,
       columns: b.rows,
@@ -79,8 +79,8 @@ export function launchRowPass(
     work: a.rows * b.rows * (depth + 16),
     tuning: { ...tuning, ...using.tuning, SKIP: SKIP[skip] },
   });
-  const [top, sum, weighted] = [0, 1, 2].map(() => engine.scratch(a.rows, op));
-  engine.run(row_pass_merge, {
+  const [top, sum, weighted] = [0, 1, 2].map(() => context.scratch(a.rows, op));
+  context.run(row_pass_merge, {
     params: { rows: a.rows, slices, scale },
     buffers: { partial, temperature, top, sum, weighted },
     groups: Math.ceil(a.rows / 64),
@@ -95,20 +95,20 @@ export function launchRowPass(
 
 /** Columns a slice: slices enough that a few rows fill the machine too, their partial results within rows * depth floats. */
 export function sliceWidth(
-  engine: Context,
+  context: Context,
   strips: number,
   columns: number,
   depth: number,
   tileColumns: number,
 ): number {
-  const wantedGroups = engine.info.software ? 16 : 1024;
+  const wantedGroups = context.info.software ? 16 : 1024;
   const slices = Math.max(1, Math.min(Math.ceil(wantedGroups / strips), Math.floor(depth / 3)));
   return roundUp(Math.ceil(columns / slices), tileColumns);
 }
 
 /** Per row, from `first` on, what it is shorter than 1: see kernels/pairs/shortfalls.wgsl. `units` are k-major unit rows. */
-export function launchShortfalls(engine: Context, units: Columns, depth: number, out: Storage, first = 0): void {
-  engine.run(shortfalls, {
+export function launchShortfalls(context: Context, units: Columns, depth: number, out: Storage, first = 0): void {
+  context.run(shortfalls, {
     params: { count: units.rows, columns: depth, stride: units.stride, first },
     buffers: { units_t: units.of, shortfalls: out },
     groups: Math.ceil(units.rows / 64),

@@ -31,10 +31,10 @@ export type Scaling = Storage;
 const LOG2E = Math.LOG2E;
 
 /** All factors 1. */
-export function startScaling(engine: Context, op: string, count: number): Scaling {
+export function startScaling(context: Context, op: string, count: number): Scaling {
   const padded = roundUp(count, 4);
-  const u = engine.scratch(3 * padded, op);
-  engine.run(scaling_start, {
+  const u = context.scratch(3 * padded, op);
+  context.run(scaling_start, {
     params: { count: padded },
     buffers: { u },
     groups: Math.ceil(padded / 256),
@@ -47,9 +47,9 @@ export function startScaling(engine: Context, op: string, count: number): Scalin
 export const plainAt = (count: number): number => 2 * roundUp(count, 4);
 
 /** Where an iteration stands: kept on the GPU. At zero it goes on, without over-relaxation. */
-export function startState(engine: Context, op: string): Storage {
-  const state = engine.scratch(16, op);
-  engine.fill(state, 16, 0);
+export function startState(context: Context, op: string): Storage {
+  const state = context.scratch(16, op);
+  context.fill(state, 16, 0);
   return state;
 }
 
@@ -84,7 +84,7 @@ export interface Kept {
  * @param state what says whether all is near
  */
 export function keepScores(
-  engine: Context,
+  context: Context,
   op: string,
   rows: Columns,
   columns: Columns,
@@ -92,19 +92,19 @@ export function keepScores(
   range: number,
   state: Storage,
 ): Scores {
-  const stride = keptStride(engine, rows.rows);
-  const of = engine.scratch(columns.rows * stride, op);
-  const form = lanesAlone(engine) ? engine.scratch(1, op) : null;
-  if (form) engine.fill(form, 1, 0);
+  const stride = keptStride(context, rows.rows);
+  const of = context.scratch(columns.rows * stride, op);
+  const form = lanesAlone(context) ? context.scratch(1, op) : null;
+  if (form) context.fill(form, 1, 0);
   const release = (): void => {
     of.release();
     form?.release();
   };
   const kept: Kept = { of, rows, stride, form, release };
-  if (form) keepPowers(engine, columns, scores, kept, form, range, state);
+  if (form) keepPowers(context, columns, scores, kept, form, range, state);
   else
     launchProduct(
-      engine,
+      context,
       { rows: columns.rows, columns: rows.rows, depth: scores.depth },
       { of: columns.of, at: 0, stride: columns.stride, along: 'columns' },
       { of: rows.of, at: 0, stride: rows.stride },
@@ -115,16 +115,16 @@ export function keepScores(
 }
 
 /** Floats from one row that is kept to the next. */
-function keptStride(engine: Context, columns: number): number {
+function keptStride(context: Context, columns: number): number {
   const stride = roundUp(columns, 4);
   // Where lanes have rows of their own: a power of two apart, all would lie in one set of a CPU's cache. Pulls of
   // 2,048 x 2,048 x 64 took 52 ms, not 47.
-  return lanesAlone(engine) && stride % 512 === 0 ? stride + 16 : stride;
+  return lanesAlone(context) && stride % 512 === 0 ? stride + 16 : stride;
 }
 
 /** 2^score, or distances where one of them is beyond the range: the first launch says so in `form`. */
 function keepPowers(
-  engine: Context,
+  context: Context,
   columns: Columns,
   scores: Scores,
   { of, rows, stride }: Kept,
@@ -133,10 +133,10 @@ function keepPowers(
   state: Storage,
 ): void {
   const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
-  const { tuning, ...tile } = tileOf(engine, 'product', size.rows, size.columns, size.depth);
+  const { tuning, ...tile } = tileOf(context, 'product', size.rows, size.columns, size.depth);
   const strips = Math.ceil(size.columns / tile.columns);
   for (const kernel of [kept_powers, kept_distances])
-    engine.run(kernel, {
+    context.run(kernel, {
       params: {
         ...size,
         strips,
@@ -155,8 +155,8 @@ function keepPowers(
 }
 
 /** Software adapters: waiting lanes and powers are dear, so that a lane has rows or columns of its own. */
-function lanesAlone(engine: Context): boolean {
-  return engine.info.software && !engine.choice.forced;
+function lanesAlone(context: Context): boolean {
+  return context.info.software && !context.choice.forced;
 }
 
 /** A scale in powers of two: its first 12 bits, so that products with such numbers are exact in f32, and the rest. */
@@ -183,27 +183,27 @@ const SMALL = 65536; // floats that partial sums may take however few the points
 
 /** Sweeps all pairs once and gives the rows the factors that their marginals ask for; nothing of the plan is stored. */
 export function updateScaling(
-  engine: Context,
+  context: Context,
   op: string,
   rows: Side,
   columns: Side,
   scores: Scores,
   update: Update,
 ): void {
-  if (scores.kept) return updateFromKept(engine, rows, columns, scores.scale, scores.kept, update);
+  if (scores.kept) return updateFromKept(context, rows, columns, scores.scale, scores.kept, update);
   const { state, maybe } = update;
   const [a, b] = [rows.points, columns.points];
   const { depth, distance, scale } = scores;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.rows, b.rows, depth);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'row pass', a.rows, b.rows, depth);
   const strips = Math.ceil(a.rows / tileRows);
   // Slices enough that a few rows fill the machine too, their parts within 2 N D floats or what does not matter.
   const affordable = Math.floor(Math.max(2 * a.rows * depth, SMALL) / (2 * tuning.WX * a.rows));
-  const wanted = Math.max(1, Math.min(8, affordable, Math.ceil((engine.info.software ? 16 : 1024) / strips)));
+  const wanted = Math.max(1, Math.min(8, affordable, Math.ceil((context.info.software ? 16 : 1024) / strips)));
   const width = roundUp(Math.ceil(b.rows / wanted), tileColumns);
   const slices = Math.ceil(b.rows / width);
   const parts = slices * tuning.WX;
-  const partial = engine.scratch(2 * parts * a.rows, op);
-  engine.run(distance ? scaling_pass_distance : scaling_pass, {
+  const partial = context.scratch(2 * parts * a.rows, op);
+  context.run(distance ? scaling_pass_distance : scaling_pass, {
     params: {
       rows: a.rows,
       columns: b.rows,
@@ -220,13 +220,13 @@ export function updateScaling(
     maybe,
     tuning,
   });
-  launchScalingUpdate(engine, partial, rows.u, { rows: a.rows, columns: b.rows, parts }, update);
+  launchScalingUpdate(context, partial, rows.u, { rows: a.rows, columns: b.rows, parts }, update);
   partial.release();
 }
 
 /** The same in one launch, by a read of the scores. */
 export function updateFromKept(
-  engine: Context,
+  context: Context,
   rows: Side,
   columns: Side,
   scale: number,
@@ -246,7 +246,7 @@ export function updateFromKept(
   const buffers = { scores: kept.of, w: columns.u, state, u: rows.u, excess };
   const work = 16 * own * others;
   if (kept.form) {
-    engine.run(down ? kept_columns_lanes : kept_rows_lanes, {
+    context.run(down ? kept_columns_lanes : kept_rows_lanes, {
       params: { ...params, stride4: kept.stride / 4 },
       buffers: { ...buffers, form: kept.form },
       groups: Math.ceil(own / (down ? 128 : 32)),
@@ -255,8 +255,8 @@ export function updateFromKept(
     });
     return;
   }
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  engine.run(down ? kept_columns : kept_rows, {
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  context.run(down ? kept_columns : kept_rows, {
     params: { ...params, stride: kept.stride },
     buffers,
     groups: Math.ceil(own / (down ? 16 : rowsPerGroup)),
@@ -268,13 +268,13 @@ export function updateFromKept(
 
 /** Merges the partial sums of a pass and updates the rows' factors. */
 export function launchScalingUpdate(
-  engine: Context,
+  context: Context,
   partial: Storage,
   u: Scaling,
   { rows, columns, parts }: { rows: number; columns: number; parts: number },
   { step = 1, kappa = 0, state, excess, maybe }: Update,
 ): void {
-  engine.run(scaling_update, {
+  context.run(scaling_update, {
     params: { rows, parts, columns, step, kappa, damping: 1 / (1 + kappa) },
     buffers: { partial, state, u, excess },
     groups: Math.ceil(rows / 64),
@@ -284,9 +284,16 @@ export function launchScalingUpdate(
 }
 
 /** Kept scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
-export function launchPlan(engine: Context, rows: Side, columns: Side, scale: number, kept: Kept, form: Storage): void {
+export function launchPlan(
+  context: Context,
+  rows: Side,
+  columns: Side,
+  scale: number,
+  kept: Kept,
+  form: Storage,
+): void {
   const count = columns.points.rows;
-  engine.run(kept_plan, {
+  context.run(kept_plan, {
     params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
     buffers: { form, w: columns.u, u: rows.u, scores: kept.of },
     groups: Math.ceil(kept.stride / 64),
@@ -297,7 +304,7 @@ export function launchPlan(engine: Context, rows: Side, columns: Side, scale: nu
 
 /** w[j - first, i] = share * dy u_i u_j exp(score_ij) for `count` columns j of a panel, rows i padded to `width`. */
 export function launchScalingWeights(
-  engine: Context,
+  context: Context,
   rows: Side,
   columns: Side,
   { depth, scale, distance, kept }: Scores,
@@ -307,7 +314,7 @@ export function launchScalingWeights(
 ): void {
   if (kept) {
     const { first, count, width, share } = panel;
-    engine.run(kept_weights, {
+    context.run(kept_weights, {
       params: {
         rows: count,
         columns: rows.points.rows,
@@ -324,9 +331,9 @@ export function launchScalingWeights(
     return;
   }
   const { first, count, width, share } = panel;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'pairs', columns.points.rows, width, depth);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'pairs', columns.points.rows, width, depth);
   const strips = Math.ceil(width / tileColumns);
-  engine.run(distance ? scaling_weights_distance : scaling_weights, {
+  context.run(distance ? scaling_weights_distance : scaling_weights, {
     params: {
       rows: columns.points.rows,
       columns: rows.points.rows,

@@ -11,15 +11,15 @@ export interface SideRows {
 
 /** What the means of two sides' rows differ by, which scores by differences of rows are made without: see lib/gap_scores.wgsl. */
 export function makeOffset(
-  engine: Context,
+  context: Context,
   op: string,
   a: SideRows,
   b: SideRows,
   rows: number,
   columns: number,
 ): Storage {
-  const offset = engine.scratch(3 * columns, op);
-  engine.run(side_offset, {
+  const offset = context.scratch(3 * columns, op);
+  context.run(side_offset, {
     params: { rows, columns, a_stride: a.stride, b_stride: b.stride },
     buffers: { a: a.of, b: b.of, offset },
     groups: Math.ceil(columns / 64),
@@ -30,7 +30,7 @@ export function makeOffset(
 
 /** Shifts k-major units of one side in place, and says what else of a row its scores are less. */
 export function offsetColumns(
-  engine: Context,
+  context: Context,
   offset: Storage,
   units: Columns,
   columns: number,
@@ -38,7 +38,7 @@ export function offsetColumns(
   { side, first = 0, blankAt = 0 }: { side: 'a' | 'b'; first?: number; blankAt?: number },
 ): void {
   const way = side === 'a' ? -1 : 1;
-  engine.run(offset_columns, {
+  context.run(offset_columns, {
     params: {
       count: units.rows,
       columns,
@@ -56,7 +56,7 @@ export function offsetColumns(
 
 /** The scores of row i of `a` and row i of `b`, from `at` on; of b's terms alone (then what rows of a are zero, too) or of both. */
 export function gapPositives(
-  engine: Context,
+  context: Context,
   offset: Storage,
   a: SideRows,
   b: SideRows,
@@ -64,7 +64,7 @@ export function gapPositives(
   scores: Storage,
   { both, at = 0 }: { both: boolean; at?: number },
 ): void {
-  engine.run(gap_positives, {
+  context.run(gap_positives, {
     params: { rows, columns, a_stride: a.stride, b_stride: b.stride, at },
     buffers: { a: a.of, b: b.of, offset, scores },
     groups: Math.ceil(rows / 64),

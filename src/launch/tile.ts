@@ -94,10 +94,10 @@ const USES = {
 const lists = new Map<string, readonly TileName[]>(); // asked for at every launch
 
 /** The tiles that an engine has: where families are listed, shuffled ones alone if they can be. */
-function tilesOf(engine: Context): readonly TileName[] {
-  const { software } = engine.info;
-  const { forced } = engine.choice;
-  const width = shuffleWidth(engine);
+function tilesOf(context: Context): readonly TileName[] {
+  const { software } = context.info;
+  const { forced } = context.choice;
+  const width = shuffleWidth(context);
   const key = `${software} ${forced} ${width}`;
   let list = lists.get(key);
   if (!list) {
@@ -114,17 +114,17 @@ function tilesOf(engine: Context): readonly TileName[] {
 const made = new WeakMap<Context, WeakMap<Answer, Tile>>();
 
 /** The tile for a matrix of rows x columns entries, each a sum of `depth` terms. */
-export function tileOf(engine: Context, use: keyof typeof USES, rows: number, columns: number, depth: number): Tile {
-  const answer = engine.choose(USES[use], [rows, columns, depth], tilesOf(engine));
-  let own = made.get(engine);
+export function tileOf(context: Context, use: keyof typeof USES, rows: number, columns: number, depth: number): Tile {
+  const answer = context.choose(USES[use], [rows, columns, depth], tilesOf(context));
+  let own = made.get(context);
   if (!own) {
     own = new WeakMap();
-    made.set(engine, own);
+    made.set(context, own);
   }
   let chosen = own.get(answer);
   if (!chosen) {
     const { tile: of, shuffled } = OPTIONS[answer.option];
-    const lanes: Tuning = shuffled ? { SUBGROUP: shuffleWidth(engine) } : {};
+    const lanes: Tuning = shuffled ? { SUBGROUP: shuffleWidth(context) } : {};
     chosen = { ...of, tuning: because({ ...of.tuning, ...lanes }, answer) };
     own.set(answer, chosen);
   }
@@ -142,17 +142,17 @@ export function shrunk(tileOfAll: Tile, rows: number, columns = Number.POSITIVE_
 }
 
 /** Lanes that share a row in row kernels: one where barriers are dear (software), a subgroup or two on a GPU. */
-export function rowTuning(engine: Context): { tuning: Tuning; rowsPerGroup: number } {
-  if (engine.info.software && !engine.choice.forced) return { tuning: { LANES: 1 }, rowsPerGroup: 64 };
-  const tuning = laneSubgroups(engine, 64) ?? { LANES: engine.info.software ? 1 : 64 };
+export function rowTuning(context: Context): { tuning: Tuning; rowsPerGroup: number } {
+  if (context.info.software && !context.choice.forced) return { tuning: { LANES: 1 }, rowsPerGroup: 64 };
+  const tuning = laneSubgroups(context, 64) ?? { LANES: context.info.software ? 1 : 64 };
   return { tuning, rowsPerGroup: 64 / tuning.LANES };
 }
 
 /** Lanes a result for `results` reductions of `reduced` numbers: many where results are few, one where they are many. */
-export function lanesFor(engine: Context, results: number, reduced: number): { tuning: Tuning; lanes: number } {
+export function lanesFor(context: Context, results: number, reduced: number): { tuning: Tuning; lanes: number } {
   const few = results < 1024 && reduced >= 64;
   // 64 lanes need workgroup memory, which costs lavapipe 20 times what 8 lanes that shuffle cost.
-  const tuning = few ? (engine.info.software && laneSubgroups(engine, 8)) || { LANES: 64 } : { LANES: 1 };
+  const tuning = few ? (context.info.software && laneSubgroups(context, 8)) || { LANES: 64 } : { LANES: 1 };
   return { tuning, lanes: tuning.LANES };
 }
 

@@ -63,11 +63,11 @@ function costs({ columns }: Points, epsilon: number): Scores {
 const NEAR = 2;
 
 /** Bits of the largest |p - x_0|^2 of all points; release it. Its fourfold bounds every squared distance among them. */
-export function reachOf(engine: Context, op: string, x: Points, y: Points): Storage {
-  const reach = engine.scratch(1, op);
-  engine.fillBits(reach, 1, 0);
+export function reachOf(context: Context, op: string, x: Points, y: Points): Storage {
+  const reach = context.scratch(1, op);
+  context.fillBits(reach, 1, 0);
   for (const { rows, count, columns, rowStride } of [x, y])
-    engine.run(transport_reach, {
+    context.run(transport_reach, {
       params: { rows: count, columns, stride: rowStride },
       buffers: { x: rows, origin: x.rows, reach },
       groups: Math.ceil(count / 64),
@@ -77,9 +77,9 @@ export function reachOf(engine: Context, op: string, x: Points, y: Points): Stor
 }
 
 /** The state of an iteration that has not begun, and that knows whether all costs are small against epsilon. */
-function begin(engine: Context, op: string, reach: Storage, epsilon: number): Storage {
-  const state = engine.scratch(16, op);
-  engine.run(transport_start, {
+function begin(context: Context, op: string, reach: Storage, epsilon: number): Storage {
+  const state = context.scratch(16, op);
+  context.run(transport_start, {
     params: { most: (NEAR * epsilon * Math.LN2) / 2 },
     buffers: { reach, state },
     groups: 1,
@@ -106,47 +106,47 @@ export interface Plan {
  * over-relaxed, and the GPU decides when to stop; what was recorded beyond that does nothing.
  */
 export function couple(
-  engine: Context,
+  context: Context,
   op: string,
   x: Points,
   y: Points,
   { epsilon, reach, rho = Number.POSITIVE_INFINITY, stop, keep = 0, pulled = false }: Plan,
 ): Coupling {
-  const rows = { points: featuresOf(x), u: startScaling(engine, op, x.count) };
-  const columns = { points: featuresOf(y), u: startScaling(engine, op, y.count) };
+  const rows = { points: featuresOf(x), u: startScaling(context, op, x.count) };
+  const columns = { points: featuresOf(y), u: startScaling(context, op, y.count) };
   const swept = costs(x, epsilon);
-  const fits = 4 * x.paddedRows * y.count <= Math.min(keep, engine.info.limits.maxStorageBufferBindingSize);
+  const fits = 4 * x.paddedRows * y.count <= Math.min(keep, context.info.limits.maxStorageBufferBindingSize);
   const range = rho === Number.POSITIVE_INFINITY ? RANGE : RANGE_UNBALANCED;
-  const [state, measuring] = [begin(engine, op, reach, epsilon), begin(engine, op, reach, epsilon)];
-  const scores = fits ? keepScores(engine, op, rows.points, columns.points, swept, range, state) : swept;
-  const [excess, others] = [engine.scratch(x.count, op), engine.scratch(y.count, op)];
+  const [state, measuring] = [begin(context, op, reach, epsilon), begin(context, op, reach, epsilon)];
+  const scores = fits ? keepScores(context, op, rows.points, columns.points, swept, range, state) : swept;
+  const [excess, others] = [context.scratch(x.count, op), context.scratch(y.count, op)];
   const kappa = epsilon / rho;
   const maybe = stop.tolerance !== undefined;
-  engine.repeat(stop.iterations, () => {
-    updateScaling(engine, op, rows, columns, scores, { kappa, state, excess, maybe });
-    updateScaling(engine, op, columns, rows, scores, { kappa, state, excess: others, maybe });
-    control(engine, excess, state, x.count, stop, kappa === 0);
+  context.repeat(stop.iterations, () => {
+    updateScaling(context, op, rows, columns, scores, { kappa, state, excess, maybe });
+    updateScaling(context, op, columns, rows, scores, { kappa, state, excess: others, maybe });
+    control(context, excess, state, x.count, stop, kappa === 0);
   });
-  updateScaling(engine, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
+  updateScaling(context, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
   for (const storage of [measuring, others]) storage.release();
   if (!pulled) scores.kept?.release();
   return coupling(x, y, rows, columns, pulled ? scores : swept, excess, state);
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
-export function coupleSelf(engine: Context, op: string, x: Points, { epsilon, reach, stop }: Plan): Coupling {
+export function coupleSelf(context: Context, op: string, x: Points, { epsilon, reach, stop }: Plan): Coupling {
   const scores = costs(x, epsilon);
-  const [points, u] = [featuresOf(x), startScaling(engine, op, x.count)];
-  const [state, measuring] = [begin(engine, op, reach, epsilon), begin(engine, op, reach, epsilon)];
-  const excess = engine.scratch(x.count, op);
+  const [points, u] = [featuresOf(x), startScaling(context, op, x.count)];
+  const [state, measuring] = [begin(context, op, reach, epsilon), begin(context, op, reach, epsilon)];
+  const excess = context.scratch(x.count, op);
   const side = { points, u };
   const maybe = stop.tolerance !== undefined;
   const most = maybe ? Math.min(stop.iterations, MOST_SYMMETRIC) : stop.iterations;
-  engine.repeat(most, () => {
-    updateScaling(engine, op, side, side, scores, { step: 0.5, state, excess, maybe });
-    control(engine, excess, state, x.count, stop, false);
+  context.repeat(most, () => {
+    updateScaling(context, op, side, side, scores, { step: 0.5, state, excess, maybe });
+    control(context, excess, state, x.count, stop, false);
   });
-  updateScaling(engine, op, side, side, scores, { step: 0, state: measuring, excess });
+  updateScaling(context, op, side, side, scores, { step: 0, state: measuring, excess });
   measuring.release();
   return coupling(x, x, side, side, scores, excess, state);
 }
@@ -168,7 +168,7 @@ function coupling(
 }
 
 function control(
-  engine: Context,
+  context: Context,
   excess: Storage,
   state: Storage,
   rows: number,
@@ -176,19 +176,19 @@ function control(
   relaxing: boolean,
 ): void {
   if (tolerance === undefined) return;
-  engine.run(transport_control, {
+  context.run(transport_control, {
     params: { rows, most: iterations, relaxing: relaxing ? 1 : 0, tolerance },
     buffers: { excess, state },
     groups: 1,
     work: rows,
     maybe: true,
-    tuning: { LANES: engine.info.software ? 1 : 64 },
+    tuning: { LANES: context.info.software ? 1 : 64 },
   });
 }
 
 /** Adds share dy sum_j P_ij (x_i - y_j) / (N M) for every row i, and its counterpart for every column if `toColumns`. */
 export function pullCoupling(
-  engine: Context,
+  context: Context,
   op: string,
   plan: Coupling,
   toRows: Pulled | null,
@@ -197,24 +197,24 @@ export function pullCoupling(
   dy: Tensor,
 ): void {
   const { x, y, rows, columns, scores } = plan;
-  if (scores.kept?.form) return pullKept(engine, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
+  if (scores.kept?.form) return pullKept(context, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
   const width = x.paddedRows;
-  const panel = panelWidth(engine, x, y.count);
-  const weights = engine.scratch(panel * width, op);
+  const panel = panelWidth(context, x, y.count);
+  const weights = context.scratch(panel * width, op);
   const each = share / (x.count * y.count);
   for (let first = 0; first < y.count; first += panel) {
     const count = Math.min(panel, y.count - first);
-    launchScalingWeights(engine, rows, columns, scores, { first, count, width, share: each }, dy, weights);
+    launchScalingWeights(context, rows, columns, scores, { first, count, width, share: each }, dy, weights);
     if (toRows) {
       const all = { first: 0, count: x.count };
       const operand = { of: weights, at: 0, stride: width, along: 'columns' as const };
-      pull(engine, toRows, all, operand, { points: y, from: first, depth: count }, { scale: 0.5 });
+      pull(context, toRows, all, operand, { points: y, from: first, depth: count }, { scale: 0.5 });
       toRows.begun = true;
     }
     if (toColumns) {
-      const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, y.columns);
+      const { along, operand } = leftRows(context, op, { of: weights, rows: count, columns: width }, y.columns);
       const others = { points: x, from: 0, depth: x.count };
-      pull(engine, toColumns, { first, count }, { ...operand, along }, others, { scale: 0.5 });
+      pull(context, toColumns, { first, count }, { ...operand, along }, others, { scale: 0.5 });
       operand.release();
     }
   }
@@ -224,7 +224,7 @@ export function pullCoupling(
 
 /** The same of a plan that is kept, read where it lies: by panels too, which are part of the bits. */
 function pullKept(
-  engine: Context,
+  context: Context,
   { x, y, rows, columns, scores }: Coupling,
   kept: Kept,
   form: Storage,
@@ -234,8 +234,8 @@ function pullKept(
   dy: Tensor,
 ): void {
   const { of, stride } = kept;
-  launchPlan(engine, rows, columns, scores.scale, kept, form);
-  const panel = panelWidth(engine, x, y.count);
+  launchPlan(context, rows, columns, scores.scale, kept, form);
+  const panel = panelWidth(context, x, y.count);
   /** `count` rows of `to` from `first` on, pulled by `depth` points of the other side from `from` on. */
   const pulled = (
     to: Pulled,
@@ -245,9 +245,9 @@ function pullKept(
     at: Record<'first' | 'count' | 'from' | 'depth', number>,
   ) => {
     const { columns: features, rowStride } = to.points;
-    const { tuning, ...tile } = tileOf(engine, 'product', at.count, features, at.depth);
+    const { tuning, ...tile } = tileOf(context, 'product', at.count, features, at.depth);
     const strips = Math.ceil(features / tile.columns);
-    engine.run(kept_pull, {
+    context.run(kept_pull, {
       params: {
         rows: at.count,
         columns: features,

@@ -12,22 +12,22 @@ import { roundUp, rowTuning, WIDEST } from './tile.ts';
 export type Turn = Storage;
 
 /** The reflection that takes row 0 of `z` to the last axis. */
-export function makeTurn(engine: Context, op: string, z: Tensor | Storage, columns: number): Turn {
-  const out = engine.scratch(2 * columns + 4, op);
-  engine.run(turn, {
+export function makeTurn(context: Context, op: string, z: Tensor | Storage, columns: number): Turn {
+  const out = context.scratch(2 * columns + 4, op);
+  context.run(turn, {
     params: { columns },
     buffers: { z, turn: out },
     groups: 1,
     work: 4 * columns,
-    tuning: rowTuning(engine).tuning,
+    tuning: rowTuning(context).tuning,
   });
   return out;
 }
 
 /** The reflection that leaves rows where they are. */
-export function noTurn(engine: Context, op: string, columns: number): Turn {
-  const out = engine.scratch(2 * columns + 4, op);
-  engine.fill(out, 2 * columns + 4, 0);
+export function noTurn(context: Context, op: string, columns: number): Turn {
+  const out = context.scratch(2 * columns + 4, op);
+  context.fill(out, 2 * columns + 4, 0);
   return out;
 }
 
@@ -53,7 +53,7 @@ export interface Units {
  * @param turn default: that of the first view's first row. Rows whose products are taken share one
  */
 export function makeUnits(
-  engine: Context,
+  context: Context,
   op: string,
   views: Readonly<Record<string, Tensor>>,
   multiple: number,
@@ -61,23 +61,23 @@ export function makeUnits(
 ): Units {
   const list = Object.entries(views);
   const columns = list[0][1].shape[1];
-  const shared = turn?.retain() ?? makeTurn(engine, op, part(list[0][1], { first: 0, count: 1 }, columns), columns);
+  const shared = turn?.retain() ?? makeTurn(context, op, part(list[0][1], { first: 0, count: 1 }, columns), columns);
   const count = list.reduce((total, [, view]) => total + view.shape[0], 0);
   const paddedRows = roundUp(count, multiple);
   const rowStride = roundUp(columns, 4);
   // The last row's tiles may read, and then drop, a tile's width past it.
-  const rows = engine.scratch(paddedRows * rowStride + WIDEST, op);
-  const transposed = engine.scratch(columns * paddedRows, op);
-  const inverseNorms = engine.scratch(count, op);
+  const rows = context.scratch(paddedRows * rowStride + WIDEST, op);
+  const transposed = context.scratch(columns * paddedRows, op);
+  const inverseNorms = context.scratch(count, op);
   const units = { rows, transposed, inverseNorms, turn: shared, count, columns, paddedRows, rowStride };
   let first = 0;
   list.forEach(([, z], index) => {
     const own = z.shape[0];
     const blank = index === list.length - 1 ? paddedRows - count : 0;
-    launchUnits(engine, z, { ...units, rows, transposed }, own, { first, blank });
+    launchUnits(context, z, { ...units, rows, transposed }, own, { first, blank });
     first += own;
   });
-  if (engine.check) inspectEach(engine, op, list, inverseNorms);
+  if (context.check) inspectEach(context, op, list, inverseNorms);
   const release = (): void => {
     for (const storage of [rows, transposed, inverseNorms, shared]) storage.release();
   };
@@ -90,7 +90,7 @@ export function makeUnits(
  * @param rowsOnly nothing is written to `transposed`
  */
 export function launchUnits(
-  engine: Context,
+  context: Context,
   z: Tensor | Storage,
   to: Omit<Units, 'count' | 'release'>,
   count: number,
@@ -101,8 +101,8 @@ export function launchUnits(
     rowsOnly = false,
   }: { first: number; blank: number; centred?: boolean; rowsOnly?: boolean },
 ): void {
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  engine.run(unit_rows, {
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  context.run(unit_rows, {
     params: {
       rows: count,
       columns: to.columns,
@@ -124,9 +124,9 @@ export function launchUnits(
   });
 }
 
-function inspectEach(engine: Context, op: string, views: [string, Tensor][], inverseNorms: Storage): void {
+function inspectEach(context: Context, op: string, views: [string, Tensor][], inverseNorms: Storage): void {
   const names = views.flatMap(([name, view]) => Array.from({ length: view.shape[0] }, (_, row) => `${name}[${row}]`));
-  engine.inspectDirections(op, (row) => names[row], inverseNorms, names.length);
+  context.inspectDirections(op, (row) => names[row], inverseNorms, names.length);
 }
 
 /** factor dy / temperature, of which the latter two are one number each and may be the GPU's alone. */
@@ -138,18 +138,18 @@ export interface Slope {
 
 /** Gradients for the raw views from `gradient` ([paddedRows, rowStride], w.r.t. the unit rows) times the slope. */
 export function unitsBackward(
-  engine: Context,
+  context: Context,
   op: string,
   units: Units,
   viewRows: readonly number[],
   gradient: Storage,
-  { dy, factor = 1, temperature = engine.constant(1) }: Slope,
+  { dy, factor = 1, temperature = context.constant(1) }: Slope,
 ): Tensor[] {
-  const { tuning, rowsPerGroup } = rowTuning(engine);
+  const { tuning, rowsPerGroup } = rowTuning(context);
   let first = 0;
   return viewRows.map((own) => {
-    const dz = engine.empty([own, units.columns], op);
-    engine.run(unit_rows_grad, {
+    const dz = context.empty([own, units.columns], op);
+    context.run(unit_rows_grad, {
       params: { rows: own, columns: units.columns, first_row: first, row_stride: units.rowStride, factor },
       buffers: {
         units: units.rows,

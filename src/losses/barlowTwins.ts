@@ -24,11 +24,11 @@ export interface BarlowTwinsOptions {
  */
 export function barlowTwins(z0: Tensor, z1: Tensor, options?: BarlowTwinsOptions): Tensor {
   const op = 'barlowTwins';
-  const engine = check.engineOf(op, { z0, z1 });
+  const context = check.contextOf(op, { z0, z1 });
   check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { lambda, epsilon } = check.options(op, options, { lambda: 0.0051, epsilon: 1e-5 });
   check.weight(op, 'lambda', lambda);
   check.positive(op, 'epsilon', epsilon);
-  return redundancy(engine, op, z0, z1, { lambda, epsilon });
+  return redundancy(context, op, z0, z1, { lambda, epsilon });
 }

@@ -21,14 +21,14 @@ export interface CLIPOptions {
  */
 export function clip(a: Tensor, b: Tensor, options?: CLIPOptions): Tensor {
   const op = 'clip';
-  const engine = check.engineOf(op, { a, b });
+  const context = check.contextOf(op, { a, b });
   check.matrix(op, 'a', a);
   check.sameShape(op, 'a', a, 'b', b);
   const given = check.options(op, options, { logitScale: (1 / 0.07) as number | Tensor });
   const logitScale = check.logitScale(op, given.logitScale);
   const live = logitScale instanceof Tensor;
-  if (live) check.engineOf(op, { a, logitScale });
-  const scale = live ? logitScale : engine.constant(logitScale);
+  if (live) check.contextOf(op, { a, logitScale });
+  const scale = live ? logitScale : context.constant(logitScale);
   const loss = crossContrast(op, a, b, scale, live);
   if (!live) scale.dispose();
   return loss;

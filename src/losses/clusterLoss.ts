@@ -25,18 +25,18 @@ export interface ClusterLossOptions {
  */
 export function clusterLoss(logits0: Tensor, logits1: Tensor, options?: ClusterLossOptions): Tensor {
   const op = 'clusterLoss';
-  const engine = check.engineOf(op, { logits0, logits1 });
+  const context = check.contextOf(op, { logits0, logits1 });
   check.matrix(op, 'logits0', logits0);
   check.sameShape(op, 'logits0', logits0, 'logits1', logits1);
-  check.bindableInput(op, engine, 'logits0', logits0);
+  check.bindableInput(op, context, 'logits0', logits0);
   const given = check.options(op, options, { temperature: 1 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
   const live = temperature instanceof Tensor;
-  if (live) check.engineOf(op, { logits0, temperature });
-  return engine.scope(() => {
-    const [soft0, soft1] = [logits0, logits1].map((logits) => softmaxColumns(engine, op, logits));
-    const tau = live ? temperature : engine.constant(temperature);
+  if (live) check.contextOf(op, { logits0, temperature });
+  return context.scope(() => {
+    const [soft0, soft1] = [logits0, logits1].map((logits) => softmaxColumns(context, op, logits));
+    const tau = live ? temperature : context.constant(temperature);
     const contrast = pairContrast(op, soft0, soft1, tau, { by: exponentials(temperature), factor: 1 });
-    return add(contrast, add(balance(engine, op, soft0), balance(engine, op, soft1)));
+    return add(contrast, add(balance(context, op, soft0), balance(context, op, soft1)));
   });
 }

@@ -32,7 +32,7 @@ export function contrastiveClustering(
   const { instances, clusters } = check.options(op, inputs, nothing, 'inputs');
   const [z0, z1] = pair(op, 'instances', instances);
   const [logits0, logits1] = pair(op, 'clusters', clusters);
-  const engine = check.engineOf(op, {
+  const context = check.contextOf(op, {
     'instances[0]': z0,
     'instances[1]': z1,
     'clusters[0]': logits0,
@@ -48,9 +48,9 @@ export function contrastiveClustering(
   });
   for (const [name, value] of Object.entries({ instanceTemperature, clusterTemperature })) {
     const temperature = check.temperature(op, value, name);
-    if (temperature instanceof Tensor) check.engineOf(op, { 'instances[0]': z0, [name]: temperature });
+    if (temperature instanceof Tensor) check.contextOf(op, { 'instances[0]': z0, [name]: temperature });
   }
-  return engine.scope(() =>
+  return context.scope(() =>
     add(
       ntXent(z0, z1, { temperature: instanceTemperature }),
       clusterLoss(logits0, logits1, { temperature: clusterTemperature }),

@@ -22,14 +22,14 @@ export interface DCLOptions {
  */
 export function dcl(z0: Tensor, z1: Tensor, options?: DCLOptions): Tensor {
   const op = 'dcl';
-  const engine = check.engineOf(op, { z0, z1 });
+  const context = check.contextOf(op, { z0, z1 });
   check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const given = check.options(op, options, { temperature: 0.1 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
   const live = temperature instanceof Tensor;
-  if (live) check.engineOf(op, { z0, temperature });
-  const tau = live ? temperature : engine.constant(temperature);
+  if (live) check.contextOf(op, { z0, temperature });
+  const tau = live ? temperature : context.constant(temperature);
   const loss = pairContrast(op, z0, z1, tau, { by: exponentials(temperature), factor: 1, decoupled: true });
   if (!live) tau.dispose();
   return loss;

@@ -30,7 +30,7 @@ export interface HCLOptions {
  */
 export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
   const op = 'hcl';
-  const engine = check.engineOf(op, { z0, z1 });
+  const context = check.contextOf(op, { z0, z1 });
   const [n] = check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { temperature, beta, tauPlus } = check.options(op, options, { temperature: 0.5, beta: 1, tauPlus: 0.1 });
@@ -38,8 +38,8 @@ export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
   check.nonNegative(op, 'beta', beta);
   check.logits(op, '(1 + beta) / temperature', (1 + beta) / temperature);
   check.fraction(op, 'tauPlus', tauPlus);
-  if (n === 1) return engine.record(op, [z0, z1], engine.full([], 0), { backward: () => [null, null] });
-  return engine.scope(() => {
+  if (n === 1) return context.record(op, [z0, z1], context.full([], 0), { backward: () => [null, null] });
+  return context.scope(() => {
     const negatives = 2 * n - 2;
     const z = concat([z0, z1]);
     const labels = { a: Int32Array.from({ length: 2 * n }, (_, i) => i % n) }; // a row and its positive share one

@@ -25,19 +25,19 @@ export interface InfoNCEOptions {
  */
 export function infoNCE(query: Tensor, key: Tensor, options?: InfoNCEOptions): Tensor {
   const op = 'infoNCE';
-  const engine = check.engineOf(op, { query, key });
+  const context = check.contextOf(op, { query, key });
   const { temperature, queue } = check.options(op, options, {
     temperature: 0.07 as number | Tensor,
     queue: undefined as Tensor | undefined,
   });
-  if (queue !== undefined) check.engineOf(op, { query, queue });
-  return contrastKeys(op, engine, { query, key, queue }, check.temperature(op, temperature), 1);
+  if (queue !== undefined) check.contextOf(op, { query, queue });
+  return contrastKeys(op, context, { query, key, queue }, check.temperature(op, temperature), 1);
 }
 
 /** The same with a factor, under another name. */
 export function contrastKeys(
   op: string,
-  engine: Context,
+  context: Context,
   { query, key, queue }: { query: Tensor; key: Tensor; queue?: Tensor },
   temperature: number | Tensor,
   scale: number,
@@ -46,11 +46,11 @@ export function contrastKeys(
   check.sameShape(op, 'query', query, 'key', key);
   if (queue) check.sameColumns(op, 'query', query, 'queue', queue);
   const live = temperature instanceof Tensor ? temperature : null;
-  if (live) check.engineOf(op, { query, temperature: live });
-  const tau = live ?? engine.constant(temperature as number);
+  if (live) check.contextOf(op, { query, temperature: live });
+  const tau = live ?? context.constant(temperature as number);
   const columns = queue ?? key;
   const count = columns.shape[0];
-  const positives = countUp(engine, op, queue ? count : 0, n);
+  const positives = countUp(context, op, queue ? count : 0, n);
   const loss = rowContrast(
     op,
     [query, key, ...(queue ? [queue] : []), ...(live ? [live] : [])],

@@ -12,7 +12,7 @@ import { neighbourDistance } from '../sweeps/neighbourDistance.ts';
  */
 export function koLeo(z: Tensor): Tensor {
   const op = 'koLeo';
-  check.engineOf(op, { z });
+  check.contextOf(op, { z });
   const [rows] = check.matrix(op, 'z', z);
   if (rows < 2) check.fail(op, 'z has 1 row, expected at least 2, since each row needs another one.');
   return neighbourDistance(op, z);

@@ -22,11 +22,11 @@ export interface MoCoV3Options {
  */
 export function mocoV3(query: Tensor, key: Tensor, options?: MoCoV3Options): Tensor {
   const op = 'mocoV3';
-  const engine = check.engineOf(op, { query, key });
+  const context = check.contextOf(op, { query, key });
   const given = check.options(op, options, { temperature: 0.2 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
-  if (!(temperature instanceof Tensor)) return contrastKeys(op, engine, { query, key }, temperature, 2 * temperature);
-  const twice = contrastKeys(op, engine, { query, key }, temperature, 2);
+  if (!(temperature instanceof Tensor)) return contrastKeys(op, context, { query, key }, temperature, 2 * temperature);
+  const twice = contrastKeys(op, context, { query, key }, temperature, 2);
   const product = mul(twice, temperature);
   const loss = sum(product); // a temperature [1] makes a [1]
   twice.dispose();

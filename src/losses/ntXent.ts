@@ -24,7 +24,7 @@ export interface NTXentOptions {
  */
 export function ntXent(z0: Tensor, z1: Tensor, options?: NTXentOptions): Tensor {
   const op = 'ntXent';
-  const engine = check.engineOf(op, { z0, z1 });
+  const context = check.contextOf(op, { z0, z1 });
   check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const given = check.options(op, options, {
@@ -34,8 +34,8 @@ export function ntXent(z0: Tensor, z1: Tensor, options?: NTXentOptions): Tensor 
   check.oneOf(op, 'convention', given.convention, ['paper', 'official']);
   const temperature = check.temperature(op, given.temperature);
   const live = temperature instanceof Tensor;
-  if (live) check.engineOf(op, { z0, temperature });
-  const tau = live ? temperature : engine.constant(temperature);
+  if (live) check.contextOf(op, { z0, temperature });
+  const tau = live ? temperature : context.constant(temperature);
   const loss = pairContrast(op, z0, z1, tau, {
     by: exponentials(temperature),
     factor: given.convention === 'official' ? 2 : 1,

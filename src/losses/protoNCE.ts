@@ -34,7 +34,7 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
   const nothing = { centroids: undefined, concentrations: undefined, assignments: undefined, negatives: undefined };
   const given = check.options(op, prototypes, nothing as unknown as Prototypes, 'prototypes');
   const { centroids, concentrations } = given;
-  const engine = check.engineOf(op, { query, centroids, concentrations });
+  const context = check.contextOf(op, { query, centroids, concentrations });
   const { convention } = check.options(op, options, { convention: 'paper' as 'paper' | 'official' });
   check.oneOf(op, 'convention', convention, ['paper', 'official']);
   const [n, d] = checkQuery(op, query);
@@ -45,15 +45,15 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
   const assignments = checkLabels(op, 'assignments', given.assignments, n, k);
   const { negatives } = given;
   if (negatives !== undefined) checkLabels(op, 'negatives', negatives, negatives?.length, k);
-  check.bindableInput(op, engine, 'centroids', centroids);
+  check.bindableInput(op, context, 'centroids', centroids);
 
   const { ids, positives } = columnsOf(assignments, k, negatives, convention);
-  return engine.scope(() => {
-    const upload = (numbers: Int32Array): Tensor => engine.tensor(numbers);
+  return context.scope(() => {
+    const upload = (numbers: Int32Array): Tensor => context.tensor(numbers);
     const [columns, own] = [upload(ids), upload(assignments)];
-    const keys = gatherRows(engine, op, centroids, d, columns);
-    const ownKeys = gatherRows(engine, op, centroids, d, own);
-    const temperatures = gatherRows(engine, op, concentrations, 1, columns);
+    const keys = gatherRows(context, op, centroids, d, columns);
+    const ownKeys = gatherRows(context, op, centroids, d, own);
+    const temperatures = gatherRows(context, op, concentrations, 1, columns);
     const loss = rowContrast(
       op,
       [query, centroids, concentrations],

@@ -26,7 +26,7 @@ export interface SigLIPOptions {
  */
 export function sigLip(a: Tensor, b: Tensor, options?: SigLIPOptions): Tensor {
   const op = 'sigLip';
-  const engine = check.engineOf(op, { a, b });
+  const context = check.contextOf(op, { a, b });
   check.matrix(op, 'a', a);
   check.sameShape(op, 'a', a, 'b', b);
   const given = check.options(op, options, { logitScale: 10 as number | Tensor, bias: -10 as number | Tensor });
@@ -34,9 +34,9 @@ export function sigLip(a: Tensor, b: Tensor, options?: SigLIPOptions): Tensor {
   const { bias } = given;
   if (bias instanceof Tensor) check.oneNumber(op, 'bias', bias);
   else check.logits(op, 'bias', bias);
-  if (logitScale instanceof Tensor) check.engineOf(op, { a, logitScale });
-  if (bias instanceof Tensor) check.engineOf(op, { a, bias });
-  const [scale, shift] = [logitScale, bias].map((x) => (x instanceof Tensor ? x : engine.constant(x)));
+  if (logitScale instanceof Tensor) check.contextOf(op, { a, logitScale });
+  if (bias instanceof Tensor) check.contextOf(op, { a, bias });
+  const [scale, shift] = [logitScale, bias].map((x) => (x instanceof Tensor ? x : context.constant(x)));
   const loss = pairSigmoid(op, a, b, scale, shift);
   if (scale !== logitScale) scale.dispose();
   if (shift !== bias) shift.dispose();

@@ -26,7 +26,7 @@ export interface SinkhornDivergenceOptions {
  */
 export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDivergenceOptions): Tensor {
   const op = 'sinkhornDivergence';
-  const engine = check.engineOf(op, { x, y });
+  const context = check.contextOf(op, { x, y });
   const given = check.options(op, options, {
     epsilon: undefined as number | undefined,
     iterations: undefined as number | undefined,
@@ -35,38 +35,41 @@ export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDiverg
   const epsilon = check.divisor(op, 'epsilon', given.epsilon);
   const stop = checkedStop(op, given);
   check.sameColumns(op, 'x', x, 'y', y);
-  const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
-  const plan = { epsilon, stop, reach: reachOf(engine, op, left, right) };
-  const across = couple(engine, op, left, right, plan);
-  const [withinX, withinY] = [left, right].map((points) => coupleSelf(engine, op, points, plan));
+  const [left, right] = [
+    makePoints(context, op, 'x', x, 'sqeuclidean'),
+    makePoints(context, op, 'y', y, 'sqeuclidean'),
+  ];
+  const plan = { epsilon, stop, reach: reachOf(context, op, left, right) };
+  const across = couple(context, op, left, right, plan);
+  const [withinX, withinY] = [left, right].map((points) => coupleSelf(context, op, points, plan));
   plan.reach.release();
   const [n, m] = [left.count, right.count];
-  const terms = engine.scratch(n + m, op);
+  const terms = context.scratch(n + m, op);
   for (const [u, within, first, count] of [
     [across.rows.u, withinX, 0, n],
     [across.columns.u, withinY, n, m],
   ] as const)
-    engine.run(debiased_terms, {
+    context.run(debiased_terms, {
       params: { rows: count, first, scale: (epsilon * Math.LN2) / count, half: (0.5 * epsilon) / count },
       buffers: { u, w: within.rows.u, excess: within.excess, terms },
       groups: Math.ceil(count / 64),
       work: 16 * count,
     });
-  const value = engine.empty([], op);
-  launchTotal(engine, terms, value, n + m);
+  const value = context.empty([], op);
+  launchTotal(context, terms, value, n + m);
   terms.release();
-  return engine.record(op, [x, y], value, {
+  return context.record(op, [x, y], value, {
     release: () => {
       for (const storage of [across, withinX, withinY, left, right]) storage.release();
     },
     backward: (dy) => {
-      const toX = x.requiresGrad ? startPull(engine, op, left) : null;
-      const toY = y.requiresGrad ? startPull(engine, op, right) : null;
-      pullCoupling(engine, op, across, toX, toY, 1, dy);
+      const toX = x.requiresGrad ? startPull(context, op, left) : null;
+      const toY = y.requiresGrad ? startPull(context, op, right) : null;
+      pullCoupling(context, op, across, toX, toY, 1, dy);
       // A symmetric plan pulls a point once as a row and once as a column.
-      if (toX) pullCoupling(engine, op, withinX, toX, null, -1, dy);
-      if (toY) pullCoupling(engine, op, withinY, toY, null, -1, dy);
-      return [toX && endPull(engine, op, toX), toY && endPull(engine, op, toY)];
+      if (toX) pullCoupling(context, op, withinX, toX, null, -1, dy);
+      if (toY) pullCoupling(context, op, withinY, toY, null, -1, dy);
+      return [toX && endPull(context, op, toX), toY && endPull(context, op, toY)];
     },
   });
 }

@@ -38,7 +38,7 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
   if (!Array.isArray(views)) check.fail(op, `views are ${check.say(views)}, expected an array of Tensors.`);
   if (views.length === 0) check.fail(op, 'views has 0 tensors, expected at least one.');
   const named = check.tensors(op, 'views', views);
-  const engine = check.engineOf(op, named);
+  const context = check.contextOf(op, named);
   const [rows] = check.matrix(op, 'views[0]', views[0]);
   for (const [name, view] of Object.entries(named)) check.sameShape(op, 'views[0]', views[0], name, view);
   checkLabels(op, 'labels', labels, rows, 2 ** 31);
@@ -53,7 +53,7 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
   check.oneOf(op, 'convention', given.convention, ['paper', 'official']);
   const temperature = check.temperature(op, given.temperature);
   const live = temperature instanceof Tensor;
-  if (live) check.engineOf(op, { 'views[0]': views[0], temperature });
+  if (live) check.contextOf(op, { 'views[0]': views[0], temperature });
   const all = new Int32Array(rows * views.length);
   views.forEach((_, v) => {
     all.set(labels, v * rows);
@@ -63,14 +63,14 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
   if (given.lonely === 'error' && lonely > 0) refuse(op, labels, classes, lonely);
   const terms = given.lonely === 'skip' ? Math.max(all.length - lonely, 1) : all.length;
   const official = given.convention === 'official';
-  const tau = live ? temperature : engine.constant(temperature);
+  const tau = live ? temperature : context.constant(temperature);
   const core = () =>
     classContrast(op, named, classes, tau, {
       by: exponentials(temperature),
       factor: (official && !live ? temperature / BASE_TEMPERATURE : 1) / terms,
       inside: given.form === 'in',
     });
-  if (live) return official ? engine.scope(() => mul(sum(mul(core(), tau)), 1 / BASE_TEMPERATURE)) : core();
+  if (live) return official ? context.scope(() => mul(sum(mul(core(), tau)), 1 / BASE_TEMPERATURE)) : core();
   const loss = core();
   tau.dispose();
   return loss;

@@ -34,7 +34,7 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
       `views are ${Array.isArray(views) ? `${views.length} in number` : check.say(views)}, expected an array of at least 2 Tensors.`,
     );
   const named = check.tensors(op, 'views', views);
-  check.engineOf(op, { ...named, prototypes });
+  check.contextOf(op, { ...named, prototypes });
   views.forEach((view, v) => {
     check.matrix(op, `views[${v}]`, view);
     check.sameShape(op, 'views[0]', views[0], `views[${v}]`, view);
@@ -51,7 +51,7 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
   const iterations = check.integer(op, 'iterations', given.iterations, 1, 1000);
   const queues = queuesOf(op, given.queue);
   queues.forEach((queue, a) => {
-    check.engineOf(op, { 'views[0]': views[0], [`queue[${a}]`]: queue });
+    check.contextOf(op, { 'views[0]': views[0], [`queue[${a}]`]: queue });
     check.sameColumns(op, 'views[0]', views[0], `queue[${a}]`, queue);
   });
   return swappedPrediction(op, views, prototypes, { temperature, epsilon, iterations, queues });

@@ -19,7 +19,7 @@ const MAX_T = 1e28; // past it logits of 2 t meet the kernels' floor
  */
 export function uniformity(z: Tensor, options?: UniformityOptions): Tensor {
   const op = 'uniformity';
-  const engine = check.engineOf(op, { z });
+  const context = check.contextOf(op, { z });
   const [rows] = check.matrix(op, 'z', z);
   if (rows < 2) check.fail(op, `z has ${rows} row, expected at least 2 to make a pair.`);
   const { t } = check.options(op, options, { t: 2 });
@@ -27,7 +27,7 @@ export function uniformity(z: Tensor, options?: UniformityOptions): Tensor {
   if (t > MAX_T) check.fail(op, `t = ${t}, expected at most ${MAX_T}.`);
   // |u - v|^2 = 2 - 2 u.v: the potential is exp((u.v - 1) / temperature) with this temperature.
   const temperature = 1 / (2 * t);
-  const tau = engine.constant(temperature);
+  const tau = context.constant(temperature);
   const loss = pairUniformity(op, z, tau, { shifted: canShift(temperature) });
   tau.dispose();
   return loss;

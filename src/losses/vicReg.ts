@@ -29,7 +29,7 @@ export interface VICRegOptions {
  */
 export function vicReg(z0: Tensor, z1: Tensor, options?: VICRegOptions): Tensor {
   const op = 'vicReg';
-  const engine = check.engineOf(op, { z0, z1 });
+  const context = check.contextOf(op, { z0, z1 });
   const [rows, columns] = check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { convention, epsilon, ...weights } = check.options(op, options, {
@@ -44,7 +44,7 @@ export function vicReg(z0: Tensor, z1: Tensor, options?: VICRegOptions): Tensor 
   check.oneOf(op, 'convention', convention, ['official', 'paper']);
   const paper = convention === 'paper';
   return spread(
-    engine,
+    context,
     op,
     { z0, z1 },
     {
@@ -64,11 +64,11 @@ export function vicReg(z0: Tensor, z1: Tensor, options?: VICRegOptions): Tensor 
  */
 export function varianceTerm(z: Tensor, options?: { epsilon?: number }): Tensor {
   const op = 'varianceTerm';
-  const engine = check.engineOf(op, { z });
+  const context = check.contextOf(op, { z });
   const [, columns] = check.matrix(op, 'z', z);
   const { epsilon } = check.options(op, options, { epsilon: 1e-4 });
   check.positive(op, 'epsilon', epsilon);
-  return spread(engine, op, { z }, { invariance: 0, variance: 1 / columns, covariance: 0, epsilon });
+  return spread(context, op, { z }, { invariance: 0, variance: 1 / columns, covariance: 0, epsilon });
 }
 
 /**
@@ -78,7 +78,7 @@ export function varianceTerm(z: Tensor, options?: { epsilon?: number }): Tensor 
  */
 export function covarianceTerm(z: Tensor): Tensor {
   const op = 'covarianceTerm';
-  const engine = check.engineOf(op, { z });
+  const context = check.contextOf(op, { z });
   const [, columns] = check.matrix(op, 'z', z);
-  return spread(engine, op, { z }, { invariance: 0, variance: 0, covariance: 1 / columns, epsilon: 1 });
+  return spread(context, op, { z }, { invariance: 0, variance: 0, covariance: 1 / columns, epsilon: 1 });
 }

@@ -28,7 +28,7 @@ export interface BA2MOptions extends Omit<NetworkOptions, 'hidden' | 'projection
  * BA2M (Cheng et al. 2021, arXiv 2103.15099): a classifier whose samples are weighted, within the encoder, by how much attention each
  * draws in its batch. Trained with labels, on one augmented view; the linear classifier has no bias, as the paper's argument supposes.
  */
-export function ba2m(engine: Context, options: BA2MOptions): Method {
+export function ba2m(context: Context, options: BA2MOptions): Method {
   const { hidden: _, projection: __, ...network } = NETWORK;
   const given = check.options('ba2m', options, {
     ...network,
@@ -39,9 +39,9 @@ export function ba2m(engine: Context, options: BA2MOptions): Method {
     rescale: 'N' as 'none' | 'N',
     inference: 'running' as NonNullable<BatchAttentionOptions['inference']>,
   });
-  checkNetwork('ba2m', engine, { ...given, hidden: 1, projection: 1 });
+  checkNetwork('ba2m', context, { ...given, hidden: 1, projection: 1 });
   check.integer('ba2m', 'classes', given.classes, 1, 2 ** 20);
-  check.bindable('ba2m', engine, [given.classes, given.features], 'lower classes or features');
+  check.bindable('ba2m', context, [given.classes, given.features], 'lower classes or features');
   for (const [i, place] of check.places('ba2m', 'after', given.after).entries())
     check.integer('ba2m', `after[${i}]`, place, 1, 3);
   check.within('ba2m', 'reduction', given.reduction, 1, 2 ** 20);
@@ -50,8 +50,8 @@ export function ba2m(engine: Context, options: BA2MOptions): Method {
   const { after, reduction, rescale, inference } = given;
   const random = createRandom(given.seed, STREAM.online);
   const attention = given.module ? { after, reduction, rescale, inference } : undefined;
-  const encoder = convEncoder(engine, random, { ...encoderOptions(given), attention });
-  const classifier = linear(engine, random, given.features, given.classes);
+  const encoder = convEncoder(context, random, { ...encoderOptions(given), attention });
+  const classifier = linear(context, random, given.features, given.classes);
   return guarded('ba2m', {
     name: given.module ? 'ba2m' : 'classifier',
     wants: { views: 1, crops: 0, labels: true },
@@ -60,8 +60,8 @@ export function ba2m(engine: Context, options: BA2MOptions): Method {
       if (!labels) check.fail('ba2m', 'labels are missing, expected a class number for each image.');
       return crossEntropy(classifier.forward(encoder.forward(views, true), true), labels);
     },
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
     scoresOf: 'classes',
-    scores: (images) => engine.noGrad(() => classifier.forward(encoder.forward(images, false), false)),
+    scores: (images) => context.noGrad(() => classifier.forward(encoder.forward(images, false), false)),
   });
 }

@@ -16,14 +16,14 @@ export interface BarlowTwinsMethodOptions extends NetworkOptions {
  * Barlow Twins (Zbontar et al. 2021, arXiv 2103.03230): a wide projector of three layers, the last bare, whose features shall
  * agree between the views and say different things. Views go through the network one at a time.
  */
-export function barlowTwins(engine: Context, options: BarlowTwinsMethodOptions): Method {
+export function barlowTwins(context: Context, options: BarlowTwinsMethodOptions): Method {
   const given = check.options('barlowTwins', options, { ...NETWORK, hidden: 512, projection: 512, lambda: 0.0051 });
-  checkNetwork('barlowTwins', engine, given);
+  checkNetwork('barlowTwins', context, given);
   check.weight('barlowTwins', 'lambda', given.lambda);
   const { features, hidden, projection, lambda } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, encoderOptions(given));
-  const projector = perceptron(engine, random, [features, hidden, hidden, projection]);
+  const encoder = convEncoder(context, random, encoderOptions(given));
+  const projector = perceptron(context, random, [features, hidden, hidden, projection]);
   const twoStep: TwoStep = {
     project: (batch) => viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true)),
     contrast: ([z0, z1]) => barlowTwinsLoss(z0, z1, { lambda }),
@@ -34,6 +34,6 @@ export function barlowTwins(engine: Context, options: BarlowTwinsMethodOptions):
     ...tensorsOf({ encoder, projector }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch)),
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
   });
 }

@@ -26,7 +26,7 @@ export interface BYOLOptions extends NetworkOptions {
  * other view. The target is a moving average of the online network, moved after the optimiser's step, and begins with weights
  * of its own, as in the official code.
  */
-export function byol(engine: Context, options: BYOLOptions): Method {
+export function byol(context: Context, options: BYOLOptions): Method {
   const given = check.options('byol', options, {
     ...NETWORK,
     hidden: 512,
@@ -34,19 +34,19 @@ export function byol(engine: Context, options: BYOLOptions): Method {
     momentum: 0.9,
     variance: 0,
   });
-  checkNetwork('byol', engine, given);
+  checkNetwork('byol', context, given);
   check.within('byol', 'momentum', given.momentum, 0, 1);
   check.weight('byol', 'variance', given.variance);
   const { seed, features, hidden, projection, momentum, variance } = given;
   const networkOf = (random: Random) => {
-    const encoder = convEncoder(engine, random, encoderOptions(given));
-    const projector = perceptron(engine, random, [features, hidden, projection]);
+    const encoder = convEncoder(context, random, encoderOptions(given));
+    const projector = perceptron(context, random, [features, hidden, projection]);
     return { ...sequential({ encoder, projector }), encoder };
   };
   const random = createRandom(seed, STREAM.online);
   const online = networkOf(random);
-  const predictor = perceptron(engine, random, [projection, hidden, projection]);
-  const target = movingAverage(engine, online, networkOf(createRandom(seed, STREAM.target)), {
+  const predictor = perceptron(context, random, [projection, hidden, projection]);
+  const target = movingAverage(context, online, networkOf(createRandom(seed, STREAM.target)), {
     momentum,
     schedule: 'cosine',
     start: 'own',
@@ -65,6 +65,6 @@ export function byol(engine: Context, options: BYOLOptions): Method {
       return add(loss, mul(add(varianceTerm(z0), varianceTerm(z1)), variance / 2));
     },
     afterStep: (place) => target.update(place),
-    embed: (images) => engine.noGrad(() => online.encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => online.encoder.forward(images, false)),
   });
 }

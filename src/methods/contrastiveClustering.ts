@@ -22,23 +22,23 @@ export interface ContrastiveClusteringMethodOptions extends NetworkOptions {
  * batch norm; rows are contrasted between samples, columns between clusters, and entropy keeps the clusters filled. An
  * image's cluster is the largest of its `scores`.
  */
-export function contrastiveClustering(engine: Context, options: ContrastiveClusteringMethodOptions): Method {
+export function contrastiveClustering(context: Context, options: ContrastiveClusteringMethodOptions): Method {
   const given = check.options('contrastiveClustering', options, {
     ...NETWORK,
     clusters: 10,
     instanceTemperature: 0.5,
     clusterTemperature: 1,
   });
-  checkNetwork('contrastiveClustering', engine, given);
+  checkNetwork('contrastiveClustering', context, given);
   const { features, hidden, projection, instanceTemperature, clusterTemperature } = given;
   check.integer('contrastiveClustering', 'clusters', given.clusters, 2, 2 ** 20);
-  check.bindable('contrastiveClustering', engine, [given.clusters, hidden], 'lower clusters or hidden');
+  check.bindable('contrastiveClustering', context, [given.clusters, hidden], 'lower clusters or hidden');
   check.divisor('contrastiveClustering', 'instanceTemperature', instanceTemperature);
   check.divisor('contrastiveClustering', 'clusterTemperature', clusterTemperature);
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, encoderOptions(given));
-  const instanceHead = perceptron(engine, random, [features, hidden, projection], { norm: false });
-  const clusterHead = perceptron(engine, random, [features, hidden, given.clusters], { norm: false });
+  const encoder = convEncoder(context, random, encoderOptions(given));
+  const instanceHead = perceptron(context, random, [features, hidden, projection], { norm: false });
+  const clusterHead = perceptron(context, random, [features, hidden, given.clusters], { norm: false });
   const twoStep: TwoStep = {
     project: ({ views }) => {
       const h = encoder.forward(views, true);
@@ -55,8 +55,8 @@ export function contrastiveClustering(engine: Context, options: ContrastiveClust
     ...tensorsOf({ encoder, instanceHead, clusterHead }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch)),
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
     scoresOf: 'clusters',
-    scores: (images) => engine.noGrad(() => clusterHead.forward(encoder.forward(images, false), false)),
+    scores: (images) => context.noGrad(() => clusterHead.forward(encoder.forward(images, false), false)),
   });
 }

@@ -33,7 +33,7 @@ export interface EStepOptions {
  */
 export async function eStep(features: Tensor, options: EStepOptions): Promise<Clustering> {
   const op = 'eStep';
-  const engine = check.engineOf(op, { features });
+  const context = check.contextOf(op, { features });
   const [rows] = check.matrix(op, 'features', features);
   const missing = Number.NaN;
   const given = check.options(op, options, {
@@ -51,12 +51,12 @@ export async function eStep(features: Tensor, options: EStepOptions): Promise<Cl
   check.safeInteger(op, 'seed', seed);
   check.divisor(op, 'temperature', given.temperature);
   check.nonNegative(op, 'alpha', given.alpha);
-  const found = engine.scope(() => {
+  const found = context.scope(() => {
     const result = kMeans(
-      engine.noGrad(() => normalize(features)),
+      context.noGrad(() => normalize(features)),
       { clusters, iterations, restarts, seed },
     );
-    return { ...result, units: engine.noGrad(() => normalize(result.centroids)) };
+    return { ...result, units: context.noGrad(() => normalize(result.centroids)) };
   });
   const assignments = new Int32Array(await found.assignments.data());
   const distances = await found.distances.data();

@@ -9,32 +9,32 @@ import type { Batch, Method, NetworkOptions, OverAll, Place, Wants } from './con
 const MOST_WIDTH = 2 ** 20;
 
 /** Refuses what no network can be built from. */
-export function checkNetwork(op: string, engine: Context, given: Required<NetworkOptions>): void {
-  check.engine(op, engine);
+export function checkNetwork(op: string, context: Context, given: Required<NetworkOptions>): void {
+  check.context(op, context);
   checkSizes(op, given);
   check.safeInteger(op, 'seed', given.seed);
   check.integer(op, 'hidden', given.hidden, 1, MOST_WIDTH);
   check.integer(op, 'projection', given.projection, 1, MOST_WIDTH);
   const edge = Math.ceil(given.size / 8); // after three convolutions of stride 2
   const flat = 4 * given.width * (given.pool === 'mean' ? 1 : edge * edge);
-  check.bindable(op, engine, [given.features, flat], 'lower width, size or features');
+  check.bindable(op, context, [given.features, flat], 'lower width, size or features');
   for (const [name, from] of Object.entries({
     features: given.features,
     hidden: given.hidden,
     projection: given.projection,
   }))
-    check.bindable(op, engine, [given.hidden, from], `lower hidden or ${name}`);
+    check.bindable(op, context, [given.hidden, from], `lower hidden or ${name}`);
 }
 
 /** Refuses what no key encoder and queue can be made with. */
 export function checkKeys(
   op: string,
-  engine: Context,
+  context: Context,
   { momentum, queue, projection }: { momentum: unknown; queue: number; projection: number },
 ): void {
   check.within(op, 'momentum', momentum, 0, 1);
   check.integer(op, 'queue', queue, 1, MOST_ROWS);
-  check.bindable(op, engine, [queue, projection], 'take a shorter queue');
+  check.bindable(op, context, [queue, projection], 'take a shorter queue');
 }
 
 export const MOST_ROWS = 2 ** 24; // a queue's pointer is a whole number in f32
@@ -58,7 +58,7 @@ export function guarded(op: string, method: Method): Method {
     return batch;
   };
   const images = (given: Tensor): Tensor => {
-    check.engineOf(op, { images: given });
+    check.contextOf(op, { images: given });
     if (given.shape.length !== 4) check.fail(op, `images are [${given.shape.join(', ')}], expected [N, C, H, W].`);
     return given;
   };
@@ -83,7 +83,7 @@ export function guarded(op: string, method: Method): Method {
 function checkBatch(op: string, batch: Batch, wants: Wants): void {
   check.plain(op, 'batch', batch);
   const { views, crops, labels, indices } = batch;
-  check.engineOf(op, crops === undefined ? { views } : { views, crops });
+  check.contextOf(op, crops === undefined ? { views } : { views, crops });
   for (const [name, tensor] of Object.entries(crops === undefined ? { views } : { views, crops }))
     if (tensor.shape.length !== 4)
       check.fail(op, `${name} are [${tensor.shape.join(', ')}], expected [views N, C, H, W].`);

@@ -69,7 +69,7 @@ export interface StepOptions {
  * @returns the loss, without a tape
  */
 export function trainStep(
-  engine: Context,
+  context: Context,
   method: Method,
   optimizer: Pick<Optimizer, 'step' | 'zeroGrad'>,
   parts: readonly (() => Batch)[],
@@ -81,16 +81,16 @@ export function trainStep(
     learningRate: undefined as number | undefined,
     cached: false as boolean,
   });
-  check.engine(op, engine);
+  check.context(op, context);
   checkParts(op, method, optimizer, parts, cached);
   checkPlace(op, place);
   if (learningRate !== undefined) factor(op, 'learningRate', learningRate);
-  return engine.scope(() => {
+  return context.scope(() => {
     const { twoStep } = method;
     const loss =
       cached && twoStep && parts.length > 1
-        ? cachedGradients(engine, twoStep, parts)
-        : addedGradients(engine, method, parts, place);
+        ? cachedGradients(context, twoStep, parts)
+        : addedGradients(context, method, parts, place);
     optimizer.step(learningRate);
     optimizer.zeroGrad();
     method.afterStep?.(place);
@@ -98,37 +98,37 @@ export function trainStep(
   });
 }
 
-function addedGradients(engine: Context, method: Method, parts: readonly (() => Batch)[], place: Place): Tensor {
-  const total = engine.full([], 0);
+function addedGradients(context: Context, method: Method, parts: readonly (() => Batch)[], place: Place): Tensor {
+  const total = context.full([], 0);
   parts.forEach((batchOf, part) => {
-    engine.scope(() => {
+    context.scope(() => {
       const loss = method.loss(batchOf(), { ...place, part });
       const share = parts.length > 1 ? mul(loss, 1 / parts.length) : loss;
       share.backward();
-      engine.accumulate(total, share);
+      context.accumulate(total, share);
     });
   });
   return total;
 }
 
-function cachedGradients(engine: Context, { project, contrast }: TwoStep, parts: readonly (() => Batch)[]): Tensor {
+function cachedGradients(context: Context, { project, contrast }: TwoStep, parts: readonly (() => Batch)[]): Tensor {
   let labels: Int32Array | undefined;
   const made = parts.map((batchOf) =>
-    engine.scope(() => {
+    context.scope(() => {
       const batch = batchOf();
       if (batch.labels) labels = Int32Array.from([...(labels ?? []), ...batch.labels]);
-      return engine.noGrad(() => project(batch));
+      return context.noGrad(() => project(batch));
     }),
   );
   const outputs = made[0].map((_, o) => {
     const all = concat(made.map((own) => own[o]));
-    return engine.alias(all, all.shape, true);
+    return context.alias(all, all.shape, true);
   });
   const loss = contrast(outputs, labels);
   loss.backward();
   let first = 0;
   for (const batchOf of parts)
-    engine.scope(() => {
+    context.scope(() => {
       const again = project(batchOf());
       const rows = again[0].shape[0];
       const pulled = again.map((output, o) => sum(mul(output, slice(outputs[o].grad as Tensor, first, first + rows))));

@@ -35,7 +35,7 @@ const TEMPERATURE = { 1: 0.07, 2: 0.2, 3: 0.2 } as const;
  * through a linear head, v2 through two layers without batch norm); v3 with the other view's keys of the batch, through
  * a predictor. Batch norm sees the whole batch, as in v3; the official v1 and v2 shuffle keys between devices instead.
  */
-export function moCo(engine: Context, options: MoCoOptions): Method {
+export function moCo(context: Context, options: MoCoOptions): Method {
   const given = check.options('moCo', options, {
     ...NETWORK,
     version: 2 as 1 | 2 | 3,
@@ -43,25 +43,25 @@ export function moCo(engine: Context, options: MoCoOptions): Method {
     momentum: 0.99,
     queue: 4096,
   });
-  checkNetwork('moCo', engine, given);
+  checkNetwork('moCo', context, given);
   const { version } = given;
   if (version !== 1 && version !== 2 && version !== 3)
     check.fail('moCo', `version = ${check.say(version)}, expected 1, 2 or 3.`);
-  checkKeys('moCo', engine, given);
+  checkKeys('moCo', context, given);
   if (given.temperature !== undefined) check.divisor('moCo', 'temperature', given.temperature);
   const settings = { ...given, temperature: given.temperature ?? TEMPERATURE[version] };
-  return version === 3 ? predicting(engine, settings) : queueing(engine, settings, version);
+  return version === 3 ? predicting(context, settings) : queueing(context, settings, version);
 }
 
 type Settings = Required<Omit<MoCoOptions, 'version'>>;
 
-function queueing(engine: Context, given: Settings, version: 1 | 2): Method {
+function queueing(context: Context, given: Settings, version: 1 | 2): Method {
   const { seed, projection, temperature, momentum } = given;
-  const query = queryNetwork(engine, createRandom(seed, STREAM.online), given, version);
-  const key = movingAverage(engine, query, queryNetwork(engine, createRandom(seed, STREAM.target), given, version), {
+  const query = queryNetwork(context, createRandom(seed, STREAM.online), given, version);
+  const key = movingAverage(context, query, queryNetwork(context, createRandom(seed, STREAM.target), given, version), {
     momentum,
   });
-  const queue = fifoQueue(engine, given.queue, projection, createRandom(seed, STREAM.queue));
+  const queue = fifoQueue(context, given.queue, projection, createRandom(seed, STREAM.queue));
   return guarded('moCo', {
     name: `moco-v${version}`,
     wants: { views: 2, crops: 0, labels: false },
@@ -74,37 +74,37 @@ function queueing(engine: Context, given: Settings, version: 1 | 2): Method {
       queue.enqueue(keys); // only now: a key must not be its query's negative too
       return loss;
     },
-    embed: (images) => engine.noGrad(() => query.encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => query.encoder.forward(images, false)),
   });
 }
 
 /** Encoder and head of MoCo v1 or v2; PCL's is that of v2. */
 export function queryNetwork(
-  engine: Context,
+  context: Context,
   random: Random,
   given: Required<NetworkOptions>,
   version: 1 | 2,
 ): Layer & { encoder: Layer } {
   const { features, hidden, projection } = given;
-  const encoder = convEncoder(engine, random, encoderOptions(given));
+  const encoder = convEncoder(context, random, encoderOptions(given));
   const head =
     version === 1
-      ? linear(engine, random, features, projection, { bias: true })
-      : perceptron(engine, random, [features, hidden, projection], { norm: false });
+      ? linear(context, random, features, projection, { bias: true })
+      : perceptron(context, random, [features, hidden, projection], { norm: false });
   return { ...sequential({ encoder, head }), encoder };
 }
 
-function predicting(engine: Context, given: Settings): Method {
+function predicting(context: Context, given: Settings): Method {
   const { seed, features, hidden, projection, temperature, momentum } = given;
   const networkOf = (random: Random) => {
-    const encoder = convEncoder(engine, random, encoderOptions(given));
-    const projector = perceptron(engine, random, [features, hidden, projection], { last: 'plain' });
+    const encoder = convEncoder(context, random, encoderOptions(given));
+    const projector = perceptron(context, random, [features, hidden, projection], { last: 'plain' });
     return { ...sequential({ encoder, projector }), encoder };
   };
   const random = createRandom(seed, STREAM.online);
   const query = networkOf(random);
-  const predictor = perceptron(engine, random, [projection, hidden, projection]);
-  const key = movingAverage(engine, query, networkOf(createRandom(seed, STREAM.target)), {
+  const predictor = perceptron(context, random, [projection, hidden, projection]);
+  const key = movingAverage(context, query, networkOf(createRandom(seed, STREAM.target)), {
     momentum,
     schedule: 'cosine',
   });
@@ -119,6 +119,6 @@ function predicting(engine: Context, given: Settings): Method {
       const [k0, k1] = views.map((view) => key.forward(view));
       return add(mocoV3(q0, k1, { temperature }), mocoV3(q1, k0, { temperature }));
     },
-    embed: (images) => engine.noGrad(() => query.encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => query.encoder.forward(images, false)),
   });
 }

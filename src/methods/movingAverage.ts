@@ -33,7 +33,7 @@ export interface MovingAverage extends Part {
  * @param average a network like `online`; what it learns is overwritten
  */
 export function movingAverage(
-  engine: Context,
+  context: Context,
   online: Layer,
   average: Layer,
   options: MovingAverageOptions,
@@ -44,7 +44,7 @@ export function movingAverage(
     schedule: 'constant' as NonNullable<MovingAverageOptions['schedule']>,
     start: 'copy' as NonNullable<MovingAverageOptions['start']>,
   });
-  check.engine(op, engine);
+  check.context(op, context);
   check.layer(op, 'online', online);
   check.layer(op, 'average', average);
   check.within(op, 'momentum', momentum, 0, 1);
@@ -53,34 +53,35 @@ export function movingAverage(
   const names = Object.keys(online.parameters);
   for (const name of names) {
     const [own, other] = [online.parameters[name], average.parameters[name]];
-    check.engineOf(op, { [`online.${name}`]: own, [`average.${name}`]: other });
+    check.contextOf(op, { [`online.${name}`]: own, [`average.${name}`]: other });
     if (own.storage === other.storage)
       check.fail(op, `average.${name} is the same tensor as online.${name}, expected another, as it is written.`);
     check.sameShape(op, `online.${name}`, own, `average.${name}`, other);
   }
-  if (start === 'copy') for (const name of names) engine.copyInto(average.parameters[name], online.parameters[name], 0);
-  engine.opEnded();
+  if (start === 'copy')
+    for (const name of names) context.copyInto(average.parameters[name], online.parameters[name], 0);
+  context.opEnded();
   // On the GPU, so that a step launches the same work whatever the momentum.
-  const rate = engine.unscoped(() => engine.tensor([1 - momentum]));
+  const rate = context.unscoped(() => context.tensor([1 - momentum]));
   const momentumOf = ({ step, totalSteps }: Place): number => momentumSchedule({ start: momentum, totalSteps })(step);
   return {
     parameters: {},
     buffers: { ...average.parameters, ...average.buffers, rate },
-    forward: (x) => engine.noGrad(() => average.forward(x, true)),
-    embed: (x) => engine.noGrad(() => average.forward(x, false)),
+    forward: (x) => context.noGrad(() => average.forward(x, true)),
+    embed: (x) => context.noGrad(() => average.forward(x, false)),
     update(place) {
       checkPlace(op, place);
-      if (schedule === 'cosine') engine.write(rate, Float32Array.of(1 - momentumOf(place)));
+      if (schedule === 'cosine') context.write(rate, Float32Array.of(1 - momentumOf(place)));
       for (const name of names) {
         const own = average.parameters[name];
-        engine.run(moving_average, {
+        context.run(moving_average, {
           params: { count: own.size },
           buffers: { rate, online: online.parameters[name], average: own },
           groups: Math.ceil(own.size / 256),
           work: 2 * own.size,
         });
       }
-      engine.opEnded();
+      context.opEnded();
     },
   };
 }

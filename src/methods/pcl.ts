@@ -50,7 +50,7 @@ interface Granularity extends Part {
  * PCL (Li et al. 2020, arXiv 2005.04966): MoCo v2, and from the end of the warm-up the prototypes of an E-step before every epoch: k-means of
  * the key encoder's embeddings of all training images, at several granularities, each centroid with a temperature of its own.
  */
-export function pcl(engine: Context, options: PCLOptions): Method {
+export function pcl(context: Context, options: PCLOptions): Method {
   const op = 'pcl';
   const given = check.options(op, options, {
     ...NETWORK,
@@ -65,10 +65,10 @@ export function pcl(engine: Context, options: PCLOptions): Method {
     alpha: 10,
     convention: 'paper' as 'paper' | 'official',
   });
-  checkNetwork(op, engine, given);
+  checkNetwork(op, context, given);
   const { seed, projection, temperature, momentum, convention, iterations, restarts, alpha } = given;
   const images = check.integer(op, 'images', given.images, 2, 2 ** 24);
-  checkKeys(op, engine, given);
+  checkKeys(op, context, given);
   check.divisor(op, 'temperature', temperature);
   check.within(op, 'warmup', given.warmup, 0, 1);
   check.integer(op, 'iterations', iterations, 1, 10_000);
@@ -77,14 +77,14 @@ export function pcl(engine: Context, options: PCLOptions): Method {
   check.oneOf(op, 'convention', convention, ['paper', 'official']);
   if (given.clusters !== undefined) check.integers(op, 'clusters', given.clusters, 2, images);
   const sizes = given.clusters ?? [100, 50, 25].map((share) => Math.max(2, Math.floor(images / share)));
-  for (const clusters of sizes) check.bindable(op, engine, [clusters, projection], 'lower clusters or projection');
-  const query = queryNetwork(engine, createRandom(seed, STREAM.online), given, 2);
-  const key = movingAverage(engine, query, queryNetwork(engine, createRandom(seed, STREAM.target), given, 2), {
+  for (const clusters of sizes) check.bindable(op, context, [clusters, projection], 'lower clusters or projection');
+  const query = queryNetwork(context, createRandom(seed, STREAM.online), given, 2);
+  const key = movingAverage(context, query, queryNetwork(context, createRandom(seed, STREAM.target), given, 2), {
     momentum,
   });
-  const queue = fifoQueue(engine, given.queue, projection, createRandom(seed, STREAM.queue));
-  const granularities = sizes.map((clusters) => granularity(engine, clusters, projection, images));
-  engine.opEnded();
+  const queue = fifoQueue(context, given.queue, projection, createRandom(seed, STREAM.queue));
+  const granularities = sizes.map((clusters) => granularity(context, clusters, projection, images));
+  context.opEnded();
   /** Of the present epoch, one list a granularity; empty while there are none. */
   let assignments: Int32Array[] = [];
   return guarded(op, {
@@ -113,13 +113,13 @@ export function pcl(engine: Context, options: PCLOptions): Method {
       for (const [m, own] of granularities.entries()) {
         const { clusters } = own;
         const result = await eStep(features, { clusters, iterations, restarts, seed: seed + m, temperature, alpha });
-        engine.copyInto(own.centroids, result.centroids, 0);
-        engine.write(own.concentrations, result.concentrations);
-        engine.write(own.assignments, Float32Array.from(result.assignments));
+        context.copyInto(own.centroids, result.centroids, 0);
+        context.write(own.concentrations, result.concentrations);
+        context.write(own.assignments, Float32Array.from(result.assignments));
         result.centroids.dispose();
         found.push(result.assignments);
       }
-      engine.opEnded();
+      context.opEnded();
       features.dispose();
       assignments = found;
     },
@@ -137,15 +137,15 @@ export function pcl(engine: Context, options: PCLOptions): Method {
         return add(total, mul(protoNCE(q, own, { convention }), 1 / assignments.length));
       }, instance);
     },
-    embed: (plain) => engine.noGrad(() => query.encoder.forward(plain, false)),
+    embed: (plain) => context.noGrad(() => query.encoder.forward(plain, false)),
   });
 }
 
-function granularity(engine: Context, clusters: number, features: number, images: number): Granularity {
-  return engine.unscoped(() => {
-    const centroids = engine.full([clusters, features], 0);
-    const concentrations = engine.full([clusters], 1);
-    const assignments = engine.full([images], 0);
+function granularity(context: Context, clusters: number, features: number, images: number): Granularity {
+  return context.unscoped(() => {
+    const centroids = context.full([clusters, features], 0);
+    const concentrations = context.full([clusters], 1);
+    const assignments = context.full([images], 0);
     return {
       clusters,
       centroids,

@@ -14,24 +14,24 @@ export interface Prototypes extends Part {
 }
 
 /** SwAV's prototype layer: K rows without bias, from random directions. */
-export function prototypeLayer(engine: Context, random: Random, count: number, features: number): Prototypes {
+export function prototypeLayer(context: Context, random: Random, count: number, features: number): Prototypes {
   const op = 'prototypeLayer';
-  check.engine(op, engine);
+  check.context(op, context);
   check.random(op, random);
   check.integer(op, 'count', count, 1, 2 ** 20);
   check.integer(op, 'features', features, 1, 2 ** 20);
-  check.bindable(op, engine, [count, features]);
+  check.bindable(op, context, [count, features]);
   const values = Float32Array.from({ length: count * features }, () => random.gaussian());
-  const weight = engine.unscoped(() => engine.tensor(values, [count, features], { requiresGrad: true }));
+  const weight = context.unscoped(() => context.tensor(values, [count, features], { requiresGrad: true }));
   const renormalize = (): void => {
-    engine.scope(() => {
-      engine.copyInto(
+    context.scope(() => {
+      context.copyInto(
         weight,
-        engine.noGrad(() => normalize(weight)),
+        context.noGrad(() => normalize(weight)),
         0,
       );
     });
-    engine.opEnded();
+    context.opEnded();
   };
   renormalize();
   return { parameters: { weight }, buffers: {}, weight, renormalize };

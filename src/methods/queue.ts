@@ -21,41 +21,41 @@ export interface Queue extends Part {
  * @param length at most 2^24
  * @param random fills it with unit rows of noise; without it, zeros
  */
-export function fifoQueue(engine: Context, length: number, features: number, random?: Random): Queue {
+export function fifoQueue(context: Context, length: number, features: number, random?: Random): Queue {
   const op = 'fifoQueue';
-  check.engine(op, engine);
+  check.context(op, context);
   check.integer(op, 'length', length, 1, MOST_ROWS);
   check.integer(op, 'features', features, 1, 2 ** 20);
-  check.bindable(op, engine, [length, features], 'take a shorter queue');
+  check.bindable(op, context, [length, features], 'take a shorter queue');
   if (random !== undefined) check.random(op, random);
   const noise = new Float32Array(length * features);
   if (random) for (let i = 0; i < noise.length; i++) noise[i] = random.gaussian();
-  const [rows, pointer] = engine.unscoped(() => [engine.tensor(noise, [length, features]), engine.tensor([0])]);
+  const [rows, pointer] = context.unscoped(() => [context.tensor(noise, [length, features]), context.tensor([0])]);
   if (random)
-    engine.scope(() => {
-      engine.copyInto(rows, normalize(rows), 0);
+    context.scope(() => {
+      context.copyInto(rows, normalize(rows), 0);
     });
-  engine.opEnded();
+  context.opEnded();
   return {
     parameters: {},
     buffers: { rows, pointer },
     rows,
     enqueue(fresh) {
-      check.engineOf(op, { queue: rows, rows: fresh });
+      check.contextOf(op, { queue: rows, rows: fresh });
       const [count, columns] = check.matrix(op, 'rows', fresh);
       if (columns !== features) check.fail(op, `rows has ${columns} columns, expected ${features}.`);
       if (count > length) check.fail(op, `rows has ${count} rows, expected at most ${length}, the queue's length.`);
-      engine.scope(() => {
-        const x = engine.noGrad(() => normalize(fresh));
-        engine.run(enqueue, {
+      context.scope(() => {
+        const x = context.noGrad(() => normalize(fresh));
+        context.run(enqueue, {
           params: { count, columns, length },
           buffers: { x, pointer, queue: rows },
           groups: Math.ceil(x.size / 64),
           work: 2 * x.size,
         });
-        engine.run(advance, { params: { count, length }, buffers: { pointer }, groups: 1, work: 1 });
+        context.run(advance, { params: { count, length }, buffers: { pointer }, groups: 1, work: 1 });
       });
-      engine.opEnded();
+      context.opEnded();
     },
   };
 }

@@ -22,7 +22,7 @@ export interface SimSiamOptions extends NetworkOptions {
  * SimSiam (Chen & He 2020, arXiv 2011.10566): the predictor's output of one view meets the projection of the other, which is a
  * constant there; no negatives, no moving average. Views go through the network one at a time.
  */
-export function simSiam(engine: Context, options: SimSiamOptions): Method {
+export function simSiam(context: Context, options: SimSiamOptions): Method {
   const given = check.options('simSiam', options, {
     ...NETWORK,
     hidden: 512,
@@ -30,16 +30,16 @@ export function simSiam(engine: Context, options: SimSiamOptions): Method {
     bottleneck: undefined as number | undefined,
     predictorRate: 'constant' as 'constant' | 'scheduled',
   });
-  checkNetwork('simSiam', engine, given);
+  checkNetwork('simSiam', context, given);
   check.oneOf('simSiam', 'predictorRate', given.predictorRate, ['constant', 'scheduled']);
   const { features, hidden, projection } = given;
   const { bottleneck = projection } = given;
   check.integer('simSiam', 'bottleneck', bottleneck, 1, 2 ** 20);
-  check.bindable('simSiam', engine, [bottleneck, projection], 'lower bottleneck or projection');
+  check.bindable('simSiam', context, [bottleneck, projection], 'lower bottleneck or projection');
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, encoderOptions(given));
-  const projector = perceptron(engine, random, [features, hidden, hidden, projection], { last: 'plain' });
-  const predictor = perceptron(engine, random, [projection, bottleneck, projection], { bias: true });
+  const encoder = convEncoder(context, random, encoderOptions(given));
+  const projector = perceptron(context, random, [features, hidden, hidden, projection], { last: 'plain' });
+  const predictor = perceptron(context, random, [projection, bottleneck, projection], { bias: true });
   return guarded('simSiam', {
     name: 'simsiam',
     wants: { views: 2, crops: 0, labels: false },
@@ -50,6 +50,6 @@ export function simSiam(engine: Context, options: SimSiamOptions): Method {
       const [p0, p1] = [z0, z1].map((z) => predictor.forward(z, true));
       return add(simSiamLoss(p0, z1), simSiamLoss(p1, z0));
     },
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
   });
 }

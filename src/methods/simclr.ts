@@ -19,14 +19,14 @@ export interface SimCLROptions extends NetworkOptions {
  * SimCLR (Chen et al. 2020, arXiv 2002.05709): encoder, projection head, NT-Xent between two augmented views. Both views
  * go through the network in one pass, so that batch norm sees all 2N images and cannot tell the pairs apart.
  */
-export function simCLR(engine: Context, options: SimCLROptions): Method {
+export function simCLR(context: Context, options: SimCLROptions): Method {
   const given = check.options('simCLR', options, { ...NETWORK, temperature: 0.15, head: true });
-  checkNetwork('simCLR', engine, given);
+  checkNetwork('simCLR', context, given);
   check.divisor('simCLR', 'temperature', given.temperature);
   const { features, hidden, projection, temperature } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, encoderOptions(given));
-  const head = given.head ? projectionHead(engine, random, features, hidden, projection) : null;
+  const encoder = convEncoder(context, random, encoderOptions(given));
+  const head = given.head ? projectionHead(context, random, features, hidden, projection) : null;
   const twoStep: TwoStep = {
     project: ({ views }) => {
       const h = encoder.forward(views, true);
@@ -42,6 +42,6 @@ export function simCLR(engine: Context, options: SimCLROptions): Method {
     ...tensorsOf({ encoder, ...(head ? { head } : {}) }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch)),
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
   });
 }

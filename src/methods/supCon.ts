@@ -19,15 +19,15 @@ export interface SupConMethodOptions extends NetworkOptions {
  * SupCon (Khosla et al. 2020, arXiv 2004.11362), stage one: the encoder learns to pull all views of a class together, through
  * a head without batch norm. Stage two, a linear classifier on the frozen encoder, is `linearProbe` of gramian/eval.
  */
-export function supCon(engine: Context, options: SupConMethodOptions): Method {
+export function supCon(context: Context, options: SupConMethodOptions): Method {
   const given = check.options('supCon', options, { ...NETWORK, temperature: 0.1, form: 'out' as 'out' | 'in' });
-  checkNetwork('supCon', engine, given);
+  checkNetwork('supCon', context, given);
   check.divisor('supCon', 'temperature', given.temperature);
   check.oneOf('supCon', 'form', given.form, ['out', 'in']);
   const { features, hidden, projection, temperature, form } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, encoderOptions(given));
-  const head = perceptron(engine, random, [features, hidden, projection], { norm: false });
+  const encoder = convEncoder(context, random, encoderOptions(given));
+  const head = perceptron(context, random, [features, hidden, projection], { norm: false });
   const twoStep: TwoStep = {
     project: ({ views }) => {
       const z = head.forward(encoder.forward(views, true), true);
@@ -45,6 +45,6 @@ export function supCon(engine: Context, options: SupConMethodOptions): Method {
     ...tensorsOf({ encoder, head }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch), batch.labels),
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
   });
 }

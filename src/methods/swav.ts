@@ -37,7 +37,7 @@ export interface SwAVMethodOptions extends NetworkOptions {
  * onto the sphere, embeddings, codes with the queue as it was, loss, enqueue; while they are frozen, prototypes get no
  * gradient, so that neither momentum nor decay moves them.
  */
-export function swav(engine: Context, options: SwAVMethodOptions): Method {
+export function swav(context: Context, options: SwAVMethodOptions): Method {
   const given = check.options('swav', options, {
     ...NETWORK,
     prototypes: 256,
@@ -48,22 +48,22 @@ export function swav(engine: Context, options: SwAVMethodOptions): Method {
     queueStart: 0.1,
     freeze: 0.02,
   });
-  checkNetwork('swav', engine, given);
+  checkNetwork('swav', context, given);
   check.integer('swav', 'prototypes', given.prototypes, 1, 2 ** 20);
-  check.bindable('swav', engine, [given.prototypes, given.projection], 'lower prototypes or projection');
+  check.bindable('swav', context, [given.prototypes, given.projection], 'lower prototypes or projection');
   check.divisor('swav', 'temperature', given.temperature);
   check.divisor('swav', 'epsilon', given.epsilon);
   check.integer('swav', 'crops', given.crops, 0, 16);
   check.integer('swav', 'queue', given.queue, 0, MOST_ROWS);
-  check.bindable('swav', engine, [given.queue, given.projection], 'take a shorter queue');
+  check.bindable('swav', context, [given.queue, given.projection], 'take a shorter queue');
   check.within('swav', 'queueStart', given.queueStart, 0, 1);
   check.within('swav', 'freeze', given.freeze, 0, 1);
   const { seed, features, hidden, projection, temperature, epsilon, crops } = given;
   const random = createRandom(seed, STREAM.online);
-  const encoder = convEncoder(engine, random, encoderOptions(given));
-  const head = perceptron(engine, random, [features, hidden, projection]);
-  const prototypes = prototypeLayer(engine, createRandom(seed, STREAM.prototypes), given.prototypes, projection);
-  const queues = given.queue > 0 ? [0, 1].map(() => fifoQueue(engine, given.queue, projection)) : [];
+  const encoder = convEncoder(context, random, encoderOptions(given));
+  const head = perceptron(context, random, [features, hidden, projection]);
+  const prototypes = prototypeLayer(context, createRandom(seed, STREAM.prototypes), given.prototypes, projection);
+  const queues = given.queue > 0 ? [0, 1].map(() => fifoQueue(context, given.queue, projection)) : [];
   const startOf = ({ totalSteps }: Place): number => Math.round(given.queueStart * totalSteps);
   return guarded('swav', {
     name: 'swav',
@@ -89,10 +89,10 @@ export function swav(engine: Context, options: SwAVMethodOptions): Method {
       if (begun >= 0) queues.forEach((queue, a) => void queue.enqueue(z[a]));
       return loss;
     },
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
     scoresOf: 'prototypes',
     scores: (images) =>
-      engine.noGrad(() =>
+      context.noGrad(() =>
         matmul(normalize(head.forward(encoder.forward(images, false), false)), prototypes.weight, { transposeB: true }),
       ),
   });

@@ -20,7 +20,7 @@ export interface VICRegMethodOptions extends NetworkOptions {
  * VICReg (Bardes et al. 2022, arXiv 2105.04906): a wide expander of three layers, the last bare; invariance, variance and
  * covariance terms at the scale of the official code. Views go through the network one at a time.
  */
-export function vicReg(engine: Context, options: VICRegMethodOptions): Method {
+export function vicReg(context: Context, options: VICRegMethodOptions): Method {
   const given = check.options('vicReg', options, {
     ...NETWORK,
     hidden: 512,
@@ -29,14 +29,14 @@ export function vicReg(engine: Context, options: VICRegMethodOptions): Method {
     variance: 25,
     covariance: 1,
   });
-  checkNetwork('vicReg', engine, given);
+  checkNetwork('vicReg', context, given);
   check.weight('vicReg', 'invariance', given.invariance);
   check.weight('vicReg', 'variance', given.variance);
   check.weight('vicReg', 'covariance', given.covariance);
   const { features, hidden, projection, invariance, variance, covariance } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(engine, random, encoderOptions(given));
-  const expander = perceptron(engine, random, [features, hidden, hidden, projection]);
+  const encoder = convEncoder(context, random, encoderOptions(given));
+  const expander = perceptron(context, random, [features, hidden, hidden, projection]);
   const twoStep: TwoStep = {
     project: (batch) => viewsOf(batch, 2).map((view) => expander.forward(encoder.forward(view, true), true)),
     contrast: ([z0, z1]) => vicRegLoss(z0, z1, { invariance, variance, covariance }),
@@ -47,6 +47,6 @@ export function vicReg(engine: Context, options: VICRegMethodOptions): Method {
     ...tensorsOf({ encoder, expander }),
     twoStep,
     loss: (batch) => twoStep.contrast(twoStep.project(batch)),
-    embed: (images) => engine.noGrad(() => encoder.forward(images, false)),
+    embed: (images) => context.noGrad(() => encoder.forward(images, false)),
   });
 }

@@ -18,35 +18,35 @@ import { MOST_FEATURES, normalization } from './layers.ts';
  * @param options.seed of the initial weights; default 0
  */
 export function batchAttentionParameters(
-  engine: Context,
+  context: Context,
   channels: number,
   options?: { reduction?: number; seed?: number },
 ): BatchAttentionParameters {
   const op = 'batchAttentionParameters';
   const { reduction, seed } = check.options(op, options, { reduction: 16, seed: 0 });
   check.safeInteger(op, 'seed', seed);
-  return parametersFrom(op, engine, createRandom(seed), channels, reduction);
+  return parametersFrom(op, context, createRandom(seed), channels, reduction);
 }
 
 function parametersFrom(
   op: string,
-  engine: Context,
+  context: Context,
   random: Random,
   channels: number,
   reduction: number,
 ): BatchAttentionParameters {
-  check.engine(op, engine);
+  check.context(op, context);
   check.random(op, random);
   check.integer(op, 'channels', channels, 1, MOST_FEATURES);
   check.within(op, 'reduction', reduction, 1, MOST_FEATURES);
   const reduced = Math.max(1, Math.floor(channels / reduction));
   const norm = (): BatchNormState => {
-    const { parameters, buffers } = normalization(engine, channels);
+    const { parameters, buffers } = normalization(context, channels);
     const { weight, bias } = parameters;
     return { weight, bias, runningMean: buffers.runningMean, runningVariance: buffers.runningVariance };
   };
   const weights = (out: number, from: number, size?: number) =>
-    weightOf(op, engine, random, size ? [out, from, size, size] : [out, from], from * (size ?? 1) ** 2);
+    weightOf(op, context, random, size ? [out, from, size, size] : [out, from], from * (size ?? 1) ** 2);
   return {
     channel: { reduce: weights(reduced, channels), expand: weights(channels, reduced), norm: norm() },
     local: {
@@ -60,8 +60,8 @@ function parametersFrom(
       key: weights(reduced, channels, 1),
       value: weights(channels, channels, 1),
     },
-    runningLevel: engine.tensor([0]),
-    runningCount: engine.tensor([1]),
+    runningLevel: context.tensor([0]),
+    runningCount: context.tensor([1]),
   };
 }
 
@@ -82,14 +82,14 @@ const ATTENTION: Required<BatchAttentionOptions> = {
 
 /** Batch attention as a layer, to stand behind the last batch norm of a block; evaluation treats each sample by itself. */
 export function batchAttentionLayer(
-  engine: Context,
+  context: Context,
   random: Random,
   channels: number,
   options?: BatchAttentionOptions,
 ): Layer {
   const op = 'batchAttentionLayer';
   const { reduction, inference, ...rest } = attentionOptions(op, options);
-  const own = parametersFrom(op, engine, random, channels, reduction);
+  const own = parametersFrom(op, context, random, channels, reduction);
   const parameters: NamedTensors = {};
   const buffers: NamedTensors = { runningLevel: own.runningLevel, runningCount: own.runningCount };
   for (const branch of ['channel', 'local', 'global'] as const)

@@ -44,26 +44,26 @@ export function stateless(forward: (x: Tensor) => Tensor): Layer {
 }
 
 /** He initialisation (arXiv 1502.01852): normal, standard deviation sqrt(2 / fanIn). */
-export function heNormal(engine: Context, random: Random, shape: readonly number[], fanIn: number): Tensor {
+export function heNormal(context: Context, random: Random, shape: readonly number[], fanIn: number): Tensor {
   const op = 'heNormal';
   check.positive(op, 'fanIn', fanIn);
-  return weightOf(op, engine, random, check.shape(op, shape), fanIn);
+  return weightOf(op, context, random, check.shape(op, shape), fanIn);
 }
 
 /** The same for a layer, in whose name it is refused. */
 export function weightOf(
   op: string,
-  engine: Context,
+  context: Context,
   random: Random,
   extents: readonly number[],
   fanIn: number,
 ): Tensor {
-  check.engine(op, engine);
+  check.context(op, context);
   check.random(op, random);
   check.elements(op, extents);
-  check.bindable(op, engine, extents);
+  check.bindable(op, context, extents);
   const deviation = Math.sqrt(2 / fanIn);
   const size = extents.reduce((a, b) => a * b, 1);
   const values = Float32Array.from({ length: size }, () => deviation * random.gaussian());
-  return engine.tensor(values, extents, { requiresGrad: true });
+  return context.tensor(values, extents, { requiresGrad: true });
 }

@@ -16,7 +16,7 @@ export const MOST_FEATURES = 2 ** 20;
 
 /** A square convolution without bias (a batch norm follows). Weight [outChannels, inChannels, size, size]. */
 export function convolution(
-  engine: Context,
+  context: Context,
   random: Random,
   inChannels: number,
   outChannels: number,
@@ -29,7 +29,7 @@ export function convolution(
   check.integer(op, 'size', size, 1, 1024);
   check.integer(op, 'stride', stride, 1, 1024);
   check.integer(op, 'padding', padding, 0, 1024);
-  const weight = weightOf(op, engine, random, [outChannels, inChannels, size, size], inChannels * size * size);
+  const weight = weightOf(op, context, random, [outChannels, inChannels, size, size], inChannels * size * size);
   return { parameters: { weight }, buffers: {}, forward: (x) => conv2d(x, weight, { stride, padding }) };
 }
 
@@ -38,7 +38,7 @@ export function convolution(
  * [outFeatures], from 0.
  */
 export function linear(
-  engine: Context,
+  context: Context,
   random: Random,
   inFeatures: number,
   outFeatures: number,
@@ -48,10 +48,10 @@ export function linear(
   check.integer(op, 'inFeatures', inFeatures, 1, 2 ** 31);
   check.integer(op, 'outFeatures', outFeatures, 1, MOST_FEATURES);
   const { bias: biased } = check.options(op, options, { bias: false });
-  const weight = weightOf(op, engine, random, [outFeatures, inFeatures], inFeatures);
+  const weight = weightOf(op, context, random, [outFeatures, inFeatures], inFeatures);
   const product = (x: Tensor): Tensor => matmul(x, weight, { transposeB: true });
   if (!biased) return { parameters: { weight }, buffers: {}, forward: product };
-  const bias = engine.tensor(new Float32Array(outFeatures), [outFeatures], { requiresGrad: true });
+  const bias = context.tensor(new Float32Array(outFeatures), [outFeatures], { requiresGrad: true });
   return { parameters: { weight, bias }, buffers: {}, forward: (x) => add(product(x), bias) };
 }
 
@@ -60,16 +60,16 @@ export function linear(
  * `affine`.
  */
 export function normalization(
-  engine: Context,
+  context: Context,
   channels: number,
   options?: { relu?: boolean; affine?: boolean },
 ): Layer {
   const op = 'normalization';
-  check.engine(op, engine);
+  check.context(op, context);
   check.integer(op, 'channels', channels, 1, MOST_FEATURES);
   const { relu, affine } = check.options(op, options, { relu: false, affine: true });
   const constant = (value: number, requiresGrad: boolean) =>
-    engine.tensor(new Float32Array(channels).fill(value), [channels], { requiresGrad });
+    context.tensor(new Float32Array(channels).fill(value), [channels], { requiresGrad });
   const weight = constant(1, affine);
   const bias = constant(0, affine);
   const runningMean = constant(0, false);
@@ -85,7 +85,7 @@ export function normalization(
 /** [N, C, H, W] -> [N, C H W]. */
 export function flatten(): Layer {
   return stateless((x) => {
-    check.engineOf('flatten', { x });
+    check.contextOf('flatten', { x });
     return reshape(x, [x.shape[0], x.size / x.shape[0]]);
   });
 }
@@ -98,7 +98,7 @@ export function rectifier(): Layer {
 /** [N, C, H, W] -> [N, C]: the mean over the positions, whatever the size of the images. */
 export function globalPool(): Layer {
   return stateless((x) => {
-    check.engineOf('globalPool', { x });
+    check.contextOf('globalPool', { x });
     if (x.shape.length !== 4) check.fail('globalPool', `x is [${x.shape.join(', ')}], expected [N, C, H, W].`);
     const [images, channels] = x.shape;
     const positions = x.size / (images * channels);

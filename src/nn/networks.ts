@@ -27,22 +27,22 @@ export interface EncoderOptions {
  * A small convolutional encoder: stride-2 3x3 convolutions, then one linear layer, each with batch norm and ReLU. On
  * images this small a linear layer serves k-NN better than an average over the positions, which forgets where a stroke is.
  */
-export function convEncoder(engine: Context, random: Random, options: EncoderOptions): Layer {
+export function convEncoder(context: Context, random: Random, options: EncoderOptions): Layer {
   const given = checkEncoder('convEncoder', options);
   const { channels, size, width, depth, features, pool, attention } = given;
   const { after, ...ofAttention } = attention;
-  check.engine('convEncoder', engine);
+  check.context('convEncoder', context);
   check.random('convEncoder', random);
   const layers: Record<string, Layer> = {};
   let from = channels;
   let edge = size;
   for (let i = 0; i < depth; i++) {
     const to = width * 2 ** i;
-    layers[`conv${i + 1}`] = convolution(engine, random, from, to, { stride: 2 });
+    layers[`conv${i + 1}`] = convolution(context, random, from, to, { stride: 2 });
     const attends = after.includes(i + 1);
-    layers[`norm${i + 1}`] = normalization(engine, to, { relu: !attends });
+    layers[`norm${i + 1}`] = normalization(context, to, { relu: !attends });
     if (attends) {
-      layers[`attention${i + 1}`] = batchAttentionLayer(engine, random, to, ofAttention);
+      layers[`attention${i + 1}`] = batchAttentionLayer(context, random, to, ofAttention);
       layers[`relu${i + 1}`] = rectifier();
     }
     from = to;
@@ -50,8 +50,8 @@ export function convEncoder(engine: Context, random: Random, options: EncoderOpt
   }
   const pooled = pool === 'mean';
   layers[pool] = pooled ? globalPool() : flatten();
-  layers.linear = linear(engine, random, pooled ? from : from * edge * edge, features);
-  layers.norm = normalization(engine, features, { relu: true });
+  layers.linear = linear(context, random, pooled ? from : from * edge * edge, features);
+  layers.norm = normalization(context, features, { relu: true });
   return sequential(layers);
 }
 
@@ -107,13 +107,13 @@ export interface PerceptronOptions {
  * cluster heads. Used for the loss only, then dropped.
  */
 export function perceptron(
-  engine: Context,
+  context: Context,
   random: Random,
   widths: readonly number[],
   options?: PerceptronOptions,
 ): Layer {
   const op = 'perceptron';
-  check.engine(op, engine);
+  check.context(op, context);
   check.random(op, random);
   if (check.integers(op, 'widths', widths, 1, MOST_FEATURES).length < 2)
     check.fail(op, `widths has ${widths.length} number, expected at least 2: what comes in, and what goes out.`);
@@ -129,19 +129,19 @@ export function perceptron(
   const count = widths.length - 1;
   for (let i = 1; i <= count; i++) {
     const final = i === count;
-    layers[`linear${i}`] = linear(engine, random, widths[i - 1], widths[i], { bias: final ? bias : !norm });
-    if (!final && norm) layers[`norm${i}`] = normalization(engine, widths[i], { relu: true });
+    layers[`linear${i}`] = linear(context, random, widths[i - 1], widths[i], { bias: final ? bias : !norm });
+    if (!final && norm) layers[`norm${i}`] = normalization(context, widths[i], { relu: true });
     if (!final && !norm) layers[`relu${i}`] = rectifier();
-    if (final && last !== 'none') layers[`norm${i}`] = normalization(engine, widths[i], { affine: last === 'affine' });
+    if (final && last !== 'none') layers[`norm${i}`] = normalization(context, widths[i], { affine: last === 'affine' });
   }
   return sequential(layers);
 }
 
 /** SimCLR's projection head: two linear layers with batch norm. */
-export function projectionHead(engine: Context, random: Random, features: number, hidden: number, out: number): Layer {
+export function projectionHead(context: Context, random: Random, features: number, hidden: number, out: number): Layer {
   for (const [name, width] of Object.entries({ features, hidden, out }))
     check.integer('projectionHead', name, width, 1, MOST_FEATURES);
-  check.engine('projectionHead', engine);
+  check.context('projectionHead', context);
   check.random('projectionHead', random);
-  return perceptron(engine, random, [features, hidden, out], { last: 'affine' });
+  return perceptron(context, random, [features, hidden, out], { last: 'affine' });
 }

@@ -9,34 +9,34 @@ import { broadcastShape, foldTo, launchPair } from '../launch/broadcast.ts';
 
 /** a + b */
 export function add(a: Tensor | number, b: Tensor | number): Tensor {
-  const { engine, out, inputs } = forward('add', addKernel, a, b);
-  return engine.record('add', inputs, out, {
-    backward: (dy) => inputs.map((input) => foldTo(engine, 'add', dy, input.shape)),
+  const { context, out, inputs } = forward('add', addKernel, a, b);
+  return context.record('add', inputs, out, {
+    backward: (dy) => inputs.map((input) => foldTo(context, 'add', dy, input.shape)),
   });
 }
 
 /** a - b */
 export function sub(a: Tensor | number, b: Tensor | number): Tensor {
-  const { engine, out, inputs } = forward('sub', subtract, a, b);
-  return engine.record('sub', inputs, out, {
+  const { context, out, inputs } = forward('sub', subtract, a, b);
+  return context.record('sub', inputs, out, {
     backward: (dy) =>
       inputs.map((input, i) => {
         const subtracted = i === 1 || !(a instanceof Tensor);
-        return foldTo(engine, 'sub', subtracted ? pair(engine, multiply, dy, -1) : dy, input.shape);
+        return foldTo(context, 'sub', subtracted ? pair(context, multiply, dy, -1) : dy, input.shape);
       }),
   });
 }
 
 /** a b, element by element */
 export function mul(a: Tensor | number, b: Tensor | number): Tensor {
-  const { engine, out, inputs } = forward('mul', multiply, a, b);
-  return engine.record('mul', inputs, out, {
+  const { context, out, inputs } = forward('mul', multiply, a, b);
+  return context.record('mul', inputs, out, {
     saved: inputs.length === 2 ? inputs : [],
     backward: (dy, saved) =>
       inputs.map((input, i) => {
         if (!input.requiresGrad) return null;
         const other = saved[1 - i] ?? (typeof a === 'number' ? a : (b as number));
-        return foldTo(engine, 'mul', pair(engine, multiply, dy, other), input.shape);
+        return foldTo(context, 'mul', pair(context, multiply, dy, other), input.shape);
       }),
   });
 }
@@ -44,17 +44,17 @@ export function mul(a: Tensor | number, b: Tensor | number): Tensor {
 /** a / b, element by element */
 export function div(a: Tensor | number, b: Tensor | number): Tensor {
   if (b === 0) check.fail('div', 'b = 0, expected a Tensor or another number.');
-  const { engine, out, inputs } = forward('div', divide, a, b);
-  return engine.record('div', inputs, out, {
+  const { context, out, inputs } = forward('div', divide, a, b);
+  return context.record('div', inputs, out, {
     saved: b instanceof Tensor ? [out, b] : [],
     backward: (dy, [y, divisor]) =>
       inputs.map((input, i) => {
         if (!input.requiresGrad) return null;
-        const slope = pair(engine, divide, dy, divisor ?? (b as number)); // dy / b
+        const slope = pair(context, divide, dy, divisor ?? (b as number)); // dy / b
         const divides = i === 1 || !(a instanceof Tensor);
-        if (!divides) return foldTo(engine, 'div', slope, input.shape);
-        const d = pair(engine, divide_grad, pair(engine, multiply, dy, y), divisor); // -dy y / b
-        return foldTo(engine, 'div', d, input.shape);
+        if (!divides) return foldTo(context, 'div', slope, input.shape);
+        const d = pair(context, divide_grad, pair(context, multiply, dy, y), divisor); // -dy y / b
+        return foldTo(context, 'div', d, input.shape);
       }),
   });
 }
@@ -64,7 +64,7 @@ function forward(
   kernel: KernelSource,
   a: Tensor | number,
   b: Tensor | number,
-): { engine: Context; out: Tensor; inputs: Tensor[] } {
+): { context: Context; out: Tensor; inputs: Tensor[] } {
   const named: Record<string, Tensor> = {};
   for (const [name, operand] of Object.entries({ a, b })) {
     if (typeof operand === 'number') check.finite(op, name, operand);
@@ -72,17 +72,17 @@ function forward(
     else check.fail(op, `${name} is ${check.say(operand)}, expected a Tensor or a number.`);
   }
   if (Object.keys(named).length === 0) check.fail(op, `a and b are numbers, expected a Tensor on at least one side.`);
-  const engine = check.engineOf(op, named);
+  const context = check.contextOf(op, named);
   const shape = broadcastShape(op, named.a?.shape ?? [], named.b?.shape ?? []);
   check.elements(op, shape);
-  const out = engine.empty(shape, op);
-  launchPair(engine, kernel, a, b, out);
-  return { engine, out, inputs: Object.values(named) };
+  const out = context.empty(shape, op);
+  launchPair(context, kernel, a, b, out);
+  return { context, out, inputs: Object.values(named) };
 }
 
 /** One step of a gradient: dy's shape is the result's. */
-function pair(engine: Context, kernel: KernelSource, dy: Tensor, other: Tensor | number): Tensor {
-  const out = engine.empty(dy.shape, kernel.name);
-  launchPair(engine, kernel, dy, other, out);
+function pair(context: Context, kernel: KernelSource, dy: Tensor, other: Tensor | number): Tensor {
+  const out = context.empty(dy.shape, kernel.name);
+  launchPair(context, kernel, dy, other, out);
   return out;
 }

@@ -44,26 +44,26 @@ interface Block {
  */
 export function attention(query: Tensor, key: Tensor, value: Tensor): Tensor {
   const op = 'attention';
-  const engine = check.engineOf(op, { query, key, value });
+  const context = check.contextOf(op, { query, key, value });
   if (query.shape.length !== 3) check.fail(op, `query is [${query.shape.join(', ')}], expected [N, E, P].`);
   check.sameShape(op, 'query', query, 'key', key);
   const [samples, embedding, positions] = query.shape;
   const [, channels] = value.shape;
   if (value.shape.length !== 3 || value.shape[0] !== samples || value.shape[2] !== positions)
     check.fail(op, `value is [${value.shape.join(', ')}], expected [${samples}, C, ${positions}] to match query.`);
-  for (const [name, tensor] of Object.entries({ query, key, value })) check.bindableInput(op, engine, name, tensor);
+  for (const [name, tensor] of Object.entries({ query, key, value })) check.bindableInput(op, context, name, tensor);
   const sizes: Sizes = { samples, positions, embedding, channels };
-  const cut = blocks(engine, sizes);
-  const y = engine.empty(value.shape, op);
+  const cut = blocks(context, sizes);
+  const y = context.empty(value.shape, op);
   const lses = cut.map((block) => {
     const rows = block.samples * block.count;
-    const scores = launchPositions(engine, op, positions, embedding, block, query, key);
-    const lse = { y: engine.scratch(rows, op), tops: engine.scratch(rows, op), sums: engine.scratch(rows, op) };
-    launchLogSumExp(engine, scores, lse, { outer: rows, reduced: positions, inner: 1 });
+    const scores = launchPositions(context, op, positions, embedding, block, query, key);
+    const lse = { y: context.scratch(rows, op), tops: context.scratch(rows, op), sums: context.scratch(rows, op) };
+    launchLogSumExp(context, scores, lse, { outer: rows, reduced: positions, inner: 1 });
     lse.y.release();
-    launchWeights(engine, sizes, block, scores, lse);
+    launchWeights(context, sizes, block, scores, lse);
     launchBatched(
-      engine,
+      context,
       { samples: block.samples, rows: channels, columns: block.count, depth: positions },
       channelsOf(value, { ...block, first: 0 }, positions, channels),
       { of: scores, at: 0, sample: block.count * positions, next: positions, step: 1 },
@@ -72,20 +72,20 @@ export function attention(query: Tensor, key: Tensor, value: Tensor): Tensor {
     scores.release();
     return lse;
   });
-  return engine.record(op, [query, key, value], y, {
+  return context.record(op, [query, key, value], y, {
     saved: [query, key, value, y],
     release: () => {
       for (const { tops, sums } of lses) for (const storage of [tops, sums]) storage.release();
     },
-    backward: (dy, saved) => gradients(engine, op, sizes, cut, lses, dy, saved),
+    backward: (dy, saved) => gradients(context, op, sizes, cut, lses, dy, saved),
   });
 }
 
 const LEAST_ROWS = 64; // queries at a time, so that few channels do not mean many small launches
 
 /** Samples at a time, or queries of one sample at a time where even its own weights would be more than `value`. */
-function blocks(engine: Context, { samples, positions, channels }: Sizes): Block[] {
-  const bindable = engine.info.limits.maxStorageBufferBindingSize / 4;
+function blocks(context: Context, { samples, positions, channels }: Sizes): Block[] {
+  const bindable = context.info.limits.maxStorageBufferBindingSize / 4;
   const rows = Math.max(1, Math.floor(Math.min(bindable / positions, Math.max(samples * channels, LEAST_ROWS))));
   const cut: Block[] = [];
   if (rows >= positions) {
@@ -113,14 +113,14 @@ function positionsOf(of: Tensor, block: Block, positions: number, channels: numb
 
 /** The sums run over the samples' rows i of `lhs`, columns j of `rhs`. */
 function launchBatched(
-  engine: Context,
+  context: Context,
   { samples, rows, columns, depth }: { samples: number; rows: number; columns: number; depth: number },
   lhs: Strided,
   rhs: Strided,
   out: Strided,
   accumulating = false,
 ): void {
-  engine.run(batched_product, {
+  context.run(batched_product, {
     params: {
       batches: samples,
       rows,
@@ -148,7 +148,7 @@ function launchBatched(
 
 /** out[i, j] = sum over c of a[c, i] b[c, j] for i in the block, j everywhere: [samples, count, positions]. */
 function launchPositions(
-  engine: Context,
+  context: Context,
   op: string,
   positions: number,
   depth: number,
@@ -156,9 +156,9 @@ function launchPositions(
   a: Tensor,
   b: Tensor,
 ): Storage {
-  const out = engine.scratch(block.samples * block.count * positions, op);
+  const out = context.scratch(block.samples * block.count * positions, op);
   launchBatched(
-    engine,
+    context,
     { samples: block.samples, rows: block.count, columns: positions, depth },
     positionsOf(a, block, positions, depth),
     positionsOf(b, { ...block, first: 0 }, positions, depth),
@@ -168,14 +168,14 @@ function launchPositions(
 }
 
 function launchWeights(
-  engine: Context,
+  context: Context,
   { positions }: Sizes,
   { samples, count }: Block,
   scores: Storage,
   { tops, sums }: Pick<LogSumExp, 'tops' | 'sums'>,
 ): void {
   const size = samples * count * positions;
-  engine.run(attention_weights, {
+  context.run(attention_weights, {
     params: { count: size, width: positions },
     buffers: { tops, sums, weights: scores },
     groups: Math.ceil(size / 256),
@@ -184,7 +184,7 @@ function launchWeights(
 }
 
 function gradients(
-  engine: Context,
+  context: Context,
   op: string,
   sizes: Sizes,
   cut: readonly Block[],
@@ -193,19 +193,19 @@ function gradients(
   [query, key, value, y]: readonly Tensor[],
 ): Tensor[] {
   const { samples, positions, embedding, channels } = sizes;
-  const products = engine.empty(y.shape, op);
-  launchPair(engine, multiply, dy, y, products);
-  const pulls = engine.scratch(samples * positions, op);
-  launchSum(engine, products, pulls, { outer: samples, reduced: channels, inner: positions });
+  const products = context.empty(y.shape, op);
+  launchPair(context, multiply, dy, y, products);
+  const pulls = context.scratch(samples * positions, op);
+  launchSum(context, products, pulls, { outer: samples, reduced: channels, inner: positions });
   products.dispose();
-  const [dquery, dkey, dvalue] = [query, key, value].map((input) => engine.empty(input.shape, op));
+  const [dquery, dkey, dvalue] = [query, key, value].map((input) => context.empty(input.shape, op));
   cut.forEach((block, at) => {
     const { sample, first, count } = block;
     const more = first > 0;
     const whole = { ...block, first: 0 };
     const size = block.samples * count * positions;
-    const weights = launchPositions(engine, op, positions, embedding, block, query, key);
-    launchWeights(engine, sizes, block, weights, lses[at]);
+    const weights = launchPositions(context, op, positions, embedding, block, query, key);
+    launchWeights(context, sizes, block, weights, lses[at]);
     const alongQueries = (of: Storage): Strided => ({
       of,
       at: 0,
@@ -216,22 +216,22 @@ function gradients(
     const toAll = (depth: number) => ({ samples: block.samples, rows: depth, columns: positions, depth: count });
     const left = channelsOf(dy, block, positions, channels);
     launchBatched(
-      engine,
+      context,
       toAll(channels),
       left,
       alongQueries(weights),
       channelsOf(dvalue, whole, positions, channels),
       more,
     );
-    const slopes = launchPositions(engine, op, positions, channels, block, dy, value);
-    engine.run(attention_grad, {
+    const slopes = launchPositions(context, op, positions, channels, block, dy, value);
+    context.run(attention_grad, {
       params: { count: size, width: positions, first: sample * positions + first },
       buffers: { weights, pulls, slopes },
       groups: Math.ceil(size / 256),
       work: 3 * size,
     });
     launchBatched(
-      engine,
+      context,
       { samples: block.samples, rows: embedding, columns: count, depth: positions },
       channelsOf(key, whole, positions, embedding),
       { of: slopes, at: 0, sample: count * positions, next: positions, step: 1 },
@@ -239,7 +239,7 @@ function gradients(
     );
     const queries = channelsOf(query, block, positions, embedding);
     launchBatched(
-      engine,
+      context,
       toAll(embedding),
       queries,
       alongQueries(slopes),

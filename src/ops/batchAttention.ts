@@ -66,7 +66,7 @@ export function batchAttention(
   options?: BatchAttentionOptions,
 ): Tensor {
   const op = 'batchAttention';
-  const engine = check.engineOf(op, { x });
+  const context = check.contextOf(op, { x });
   if (x.shape.length !== 4) check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C, H, W].`);
   const { reduction, rescale, pool, inference } = check.options(op, options, {
     reduction: undefined as number | undefined,
@@ -76,16 +76,16 @@ export function batchAttention(
   });
   checkPolicies(op, { rescale, pool, inference });
   const learned = checkParameters(op, parameters, x.shape[1], reduction);
-  return engine.scope(() => {
+  return context.scope(() => {
     const { runningLevel, runningCount } = parameters;
     if (inference === 'uniform') return rescale === 'N' ? mul(x, 1) : div(x, runningCount);
-    if (x.shape[0] === 1 && inference !== 'running') return alone(engine, op, x, learned);
-    const drawn = representation(engine, op, x, parameters, pool, inference === undefined);
+    if (x.shape[0] === 1 && inference !== 'running') return alone(context, op, x, learned);
+    const drawn = representation(context, op, x, parameters, pool, inference === undefined);
     if (inference === 'running') {
       const weights = exp(sub(drawn, runningLevel));
       return weigh(x, rescale === 'N' ? weights : div(weights, runningCount));
     }
-    if (inference === undefined) remember(engine, drawn, parameters);
+    if (inference === undefined) remember(context, drawn, parameters);
     return reweight(x, drawn, rescale);
   });
 }
@@ -100,7 +100,7 @@ export function checkPolicies(op: string, { rescale, pool, inference }: BatchAtt
 /** y_i = w_i x_i (N w_i x_i) with w the softmax of `drawn` [N] over the batch. */
 export function reweight(x: Tensor, drawn: Tensor, rescale: 'none' | 'N'): Tensor {
   // Not exp(drawn - level): where the level is large, it has no digits left for the logarithm of its sum.
-  const weights = reshape(softmaxColumns(x.engine, 'batchAttention', reshape(drawn, [1, drawn.size])), [drawn.size]);
+  const weights = reshape(softmaxColumns(x.context, 'batchAttention', reshape(drawn, [1, drawn.size])), [drawn.size]);
   return weigh(x, rescale === 'N' ? mul(weights, x.shape[0]) : weights);
 }
 
@@ -113,24 +113,24 @@ function weigh(x: Tensor, weights: Tensor): Tensor {
 }
 
 /** One sample: w = 1, and nothing else gets a gradient. */
-function alone(engine: Context, op: string, x: Tensor, learned: readonly Tensor[]): Tensor {
-  const y = engine.alias(x, x.shape, false);
-  return engine.record(op, [x, ...learned], y, {
-    backward: (dy) => [engine.alias(dy, x.shape, false), ...learned.map(() => null)],
+function alone(context: Context, op: string, x: Tensor, learned: readonly Tensor[]): Tensor {
+  const y = context.alias(x, x.shape, false);
+  return context.record(op, [x, ...learned], y, {
+    backward: (dy) => [context.alias(dy, x.shape, false), ...learned.map(() => null)],
   });
 }
 
-function remember(engine: Context, drawn: Tensor, { runningLevel, runningCount }: BatchAttentionParameters): void {
-  engine.noGrad(() => {
+function remember(context: Context, drawn: Tensor, { runningLevel, runningCount }: BatchAttentionParameters): void {
+  context.noGrad(() => {
     const now = sub(level(drawn), Math.log(drawn.size));
-    engine.accumulate(runningLevel, mul(sub(now, runningLevel), MOMENTUM));
+    context.accumulate(runningLevel, mul(sub(now, runningLevel), MOMENTUM));
   });
-  engine.fill(runningCount.storage, 1, drawn.size);
+  context.fill(runningCount.storage, 1, drawn.size);
 }
 
 /** The sample attention representation A [N]. */
 function representation(
-  engine: Context,
+  context: Context,
   op: string,
   x: Tensor,
   { channel, local, global }: BatchAttentionParameters,
@@ -149,13 +149,13 @@ function representation(
   const ofNeighbours = batchNorm(conv2d(mixed, local.expand), local.norm, { training });
   const ofAll = attention(flat(conv2d(x, global.query)), flat(conv2d(x, global.key)), flat(conv2d(x, global.value)));
   return pool === 'max-then-mean'
-    ? branchMaximum(engine, op, ofChannels, ofNeighbours, ofAll, pixels)
-    : branchMaximum(engine, op, ofChannels, overPixels(ofNeighbours), overPixels(ofAll), 1);
+    ? branchMaximum(context, op, ofChannels, ofNeighbours, ofAll, pixels)
+    : branchMaximum(context, op, ofChannels, overPixels(ofNeighbours), overPixels(ofAll), 1);
 }
 
 /** mean over c and i of max(channel[n, c], local[n, c, i], across[n, c, i]): [N]. */
 function branchMaximum(
-  engine: Context,
+  context: Context,
   op: string,
   channel: Tensor,
   local: Tensor,
@@ -165,19 +165,19 @@ function branchMaximum(
   const [n, channels] = channel.shape;
   const rows = n * channels;
   const scale = 1 / (channels * pixels);
-  const { tuning, rowsPerGroup } = rowTuning(engine);
+  const { tuning, rowsPerGroup } = rowTuning(context);
   const launch = { groups: Math.ceil(rows / rowsPerGroup), work: 4 * rows * pixels, tuning };
-  const sums = engine.scratch(rows, op);
-  engine.run(branch_maximum, { params: { rows, pixels }, buffers: { channel, local, across, y: sums }, ...launch });
-  const drawn = engine.empty([n], op);
-  launchSum(engine, sums, drawn, { outer: n, reduced: channels, inner: 1, scale });
+  const sums = context.scratch(rows, op);
+  context.run(branch_maximum, { params: { rows, pixels }, buffers: { channel, local, across, y: sums }, ...launch });
+  const drawn = context.empty([n], op);
+  launchSum(context, sums, drawn, { outer: n, reduced: channels, inner: 1, scale });
   sums.release();
-  return engine.record(op, [channel, local, across], drawn, {
+  return context.record(op, [channel, local, across], drawn, {
     saved: [channel, local, across],
     backward: (dy, saved) => {
-      const [dchannel, dlocal, dacross] = saved.map((input) => engine.empty(input.shape, op));
+      const [dchannel, dlocal, dacross] = saved.map((input) => context.empty(input.shape, op));
       const [ofChannels, ofNeighbours, ofAll] = saved;
-      engine.run(branch_maximum_grad, {
+      context.run(branch_maximum_grad, {
         params: { rows, pixels, channels, scale },
         buffers: { channel: ofChannels, local: ofNeighbours, across: ofAll, dy, dchannel, dlocal, dacross },
         ...launch,
@@ -216,7 +216,7 @@ function checkParameters(
   }
   const remembered: typeof learned = { runningLevel: [runningLevel, [1]], runningCount: [runningCount, [1]] };
   for (const [name, [tensor, shape]] of Object.entries({ ...learned, ...remembered })) {
-    check.engineOf(op, { [`parameters.${name}`]: tensor });
+    check.contextOf(op, { [`parameters.${name}`]: tensor });
     if (tensor.shape.join() !== shape.join())
       check.fail(
         op,

@@ -70,7 +70,7 @@ function layoutOf(x: Tensor): Layout {
 export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormOptions): Tensor {
   const op = 'batchNorm';
   const { weight, bias, runningMean, runningVariance } = check.options(op, state, STATE, 'state');
-  const engine = check.engineOf(op, { x, weight, bias, runningMean, runningVariance });
+  const context = check.contextOf(op, { x, weight, bias, runningMean, runningVariance });
   if (runningMean.storage === runningVariance.storage)
     check.fail(op, 'runningVariance is the same tensor as runningMean, expected another, as both are written.');
   if (x.shape.length !== 2 && x.shape.length !== 4)
@@ -90,22 +90,22 @@ export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormO
   if (training && layout.images * layout.pixels < 2)
     check.fail(op, 'x has 1 value a channel, expected at least 2 to take a variance.');
 
-  const mean = engine.empty([layout.channels], op);
-  const inverseStd = engine.empty([layout.channels], op);
-  if (training) batchMoments(engine, op, layout, x, mean, inverseStd, state, epsilon, momentum);
-  else runningMoments(engine, layout, mean, inverseStd, state, epsilon);
+  const mean = context.empty([layout.channels], op);
+  const inverseStd = context.empty([layout.channels], op);
+  if (training) batchMoments(context, op, layout, x, mean, inverseStd, state, epsilon, momentum);
+  else runningMoments(context, layout, mean, inverseStd, state, epsilon);
 
-  const y = engine.empty(x.shape, op);
-  engine.run(batch_norm_apply, {
+  const y = context.empty(x.shape, op);
+  context.run(batch_norm_apply, {
     params: paramsOf(layout, 0),
     buffers: { x, mean, inverse_std: inverseStd, weight, bias, y },
     groups: layout.slices * layout.strips,
     work: 2 * x.size,
     tuning: { RELU: relu ? 1 : 0 },
   });
-  const result = engine.record(op, [x, weight, bias], y, {
+  const result = context.record(op, [x, weight, bias], y, {
     saved: [x, weight, bias, mean, inverseStd],
-    backward: (dy, saved) => gradients(engine, op, layout, dy, saved, training, relu),
+    backward: (dy, saved) => gradients(context, op, layout, dy, saved, training, relu),
   });
   mean.dispose();
   inverseStd.dispose();
@@ -118,7 +118,7 @@ function paramsOf(layout: Layout, batchShare: number): Record<string, number> {
 }
 
 function batchMoments(
-  engine: Context,
+  context: Context,
   op: string,
   layout: Layout,
   x: Tensor,
@@ -129,16 +129,16 @@ function batchMoments(
   momentum: number,
 ): void {
   const { images, width, channels, pixels, slices, imagesPerSlice, strips } = layout;
-  const means = engine.scratch(slices * width, op);
-  const spreads = engine.scratch(slices * width, op);
-  engine.run(batch_norm_moments, {
+  const means = context.scratch(slices * width, op);
+  const spreads = context.scratch(slices * width, op);
+  context.run(batch_norm_moments, {
     params: { images, width, images_per_slice: imagesPerSlice, strips },
     buffers: { x, means, spreads },
     groups: slices * strips,
     work: 3 * images * width,
   });
-  const { tuning, lanes } = lanesFor(engine, channels, pixels);
-  engine.run(batch_norm_channels, {
+  const { tuning, lanes } = lanesFor(context, channels, pixels);
+  context.run(batch_norm_channels, {
     params: {
       channels,
       pixels,
@@ -167,15 +167,15 @@ function batchMoments(
 
 /** The running moments in the batch's place: merging one image's moments (count 1) leaves them as they are. */
 function runningMoments(
-  engine: Context,
+  context: Context,
   { channels }: Layout,
   mean: Tensor,
   inverseStd: Tensor,
   { runningMean, runningVariance }: BatchNormState,
   epsilon: number,
 ): void {
-  const unused = [engine.scratch(channels, 'batchNorm'), engine.scratch(channels, 'batchNorm')];
-  engine.run(batch_norm_channels, {
+  const unused = [context.scratch(channels, 'batchNorm'), context.scratch(channels, 'batchNorm')];
+  context.run(batch_norm_channels, {
     params: { channels, pixels: 1, slices: 1, images: 1, images_per_slice: 1, epsilon, momentum: 0, keep: 1 },
     buffers: {
       means: runningMean,
@@ -193,7 +193,7 @@ function runningMoments(
 }
 
 function gradients(
-  engine: Context,
+  context: Context,
   op: string,
   layout: Layout,
   dy: Tensor,
@@ -204,19 +204,19 @@ function gradients(
   const { images, channels, pixels, width, slices, strips } = layout;
   const tuning = { RELU: relu ? 1 : 0 };
   const shared = { x, dy, mean, inverse_std: inverseStd, weight, bias };
-  const partial = engine.scratch(2 * slices * width, op);
-  engine.run(batch_norm_grad_sums, {
+  const partial = context.scratch(2 * slices * width, op);
+  context.run(batch_norm_grad_sums, {
     params: paramsOf(layout, 0),
     buffers: { ...shared, sums: partial },
     groups: slices * strips,
     work: 4 * images * width,
     tuning,
   });
-  const sums = engine.scratch(2 * channels, op);
-  const dbias = engine.empty(bias.shape, op);
-  const dweight = engine.empty(weight.shape, op);
-  const shares = lanesFor(engine, channels, pixels);
-  engine.run(batch_norm_totals, {
+  const sums = context.scratch(2 * channels, op);
+  const dbias = context.empty(bias.shape, op);
+  const dweight = context.empty(weight.shape, op);
+  const shares = lanesFor(context, channels, pixels);
+  context.run(batch_norm_totals, {
     params: { channels, pixels, slices },
     buffers: { partial, sums, dbias, dweight },
     groups: Math.ceil((channels * shares.lanes) / 64),
@@ -224,8 +224,8 @@ function gradients(
     tuning: shares.tuning,
   });
   partial.release();
-  const dx = engine.empty(x.shape, op);
-  engine.run(batch_norm_grad, {
+  const dx = context.empty(x.shape, op);
+  context.run(batch_norm_grad, {
     params: paramsOf(layout, training ? 1 / (images * pixels) : 0),
     buffers: { ...shared, dx, sums },
     groups: slices * strips,

@@ -10,7 +10,7 @@ export function concat(list: readonly Tensor[]): Tensor {
   const op = 'concat';
   if (!Array.isArray(list)) check.fail(op, `list is ${check.say(list)}, expected an array of Tensors.`);
   if (list.length === 0) check.fail(op, 'list is empty, expected at least one Tensor.');
-  const engine = check.engineOf(op, check.tensors(op, 'list', list));
+  const context = check.contextOf(op, check.tensors(op, 'list', list));
   const [, ...rest] = list[0].shape;
   list.forEach((part, i) => {
     const [rows, ...own] = part.shape;
@@ -20,18 +20,18 @@ export function concat(list: readonly Tensor[]): Tensor {
         `list[${i}] is [${part.shape.join(', ')}], expected [${['N', ...rest].join(', ')}] to match list[0].`,
       );
   });
-  const y = engine.empty([list.reduce((total, part) => total + part.shape[0], 0), ...rest], op);
+  const y = context.empty([list.reduce((total, part) => total + part.shape[0], 0), ...rest], op);
   const starts: number[] = [];
   list.reduce((at, part) => {
-    engine.copyInto(y, part, at);
+    context.copyInto(y, part, at);
     starts.push(at);
     return at + part.size;
   }, 0);
-  return engine.record(op, list, y, {
+  return context.record(op, list, y, {
     backward: (dy) =>
       list.map(({ shape, size }, i) => {
-        const dx = engine.empty(shape, op);
-        launchSum(engine, dy, dx, { outer: 1, reduced: 1, inner: size, offset: starts[i] });
+        const dx = context.empty(shape, op);
+        launchSum(context, dy, dx, { outer: 1, reduced: 1, inner: size, offset: starts[i] });
         return dx;
       }),
   });

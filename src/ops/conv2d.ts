@@ -35,17 +35,17 @@ interface Sizes {
  */
 export function conv2d(x: Tensor, weight: Tensor, options?: Conv2dOptions): Tensor {
   const op = 'conv2d';
-  const engine = check.engineOf(op, { x, weight });
+  const context = check.contextOf(op, { x, weight });
   const sizes = measure(op, x, weight, options);
   const outShape = [sizes.images, sizes.outChannels, sizes.outHeight, sizes.outWidth];
-  check.bindable(op, engine, outShape, 'use a smaller batch');
-  const y = engine.empty(outShape, op);
-  correlate(engine, op, sizes, weight, x, y);
-  return engine.record(op, [x, weight], y, {
+  check.bindable(op, context, outShape, 'use a smaller batch');
+  const y = context.empty(outShape, op);
+  correlate(context, op, sizes, weight, x, y);
+  return context.record(op, [x, weight], y, {
     saved: [x, weight],
     backward: (dy, [savedX, savedWeight]) => [
-      x.requiresGrad ? inputGradient(engine, op, sizes, savedWeight, dy) : null,
-      weight.requiresGrad ? weightGradient(engine, op, sizes, savedX, dy, weight.shape) : null,
+      x.requiresGrad ? inputGradient(context, op, sizes, savedWeight, dy) : null,
+      weight.requiresGrad ? weightGradient(context, op, sizes, savedX, dy, weight.shape) : null,
     ],
   });
 }
@@ -83,13 +83,13 @@ function measure(op: string, x: Tensor, weight: Tensor, options: Conv2dOptions |
 }
 
 /** The weights as product tiles read them: [taps, inner, outer padded]. */
-function pack(engine: Context, op: string, s: Sizes, weight: Tensor, swapped: boolean, tile: Tile) {
+function pack(context: Context, op: string, s: Sizes, weight: Tensor, swapped: boolean, tile: Tile) {
   const outer = swapped ? s.channels : s.outChannels;
   const inner = swapped ? s.outChannels : s.channels;
   const taps = s.kernelHeight * s.kernelWidth;
   const stride = roundUp(outer, tile.rows);
-  const storage: Storage = engine.scratch(taps * inner * stride, op);
-  engine.run(conv2d_pack, {
+  const storage: Storage = context.scratch(taps * inner * stride, op);
+  context.run(conv2d_pack, {
     params: { out_channels: s.outChannels, channels: s.channels, taps, stride, swapped: swapped ? 1 : 0 },
     buffers: { w: weight, out: storage },
     groups: taps * inner,
@@ -98,13 +98,13 @@ function pack(engine: Context, op: string, s: Sizes, weight: Tensor, swapped: bo
   return { storage, stride };
 }
 
-function correlate(engine: Context, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
+function correlate(context: Context, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
   const positions = s.images * s.outHeight * s.outWidth;
   const depth = s.channels * s.kernelHeight * s.kernelWidth;
-  const tile = shrunk(tileOf(engine, 'convolution', s.outChannels, positions, depth), s.outChannels);
-  const packed = pack(engine, op, s, weight, false, tile);
+  const tile = shrunk(tileOf(context, 'convolution', s.outChannels, positions, depth), s.outChannels);
+  const packed = pack(context, op, s, weight, false, tile);
   const strips = Math.ceil(positions / tile.columns);
-  engine.run(kernel, {
+  context.run(kernel, {
     params: {
       channels: s.channels,
       height: s.height,
@@ -142,12 +142,12 @@ function correlate(engine: Context, op: string, s: Sizes, weight: Tensor, x: Ten
  * dx: pixels whose coordinates leave the same remainder by the stride (a phase) meet the same taps, every stride-th one,
  * so each phase is a correlation of stride 1 with its own taps and no multiplication by an inserted zero.
  */
-function inputGradient(engine: Context, op: string, s: Sizes, weight: Tensor, dy: Tensor): Tensor {
-  const dx = engine.empty([s.images, s.channels, s.height, s.width], op);
+function inputGradient(context: Context, op: string, s: Sizes, weight: Tensor, dy: Tensor): Tensor {
+  const dx = context.empty([s.images, s.channels, s.height, s.width], op);
   const depth = s.outChannels * s.kernelHeight * s.kernelWidth;
   const pixels = s.images * s.height * s.width;
-  const tile = shrunk(tileOf(engine, 'convolution', s.channels, pixels, depth), s.channels);
-  const packed = pack(engine, op, s, weight, true, tile);
+  const tile = shrunk(tileOf(context, 'convolution', s.channels, pixels, depth), s.channels);
+  const packed = pack(context, op, s, weight, true, tile);
   for (let phaseY = 0; phaseY < Math.min(s.stride, s.height); phaseY++) {
     for (let phaseX = 0; phaseX < Math.min(s.stride, s.width); phaseX++) {
       const firstY = (phaseY + s.padding) % s.stride;
@@ -158,7 +158,7 @@ function inputGradient(engine: Context, op: string, s: Sizes, weight: Tensor, dy
       const strips = Math.ceil(positions / tile.columns);
       const tapsY = Math.max(0, Math.ceil((s.kernelHeight - firstY) / s.stride));
       const tapsX = Math.max(0, Math.ceil((s.kernelWidth - firstX) / s.stride));
-      engine.run(kernel, {
+      context.run(kernel, {
         params: {
           channels: s.outChannels,
           height: s.outHeight,
@@ -198,25 +198,25 @@ function inputGradient(engine: Context, op: string, s: Sizes, weight: Tensor, dy
 const GROUPS_WANTED = 64; // enough for the software adapters' threads and a small GPU alike
 
 function weightGradient(
-  engine: Context,
+  context: Context,
   op: string,
   s: Sizes,
   x: Tensor,
   dy: Tensor,
   shape: readonly number[],
 ): Tensor {
-  const dw = engine.empty(shape, op);
+  const dw = context.empty(shape, op);
   const outputs = s.channels * s.kernelHeight * s.kernelWidth;
   const positions = s.images * s.outHeight * s.outWidth;
-  const whole = tileOf(engine, 'convolution', s.outChannels, outputs, positions);
+  const whole = tileOf(context, 'convolution', s.outChannels, outputs, positions);
   const tile = shrunk(whole, s.outChannels, outputs);
   const rowGroups = Math.ceil(s.outChannels / tile.rows);
   const strips = Math.ceil(outputs / tile.columns);
   const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));
   const imagesPerSlice = Math.ceil(s.images / Math.min(s.images, wanted));
   const slices = Math.ceil(s.images / imagesPerSlice);
-  const partial = slices > 1 ? engine.scratch(slices * s.outChannels * outputs, op) : dw;
-  engine.run(conv2d_weight_grad, {
+  const partial = slices > 1 ? context.scratch(slices * s.outChannels * outputs, op) : dw;
+  context.run(conv2d_weight_grad, {
     params: {
       channels: s.channels,
       height: s.height,
@@ -240,7 +240,7 @@ function weightGradient(
     tuning: tile.tuning,
   });
   if (partial !== dw) {
-    launchSum(engine, partial, dw, { outer: 1, reduced: slices, inner: s.outChannels * outputs });
+    launchSum(context, partial, dw, { outer: 1, reduced: slices, inner: s.outChannels * outputs });
     (partial as Storage).release();
   }
   return dw;

@@ -15,20 +15,20 @@ const EPSILON = 1e-5; // of the variance that crossCorrelation divides by
  */
 export function covariance(z: Tensor): Tensor {
   const op = 'covariance';
-  const engine = check.engineOf(op, { z });
+  const context = check.contextOf(op, { z });
   const [rows, columns] = check.matrix(op, 'z', z);
-  check.bindable(op, engine, [columns, columns], 'use covarianceTerm, which does not store it');
-  const features = makeFeatures(engine, op, 'z', z);
+  check.bindable(op, context, [columns, columns], 'use covarianceTerm, which does not store it');
+  const features = makeFeatures(context, op, 'z', z);
   const scale = 1 / (rows - 1);
-  const c = launchProducts(engine, op, [features], scale);
-  return engine.record(op, [z], c, {
+  const c = launchProducts(context, op, [features], scale);
+  return context.record(op, [z], c, {
     saved: [z],
     release: features.release,
     backward: (dc, [x]) => {
-      const dz = engine.empty([rows, columns], op);
+      const dz = context.empty([rows, columns], op);
       const kept = { ...features, z: x };
-      pull(engine, op, kept, dc, dz, { scale, turned: false, accumulating: false });
-      pull(engine, op, kept, dc, dz, { scale, turned: true, accumulating: true });
+      pull(context, op, kept, dc, dz, { scale, turned: false, accumulating: false });
+      pull(context, op, kept, dc, dz, { scale, turned: true, accumulating: true });
       return [dz];
     },
   });
@@ -43,32 +43,32 @@ export function covariance(z: Tensor): Tensor {
  */
 export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
   const op = 'crossCorrelation';
-  const engine = check.engineOf(op, { z0, z1 });
+  const context = check.contextOf(op, { z0, z1 });
   const [rows, columns] = check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
-  check.bindable(op, engine, [columns, columns], 'use barlowTwins, which does not store it');
-  const f0 = makeFeatures(engine, op, 'z0', z0, EPSILON);
-  const f1 = makeFeatures(engine, op, 'z1', z1, EPSILON);
+  check.bindable(op, context, [columns, columns], 'use barlowTwins, which does not store it');
+  const f0 = makeFeatures(context, op, 'z0', z0, EPSILON);
+  const f1 = makeFeatures(context, op, 'z1', z1, EPSILON);
   const scale = 1 / rows;
-  const c = launchProducts(engine, op, [f0, f1], scale);
-  return engine.record(op, [z0, z1], c, {
+  const c = launchProducts(context, op, [f0, f1], scale);
+  return context.record(op, [z0, z1], c, {
     saved: [z0, z1],
     release: () => {
       f0.release();
       f1.release();
     },
     backward: (dc, [x0, x1]) => {
-      const own = engine.scratch(columns, op);
-      engine.fill(own, columns, 0); // no feature pulls on its namesake beside what dc says
-      const one = engine.constant(1);
+      const own = context.scratch(columns, op);
+      context.fill(own, columns, 0); // no feature pulls on its namesake beside what dc says
+      const one = context.constant(1);
       const [s0, s1] = [
         { ...f0, z: x0 },
         { ...f1, z: x1 },
       ];
       const gradients = [s1, s0].map((other, v) => {
-        const g = engine.empty([rows, columns], op);
-        pull(engine, op, other, dc, g, { scale, turned: v === 0, accumulating: false });
-        standardBackward(engine, op, [s0, s1][v], other, { g, own, factor: 1, dy: one });
+        const g = context.empty([rows, columns], op);
+        pull(context, op, other, dc, g, { scale, turned: v === 0, accumulating: false });
+        standardBackward(context, op, [s0, s1][v], other, { g, own, factor: 1, dy: one });
         return g;
       });
       own.release();
@@ -78,19 +78,19 @@ export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
 }
 
 /** scale * X0^T X1 of two views, or of one with itself. */
-function launchProducts(engine: Context, op: string, views: readonly Features[], scale: number): Tensor {
+function launchProducts(context: Context, op: string, views: readonly Features[], scale: number): Tensor {
   const { rows, columns } = views[0];
-  const packed = views.map((view) => featureRows(engine, op, view));
-  const out = engine.empty([columns, columns], op);
+  const packed = views.map((view) => featureRows(context, op, view));
+  const out = context.empty([columns, columns], op);
   const to = { of: out, at: 0, stride: columns };
-  launchGram(engine, op, columns, rows, packed[0], packed[packed.length - 1], to, { scale });
+  launchGram(context, op, columns, rows, packed[0], packed[packed.length - 1], to, { scale });
   for (const { release } of packed) release();
   return out;
 }
 
 /** out = scale * X dc (+ out), or of dc's transpose. */
 function pull(
-  engine: Context,
+  context: Context,
   op: string,
   features: Features,
   dc: Tensor,
@@ -98,13 +98,13 @@ function pull(
   { scale, turned, accumulating }: { scale: number; turned: boolean; accumulating: boolean },
 ): void {
   const { rows, columns } = features;
-  const packed = featureRows(engine, op, features);
+  const packed = featureRows(context, op, features);
   const { of, stride } = packed;
-  const { along, operand } = leftRows(engine, op, { of, rows, columns, stride }, columns);
+  const { along, operand } = leftRows(context, op, { of, rows, columns, stride }, columns);
   const source = { of: dc, rows: columns, columns };
-  const rhs = turned ? packedTranspose(engine, op, source) : packedRows(engine, op, source);
+  const rhs = turned ? packedTranspose(context, op, source) : packedRows(context, op, source);
   const size = { rows, columns, depth: columns };
   const to = { of: out, at: 0, stride: columns };
-  launchProduct(engine, size, { ...operand, along }, rhs, to, { scale, accumulating });
+  launchProduct(context, size, { ...operand, along }, rhs, to, { scale, accumulating });
   for (const { release } of [operand, packed, rhs]) release();
 }

@@ -17,19 +17,19 @@ import { checkLabels } from './labels.ts';
  */
 export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
   const op = 'crossEntropy';
-  const engine = check.engineOf(op, { logits });
+  const context = check.contextOf(op, { logits });
   const [rows, classes] = check.matrix(op, 'logits', logits);
   checkLabels(op, 'labels', labels, rows, classes);
-  check.bindableInput(op, engine, 'logits', logits);
-  const numbers = engine.unscoped(() => engine.tensor(labels));
-  const losses = engine.scratch(rows, op);
-  const gradient = engine.unscoped(() => engine.empty([rows, classes], op));
-  launchCrossEntropy(engine, { logits, labels: numbers, losses, gradient }, { rows, classes, stride: classes });
-  const loss = engine.empty([], op);
-  launchSum(engine, losses, loss, { outer: 1, reduced: rows, inner: 1, scale: 1 / rows });
+  check.bindableInput(op, context, 'logits', logits);
+  const numbers = context.unscoped(() => context.tensor(labels));
+  const losses = context.scratch(rows, op);
+  const gradient = context.unscoped(() => context.empty([rows, classes], op));
+  launchCrossEntropy(context, { logits, labels: numbers, losses, gradient }, { rows, classes, stride: classes });
+  const loss = context.empty([], op);
+  launchSum(context, losses, loss, { outer: 1, reduced: rows, inner: 1, scale: 1 / rows });
   numbers.dispose();
   losses.release();
-  return engine.record(op, [logits], loss, {
+  return context.record(op, [logits], loss, {
     release: () => gradient.dispose(),
     backward: (dy) => [mul(gradient, dy)],
   });
@@ -37,12 +37,12 @@ export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
 
 /** Losses of all rows, and their gradient divided by the number of rows; columns from `classes` to `stride` get 0. */
 export function launchCrossEntropy(
-  engine: Context,
+  context: Context,
   buffers: Readonly<Record<'logits' | 'labels' | 'losses' | 'gradient', Tensor | Storage>>,
   { rows, classes, stride, firstLabel = 0 }: { rows: number; classes: number; stride: number; firstLabel?: number },
 ): void {
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  engine.run(cross_entropy, {
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  context.run(cross_entropy, {
     params: { rows, classes, stride, first_label: firstLabel, scale: 1 / rows },
     buffers,
     groups: Math.ceil(rows / rowsPerGroup),

@@ -44,7 +44,7 @@ export interface EntropicOTResult {
  */
 export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): EntropicOTResult {
   const op = 'entropicOT';
-  const engine = check.engineOf(op, { x, y });
+  const context = check.contextOf(op, { x, y });
   const given = check.options(op, options, {
     epsilon: undefined as number | undefined,
     iterations: undefined as number | undefined,
@@ -56,21 +56,24 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
   if (given.rho !== Number.POSITIVE_INFINITY) check.divisor(op, 'rho', given.rho);
   const { rho } = given;
   check.sameColumns(op, 'x', x, 'y', y);
-  const [left, right] = [makePoints(engine, op, 'x', x, 'sqeuclidean'), makePoints(engine, op, 'y', y, 'sqeuclidean')];
-  const reach = reachOf(engine, op, left, right);
-  const pulled = engine.needsGrad(x, y);
-  const plan = couple(engine, op, left, right, { epsilon, reach, rho, stop, keep: MOST_KEPT, pulled });
+  const [left, right] = [
+    makePoints(context, op, 'x', x, 'sqeuclidean'),
+    makePoints(context, op, 'y', y, 'sqeuclidean'),
+  ];
+  const reach = reachOf(context, op, left, right);
+  const pulled = context.needsGrad(x, y);
+  const plan = couple(context, op, left, right, { epsilon, reach, rho, stop, keep: MOST_KEPT, pulled });
   reach.release();
   const [n, m] = [left.count, right.count];
-  const f = engine.empty([n], op);
-  const g = engine.empty([m], op);
-  const terms = engine.scratch(n + m, op);
+  const f = context.empty([n], op);
+  const g = context.empty([m], op);
+  const terms = context.scratch(n + m, op);
   // After g's update sum_ij P_ij = mean_j exp(-g_j / rho): the entropy's term joins g's.
   for (const [u, potential, first, count, weight] of [
     [plan.rows.u, f, 0, n, 1],
     [plan.columns.u, g, n, m, 1 + epsilon / rho],
   ] as const)
-    engine.run(potentials, {
+    context.run(potentials, {
       params: {
         rows: count,
         first,
@@ -82,11 +85,11 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
       groups: Math.ceil(count / 64),
       work: 16 * count,
     });
-  const value = engine.empty([], op);
-  launchTotal(engine, terms, value, n + m);
+  const value = context.empty([], op);
+  launchTotal(context, terms, value, n + m);
   terms.release();
-  const [marginalError, converged, iterations] = [0, 1, 2].map(() => engine.empty([], op));
-  engine.run(transport_report, {
+  const [marginalError, converged, iterations] = [0, 1, 2].map(() => context.empty([], op));
+  context.run(transport_report, {
     params: {
       rows: n,
       fixed_iterations: stop.tolerance === undefined ? stop.iterations : 0,
@@ -95,17 +98,17 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
     buffers: { excess: plan.excess, state: plan.state, marginal_error: marginalError, converged, iterations },
     groups: 1,
     work: n,
-    tuning: { LANES: engine.info.software ? 1 : 64 },
+    tuning: { LANES: context.info.software ? 1 : 64 },
   });
-  engine.record(op, [x, y], value, {
+  context.record(op, [x, y], value, {
     release: () => {
       for (const storage of [plan, left, right]) storage.release();
     },
     backward: (dy) => {
-      const toX = x.requiresGrad ? startPull(engine, op, left) : null;
-      const toY = y.requiresGrad ? startPull(engine, op, right) : null;
-      pullCoupling(engine, op, plan, toX, toY, 1, dy);
-      return [toX && endPull(engine, op, toX), toY && endPull(engine, op, toY)];
+      const toX = x.requiresGrad ? startPull(context, op, left) : null;
+      const toY = y.requiresGrad ? startPull(context, op, right) : null;
+      pullCoupling(context, op, plan, toX, toY, 1, dy);
+      return [toX && endPull(context, op, toX), toY && endPull(context, op, toY)];
     },
   });
   return { value, f, g, marginalError, converged, iterations };

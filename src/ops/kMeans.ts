@@ -64,7 +64,7 @@ export function kMeans(x: Tensor, options: KMeansOptions): KMeansResult {
     start: undefined as Tensor | undefined,
   });
   const { start } = given;
-  const engine = check.engineOf(op, start === undefined ? { x } : { x, start });
+  const context = check.contextOf(op, start === undefined ? { x } : { x, start });
   const [rows, columns] = check.matrix(op, 'x', x);
   if (start) check.sameColumns(op, 'x', x, 'start', start);
   const clusters = check.integer(
@@ -81,31 +81,31 @@ export function kMeans(x: Tensor, options: KMeansOptions): KMeansResult {
   if (start && restarts > 1) check.fail(op, `restarts = ${restarts}, expected 1 with start.`);
   check.safeInteger(op, 'seed', given.seed);
 
-  const points = makePoints(engine, op, 'x', x, 'sqeuclidean');
+  const points = makePoints(context, op, 'x', x, 'sqeuclidean');
   const run = (restart: number): KMeansResult =>
-    engine.scope(() => {
+    context.scope(() => {
       const centroids = start
-        ? engine.empty([clusters, columns], op)
-        : rowsOf(engine, op, x, drawRows(rows, clusters, given.seed, restart));
-      if (start) engine.copyInto(centroids, start, 0);
+        ? context.empty([clusters, columns], op)
+        : rowsOf(context, op, x, drawRows(rows, clusters, given.seed, restart));
+      if (start) context.copyInto(centroids, start, 0);
       const found = {
         centroids,
-        assignments: engine.empty([rows], op, 'i32'),
-        distances: engine.empty([rows], op),
-        inertia: engine.empty([], op),
+        assignments: context.empty([rows], op, 'i32'),
+        distances: context.empty([rows], op),
+        inertia: context.empty([], op),
       };
       for (let round = 0; round < iterations; round++) {
-        assign(engine, op, points, found);
-        updateCentroids(engine, op, x, found);
+        assign(context, op, points, found);
+        updateCentroids(context, op, x, found);
       }
-      assign(engine, op, points, found);
-      launchTotal(engine, found.distances, found.inertia, rows);
+      assign(context, op, points, found);
+      launchTotal(context, found.distances, found.inertia, rows);
       return found;
     });
   const best = run(0);
-  for (let restart = 1; restart < restarts; restart++) keepBetter(engine, best, run(restart));
+  for (let restart = 1; restart < restarts; restart++) keepBetter(context, best, run(restart));
   points.release();
-  engine.opEnded();
+  context.opEnded();
   return best;
 }
 
@@ -120,12 +120,12 @@ function drawRows(rows: number, clusters: number, seed: number, restart: number)
   return order.slice(0, clusters);
 }
 
-function rowsOf(engine: Context, op: string, x: Tensor, rows: Uint32Array<ArrayBuffer>): Tensor {
+function rowsOf(context: Context, op: string, x: Tensor, rows: Uint32Array<ArrayBuffer>): Tensor {
   const columns = x.shape[1];
-  const out = engine.empty([rows.length, columns], op);
-  engine.run(gather_rows, {
+  const out = context.empty([rows.length, columns], op);
+  context.run(gather_rows, {
     params: { count: rows.length, columns },
-    buffers: { x, rows: engine.tensor(rows), out },
+    buffers: { x, rows: context.tensor(rows), out },
     groups: Math.ceil(out.size / 64),
     work: 2 * out.size,
   });
@@ -133,19 +133,19 @@ function rowsOf(engine: Context, op: string, x: Tensor, rows: Uint32Array<ArrayB
 }
 
 function assign(
-  engine: Context,
+  context: Context,
   op: string,
   points: Points,
   { centroids, assignments, distances }: KMeansResult,
 ): void {
-  const others = makePoints(engine, op, 'centroids', centroids, 'sqeuclidean');
-  launchNearestOne(engine, op, points, others, { indices: assignments, scores: distances }, {});
+  const others = makePoints(context, op, 'centroids', centroids, 'sqeuclidean');
+  launchNearestOne(context, op, points, others, { indices: assignments, scores: distances }, {});
   others.release();
 }
 
 /** Rows by cluster (a counting sort that keeps their order), then each cluster's mean, then the empty ones. */
 function updateCentroids(
-  engine: Context,
+  context: Context,
   op: string,
   x: Tensor,
   { centroids, assignments, distances }: KMeansResult,
@@ -154,7 +154,7 @@ function updateCentroids(
   const clusters = centroids.shape[0];
   const blocks = Math.max(1, Math.min(Math.ceil(rows / BLOCK_ROWS), Math.floor(COUNTS / clusters)));
   const cut = { rows, clusters, blocks, block_rows: Math.ceil(rows / blocks) };
-  const scratch = (count: number): Storage => engine.scratch(count, op);
+  const scratch = (count: number): Storage => context.scratch(count, op);
   const counts = scratch(blocks * clusters);
   const [sizes, starts, empties] = [scratch(clusters), scratch(clusters + 1), scratch(clusters + 1)];
   const members = scratch(rows);
@@ -165,15 +165,15 @@ function updateCentroids(
     buffers: Record<string, Tensor | Storage>,
     lanes: number,
     work: number,
-  ): void => engine.run(kernel, { params, buffers, groups: Math.ceil(lanes / 64), work });
-  engine.fillBits(counts, blocks * clusters, 0);
+  ): void => context.run(kernel, { params, buffers, groups: Math.ceil(lanes / 64), work });
+  context.fillBits(counts, blocks * clusters, 0);
   launch(cluster_count, cut, { assignments, counts }, blocks, 2 * rows);
   launch(cluster_sizes, { clusters, blocks }, { counts, sizes }, clusters, blocks * clusters);
-  engine.run(cluster_starts, { params: { clusters }, buffers: { sizes, starts, empties }, groups: 1, work: clusters });
+  context.run(cluster_starts, { params: { clusters }, buffers: { sizes, starts, empties }, groups: 1, work: clusters });
   launch(cluster_members, cut, { assignments, starts, counts, members }, blocks, 4 * rows);
   launch(cluster_means, { clusters, columns }, { x, starts, members, centroids }, centroids.size, rows * columns);
   launch(cluster_farthest, { clusters }, { distances, starts, members, farthest, spreads }, clusters, 2 * rows);
-  engine.run(cluster_seats, {
+  context.run(cluster_seats, {
     params: { clusters },
     buffers: { spreads, empties, seats },
     groups: Math.ceil(clusters / 64),
@@ -191,19 +191,19 @@ function updateCentroids(
 }
 
 /** Makes `best` the better of the two; `other` is used up. */
-function keepBetter(engine: Context, best: KMeansResult, other: KMeansResult): void {
+function keepBetter(context: Context, best: KMeansResult, other: KMeansResult): void {
   for (const name of ['centroids', 'assignments', 'distances', 'inertia'] as const) {
-    const into = name === 'inertia' ? engine.empty([], 'kMeans') : best[name];
+    const into = name === 'inertia' ? context.empty([], 'kMeans') : best[name];
     // The inertia that both comparisons read must not change before the last of them.
-    if (name === 'inertia') engine.copyInto(into, best.inertia, 0);
-    engine.run(keep_lower, {
+    if (name === 'inertia') context.copyInto(into, best.inertia, 0);
+    context.run(keep_lower, {
       params: { count: into.size },
       buffers: { candidate: other.inertia, best: best.inertia, x: other[name], out: into },
       groups: Math.ceil(into.size / 256),
       work: into.size,
     });
     if (name !== 'inertia') continue;
-    engine.copyInto(best.inertia, into, 0);
+    context.copyInto(best.inertia, into, 0);
     into.dispose();
   }
   for (const tensor of Object.values(other)) tensor.dispose();

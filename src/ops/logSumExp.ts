@@ -16,30 +16,30 @@ import { around } from './sum.ts';
  */
 export function logSumExp(x: Tensor, axis: number): Tensor {
   const op = 'logSumExp';
-  const engine = check.engineOf(op, { x });
+  const context = check.contextOf(op, { x });
   check.matrix(op, 'x', x);
   check.integer(op, 'axis', axis, 0, 1);
   const { outer, reduced, inner } = around(op, x, axis);
-  if (axis === 0) check.bindableInput(op, engine, 'x', x);
-  const y = engine.empty([outer * inner], op);
-  const [tops, sums] = [0, 1].map(() => engine.scratch(outer * inner, op));
-  const cut = ranges(engine, outer, reduced * inner);
+  if (axis === 0) check.bindableInput(op, context, 'x', x);
+  const y = context.empty([outer * inner], op);
+  const [tops, sums] = [0, 1].map(() => context.scratch(outer * inner, op));
+  const cut = ranges(context, outer, reduced * inner);
   for (const range of cut) {
     const [top, sum] = [tops, sums].map((of) => part(of, range, inner));
     const results = { y: part(y, range, inner), tops: top, sums: sum };
-    launchLogSumExp(engine, part(x, range, reduced * inner), results, { outer: range.count, reduced, inner });
+    launchLogSumExp(context, part(x, range, reduced * inner), results, { outer: range.count, reduced, inner });
   }
-  return engine.record(op, [x], y, {
+  return context.record(op, [x], y, {
     saved: [x],
     release: () => {
       tops.release();
       sums.release();
     },
     backward: (dy, [entries]) => {
-      const dx = engine.empty(x.shape, op);
+      const dx = context.empty(x.shape, op);
       for (const range of cut) {
         const size = range.count * reduced * inner;
-        engine.run(log_sum_exp_grad, {
+        context.run(log_sum_exp_grad, {
           params: { outer: range.count, reduced, inner },
           buffers: {
             x: part(entries, range, reduced * inner),

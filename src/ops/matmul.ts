@@ -20,7 +20,7 @@ export interface MatmulOptions {
  */
 export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
   const op = 'matmul';
-  const engine = check.engineOf(op, { a, b });
+  const context = check.contextOf(op, { a, b });
   const { transposeA, transposeB } = check.options(op, options, { transposeA: false, transposeB: false });
   const [aRows, aColumns] = check.matrix(op, 'a', a);
   const [bRows, bColumns] = check.matrix(op, 'b', b);
@@ -33,14 +33,14 @@ export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
         `a [${a.shape.join(', ')}]${transposeA ? ' transposed' : ''}.`,
     );
   check.elements(op, [m, n]);
-  const out = engine.empty([m, n], op);
-  launchMatmul(engine, op, a, b, out, { transposeA, transposeB });
-  return engine.record(op, [a, b], out, {
+  const out = context.empty([m, n], op);
+  launchMatmul(context, op, a, b, out, { transposeA, transposeB });
+  return context.record(op, [a, b], out, {
     saved: [a, b],
     backward: (dy, [x, y]) => {
       const product = (l: Tensor, r: Tensor, tl: boolean, tr: boolean, like: Tensor): Tensor => {
-        const d = engine.empty(like.shape, op);
-        launchMatmul(engine, op, l, r, d, { transposeA: tl, transposeB: tr });
+        const d = context.empty(like.shape, op);
+        launchMatmul(context, op, l, r, d, { transposeA: tl, transposeB: tr });
         return d;
       };
       const da = !a.requiresGrad
@@ -60,7 +60,7 @@ export function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
 
 /** out = op(a) op(b); rows of out beyond what one binding holds go in several launches. */
 function launchMatmul(
-  engine: Context,
+  context: Context,
   op: string,
   a: Tensor,
   b: Tensor,
@@ -69,26 +69,26 @@ function launchMatmul(
 ): void {
   const [rows, columns] = out.shape;
   const depth = transposeA ? a.shape[0] : a.shape[1];
-  check.bindableInput(op, engine, 'b', b);
-  if (transposeA) check.bindableInput(op, engine, 'a', a);
+  check.bindableInput(op, context, 'b', b);
+  if (transposeA) check.bindableInput(op, context, 'a', a);
   const whole = { of: b, rows: b.shape[0], columns: b.shape[1] };
-  const rhs = transposeB ? packedTranspose(engine, op, whole) : packedRows(engine, op, whole);
-  const across = transposeA ? packedRows(engine, op, { of: a, rows: depth, columns: rows }) : null;
-  for (const range of ranges(engine, rows, Math.max(columns, transposeA ? 1 : depth))) {
+  const rhs = transposeB ? packedTranspose(context, op, whole) : packedRows(context, op, whole);
+  const across = transposeA ? packedRows(context, op, { of: a, rows: depth, columns: rows }) : null;
+  for (const range of ranges(context, rows, Math.max(columns, transposeA ? 1 : depth))) {
     const { first, count } = range;
     const size = { rows: count, columns, depth };
     const to = { of: part(out, range, columns), at: 0, stride: columns };
     if (across) {
-      launchProduct(engine, size, { ...across, at: first, along: 'columns' }, rhs, to);
+      launchProduct(context, size, { ...across, at: first, along: 'columns' }, rhs, to);
       continue;
     }
     const { along, operand } = leftRows(
-      engine,
+      context,
       op,
       { of: part(a, range, depth), rows: count, columns: depth },
       columns,
     );
-    launchProduct(engine, size, { ...operand, along }, rhs, to);
+    launchProduct(context, size, { ...operand, along }, rhs, to);
     operand.release();
   }
   across?.release();

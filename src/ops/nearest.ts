@@ -50,7 +50,7 @@ const BLOCK_BYTES = { software: 2 ** 24, hardware: 2 ** 27 };
 export function nearest(a: Tensor, b?: Tensor, options?: NearestOptions): Nearest {
   const op = 'nearest';
   const alone = b === undefined;
-  const engine = check.engineOf(op, alone ? { a } : { a, b });
+  const context = check.contextOf(op, alone ? { a } : { a, b });
   const { k, metric, exclude } = check.options(op, options, {
     k: 1,
     metric: 'cosine' as Metric,
@@ -65,31 +65,31 @@ export function nearest(a: Tensor, b?: Tensor, options?: NearestOptions): Neares
     check.fail(op, `b has ${m} rows, expected ${n} to match a, since exclude = "self" pairs them.`);
   if (exclude && m === 1) check.fail(op, 'b has 1 row, expected at least 2, since exclude = "self" leaves out one.');
   check.integer(op, 'k', k, 1, Math.min(MAX_NEIGHBOURS, exclude ? m - 1 : m));
-  check.bindable(op, engine, [n, k]);
-  const left = makePoints(engine, op, 'a', a, metric);
-  const right = alone ? left : makePoints(engine, op, 'b', b, metric);
+  check.bindable(op, context, [n, k]);
+  const left = makePoints(context, op, 'a', a, metric);
+  const right = alone ? left : makePoints(context, op, 'b', b, metric);
   const found = {
-    indices: engine.empty([n, k], op, 'i32'),
-    scores: engine.empty([n, k], op),
+    indices: context.empty([n, k], op, 'i32'),
+    scores: context.empty([n, k], op),
   };
-  launchNearest(engine, op, left, right, found, { k, exclude });
+  launchNearest(context, op, left, right, found, { k, exclude });
   left.release();
   if (!alone) right.release();
-  engine.opEnded();
+  context.opEnded();
   return found;
 }
 
 /** Fills `found` with the k nearest of `b` for each of `a`. */
 export function launchNearest(
-  engine: Context,
+  context: Context,
   op: string,
   a: Points,
   b: Points,
   found: Found,
   { k, exclude }: { k: number; exclude?: 'self' },
 ): void {
-  if (k === 1) launchNearestOne(engine, op, a, b, found, { exclude });
-  else launchTopK(engine, op, a, b, found, { k, exclude });
+  if (k === 1) launchNearestOne(context, op, a, b, found, { exclude });
+  else launchTopK(context, op, a, b, found, { k, exclude });
 }
 
 /**
@@ -97,25 +97,25 @@ export function launchNearest(
  * @param chord for the cosine: by the distance of unit rows, whose digits tell near rows apart; scores are |u_i - u_j|^2
  */
 export function launchNearestOne(
-  engine: Context,
+  context: Context,
   op: string,
   a: Points,
   b: Points,
   found: Found,
   { exclude, chord = false }: { exclude?: 'self'; chord?: boolean },
 ): void {
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', a.count, b.count, a.columns);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'row pass', a.count, b.count, a.columns);
   const strips = Math.ceil(a.count / tileRows);
   // Slices enough that a few rows fill the machine too; a lane keeps one number and its place for each.
-  const wanted = Math.ceil((engine.info.software ? 16 : 1024) / strips);
+  const wanted = Math.ceil((context.info.software ? 16 : 1024) / strips);
   const slices = Math.max(1, Math.min(wanted, Math.floor(a.columns / 2)));
   const width = roundUp(Math.ceil(b.count / slices), tileColumns);
   const cut = Math.ceil(b.count / width);
   const parts = cut * tuning.WX;
-  const [scores, indices] = [0, 1].map(() => engine.scratch(parts * a.count, op));
+  const [scores, indices] = [0, 1].map(() => context.scratch(parts * a.count, op));
   const sign = chord ? -1 : signOf(a.metric);
   const [lhs, rhs] = [featuresOf(a), featuresOf(b)];
-  engine.run(chord ? row_nearest_chord : sign < 0 ? row_nearest_distance : row_nearest, {
+  context.run(chord ? row_nearest_chord : sign < 0 ? row_nearest_distance : row_nearest, {
     params: {
       rows: a.count,
       columns: b.count,
@@ -137,7 +137,7 @@ export function launchNearestOne(
     work: (sign < 0 ? 2 : 1) * a.count * b.count * (a.columns + 16),
     tuning: { ...tuning, SKIP: SKIP[exclude ?? 'none'] },
   });
-  engine.run(nearest_merge, {
+  context.run(nearest_merge, {
     params: { rows: a.count, columns: b.count, parts, sign },
     buffers: { part_scores: scores, part_indices: indices, scores: found.scores, indices: found.indices },
     groups: Math.ceil(a.count / 64),
@@ -151,7 +151,7 @@ const BLOCK_STEP = 64;
 
 /** A block of rows of `a` at a time: their scores, and a heap of the best for each. */
 function launchTopK(
-  engine: Context,
+  context: Context,
   op: string,
   a: Points,
   b: Points,
@@ -159,18 +159,18 @@ function launchTopK(
   { k, exclude }: { k: number; exclude?: 'self' },
 ): void {
   const bytes = Math.min(
-    BLOCK_BYTES[engine.info.software ? 'software' : 'hardware'],
-    engine.info.limits.maxStorageBufferBindingSize,
+    BLOCK_BYTES[context.info.software ? 'software' : 'hardware'],
+    context.info.limits.maxStorageBufferBindingSize,
   );
   const fitting = Math.floor(bytes / (4 * b.count) / BLOCK_STEP) * BLOCK_STEP;
   const width = Math.max(BLOCK_STEP, Math.min(fitting, roundUp(a.count, BLOCK_STEP)));
-  const all = engine.scratch(b.count * width, op);
-  const near = engine.scratch(k * width, op);
-  const nearIndex = engine.scratch(k * width, op);
+  const all = context.scratch(b.count * width, op);
+  const near = context.scratch(k * width, op);
+  const nearIndex = context.scratch(k * width, op);
   for (let first = 0; first < a.count; first += width) {
     const count = Math.min(width, a.count - first);
-    launchSimilarity(engine, b, a, { of: all, at: 0, stride: width }, 1, { first, count });
-    engine.run(top_k, {
+    launchSimilarity(context, b, a, { of: all, at: 0, stride: width }, 1, { first, count });
+    context.run(top_k, {
       params: {
         rows: count,
         first_row: first,

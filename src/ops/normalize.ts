@@ -8,29 +8,29 @@ import { noTurn } from '../launch/unitRows.ts';
 /** Rows of length 1: x / max(|x|, 1e-12). A zero row stays zero and gets no gradient. */
 export function normalize(x: Tensor): Tensor {
   const op = 'normalize';
-  const engine = check.engineOf(op, { x });
+  const context = check.contextOf(op, { x });
   const [rows, columns] = check.matrix(op, 'x', x);
-  const y = engine.empty([rows, columns], op);
-  const inverseNorms = engine.empty([rows], op);
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const cut = ranges(engine, rows, columns);
+  const y = context.empty([rows, columns], op);
+  const inverseNorms = context.empty([rows], op);
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  const cut = ranges(context, rows, columns);
   for (const range of cut)
-    engine.run(normalizeKernel, {
+    context.run(normalizeKernel, {
       params: { rows: range.count, columns },
       buffers: { z: part(x, range, columns), y: part(y, range, columns), inverse_norms: part(inverseNorms, range) },
       groups: Math.ceil(range.count / rowsPerGroup),
       work: 5 * range.count * columns,
       tuning,
     });
-  engine.inspectDirections(op, (row) => `x[${row}]`, inverseNorms.storage, rows);
-  const result = engine.record(op, [x], y, {
+  context.inspectDirections(op, (row) => `x[${row}]`, inverseNorms.storage, rows);
+  const result = context.record(op, [x], y, {
     saved: [y, inverseNorms],
     backward: (dy, [u, inverse]) => {
-      const dx = engine.empty([rows, columns], op);
-      const one = engine.constant(1);
-      const turn = noTurn(engine, op, columns);
+      const dx = context.empty([rows, columns], op);
+      const one = context.constant(1);
+      const turn = noTurn(context, op, columns);
       for (const range of cut)
-        engine.run(unit_rows_grad, {
+        context.run(unit_rows_grad, {
           params: { rows: range.count, columns, first_row: 0, row_stride: columns, factor: 1 },
           buffers: {
             units: part(u, range, columns),

@@ -43,7 +43,7 @@ const TAKEN = ['s', 'label_i', 'label_j', 'numbers', 'labels'];
 export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairReductionOptions): Tensor {
   const op = 'pairReduction';
   const alone = b === undefined;
-  const engine = check.engineOf(op, alone ? { a } : { a, b });
+  const context = check.contextOf(op, alone ? { a } : { a, b });
   const given = check.options(op, options, {
     metric: 'cosine' as Metric,
     value: undefined as string | undefined,
@@ -67,10 +67,10 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
     check.fail(op, `b has ${m} rows, expected ${n} to match a, since exclude = "self" pairs them.`);
   const ofRows = checkLabels(op, given.labels, n, m, alone);
 
-  const numbers = engine.unscoped(() => packNumbers(engine, Object.values(given.parameters)));
-  const labels = engine.unscoped(() => engine.tensor(ofRows ?? new Int32Array(1)));
-  const left = makePoints(engine, op, 'a', a, given.metric, 'own');
-  const right = alone ? left : makePoints(engine, op, 'b', b, given.metric, left);
+  const numbers = context.unscoped(() => packNumbers(context, Object.values(given.parameters)));
+  const labels = context.unscoped(() => context.tensor(ofRows ?? new Int32Array(1)));
+  const left = makePoints(context, op, 'a', a, given.metric, 'own');
+  const right = alone ? left : makePoints(context, op, 'b', b, given.metric, left);
   const part = expressionPart(names, value, derivative);
   const using = (kernel: KernelSource) => ({
     kernel: withExpression(kernel, part, `${names}; ${value}; ${derivative}`),
@@ -78,18 +78,18 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
     tuning: { DISTANCE: given.metric === 'sqeuclidean' ? 1 : 0, LABELS: ofRows ? 1 : 0 },
   });
   const skip = given.exclude ?? 'none';
-  const y = engine.empty([n], op);
+  const y = context.empty([n], op);
   const pass =
     reduce === 'sum'
       ? null
-      : launchRowPass(engine, op, featuresOf(left), featuresOf(right), left.columns, {
+      : launchRowPass(context, op, featuresOf(left), featuresOf(right), left.columns, {
           skip,
-          temperature: engine.constant(1),
+          temperature: context.constant(1),
           using: using(pair_row_pass),
         });
-  if (!pass) launchPairSum(engine, op, left, right, y, using(pair_sum), SKIP[skip]);
+  if (!pass) launchPairSum(context, op, left, right, y, using(pair_sum), SKIP[skip]);
   else
-    engine.run(row_lse, {
+    context.run(row_lse, {
       params: { rows: n, scale: 1, none: EMPTY.floor },
       buffers: { tops: pass.top, sums: pass.sum, lse: y },
       groups: Math.ceil(n / 64),
@@ -102,11 +102,11 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
     numbers.dispose();
     labels.dispose();
   };
-  return engine.record(op, [a, ...(b ? [b] : []), ...tensors], y, {
+  return context.record(op, [a, ...(b ? [b] : []), ...tensors], y, {
     release,
     backward: (dy) => {
       const { kernel, buffers, tuning } = using(pair_weights);
-      const pulled = pullInPanels(engine, op, left, right, 1, {
+      const pulled = pullInPanels(context, op, left, right, 1, {
         kernel,
         buffers: { ...buffers, tops: pass?.top ?? dy, sums: pass?.sum ?? dy, dy },
         tuning: { ...tuning, SKIP: SKIP[skip], REDUCE: pass ? 1 : 0 },
@@ -119,7 +119,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
 
 /** y[i] = sum_j f(s_ij), each invocation's own part first. */
 function launchPairSum(
-  engine: Context,
+  context: Context,
   op: string,
   left: Points,
   right: Points,
@@ -131,13 +131,13 @@ function launchPairSum(
     tuning,
     rows: tileRows,
     columns: tileColumns,
-  } = tileOf(engine, 'row pass', left.count, right.count, left.columns);
+  } = tileOf(context, 'row pass', left.count, right.count, left.columns);
   const strips = Math.ceil(left.count / tileRows);
-  const width = sliceWidth(engine, strips, right.count, (3 * left.columns) / tuning.WX, tileColumns);
+  const width = sliceWidth(context, strips, right.count, (3 * left.columns) / tuning.WX, tileColumns);
   const slices = Math.ceil(right.count / width);
   const parts = slices * tuning.WX;
-  const partial = engine.scratch(parts * left.count, op);
-  engine.run(kernel, {
+  const partial = context.scratch(parts * left.count, op);
+  context.run(kernel, {
     params: {
       rows: left.count,
       columns: right.count,
@@ -152,7 +152,7 @@ function launchPairSum(
     work: left.count * right.count * (left.columns + 16),
     tuning: { ...tuning, ...own, SKIP: skip },
   });
-  launchSum(engine, partial, y, { outer: 1, reduced: parts, inner: left.count });
+  launchSum(context, partial, y, { outer: 1, reduced: parts, inner: left.count });
   partial.release();
 }
 
@@ -186,7 +186,7 @@ function checkParameters(op: string, parameters: Readonly<Record<string, number 
       check.fail(op, `parameters has "${name}", expected a WGSL name other than ${TAKEN.join(', ')}.`);
     if (!(value instanceof Tensor)) check.finite(op, `parameters.${name}`, value);
     else {
-      check.engineOf(op, { [`parameters.${name}`]: value });
+      check.contextOf(op, { [`parameters.${name}`]: value });
       if (value.size !== 1) check.fail(op, `parameters.${name} is [${value.shape.join(', ')}], expected one number.`);
     }
   }
@@ -214,11 +214,11 @@ function checkLabels(
   return Int32Array.from([...(sides.a as Int32Array), ...(sides.b as Int32Array)]);
 }
 
-function packNumbers(engine: Context, parameters: readonly (number | Tensor)[]): Tensor {
+function packNumbers(context: Context, parameters: readonly (number | Tensor)[]): Tensor {
   const values = parameters.map((parameter) => (typeof parameter === 'number' ? parameter : 0));
-  const numbers = engine.tensor(Float32Array.from(values.length > 0 ? values : [0]));
+  const numbers = context.tensor(Float32Array.from(values.length > 0 ? values : [0]));
   parameters.forEach((parameter, i) => {
-    if (parameter instanceof Tensor) engine.copyInto(numbers, parameter, i);
+    if (parameter instanceof Tensor) context.copyInto(numbers, parameter, i);
   });
   return numbers;
 }

@@ -18,7 +18,7 @@ export function maxPool2d(x: Tensor, size: number): Tensor {
 }
 
 function pool(op: string, x: Tensor, size: number, maximum: 0 | 1): Tensor {
-  const engine = check.engineOf(op, { x });
+  const context = check.contextOf(op, { x });
   if (x.shape.length !== 4) check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C, H, W].`);
   const [images, channels, height, width] = x.shape;
   check.integer(op, 'size', size, 1, Math.min(height, width));
@@ -27,13 +27,13 @@ function pool(op: string, x: Tensor, size: number, maximum: 0 | 1): Tensor {
   const planes = images * channels;
   const params = { planes, height, width, rows, columns, size };
   const tuning = { MAXIMUM: maximum };
-  const y = engine.empty([images, channels, rows, columns], op);
-  engine.run(pool2d, { params, buffers: { x, y }, groups: Math.ceil(y.size / 64), work: x.size, tuning });
-  return engine.record(op, [x], y, {
+  const y = context.empty([images, channels, rows, columns], op);
+  context.run(pool2d, { params, buffers: { x, y }, groups: Math.ceil(y.size / 64), work: x.size, tuning });
+  return context.record(op, [x], y, {
     saved: [x],
     backward: (dy, [saved]) => {
-      const dx = engine.empty(x.shape, op);
-      engine.run(pool2d_grad, {
+      const dx = context.empty(x.shape, op);
+      context.run(pool2d_grad, {
         params,
         buffers: { x: saved, dy, dx },
         groups: Math.ceil(dx.size / 64),

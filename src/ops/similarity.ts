@@ -19,34 +19,41 @@ export interface SimilarityOptions {
 export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): Tensor {
   const op = 'similarity';
   const alone = b === undefined;
-  const engine = check.engineOf(op, alone ? { a } : { a, b });
+  const context = check.contextOf(op, alone ? { a } : { a, b });
   const { metric, scale } = check.options(op, options, { metric: 'cosine' as Metric, scale: 1 });
   check.oneOf(op, 'metric', metric, METRICS);
   check.finite(op, 'scale', scale);
   const [n] = check.matrix(op, 'a', a);
   if (!alone) check.sameColumns(op, 'a', a, 'b', b);
   const m = (b ?? a).shape[0];
-  check.bindable(op, engine, [n, m], 'use similarityLogSumExp, which does not store it');
-  const left = makePoints(engine, op, 'a', a, metric, 'own');
-  const right = alone ? left : makePoints(engine, op, 'b', b, metric, left);
-  const s = engine.empty([n, m], op);
-  launchSimilarity(engine, left, right, { of: s, at: 0, stride: m }, scale);
+  check.bindable(op, context, [n, m], 'use similarityLogSumExp, which does not store it');
+  const left = makePoints(context, op, 'a', a, metric, 'own');
+  const right = alone ? left : makePoints(context, op, 'b', b, metric, left);
+  const s = context.empty([n, m], op);
+  launchSimilarity(context, left, right, { of: s, at: 0, stride: m }, scale);
   const release = (): void => {
     left.release();
     if (!alone) right.release();
   };
-  return engine.record(op, alone ? [a] : [a, b], s, {
+  return context.record(op, alone ? [a] : [a, b], s, {
     release,
     backward: (ds) => {
-      const toLeft = startPull(engine, op, left);
-      const toRight = alone ? toLeft : startPull(engine, op, right);
-      const { along, operand: rows } = leftRows(engine, op, { of: ds, rows: n, columns: m }, left.columns);
-      pull(engine, toLeft, { first: 0, count: n }, { ...rows, along }, { points: right, from: 0, depth: m }, { scale });
+      const toLeft = startPull(context, op, left);
+      const toRight = alone ? toLeft : startPull(context, op, right);
+      const { along, operand: rows } = leftRows(context, op, { of: ds, rows: n, columns: m }, left.columns);
+      pull(
+        context,
+        toLeft,
+        { first: 0, count: n },
+        { ...rows, along },
+        { points: right, from: 0, depth: m },
+        { scale },
+      );
       rows.release();
-      const columns = packedRows(engine, op, { of: ds, rows: n, columns: m });
+      const columns = packedRows(context, op, { of: ds, rows: n, columns: m });
       const weights = { ...columns, along: 'columns' as const };
       pull(
-        engine,
+        context,
         toRight,
         { first: 0, count: m },
         weights,
@@ -54,7 +61,7 @@ export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): 
         { scale, more: alone },
       );
       columns.release();
-      return alone ? [endPull(engine, op, toLeft)] : [endPull(engine, op, toLeft), endPull(engine, op, toRight)];
+      return alone ? [endPull(context, op, toLeft)] : [endPull(context, op, toLeft), endPull(context, op, toRight)];
     },
   });
 }

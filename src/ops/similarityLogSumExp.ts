@@ -25,7 +25,7 @@ export interface SimilarityLogSumExpOptions {
 export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityLogSumExpOptions): Tensor {
   const op = 'similarityLogSumExp';
   const alone = b === undefined;
-  const engine = check.engineOf(op, alone ? { a } : { a, b });
+  const context = check.contextOf(op, alone ? { a } : { a, b });
   const { metric, scale, exclude } = check.options(op, options, {
     metric: 'cosine' as Metric,
     scale: 1,
@@ -38,16 +38,16 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
   if (!alone) check.sameColumns(op, 'a', a, 'b', b);
   if (!alone && exclude && b.shape[0] !== n)
     check.fail(op, `b has ${b.shape[0]} rows, expected ${n} to match a, since exclude = "self" pairs them.`);
-  const left = makePoints(engine, op, 'a', a, metric, 'own');
-  const right = alone ? left : makePoints(engine, op, 'b', b, metric, left);
-  const pass = launchRowPass(engine, op, featuresOf(left), featuresOf(right), left.columns, {
+  const left = makePoints(context, op, 'a', a, metric, 'own');
+  const right = alone ? left : makePoints(context, op, 'b', b, metric, left);
+  const pass = launchRowPass(context, op, featuresOf(left), featuresOf(right), left.columns, {
     distance: metric === 'sqeuclidean',
     skip: exclude ?? 'none',
     scale,
-    temperature: engine.constant(1),
+    temperature: context.constant(1),
   });
-  const lse = engine.empty([n], op);
-  engine.run(row_lse, {
+  const lse = context.empty([n], op);
+  context.run(row_lse, {
     params: { rows: n, scale, none: exclude && n === 1 ? EMPTY.floor : EMPTY.weightless },
     buffers: { tops: pass.top, sums: pass.sum, lse },
     groups: Math.ceil(n / 64),
@@ -58,15 +58,15 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
     left.release();
     if (!alone) right.release();
   };
-  return engine.record(op, alone ? [a] : [a, b], lse, {
+  return context.record(op, alone ? [a] : [a, b], lse, {
     release,
-    backward: (dy) => backward(engine, op, left, right, pass, dy, { scale, skip: exclude ?? 'none' }),
+    backward: (dy) => backward(context, op, left, right, pass, dy, { scale, skip: exclude ?? 'none' }),
   });
 }
 
 /** w_ij = dy_i exp(scale s_ij - lse_i), a panel of columns j at a time, and what it pulls on both sides. */
 function backward(
-  engine: Context,
+  context: Context,
   op: string,
   left: Points,
   right: Points,
@@ -75,7 +75,7 @@ function backward(
   { scale, skip }: { scale: number; skip: 'none' | 'self' },
 ): Tensor[] {
   const kernel = left.metric === 'sqeuclidean' ? row_weights_distance : row_weights;
-  return pullInPanels(engine, op, left, right, scale, {
+  return pullInPanels(context, op, left, right, scale, {
     kernel,
     params: { scale },
     buffers: { tops: top, sums: sum, dy },

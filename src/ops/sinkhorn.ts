@@ -23,14 +23,14 @@ export interface SinkhornOptions {
  */
 export function sinkhorn(scores: Tensor, options?: SinkhornOptions): Tensor {
   const op = 'sinkhorn';
-  const engine = check.engineOf(op, { scores });
+  const context = check.contextOf(op, { scores });
   const [rows, columns] = check.matrix(op, 'scores', scores);
   const given = check.options(op, options, { epsilon: 0.05, iterations: 3 });
   const epsilon = checkedEpsilon(op, given.epsilon);
   const iterations = check.integer(op, 'iterations', given.iterations, 1, 1000);
-  const codes = engine.empty([rows, columns], op);
-  launchCodes(engine, op, { scores, rows, columns, epsilon, iterations }, codes.storage);
-  engine.opEnded();
+  const codes = context.empty([rows, columns], op);
+  launchCodes(context, op, { scores, rows, columns, epsilon, iterations }, codes.storage);
+  context.opEnded();
   return codes;
 }
 

@@ -10,18 +10,18 @@ import { launchSum } from '../launch/reduce.ts';
  */
 export function slice(x: Tensor, start: number, end: number): Tensor {
   const op = 'slice';
-  const engine = check.engineOf(op, { x });
+  const context = check.contextOf(op, { x });
   const [rows, ...rest] = x.shape;
   if (rows === undefined) check.fail(op, 'x is one number, expected at least one dimension.');
   check.integer(op, 'start', start, 0, rows - 1);
   check.integer(op, 'end', end, start + 1, rows);
   const width = rest.reduce((a, b) => a * b, 1);
-  const y = engine.empty([end - start, ...rest], op);
-  launchSum(engine, x, y, { outer: 1, reduced: 1, inner: y.size, offset: start * width });
-  return engine.record(op, [x], y, {
+  const y = context.empty([end - start, ...rest], op);
+  launchSum(context, x, y, { outer: 1, reduced: 1, inner: y.size, offset: start * width });
+  return context.record(op, [x], y, {
     backward: (dy) => {
-      const dx = engine.empty(x.shape, op);
-      engine.run(pad_range, {
+      const dx = context.empty(x.shape, op);
+      context.run(pad_range, {
         params: { count: dx.size, start: start * width, length: dy.size },
         buffers: { x: dy, out: dx },
         groups: Math.ceil(dx.size / 256),

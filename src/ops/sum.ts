@@ -31,16 +31,16 @@ export function around(
 }
 
 function reduce(op: string, x: Tensor, axis: number | undefined, scaleOf: (count: number) => number): Tensor {
-  const engine = check.engineOf(op, { x });
+  const context = check.contextOf(op, { x });
   const extents = around(op, x, axis);
   const scale = scaleOf(extents.reduced);
-  const y = engine.empty(axis === undefined ? [] : x.shape.filter((_, i) => i !== axis), op);
-  sumInto(engine, x, y, { ...extents, scale });
-  return engine.record(op, [x], y, {
+  const y = context.empty(axis === undefined ? [] : x.shape.filter((_, i) => i !== axis), op);
+  sumInto(context, x, y, { ...extents, scale });
+  return context.record(op, [x], y, {
     backward: (dy) => {
       const kept = axis === undefined ? [] : x.shape.map((extent, i) => (i === axis ? 1 : extent));
-      const dx = engine.empty(x.shape, op);
-      launchPair(engine, multiply, engine.alias(dy, kept, false), scale, dx);
+      const dx = context.empty(x.shape, op);
+      launchPair(context, multiply, context.alias(dy, kept, false), scale, dx);
       return [dx];
     },
   });

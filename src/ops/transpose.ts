@@ -5,15 +5,15 @@ import { launchTranspose } from '../launch/pack.ts';
 /** The transpose of a matrix, as a copy. */
 export function transpose(x: Tensor): Tensor {
   const op = 'transpose';
-  const engine = check.engineOf(op, { x });
+  const context = check.contextOf(op, { x });
   const [rows, columns] = check.matrix(op, 'x', x);
-  check.bindableInput(op, engine, 'x', x);
-  const y = engine.empty([columns, rows], op);
-  launchTranspose(engine, { of: x, rows, columns }, y);
-  return engine.record(op, [x], y, {
+  check.bindableInput(op, context, 'x', x);
+  const y = context.empty([columns, rows], op);
+  launchTranspose(context, { of: x, rows, columns }, y);
+  return context.record(op, [x], y, {
     backward: (dy) => {
-      const dx = engine.empty([rows, columns], op);
-      launchTranspose(engine, { of: dy, rows: columns, columns: rows }, dx);
+      const dx = context.empty([rows, columns], op);
+      launchTranspose(context, { of: dy, rows: columns, columns: rows }, dx);
       return [dx];
     },
   });

@@ -20,8 +20,8 @@ import { launchPair } from '../launch/broadcast.ts';
 
 /** -x */
 export function neg(x: Tensor): Tensor {
-  const engine = check.engineOf('neg', { x });
-  return engine.record('neg', [x], launch(engine, negate, x), { backward: (dy) => [launch(engine, negate, dy)] });
+  const context = check.contextOf('neg', { x });
+  return context.record('neg', [x], launch(context, negate, x), { backward: (dy) => [launch(context, negate, dy)] });
 }
 
 /** e^x, element by element; past x = 88.7 no f32 holds it */
@@ -57,22 +57,22 @@ function elementwise(
   gradient: KernelSource,
   keeps: 'operand' | 'result',
 ): Tensor {
-  const engine = check.engineOf(op, { x });
-  const y = launch(engine, kernel, x);
-  return engine.record(op, [x], y, {
+  const context = check.contextOf(op, { x });
+  const y = launch(context, kernel, x);
+  return context.record(op, [x], y, {
     saved: [keeps === 'operand' ? x : y],
     backward: (dy, [kept]) => {
-      const dx = engine.empty(dy.shape, op);
-      launchPair(engine, gradient, dy, kept, dx);
+      const dx = context.empty(dy.shape, op);
+      launchPair(context, gradient, dy, kept, dx);
       return [dx];
     },
   });
 }
 
-function launch(engine: Context, kernel: KernelSource, x: Tensor): Tensor {
-  const out = engine.empty(x.shape, kernel.name);
-  for (const range of ranges(engine, x.size))
-    engine.run(kernel, {
+function launch(context: Context, kernel: KernelSource, x: Tensor): Tensor {
+  const out = context.empty(x.shape, kernel.name);
+  for (const range of ranges(context, x.size))
+    context.run(kernel, {
       params: { count: range.count },
       buffers: { x: part(x, range), out: part(out, range) },
       groups: Math.ceil(range.count / 1024),

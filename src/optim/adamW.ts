@@ -47,9 +47,9 @@ export function adamW(parameters: Readonly<Record<string, Tensor>>, options?: Ad
     moments: ['first', 'second'],
     learningRate,
     weightDecay,
-    launch(engine, { weights, gradient, moments, decay }, now) {
+    launch(context, { weights, gradient, moments, decay }, now) {
       const count = weights.size;
-      engine.run(adam_w, {
+      context.run(adam_w, {
         params: () => {
           const { learningRate: rate, step } = now();
           return {

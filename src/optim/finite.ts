@@ -16,26 +16,26 @@ export interface NonFinite {
  * with the loss, it tells a run that diverged while its loss still looks like a number.
  */
 export async function firstNonFinite(
-  engine: Context,
+  context: Context,
   tensors: Readonly<Record<string, Tensor>>,
 ): Promise<NonFinite | null> {
   const op = 'firstNonFinite';
   const pieces = Object.entries(tensors).flatMap(([name, tensor]) =>
-    ranges(engine, tensor.size).map((range) => ({ name, tensor, range })),
+    ranges(context, tensor.size).map((range) => ({ name, tensor, range })),
   );
   if (pieces.length === 0) return null;
-  const found = engine.scratch(pieces.length, op);
+  const found = context.scratch(pieces.length, op);
   try {
-    engine.fillBits(found, pieces.length, NOTHING);
+    context.fillBits(found, pieces.length, NOTHING);
     pieces.forEach(({ tensor, range }, slot) => {
-      engine.run(inspect_finite, {
+      context.run(inspect_finite, {
         params: { count: range.count, slot },
         buffers: { values: part(tensor, range), found },
         groups: Math.ceil(range.count / 256),
         work: range.count,
       });
     });
-    const first = new Uint32Array(await engine.readStorage(op, found, 4 * pieces.length));
+    const first = new Uint32Array(await context.readStorage(op, found, 4 * pieces.length));
     const slot = first.findIndex((index) => index !== NOTHING);
     return slot < 0 ? null : { name: pieces[slot].name, index: pieces[slot].range.first + first[slot] };
   } finally {

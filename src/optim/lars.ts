@@ -46,23 +46,23 @@ export function lars(parameters: Readonly<Record<string, Tensor>>, options: LARS
     moments: ['velocity'],
     learningRate,
     weightDecay,
-    launch(engine, { weights, gradient, moments, decay }, now) {
+    launch(context, { weights, gradient, moments, decay }, now) {
       const count = weights.size;
       const adapts = weights.shape.length > 1 && trust > 0;
-      const squares = engine.scratch(2, op);
+      const squares = context.scratch(2, op);
       if (adapts) {
         const slices = Math.min(SLICES, Math.ceil(count / GROUP));
-        const partial = engine.scratch(2 * slices, op);
-        engine.run(lars_squares, {
+        const partial = context.scratch(2 * slices, op);
+        context.run(lars_squares, {
           params: { count, slices, decay },
           buffers: { gradient, weights, partial },
           groups: Math.ceil(slices / GROUP),
           work: 4 * count,
         });
-        launchSum(engine, partial, squares, { outer: 2, reduced: slices, inner: 1 });
+        launchSum(context, partial, squares, { outer: 2, reduced: slices, inner: 1 });
         partial.release();
       }
-      engine.run(larsKernel, {
+      context.run(larsKernel, {
         params: () => {
           const { learningRate: present } = now();
           const [inside, outside] = rate === 'inside' ? [present, 1] : [1, present];

@@ -39,7 +39,7 @@ export interface Rule {
   readonly learningRate: number;
   readonly weightDecay: number;
   /** `now` is asked at every run of recorded work, too. */
-  launch(engine: Context, update: Update, now: () => Moment): void;
+  launch(context: Context, update: Update, now: () => Moment): void;
 }
 
 export interface Moment {
@@ -50,19 +50,19 @@ export interface Moment {
 
 export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Rule): Optimizer {
   const { op } = rule;
-  const engine = engineOf(op, parameters);
+  const context = contextOf(op, parameters);
   const names = Object.keys(parameters);
   rate(op, rule.learningRate);
   factor(op, 'weightDecay', rule.weightDecay);
   const moments = new Map<string, Record<string, Tensor>>(
-    engine.unscoped(() =>
+    context.unscoped(() =>
       names.map((name) => [
         name,
-        Object.fromEntries(rule.moments.map((moment) => [moment, engine.full(parameters[name].shape, 0)])),
+        Object.fromEntries(rule.moments.map((moment) => [moment, context.full(parameters[name].shape, 0)])),
       ]),
     ),
   );
-  engine.opEnded();
+  context.opEnded();
 
   const state = (): Record<string, Tensor> => {
     const result: Record<string, Tensor> = {};
@@ -93,26 +93,26 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
     step(learningRate) {
       if (learningRate !== undefined) {
         rate(op, learningRate);
-        if (engine.withoutNumbers)
+        if (context.withoutNumbers)
           check.fail(
             op,
             `learningRate = ${learningRate} would stay for ever, as the function is being recorded; set optimizer.learningRate outside.`,
           );
       }
-      engine.assertAlive(op);
+      context.assertAlive(op);
       const moving = names.filter((name) => parameters[name].grad !== null);
       // All or none: a step that stops half-way would leave parameters of two steps.
       for (const name of moving) {
         const { storage, grad } = parameters[name];
-        engine.assertComputed(storage);
-        engine.assertComputed((grad as Tensor).storage);
-        for (const moment of Object.values(moments.get(name) ?? {})) engine.assertComputed(moment.storage);
+        context.assertComputed(storage);
+        context.assertComputed((grad as Tensor).storage);
+        for (const moment of Object.values(moments.get(name) ?? {})) context.assertComputed(moment.storage);
       }
-      if (engine.check) {
+      if (context.check) {
         const gradients = moving.map((name) => [`gradient of ${name}`, parameters[name].grad as Tensor]);
-        engine.inspect(op, Object.fromEntries(gradients));
+        context.inspect(op, Object.fromEntries(gradients));
       }
-      engine.onEveryReplay({
+      context.onEveryReplay({
         advance: () => {
           steps++;
         },
@@ -123,16 +123,16 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
       const moved = moving.map((name) => parameters[name]);
       const kept = moving.flatMap((name) => Object.values(moments.get(name) ?? {}));
       const gradients = moved.map(({ grad }) => grad as Tensor);
-      if (moving.length > 1) engine.together([...gradients, ...moved, ...kept], [...moved, ...kept]);
+      if (moving.length > 1) context.together([...gradients, ...moved, ...kept], [...moved, ...kept]);
       const now = (): Moment => ({ learningRate: learningRate ?? present, step: steps });
       for (const name of moving) {
         const weights = parameters[name];
         if (weights.disposed) check.fail(op, `${name} was disposed, expected a live Tensor.`);
         const decay = weights.shape.length > 1 ? rule.weightDecay : 0;
         const update = { weights, gradient: weights.grad as Tensor, moments: moments.get(name) ?? {}, decay };
-        rule.launch(engine, update, now);
+        rule.launch(context, update, now);
       }
-      engine.opEnded();
+      context.opEnded();
     },
     zeroGrad() {
       for (const name of names) parameters[name].zeroGrad();
@@ -144,11 +144,11 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
       check.integer(op, 'steps', taken, 0, Number.MAX_SAFE_INTEGER);
       for (const [name, tensor] of own) {
         if (!Object.hasOwn(saved, name)) check.fail(op, `state lacks "${name}", expected that of the same parameters.`);
-        check.engineOf(op, { [name]: tensor, [`state of ${name}`]: saved[name] });
+        check.contextOf(op, { [name]: tensor, [`state of ${name}`]: saved[name] });
         check.sameShape(op, name, tensor, `state of ${name}`, saved[name]);
       }
-      for (const [name, tensor] of own) if (saved[name] !== tensor) engine.copyInto(tensor, saved[name], 0);
-      engine.opEnded();
+      for (const [name, tensor] of own) if (saved[name] !== tensor) context.copyInto(tensor, saved[name], 0);
+      context.opEnded();
       setSteps(taken);
     },
     dispose() {
@@ -158,13 +158,13 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
   };
 }
 
-function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Context {
+function contextOf(op: string, parameters: Readonly<Record<string, Tensor>>): Context {
   const entries = Object.entries(parameters === undefined ? {} : check.plain(op, 'parameters', parameters)) as [
     string,
     Tensor,
   ][];
   if (entries.length === 0) check.fail(op, 'parameters are empty, expected at least one named Tensor.');
-  const engine = check.engineOf(
+  const context = check.contextOf(
     op,
     Object.fromEntries(entries.map(([name, tensor]) => [`parameters.${name}`, tensor])),
   );
@@ -178,7 +178,7 @@ function engineOf(op: string, parameters: Readonly<Record<string, Tensor>>): Con
     if (!requiresGrad) check.fail(op, `parameters.${name} has requiresGrad = false, expected true.`);
     if (node) check.fail(op, `parameters.${name} is the result of ${node.op}, expected a tensor that no op made.`);
   }
-  return engine;
+  return context;
 }
 
 /** 0 is a rate: a schedule may start or end there. */

@@ -40,17 +40,17 @@ export function sgd(parameters: Readonly<Record<string, Tensor>>, options: SGDOp
     moments: momentum > 0 ? ['velocity'] : [],
     learningRate,
     weightDecay,
-    launch(engine, { weights, gradient, moments, decay }, now) {
+    launch(context, { weights, gradient, moments, decay }, now) {
       const count = weights.size;
       const common = { groups: Math.ceil(count / GROUP), work: 4 * count };
       if (momentum > 0)
-        engine.run(withMomentum, {
+        context.run(withMomentum, {
           params: () => ({ count, rate: now().learningRate, decay, momentum, own, along }),
           buffers: { gradient, velocity: moments.velocity, weights },
           ...common,
         });
       else
-        engine.run(plain, {
+        context.run(plain, {
           params: () => ({ count, rate: now().learningRate, decay }),
           buffers: { gradient, weights },
           ...common,

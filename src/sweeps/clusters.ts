@@ -5,26 +5,26 @@ import { cluster_balance, cluster_balance_grad } from '../gpu/kernels.generated.
 import { launchSum } from '../launch/reduce.ts';
 
 /** log K - H(p), p_k the mean over the batch of cluster k's assignments [K, N]; 0 where all clusters are equally full. */
-export function balance(engine: Context, op: string, assignments: Tensor): Tensor {
+export function balance(context: Context, op: string, assignments: Tensor): Tensor {
   const [clusters, rows] = assignments.shape;
-  const [shares, terms, levels] = [0, 1, 2].map((): Storage => engine.scratch(clusters, op));
-  launchSum(engine, assignments, shares, { outer: clusters, reduced: rows, inner: 1, scale: 1 / rows });
-  engine.run(cluster_balance, {
+  const [shares, terms, levels] = [0, 1, 2].map((): Storage => context.scratch(clusters, op));
+  launchSum(context, assignments, shares, { outer: clusters, reduced: rows, inner: 1, scale: 1 / rows });
+  context.run(cluster_balance, {
     params: { clusters },
     buffers: { shares, terms, levels },
     groups: Math.ceil(clusters / 64),
     work: 10 * clusters,
   });
-  const value = engine.empty([], op);
-  launchSum(engine, terms, value, { outer: 1, reduced: clusters, inner: 1 });
+  const value = context.empty([], op);
+  launchSum(context, terms, value, { outer: 1, reduced: clusters, inner: 1 });
   shares.release();
   terms.release();
-  return engine.record(op, [assignments], value, {
+  return context.record(op, [assignments], value, {
     saved: [value],
     release: () => levels.release(),
     backward: (dy, [level]) => {
-      const out = engine.empty([clusters, rows], op);
-      engine.run(cluster_balance_grad, {
+      const out = context.empty([clusters, rows], op);
+      context.run(cluster_balance_grad, {
         params: { clusters, rows },
         buffers: { dy, value: level, levels, out },
         groups: Math.ceil((clusters * rows) / 256),

@@ -11,39 +11,39 @@ import { launchNearestOne } from '../ops/nearest.ts';
  * the distances and their gradient take O(N D), and one look at all N indices from each row.
  */
 export function neighbourDistance(op: string, z: Tensor): Tensor {
-  const { engine } = z;
+  const { context } = z;
   const [n, d] = z.shape;
-  const points = makePoints(engine, op, 'z', z, 'cosine');
+  const points = makePoints(context, op, 'z', z, 'cosine');
   const units = points.units as Units;
-  const [indices, scores, losses, pulls] = [0, 1, 2, 3].map(() => engine.scratch(n, op));
-  launchNearestOne(engine, op, points, points, { indices, scores }, { exclude: 'self', chord: true });
+  const [indices, scores, losses, pulls] = [0, 1, 2, 3].map(() => context.scratch(n, op));
+  launchNearestOne(context, op, points, points, { indices, scores }, { exclude: 'self', chord: true });
   scores.release();
-  engine.run(ko_leo_rows, {
+  context.run(ko_leo_rows, {
     params: { rows: n, columns: d },
     buffers: { z, inverse_norms: units.inverseNorms, nearest: indices, losses, pulls },
     groups: Math.ceil(n / 64),
     work: 6 * n * d,
   });
-  const loss = engine.empty([], op);
-  launchSum(engine, losses, loss, { outer: 1, reduced: n, inner: 1, scale: 1 / n });
+  const loss = context.empty([], op);
+  launchSum(context, losses, loss, { outer: 1, reduced: n, inner: 1, scale: 1 / n });
   losses.release();
   const release = (): void => {
     for (const held of [points, indices, pulls]) held.release();
   };
-  return engine.record(op, [z], loss, {
+  return context.record(op, [z], loss, {
     saved: [z],
     release,
     backward: (dy, [rows]) => {
-      const gradient = engine.scratch(points.paddedRows * points.rowStride, op);
-      const { tuning, rowsPerGroup } = rowTuning(engine);
-      engine.run(ko_leo_grad, {
+      const gradient = context.scratch(points.paddedRows * points.rowStride, op);
+      const { tuning, rowsPerGroup } = rowTuning(context);
+      context.run(ko_leo_grad, {
         params: { rows: n, columns: d, stride: points.rowStride },
         buffers: { z: rows, inverse_norms: units.inverseNorms, nearest: indices, pulls, g: gradient },
         groups: Math.ceil(n / rowsPerGroup),
         work: n * (n + 8 * d),
         tuning,
       });
-      const dz = unitsBackward(engine, op, units, [n], gradient, { dy, factor: 1 / n });
+      const dz = unitsBackward(context, op, units, [n], gradient, { dy, factor: 1 / n });
       gradient.release();
       return dz;
     },

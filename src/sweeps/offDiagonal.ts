@@ -38,48 +38,48 @@ const FORM: Choice<'primal' | 'dual'> = {
 };
 
 /** The smaller Gram matrix; where they are nearly of one size, the faster form: both then take O(N D) memory. */
-function isDual(engine: Context, rows: number, columns: number, views: 1 | 2): boolean {
+function isDual(context: Context, rows: number, columns: number, views: 1 | 2): boolean {
   if (Math.max(rows, columns) > 2 * Math.min(rows, columns)) return rows < columns;
-  return engine.choose(FORM, [rows, columns, views]).option === 'dual';
+  return context.choose(FORM, [rows, columns, views]).option === 'dual';
 }
 
 const OUTLIERS = 16; // features at least, and one for as many rows: see `autoDual`
 
 /** Of two views. No feature is an outlier. */
 export function crossOffDiagonal(
-  engine: Context,
+  context: Context,
   op: string,
   views: readonly [Features, Features],
   scale: number,
   wanted: boolean,
 ): OffDiagonal {
   const { rows, columns } = views[0];
-  return isDual(engine, rows, columns, 2)
-    ? crossDual(engine, op, views, scale, wanted)
-    : primal(engine, op, views, scale, wanted);
+  return isDual(context, rows, columns, 2)
+    ? crossDual(context, op, views, scale, wanted)
+    : primal(context, op, views, scale, wanted);
 }
 
 /** Of one view with itself. */
 export function autoOffDiagonal(
-  engine: Context,
+  context: Context,
   op: string,
   view: Features,
   scale: number,
   wanted: boolean,
 ): OffDiagonal {
-  if (isDual(engine, view.rows, view.columns, 1)) return autoDual(engine, op, view, scale, wanted);
-  return primal(engine, op, [view], scale, wanted);
+  if (isDual(context, view.rows, view.columns, 1)) return autoDual(context, op, view, scale, wanted);
+  return primal(context, op, [view], scale, wanted);
 }
 
-function primal(engine: Context, op: string, views: readonly Features[], scale: number, wanted: boolean): OffDiagonal {
+function primal(context: Context, op: string, views: readonly Features[], scale: number, wanted: boolean): OffDiagonal {
   const [{ rows, columns }] = views;
-  const packed = views.map((view) => featureRows(engine, op, view));
+  const packed = views.map((view) => featureRows(context, op, view));
   const stride = roundUp(columns, 4);
-  const c = engine.scratch(columns * stride, op);
-  launchGram(engine, op, columns, rows, packed[0], packed[packed.length - 1], { of: c, at: 0, stride }, { scale });
-  const squares = engine.scratch(columns, op);
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  engine.run(off_diagonal, {
+  const c = context.scratch(columns * stride, op);
+  launchGram(context, op, columns, rows, packed[0], packed[packed.length - 1], { of: c, at: 0, stride }, { scale });
+  const squares = context.scratch(columns, op);
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  context.run(off_diagonal, {
     params: { n: columns, stride },
     buffers: { c, squares },
     groups: Math.ceil(columns / rowsPerGroup),
@@ -92,12 +92,12 @@ function primal(engine: Context, op: string, views: readonly Features[], scale: 
         // sum_e x_e C_de needs C's transpose for the first of two views; of one view, C is its own.
         const source = { of: c, rows: columns, columns, stride };
         const matrix =
-          views.length === 2 && v === 0 ? packedTranspose(engine, op, source) : packedRows(engine, op, source);
+          views.length === 2 && v === 0 ? packedTranspose(context, op, source) : packedRows(context, op, source);
         const { of, stride: across } = packed[views.length - 1 - v];
-        const { along, operand } = leftRows(engine, op, { of, rows, columns, stride: across }, columns);
-        const gradient = engine.unscoped(() => engine.empty([rows, columns], op));
+        const { along, operand } = leftRows(context, op, { of, rows, columns, stride: across }, columns);
+        const gradient = context.unscoped(() => context.empty([rows, columns], op));
         const size = { rows, columns, depth: columns };
-        launchProduct(engine, size, { ...operand, along }, matrix, { of: gradient, at: 0, stride: columns });
+        launchProduct(context, size, { ...operand, along }, matrix, { of: gradient, at: 0, stride: columns });
         operand.release();
         matrix.release();
         return gradient;
@@ -108,21 +108,21 @@ function primal(engine: Context, op: string, views: readonly Features[], scale: 
 }
 
 function crossDual(
-  engine: Context,
+  context: Context,
   op: string,
   views: readonly [Features, Features],
   scale: number,
   wanted: boolean,
 ): OffDiagonal {
   const { rows, columns } = views[0];
-  const grams = views.map((view) => rowGram(engine, op, view, scale));
-  const squares = engine.scratch(rows, op);
-  launchInner(engine, grams[0], grams[1], squares, rows);
+  const grams = views.map((view) => rowGram(context, op, view, scale));
+  const squares = context.scratch(rows, op);
+  launchInner(context, grams[0], grams[1], squares, rows);
   const gradients = !wanted
     ? []
     : views.map((view, v) => {
-        const gradient = engine.unscoped(() => engine.empty([rows, columns], op));
-        for (const piece of pieces(view)) gradientRows(engine, op, view, piece, grams[1 - v], gradient).release();
+        const gradient = context.unscoped(() => context.empty([rows, columns], op));
+        for (const piece of pieces(view)) gradientRows(context, op, view, piece, grams[1 - v], gradient).release();
         return gradient;
       });
   for (const { of } of grams) (of as Storage).release();
@@ -135,46 +135,48 @@ function crossDual(
  * are not in K: their M x D covariances are computed as such, and add up without a difference. Of the others, uncorrelated
  * at random, the diagonal is then at most N / 2M = 8 times what lies off it, whatever the spreads.
  */
-function autoDual(engine: Context, op: string, view: Features, scale: number, wanted: boolean): OffDiagonal {
+function autoDual(context: Context, op: string, view: Features, scale: number, wanted: boolean): OffDiagonal {
   const { z, rows, columns, moments } = view;
   const count = Math.min(columns, Math.max(OUTLIERS, Math.ceil(rows / OUTLIERS)));
-  const outliers = engine.scratch(count, op);
-  engine.run(heavy_features, {
+  const outliers = context.scratch(count, op);
+  context.run(heavy_features, {
     params: { columns, count },
     buffers: { moments, heavy: outliers },
     groups: 1,
     work: 8 * count * columns,
   });
   const stride = roundUp(count, 4);
-  const outlierRows = engine.scratch(rows * stride, op);
-  engine.run(heavy_rows, {
+  const outlierRows = context.scratch(rows * stride, op);
+  context.run(heavy_rows, {
     params: { rows, columns, count, out_stride: stride },
     buffers: { z, moments, heavy: outliers, out: outlierRows },
     groups: Math.ceil((rows * stride) / 256),
     work: 4 * rows * stride,
   });
-  const gram = rowGram(engine, op, view, scale);
-  const otherSquares = engine.scratch(rows, op);
-  launchInner(engine, gram, gram, otherSquares, rows);
-  const outlierSquares = engine.scratch(columns, op);
-  const gradient = wanted ? engine.unscoped(() => engine.empty([rows, columns], op)) : null;
+  const gram = rowGram(context, op, view, scale);
+  const otherSquares = context.scratch(rows, op);
+  launchInner(context, gram, gram, otherSquares, rows);
+  const outlierSquares = context.scratch(columns, op);
+  const gradient = wanted ? context.unscoped(() => context.empty([rows, columns], op)) : null;
   for (const piece of pieces(view)) {
-    const own = gradient ? gradientRows(engine, op, view, piece, gram, gradient) : featureRows(engine, op, view, piece);
-    const products = { of: engine.scratch(count * own.stride, op), at: 0, stride: own.stride };
+    const own = gradient
+      ? gradientRows(context, op, view, piece, gram, gradient)
+      : featureRows(context, op, view, piece);
+    const products = { of: context.scratch(count * own.stride, op), at: 0, stride: own.stride };
     const lhs = { of: outlierRows, at: 0, stride, along: 'columns' as const };
-    launchProduct(engine, { rows: count, columns: piece.count, depth: rows }, lhs, own, products, { scale });
+    launchProduct(context, { rows: count, columns: piece.count, depth: rows }, lhs, own, products, { scale });
     own.release();
-    engine.run(heavy_squares, {
+    context.run(heavy_squares, {
       params: { count, stride: products.stride, first: piece.first, columns: piece.count },
       buffers: { heavy: outliers, moments, products: products.of, squares: outlierSquares },
       groups: Math.ceil(piece.count / 64),
       work: 2 * count * piece.count,
     });
     if (gradient) {
-      const { along, operand } = leftRows(engine, op, { of: outlierRows, rows, columns: count, stride }, piece.count);
+      const { along, operand } = leftRows(context, op, { of: outlierRows, rows, columns: count, stride }, piece.count);
       const size = { rows, columns: piece.count, depth: count };
       const to = { of: gradient, at: piece.first, stride: columns };
-      launchProduct(engine, size, { ...operand, along }, products, to, { accumulating: true });
+      launchProduct(context, size, { ...operand, along }, products, to, { accumulating: true });
       operand.release();
     }
     products.of.release();
@@ -201,13 +203,13 @@ function pieces({ rows, columns }: Features): Range[] {
 }
 
 /** scale * sum over the features that are no outliers of x_d x_d^T: [N, N] */
-function rowGram(engine: Context, op: string, view: Features, scale: number): Operand {
+function rowGram(context: Context, op: string, view: Features, scale: number): Operand {
   const { rows } = view;
   const stride = roundUp(rows, 4);
-  const out = { of: engine.scratch(rows * stride, op), at: 0, stride };
+  const out = { of: context.scratch(rows * stride, op), at: 0, stride };
   for (const piece of pieces(view)) {
-    const turned = featureColumns(engine, op, view, piece);
-    launchGram(engine, op, rows, piece.count, turned, turned, out, { scale, accumulating: piece.first > 0 });
+    const turned = featureColumns(context, op, view, piece);
+    launchGram(context, op, rows, piece.count, turned, turned, out, { scale, accumulating: piece.first > 0 });
     turned.release();
   }
   return out;
@@ -215,7 +217,7 @@ function rowGram(engine: Context, op: string, view: Features, scale: number): Op
 
 /** gradient[:, piece] = K X[:, piece]; returns the features as they were laid out for it. */
 function gradientRows(
-  engine: Context,
+  context: Context,
   op: string,
   view: Features,
   piece: Range,
@@ -223,16 +225,16 @@ function gradientRows(
   gradient: Tensor,
 ): Packed {
   const { rows, columns } = view;
-  const own = featureRows(engine, op, view, piece);
+  const own = featureRows(context, op, view, piece);
   const size = { rows, columns: piece.count, depth: rows };
-  launchProduct(engine, size, { ...gram, along: 'columns' }, own, { of: gradient, at: piece.first, stride: columns });
+  launchProduct(context, size, { ...gram, along: 'columns' }, own, { of: gradient, at: piece.first, stride: columns });
   return own;
 }
 
 /** out[i] = sum_j a_ij b_ij */
-function launchInner(engine: Context, a: Operand, b: Operand, out: Storage, n: number): void {
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  engine.run(inner_rows, {
+function launchInner(context: Context, a: Operand, b: Operand, out: Storage, n: number): void {
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  context.run(inner_rows, {
     params: { n, stride: a.stride },
     buffers: { a: a.of, b: b.of, out },
     groups: Math.ceil(n / rowsPerGroup),

@@ -17,34 +17,34 @@ import { reshape } from '../ops/reshape.ts';
  * which two products gather panel by panel. The backward only multiplies by dy.
  */
 export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bias: Tensor): Tensor {
-  const { engine } = a;
+  const { context } = a;
   const [n] = a.shape;
-  const left = makePoints(engine, op, 'a', a, 'cosine', 'own');
-  const right = makePoints(engine, op, 'b', b, 'cosine', left);
-  const wanted = engine.needsGrad(a, b, scale, bias);
-  const toA = wanted && (a.requiresGrad || scale.requiresGrad) ? startPull(engine, op, left) : null;
-  const toB = wanted && b.requiresGrad ? startPull(engine, op, right) : null;
-  const panels = countPanels(engine, left, right);
+  const left = makePoints(context, op, 'a', a, 'cosine', 'own');
+  const right = makePoints(context, op, 'b', b, 'cosine', left);
+  const wanted = context.needsGrad(a, b, scale, bias);
+  const toA = wanted && (a.requiresGrad || scale.requiresGrad) ? startPull(context, op, left) : null;
+  const toB = wanted && b.requiresGrad ? startPull(context, op, right) : null;
+  const panels = countPanels(context, left, right);
   // One total a panel, each where it can be bound.
-  const totals = { losses: engine.scratch(64 * panels, op), pulls: engine.scratch(64 * panels, op) };
-  for (const total of Object.values(totals)) engine.fill(total, 64 * panels, 0);
+  const totals = { losses: context.scratch(64 * panels, op), pulls: context.scratch(64 * panels, op) };
+  for (const total of Object.values(totals)) context.fill(total, 64 * panels, 0);
   let done = 0;
   weighPairs(
-    engine,
+    context,
     op,
     left,
     right,
     ({ of, first, count, stride }) => {
       const parts = Math.ceil(count / 8) * (stride / 4);
-      const [losses, pulls] = [0, 1].map(() => engine.scratch(parts, op));
-      engine.run(sig_lip, {
+      const [losses, pulls] = [0, 1].map(() => context.scratch(parts, op));
+      context.run(sig_lip, {
         params: { n, first, count, width4: stride / 4 },
         buffers: { logit_scale: scale, bias, weights: of, losses, pulls },
         groups: Math.ceil(parts / 64),
         work: 16 * count * stride,
       });
-      launchTotal(engine, losses, totals.losses.range(256 * done, 4), parts);
-      launchTotal(engine, pulls, totals.pulls.range(256 * done, 4), parts);
+      launchTotal(context, losses, totals.losses.range(256 * done, 4), parts);
+      launchTotal(context, pulls, totals.pulls.range(256 * done, 4), parts);
       losses.release();
       pulls.release();
       done++;
@@ -52,29 +52,29 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
     { toA, toB, scale: 1 / n },
   );
   const all = { outer: 1, reduced: 64 * panels, inner: 1, scale: 1 / n };
-  const loss = engine.empty([], op);
-  launchSum(engine, totals.losses, loss, all);
+  const loss = context.empty([], op);
+  launchSum(context, totals.losses, loss, all);
   totals.losses.release();
-  const pulled = engine.scratch(1, op);
-  launchSum(engine, totals.pulls, pulled, all);
+  const pulled = context.scratch(1, op);
+  launchSum(context, totals.pulls, pulled, all);
   totals.pulls.release();
   const gradients = [toA, toB].map((to) => (to?.into.of ?? null) as Storage | null);
   const release = (): void => {
     for (const held of [left, right, pulled, ...gradients]) held?.release();
   };
-  return engine.record(op, [a, b, scale, bias], loss, {
+  return context.record(op, [a, b, scale, bias], loss, {
     saved: [scale, bias],
     release,
     backward: (dy, [multiplier, offset]) => {
       const [towards] = gradients;
-      const dScale = towards && scale.requiresGrad ? scaleGradient(engine, op, left, towards, dy, scale) : null;
+      const dScale = towards && scale.requiresGrad ? scaleGradient(context, op, left, towards, dy, scale) : null;
       const sides = [left, right];
       sides.forEach((points, i) => {
         const g = gradients[i];
         if (!g) return;
         const gathered = { ...points, g };
-        const cancels = findCancelling(engine, op, gathered, { of: multiplier, scale: 0 });
-        recompute(engine, sig_lip_near, gathered, cancels, {
+        const cancels = findCancelling(context, op, gathered, { of: multiplier, scale: 0 });
+        recompute(context, sig_lip_near, gathered, cancels, {
           others: n,
           scale: 1 / n,
           buffers: { others: sides[1 - i].rows, logit_scale: multiplier, bias: offset },
@@ -84,11 +84,11 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
       const slope = mul(dy, multiplier);
       const [da, db] = [left, right].map(({ units }, i) => {
         const gradient = gradients[i];
-        return units && gradient ? unitsBackward(engine, op, units, [n], gradient, { dy: slope })[0] : null;
+        return units && gradient ? unitsBackward(context, op, units, [n], gradient, { dy: slope })[0] : null;
       });
       if (!bias.requiresGrad) return [da, db, dScale, null];
-      const dBias = engine.empty(bias.shape, op);
-      launchSum(engine, pulled, dBias, { outer: 1, reduced: 1, inner: 1 });
+      const dBias = context.empty(bias.shape, op);
+      launchSum(context, pulled, dBias, { outer: 1, reduced: 1, inner: 1 });
       return [da, db, dScale, reshape(mul(dBias, dy), [...bias.shape])];
     },
   });
@@ -96,22 +96,22 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
 
 /** dy * sum_i u_i . gradient_i, in the shape of `scale`: what the gradient of unit rows says of a factor of their products. */
 function scaleGradient(
-  engine: Context,
+  context: Context,
   op: string,
   { rows, rowStride, count, columns }: Points,
   gradient: Storage,
   dy: Tensor,
   scale: Tensor,
 ): Tensor {
-  const dots = engine.scratch(count, op);
-  engine.run(row_dots, {
+  const dots = context.scratch(count, op);
+  context.run(row_dots, {
     params: { rows: count, columns, stride: rowStride },
     buffers: { x: rows, y: gradient, out: dots },
     groups: Math.ceil(count / 64),
     work: count * columns,
   });
-  const total = engine.empty([], op);
-  launchSum(engine, dots, total, { outer: 1, reduced: count, inner: 1 });
+  const total = context.empty([], op);
+  launchSum(context, dots, total, { outer: 1, reduced: count, inner: 1 });
   dots.release();
   return reshape(mul(dy, total), [...scale.shape]);
 }

@@ -22,25 +22,25 @@ export function pairedRows(
   sides: Readonly<Record<string, Tensor>>,
   { offset = 0, scale = 1, alpha = 2, of }: PairedRows,
 ): Tensor {
-  const engine = check.engineOf(op, sides);
+  const context = check.contextOf(op, sides);
   const [[nameX, x], [nameY, y]] = Object.entries(sides);
   const [n] = check.matrix(op, nameX, x);
   check.sameShape(op, nameX, x, nameY, y);
-  check.bindableInput(op, engine, nameX, x);
-  const losses = engine.scratch(n, op);
+  check.bindableInput(op, context, nameX, x);
+  const losses = context.scratch(n, op);
   const launch = (name: string, own: Tensor, other: Tensor, into: Storage, value = into): Tensor =>
-    launchPairs(engine, op, name, own, other, into, value, { scale: scale / n, alpha, distance: of === 'distance' });
+    launchPairs(context, op, name, own, other, into, value, { scale: scale / n, alpha, distance: of === 'distance' });
   const dx = launch(nameX, x, y, losses);
-  const wanted = of === 'distance' && (engine.needsGrad(y) || engine.check);
+  const wanted = of === 'distance' && (context.needsGrad(y) || context.check);
   // Seen from y, losses differ in their last bits: the value is always that seen from x, whoever wants a gradient.
-  const seenFromY = wanted ? engine.scratch(n, op) : null;
+  const seenFromY = wanted ? context.scratch(n, op) : null;
   const dy = seenFromY && launch(nameY, y, x, seenFromY, losses);
   seenFromY?.release();
-  const mean = engine.empty([], op);
-  engine.fill(mean.storage, 1, offset);
-  launchSum(engine, losses, mean, { outer: 1, reduced: n, inner: 1, scale: scale / n, accumulating: true });
+  const mean = context.empty([], op);
+  context.fill(mean.storage, 1, offset);
+  launchSum(context, losses, mean, { outer: 1, reduced: n, inner: 1, scale: scale / n, accumulating: true });
   losses.release();
-  return engine.record(op, [x, y], mean, {
+  return context.record(op, [x, y], mean, {
     release: () => {
       dx.dispose();
       dy?.dispose();
@@ -50,7 +50,7 @@ export function pairedRows(
 }
 
 function launchPairs(
-  engine: Context,
+  context: Context,
   op: string,
   name: string,
   x: Tensor,
@@ -60,17 +60,17 @@ function launchPairs(
   { scale, alpha, distance }: { scale: number; alpha: number; distance: boolean },
 ): Tensor {
   const [rows, columns] = x.shape;
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const dx = engine.unscoped(() => engine.empty([rows, columns], op));
-  const inverseNorms = engine.scratch(rows, op);
-  engine.run(paired_rows, {
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  const dx = context.unscoped(() => context.empty([rows, columns], op));
+  const inverseNorms = context.scratch(rows, op);
+  context.run(paired_rows, {
     params: { rows, columns, distance: distance ? 1 : 0, alpha, scale },
     buffers: { x, y, losses, inverse_norms: inverseNorms, dx },
     groups: Math.ceil(rows / rowsPerGroup),
     work: 8 * rows * columns,
     tuning,
   });
-  engine.inspectDirections(op, (row) => `${name}[${row}]`, inverseNorms, rows, value);
+  context.inspectDirections(op, (row) => `${name}[${row}]`, inverseNorms, rows, value);
   inverseNorms.release();
   return dx;
 }

@@ -11,26 +11,26 @@ import { crossOffDiagonal } from './offDiagonal.ts';
  * The off-diagonal's part of the gradient comes with the value: the tape keeps it in the tensors that become the gradients.
  */
 export function redundancy(
-  engine: Context,
+  context: Context,
   op: string,
   z0: Tensor,
   z1: Tensor,
   { lambda, epsilon }: { lambda: number; epsilon: number },
 ): Tensor {
   const [rows, columns] = z0.shape;
-  const views = [makeFeatures(engine, op, 'z0', z0, epsilon), makeFeatures(engine, op, 'z1', z1, epsilon)] as const;
-  const off = crossOffDiagonal(engine, op, views, 1 / rows, engine.needsGrad(z0, z1));
+  const views = [makeFeatures(context, op, 'z0', z0, epsilon), makeFeatures(context, op, 'z1', z1, epsilon)] as const;
+  const off = crossOffDiagonal(context, op, views, 1 / rows, context.needsGrad(z0, z1));
   const factor = (2 * lambda) / rows;
   const extra = off.whole ? factor : 0;
-  const { misses, squares, own } = launchDiagonal(engine, op, views, { epsilon, pull: 2 / rows, extra });
-  const loss = engine.empty([], op);
-  launchTerms(engine, loss, [
+  const { misses, squares, own } = launchDiagonal(context, op, views, { epsilon, pull: 2 / rows, extra });
+  const loss = context.empty([], op);
+  launchTerms(context, loss, [
     ...off.squares.map((term) => ({ ...term, scale: lambda })),
     ...(off.whole ? [{ of: squares, count: columns, scale: -lambda }] : []),
     { of: misses, count: columns },
   ]);
   for (const storage of [off, misses, squares]) storage.release();
-  const result = engine.record(op, [z0, z1], loss, {
+  const result = context.record(op, [z0, z1], loss, {
     saved: [z0, z1, ...off.gradients],
     release: () => {
       for (const storage of [...views, own]) storage.release();
@@ -38,8 +38,8 @@ export function redundancy(
     backward: (dy, [x0, x1, ...gradients]) => {
       const kept = [x0, x1].map((z, v) => ({ ...views[v], z }));
       return gradients.map((gradient, v) => {
-        const g = engine.alias(gradient, gradient.shape, false); // in place: nobody reads what was kept again
-        standardBackward(engine, op, kept[v], kept[1 - v], { g, own, factor, dy });
+        const g = context.alias(gradient, gradient.shape, false); // in place: nobody reads what was kept again
+        standardBackward(context, op, kept[v], kept[1 - v], { g, own, factor, dy });
         return g;
       });
     },
@@ -50,24 +50,24 @@ export function redundancy(
 
 /** What the diagonal of the cross-correlation adds to loss and gradient: see kernels/features/barlow_diagonal.wgsl. */
 function launchDiagonal(
-  engine: Context,
+  context: Context,
   op: string,
   [{ z, rows, columns, moments }, other]: readonly [Features, Features],
   weights: { epsilon: number; pull: number; extra: number },
 ): Record<'misses' | 'squares' | 'own', Storage> {
   const { slices, ...slice } = rowSlices(rows, columns);
-  const partial = engine.scratch(2 * slices * columns, op);
-  engine.run(diagonal_slices, {
+  const partial = context.scratch(2 * slices * columns, op);
+  context.run(diagonal_slices, {
     params: { rows, columns, ...slice },
     buffers: { z, moments, other: other.z, other_moments: other.moments, sums: partial },
     groups: slices * slice.strips,
     work: 10 * rows * columns,
   });
-  const sums = engine.scratch(2 * columns, op);
-  launchSum(engine, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
+  const sums = context.scratch(2 * columns, op);
+  launchSum(context, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
   partial.release();
-  const [misses, squares, own] = [0, 1, 2].map(() => engine.scratch(columns, op));
-  engine.run(barlow_diagonal, {
+  const [misses, squares, own] = [0, 1, 2].map(() => context.scratch(columns, op));
+  context.run(barlow_diagonal, {
     params: { rows, columns, ...weights },
     buffers: { sums, moments, other_moments: other.moments, misses, squares, own },
     groups: Math.ceil(columns / 64),

@@ -18,7 +18,7 @@ export interface SpreadWeights {
  * The covariances' part of the gradient comes with the value: the tape keeps it in the tensors that become the gradients.
  */
 export function spread(
-  engine: Context,
+  context: Context,
   op: string,
   views: Readonly<Record<string, Tensor>>,
   { invariance, variance, covariance, epsilon }: SpreadWeights & { epsilon: number },
@@ -26,21 +26,21 @@ export function spread(
   const inputs = Object.values(views);
   const [rows, columns] = inputs[0].shape;
   const unbiased = 1 / (rows - 1);
-  const wanted = engine.needsGrad(...inputs);
+  const wanted = context.needsGrad(...inputs);
   const factor = 4 * covariance * unbiased;
   const sides = Object.entries(views).map(([name, z]) => {
-    const features = makeFeatures(engine, op, name, z);
+    const features = makeFeatures(context, op, name, z);
     const off =
       covariance === 0
-        ? nothing(engine, op, features, wanted)
-        : autoOffDiagonal(engine, op, features, unbiased, wanted);
+        ? nothing(context, op, features, wanted)
+        : autoOffDiagonal(context, op, features, unbiased, wanted);
     const extra = off.whole ? factor : 0;
-    return { features, off, ...launchDiagonal(engine, op, features, epsilon, variance * unbiased, extra) };
+    return { features, off, ...launchDiagonal(context, op, features, epsilon, variance * unbiased, extra) };
   });
   const [z0, z1] = inputs;
-  const apart = z1 && invariance !== 0 ? [launchApart(engine, op, z0, z1)] : [];
-  const loss = engine.empty([], op);
-  launchTerms(engine, loss, [
+  const apart = z1 && invariance !== 0 ? [launchApart(context, op, z0, z1)] : [];
+  const loss = context.empty([], op);
+  launchTerms(context, loss, [
     ...sides.flatMap(({ off, squares, hinges }): Term[] => [
       ...off.squares.map((term) => ({ ...term, scale: covariance })),
       ...(off.whole ? [{ of: squares, count: columns, scale: -covariance }] : []),
@@ -51,7 +51,7 @@ export function spread(
   for (const { off, squares, hinges } of sides) for (const storage of [off, squares, hinges]) storage.release();
   for (const { of } of apart) of.release();
   const gradients = sides.flatMap(({ off }) => off.gradients);
-  const result = engine.record(op, inputs, loss, {
+  const result = context.record(op, inputs, loss, {
     saved: [...inputs, ...gradients],
     release: () => {
       for (const { features, own } of sides) for (const storage of [features, own]) storage.release();
@@ -59,9 +59,9 @@ export function spread(
     backward: (dy, saved) =>
       sides.map(({ features: { moments }, own }, v) => {
         const z = saved[v];
-        const g = engine.alias(saved[sides.length + v], z.shape, false); // in place: nobody reads what was kept again
+        const g = context.alias(saved[sides.length + v], z.shape, false); // in place: nobody reads what was kept again
         const { groups, cells } = rowCells(rows, columns);
-        engine.run(vicreg_grad, {
+        context.run(vicreg_grad, {
           params: { rows, columns, ...cells, apart: z1 ? 2 * invariance : 0, factor },
           buffers: { z, moments, other: saved[sides.length - 1 - v], own, g, dy },
           groups,
@@ -75,21 +75,21 @@ export function spread(
 }
 
 /** No covariances: room for the gradient alone. */
-function nothing(engine: Context, op: string, { rows, columns }: Features, wanted: boolean): OffDiagonal {
-  const gradients = wanted ? [engine.unscoped(() => engine.empty([rows, columns], op))] : [];
+function nothing(context: Context, op: string, { rows, columns }: Features, wanted: boolean): OffDiagonal {
+  const gradients = wanted ? [context.unscoped(() => context.empty([rows, columns], op))] : [];
   return { squares: [], gradients, whole: false, release: () => {} };
 }
 
 function launchDiagonal(
-  engine: Context,
+  context: Context,
   op: string,
   { rows, columns, moments }: Features,
   epsilon: number,
   pull: number,
   extra: number,
 ) {
-  const [hinges, squares, own] = [0, 1, 2].map(() => engine.scratch(columns, op));
-  engine.run(vicreg_diagonal, {
+  const [hinges, squares, own] = [0, 1, 2].map(() => context.scratch(columns, op));
+  context.run(vicreg_diagonal, {
     params: { rows, columns, epsilon, pull, extra },
     buffers: { moments, hinges, squares, own },
     groups: Math.ceil(columns / 64),
@@ -99,11 +99,11 @@ function launchDiagonal(
 }
 
 /** Partial sums of (z0 - z1)^2. */
-function launchApart(engine: Context, op: string, z0: Tensor, z1: Tensor) {
+function launchApart(context: Context, op: string, z0: Tensor, z1: Tensor) {
   const [rows, columns] = z0.shape;
   const { slices, ...slice } = rowSlices(rows, columns);
-  const of = engine.scratch(slices * columns, op);
-  engine.run(difference_squares, {
+  const of = context.scratch(slices * columns, op);
+  context.run(difference_squares, {
     params: { rows, columns, ...slice },
     buffers: { z: z0, other: z1, out: of },
     groups: slices * slice.strips,

@@ -39,11 +39,11 @@ export function temperatureGradient(
   dy: Tensor,
   temperature: Tensor,
 ): Tensor {
-  const { engine } = dy;
-  const slope = engine.scratch(1, op);
-  launchSum(engine, of, slope, { outer: 1, reduced: n, inner: 1, offset: at });
-  const out = engine.empty(temperature.shape, op);
-  engine.run(temperature_grad, {
+  const { context } = dy;
+  const slope = context.scratch(1, op);
+  launchSum(context, of, slope, { outer: 1, reduced: n, inner: 1, offset: at });
+  const out = context.empty(temperature.shape, op);
+  context.run(temperature_grad, {
     params: { factor: -factor },
     buffers: { dy, slope, temperature, out },
     groups: 1,

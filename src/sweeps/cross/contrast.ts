@@ -20,51 +20,51 @@ import { differenceScores, productScores } from './scores.ts';
  * @param live the scale is a tensor of the caller's, which may want a gradient
  */
 export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, live: boolean): Tensor {
-  const { engine } = a;
+  const { context } = a;
   const [n, d] = a.shape;
-  const left = makePoints(engine, op, 'a', a, 'cosine', 'own');
-  const right = makePoints(engine, op, 'b', b, 'cosine', left);
+  const left = makePoints(context, op, 'a', a, 'cosine', 'own');
+  const right = makePoints(context, op, 'b', b, 'cosine', left);
   const side = right.paddedRows;
-  const whole = n <= 8 * d && 4 * n * side <= engine.info.limits.maxStorageBufferBindingSize;
-  const cache = whole && engine.needsGrad(a, b, scale) ? engine.scratch(n * side, op) : null;
-  const scores = (live ? differenceScores : productScores)({ op, engine, a: left, b: right });
+  const whole = n <= 8 * d && 4 * n * side <= context.info.limits.maxStorageBufferBindingSize;
+  const cache = whole && context.needsGrad(a, b, scale) ? context.scratch(n * side, op) : null;
+  const scores = (live ? differenceScores : productScores)({ op, context, a: left, b: right });
   const { positives } = scores;
-  const { tops: log2Z, sums: miss } = crossPass(engine, op, left, right, scale, scores, { whole, cache });
-  const losses = engine.scratch(2 * n, op);
-  engine.run(cross_rows, {
+  const { tops: log2Z, sums: miss } = crossPass(context, op, left, right, scale, scores, { whole, cache });
+  const losses = context.scratch(2 * n, op);
+  context.run(cross_rows, {
     params: { n, row_stride4: left.rowStride / 4, side },
     buffers: { tops: log2Z, sums: miss, a: left.rows, b: right.rows, logit_scale: scale, losses, positives },
     groups: Math.ceil(n / 64),
     work: n * (d + 64),
     tuning: { GAP: scores.gap },
   });
-  const loss = engine.empty([], op);
-  launchSum(engine, losses, loss, { outer: 1, reduced: 2 * n, inner: 1, scale: 1 / (2 * n) });
+  const loss = context.empty([], op);
+  launchSum(context, losses, loss, { outer: 1, reduced: 2 * n, inner: 1, scale: 1 / (2 * n) });
   losses.release();
-  return engine.record(op, [a, b, scale], loss, {
+  return context.record(op, [a, b, scale], loss, {
     saved: [scale],
     release: () => {
       for (const held of [left, right, log2Z, miss, cache, scores]) held?.release();
     },
     backward: (dy, [multiplier]) => {
-      const toA = a.requiresGrad ? startPull(engine, op, left) : null;
-      const toB = b.requiresGrad ? startPull(engine, op, right) : null;
-      const panels = cache ? 1 : countPanels(engine, left, right);
+      const toA = a.requiresGrad ? startPull(context, op, left) : null;
+      const toB = b.requiresGrad ? startPull(context, op, right) : null;
+      const panels = cache ? 1 : countPanels(context, left, right);
       const factor = 1 / (2 * n);
       const { weigh, slope } = scores.weights({ log2Z, miss }, multiplier, panels, cache !== null);
-      weighPairs(engine, op, left, right, weigh, { toA, toB, kept: cache, scale: factor, pairs: scores.pairs });
+      weighPairs(context, op, left, right, weigh, { toA, toB, kept: cache, scale: factor, pairs: scores.pairs });
       const meanSlope = slope(scale.requiresGrad);
       const dScale = meanSlope && reshape(mul(dy, meanSlope), [...scale.shape]);
       const sides = [
         { points: left, to: toA, at: 0 },
         { points: right, to: toB, at: side },
       ] as const;
-      recomputeCross(engine, op, sides, { log2Z, miss, positives, scale: multiplier }, factor);
+      recomputeCross(context, op, sides, { log2Z, miss, positives, scale: multiplier }, factor);
       const scaled = mul(dy, multiplier);
       const [da, db] = ([toA, toB] as const).map((to) => {
         if (!to?.points.units) return null;
         const gradient = to.into.of as Storage;
-        return unitsBackward(engine, op, to.points.units, [n], gradient, { dy: scaled })[0];
+        return unitsBackward(context, op, to.points.units, [n], gradient, { dy: scaled })[0];
       });
       for (const to of [toA, toB]) (to?.into.of as Storage | undefined)?.release();
       return [da, db, dScale];

@@ -12,7 +12,7 @@ import type { CrossScores } from './scores.ts';
  * @param cache room for the products of all pairs; null: nothing is stored
  */
 export function crossPass(
-  engine: Context,
+  context: Context,
   op: string,
   a: Points,
   b: Points,
@@ -21,22 +21,22 @@ export function crossPass(
   { whole, cache }: { whole: boolean; cache: Storage | null },
 ): { tops: Storage; sums: Storage } {
   const { count: n, columns: depth } = a;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', n, n, depth);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'row pass', n, n, depth);
   const side = b.paddedRows;
-  const panel = whole ? n : panelWidth(engine, b, n); // the same, and so are the sums' bits, whoever wants a gradient
-  const groups = engine.info.software ? 16 : 1024;
+  const panel = whole ? n : panelWidth(context, b, n); // the same, and so are the sums' bits, whoever wants a gradient
+  const groups = context.info.software ? 16 : 1024;
   const strips = Math.ceil(panel / tileRows);
   // Slices enough that a few rows fill the machine too, their parts within N D floats.
   const affordable = Math.floor((n * depth) / (2 * tuning.WX * panel));
   const slices = Math.max(1, Math.min(Math.ceil(groups / strips), affordable));
   const width = roundUp(Math.ceil(n / slices), tileColumns);
   const cut = Math.ceil(n / width);
-  const rowParts = engine.scratch(cut * tuning.WX * 2 * panel, op);
-  const columnParts = engine.scratch((roundUp(panel, tileRows) / tuning.TM) * 2 * side, op);
-  const [tops, sums] = [0, 1].map(() => engine.scratch(2 * side, op));
+  const rowParts = context.scratch(cut * tuning.WX * 2 * panel, op);
+  const columnParts = context.scratch((roundUp(panel, tileRows) / tuning.TM) * 2 * side, op);
+  const [tops, sums] = [0, 1].map(() => context.scratch(2 * side, op));
   for (let first = 0; first < n; first += panel) {
     const count = Math.min(panel, n - first);
-    engine.run(cache ? scores.pass.cached : scores.pass.sums, {
+    context.run(cache ? scores.pass.cached : scores.pass.sums, {
       params: {
         n,
         depth,
@@ -62,7 +62,7 @@ export function crossPass(
       tuning,
     });
     const merge = (from: Storage, entries: number, parts: number, stride: number, at: number, more: boolean): void =>
-      engine.run(cross_merge, {
+      context.run(cross_merge, {
         params: { count: entries, parts, stride, at, more: more ? 1 : 0 },
         buffers: { parts: from, tops, sums },
         groups: Math.ceil(entries / 64),

@@ -27,7 +27,7 @@ interface CrossSoftmax extends CrossSums {
  * @param factor what all weights are multiplied by
  */
 export function recomputeCross(
-  engine: Context,
+  context: Context,
   op: string,
   sides: readonly [CrossSide, CrossSide],
   { log2Z, miss, positives, scale }: CrossSoftmax,
@@ -35,24 +35,24 @@ export function recomputeCross(
 ): void {
   const cancels = sides.map(
     ({ points, to, at }) =>
-      to && findCancelling(engine, op, { ...points, g: to.into.of as Storage }, { of: miss, at, scale: factor }),
+      to && findCancelling(context, op, { ...points, g: to.into.of as Storage }, { of: miss, at, scale: factor }),
   );
   const some = cancels[0] ?? cancels[1];
   if (!some) return;
   const { count: n, columns, rowStride: stride } = sides[0].points;
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const ROWS = rowsToRecompute(engine);
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  const ROWS = rowsToRecompute(context);
   const work = 4 * n * n * columns;
-  const lifts = engine.scratch(4 * (sides[1].at + n), op);
-  const any = engine.scratch(1, op);
-  engine.fillBits(any, 1, 0);
+  const lifts = context.scratch(4 * (sides[1].at + n), op);
+  const any = context.scratch(1, op);
+  context.fillBits(any, 1, 0);
   const each = (then: (own: CrossSide, other: CrossSide, s: number) => void): void =>
     sides.forEach((own, s) => {
       then(own, sides[1 - s], s);
     });
-  const apart = sides.map(() => engine.scratch(n * stride, op));
+  const apart = sides.map(() => context.scratch(n * stride, op));
   each(({ points, at }, other, s) =>
-    engine.run(anchored_rows, {
+    context.run(anchored_rows, {
       params: { rows: n, columns, stride, at },
       buffers: {
         units: points.rows,
@@ -69,7 +69,7 @@ export function recomputeCross(
     }),
   );
   each((own, other, s) =>
-    engine.run(cross_lifts, {
+    context.run(cross_lifts, {
       params: { n, columns, stride, own_at: own.at, other_at: other.at },
       buffers: {
         own: apart[s],
@@ -91,7 +91,7 @@ export function recomputeCross(
     const g = own.to?.into.of as Storage | undefined;
     const mine = cancels[s];
     if (!g || !mine) return;
-    engine.run(cross_near, {
+    context.run(cross_near, {
       params: { n, columns, stride, own_at: own.at, other_at: other.at, scale: factor },
       buffers: {
         own: apart[s],

@@ -45,15 +45,15 @@ export interface CrossScores {
 
 interface Sides {
   readonly op: string;
-  readonly engine: Context;
+  readonly context: Context;
   readonly a: Points;
   readonly b: Points;
 }
 
 /** Products of unit rows. */
-export function productScores({ op, engine, b }: Sides): CrossScores {
+export function productScores({ op, context, b }: Sides): CrossScores {
   const side = b.paddedRows;
-  const positives = engine.scratch(side, op);
+  const positives = context.scratch(side, op);
   return {
     pass: { sums: cross_pass, cached: cross_pass_kept },
     buffers: {},
@@ -62,7 +62,7 @@ export function productScores({ op, engine, b }: Sides): CrossScores {
     positives,
     weights: ({ log2Z, miss }, scale) => ({
       weigh: ({ of, first, count, stride }) =>
-        engine.run(cross_weights, {
+        context.run(cross_weights, {
           params: { n: b.count, first, count, width4: stride / 4, side4: side / 4 },
           buffers: { log2_z: log2Z, miss, logit_scale: scale, weights: of },
           ...sizeOf(count, stride),
@@ -77,17 +77,17 @@ export function productScores({ op, engine, b }: Sides): CrossScores {
  * Differences of rows, for a scale of the caller's (see lib/cross_gaps.wgsl): its gradient is what little scores differ by
  * where rows share a direction. Shifts both sides' transposed rows in place.
  */
-export function differenceScores({ op, engine, a, b }: Sides): CrossScores {
+export function differenceScores({ op, context, a, b }: Sides): CrossScores {
   const { count: n, columns } = a;
   const side = b.paddedRows;
   const [a_, b_] = [a, b].map(({ rows, rowStride }) => ({ of: rows, stride: rowStride }));
-  const offset = makeOffset(engine, op, a_, b_, n, columns);
+  const offset = makeOffset(context, op, a_, b_, n, columns);
   // What scores are less besides, a number a row, those of b from `side` on; then which rows are zero.
-  const shortfalls = engine.scratch(4 * side, op);
-  offsetColumns(engine, offset, featuresOf(a), columns, shortfalls, { side: 'a', blankAt: 2 * side });
-  offsetColumns(engine, offset, featuresOf(b), columns, shortfalls, { side: 'b', first: side, blankAt: 3 * side });
-  const positives = engine.scratch(side, op);
-  gapPositives(engine, offset, a_, b_, { rows: n, columns }, positives, { both: true });
+  const shortfalls = context.scratch(4 * side, op);
+  offsetColumns(context, offset, featuresOf(a), columns, shortfalls, { side: 'a', blankAt: 2 * side });
+  offsetColumns(context, offset, featuresOf(b), columns, shortfalls, { side: 'b', first: side, blankAt: 3 * side });
+  const positives = context.scratch(side, op);
+  gapPositives(context, offset, a_, b_, { rows: n, columns }, positives, { both: true });
   return {
     pass: { sums: cross_pass_gap, cached: cross_pass_gap_kept },
     buffers: { shortfalls },
@@ -95,25 +95,26 @@ export function differenceScores({ op, engine, a, b }: Sides): CrossScores {
     gap: 1,
     positives,
     weights: ({ log2Z, miss }, scale, panels, cached) => {
-      const totals = engine.scratch(64 * panels, op); // one a panel, each where it can be bound
-      engine.fill(totals, 64 * panels, 0);
+      const totals = context.scratch(64 * panels, op); // one a panel, each where it can be bound
+      context.fill(totals, 64 * panels, 0);
       let done = 0;
       return {
         weigh: ({ of, first, count, stride }) => {
           const parts = partsOf(count, stride);
-          const slopes = engine.scratch(parts, op);
-          engine.run(cross_weights_gap, {
+          const slopes = context.scratch(parts, op);
+          context.run(cross_weights_gap, {
             params: { n, first, count, width4: stride / 4, side4: side / 4 },
             buffers: { log2_z: log2Z, miss, logit_scale: scale, weights: of, shortfalls, positives, slopes },
             ...sizeOf(count, stride),
             tuning: { SQUARES: cached ? 0 : 1 },
           });
-          launchTotal(engine, slopes, totals.range(256 * done++, 4), parts);
+          launchTotal(context, slopes, totals.range(256 * done++, 4), parts);
           slopes.release();
         },
         slope: (wanted) => {
-          const slope = wanted ? engine.empty([], op) : null;
-          if (slope) launchSum(engine, totals, slope, { outer: 1, reduced: 64 * panels, inner: 1, scale: 1 / (2 * n) });
+          const slope = wanted ? context.empty([], op) : null;
+          if (slope)
+            launchSum(context, totals, slope, { outer: 1, reduced: 64 * panels, inner: 1, scale: 1 / (2 * n) });
           totals.release();
           return slope;
         },

@@ -10,29 +10,29 @@ import { makeTriangle } from './triangle.ts';
  * A = G + G^T needs no more than one triangle.
  */
 export function cachedTriangle(problem: PairProblem, tile: Tile, form: Form): PairSchedule {
-  const { op, engine, kernels, wanted } = problem;
+  const { op, context, kernels, wanted } = problem;
   const { units, edge, blocks, count, sums, release } = makeTriangle(problem, tile, form, { growing: false });
   const entries = count * edge * edge;
   let cache: Storage | null = null;
   return {
     units,
     sums: () => {
-      if (wanted) cache = engine.scratch(entries, op);
+      if (wanted) cache = context.scratch(entries, op);
       return sums(cache);
     },
     gradient: (temperature, rows) => {
       const { paddedRows, rowStride, count: n, columns } = units;
       const kept = cache as Storage;
-      const gradient = engine.scratch(paddedRows * rowStride, op);
-      engine.run(kernels.cachedWeights.kernel, {
+      const gradient = context.scratch(paddedRows * rowStride, op);
+      context.run(kernels.cachedWeights.kernel, {
         params: { n, edge },
         buffers: { ...rows, cache: kept, ...(kernels.cachedWeights.temperature ? { temperature } : {}) },
         groups: entries / (16 * 64), // 4 x 4 entries an invocation
         work: 8 * entries,
       });
-      const { tuning, ...product } = tileOf(engine, 'triangle product', n, columns, n);
+      const { tuning, ...product } = tileOf(context, 'triangle product', n, columns, n);
       const strips = Math.ceil(columns / product.columns);
-      engine.run(triangle_product, {
+      context.run(triangle_product, {
         params: { edge, blocks, row_stride4: rowStride / 4, columns, strips },
         buffers: { lhs: kept, rhs: units.rows, g: gradient },
         groups: (paddedRows / product.rows) * strips,

@@ -91,14 +91,14 @@ export function classContrast(
   { by, factor, inside }: { by: Exponentials; factor: number; inside: boolean },
 ): Tensor {
   const list = Object.values(views);
-  const { engine } = list[0];
+  const { context } = list[0];
   const lengths = list.map(({ shape }) => shape[0]);
   const n = given.of.length;
-  const classes = engine.unscoped(() => engine.tensor(given.of));
-  const wanted = engine.needsGrad(...list, temperature);
+  const classes = context.unscoped(() => context.tensor(given.of));
+  const wanted = context.needsGrad(...list, temperature);
   const problem: PairProblem = {
     op,
-    engine,
+    context,
     views,
     temperature,
     kernels: KERNELS,
@@ -107,10 +107,10 @@ export function classContrast(
   };
   const { pairs, statistics } = by === 'shift' ? shiftedStatistics(problem, n) : runningStatistics(problem, n, by);
   const means = positiveMeans(op, pairs.units, given, classes, by);
-  const results = engine.scratch(2 * n, op);
-  const pulls = engine.scratch(4 * n, op);
-  const [holds, misses, reaches] = [0, 1, 2].map(() => engine.scratch(n, op));
-  engine.run(sup_con_rows, {
+  const results = context.scratch(2 * n, op);
+  const pulls = context.scratch(4 * n, op);
+  const [holds, misses, reaches] = [0, 1, 2].map(() => context.scratch(n, op));
+  context.run(sup_con_rows, {
     params: { n },
     buffers: { statistics, means, temperature, results, pulls, holds, misses, reaches },
     groups: Math.ceil(n / 64),
@@ -119,11 +119,11 @@ export function classContrast(
   });
   statistics.release();
   means.release();
-  const loss = engine.empty([], op);
-  launchSum(engine, results, loss, { outer: 1, reduced: n, inner: 1, scale: factor });
+  const loss = context.empty([], op);
+  launchSum(context, results, loss, { outer: 1, reduced: n, inner: 1, scale: factor });
   const rows = { pulls, holds, classes: classes.storage.retain() };
   classes.dispose();
-  return engine.record(op, [...list, temperature], loss, {
+  return context.record(op, [...list, temperature], loss, {
     saved: [temperature],
     release: () => {
       for (const held of [pairs, results, misses, reaches, ...Object.values(rows)]) held.release();
@@ -131,10 +131,10 @@ export function classContrast(
     backward: (dy, [tau]) => {
       const { units } = pairs;
       const gathered = { ...units, g: pairs.gradient(tau, rows) };
-      const cancels = findCancelling(engine, op, gathered, { of: reaches });
-      const lifts = engine.scratch(2 * n, op);
-      const ROWS = rowsToRecompute(engine);
-      engine.run(class_lifts, {
+      const cancels = findCancelling(context, op, gathered, { of: reaches });
+      const lifts = context.scratch(2 * n, op);
+      const ROWS = rowsToRecompute(context);
+      context.run(class_lifts, {
         params: { n, columns: units.columns, row_stride: units.rowStride },
         buffers: { units: units.rows, cancels, temperature: tau, classes: rows.classes, pulls, misses, lifts },
         groups: Math.ceil(n / ROWS),
@@ -142,11 +142,11 @@ export function classContrast(
         maybe: true,
         tuning: { ROWS },
       });
-      recompute(engine, sup_con_near, gathered, cancels, { others: n, buffers: { temperature: tau, ...rows, lifts } });
+      recompute(context, sup_con_near, gathered, cancels, { others: n, buffers: { temperature: tau, ...rows, lifts } });
       cancels.release();
       lifts.release();
       const slope = { dy, factor, temperature: tau };
-      const gradients = unitsBackward(engine, op, units, lengths, gathered.g, slope);
+      const gradients = unitsBackward(context, op, units, lengths, gathered.g, slope);
       gathered.g.release();
       const live = temperature.requiresGrad;
       return [...gradients, live ? temperatureGradient(op, { of: results, at: n }, n, factor, dy, tau) : null];
@@ -156,14 +156,14 @@ export function classContrast(
 
 /** Of each row: the mean cosine with its positives, or with `'gaps'` minus what it is short of 1; and their number. */
 function positiveMeans(op: string, units: Units, given: Classes, classes: Tensor, by: Exponentials): Storage {
-  const { engine } = classes;
-  const members = engine.unscoped(() => engine.tensor(membersOf(given)));
+  const { context } = classes;
+  const members = context.unscoped(() => context.tensor(membersOf(given)));
   const row_stride4 = units.rowStride / 4;
   const count = given.sizes.length;
   const n = units.count;
   const sumUp = (of: Storage, stride4: number): Storage => {
-    const sums = engine.scratch(4 * count * stride4, op);
-    engine.run(class_sums, {
+    const sums = context.scratch(4 * count * stride4, op);
+    context.run(class_sums, {
       params: { classes: count, row_stride4: stride4 },
       buffers: { units: of, members, sums },
       groups: Math.ceil((count * stride4) / 64),
@@ -172,18 +172,18 @@ function positiveMeans(op: string, units: Units, given: Classes, classes: Tensor
     return sums;
   };
   const sums = sumUp(units.rows, row_stride4);
-  const means = engine.scratch(2 * n, op);
+  const means = context.scratch(2 * n, op);
   const size = { groups: Math.ceil(n / 64), work: n * units.columns };
   if (by === 'gaps') {
-    const apart = engine.scratch(4 * n, op);
+    const apart = context.scratch(4 * n, op);
     const buffers = { units: units.rows, sums, classes, members, apart };
-    engine.run(class_apart, { params: { n, row_stride4 }, buffers, ...size });
+    context.run(class_apart, { params: { n, row_stride4 }, buffers, ...size });
     const spreads = sumUp(apart, 1);
-    engine.run(class_gaps, { params: { n }, buffers: { apart, spreads, classes, members, means }, ...size });
+    context.run(class_gaps, { params: { n }, buffers: { apart, spreads, classes, members, means }, ...size });
     for (const storage of [apart, spreads]) storage.release();
   } else {
     const buffers = { units: units.rows, sums, classes, members, means };
-    engine.run(class_means, { params: { n, row_stride4 }, buffers, ...size });
+    context.run(class_means, { params: { n, row_stride4 }, buffers, ...size });
   }
   members.dispose();
   sums.release();
@@ -197,12 +197,12 @@ interface Statistics {
 }
 
 function shiftedStatistics(problem: PairProblem, n: number): Statistics {
-  const { op, engine, temperature } = problem;
+  const { op, context, temperature } = problem;
   const pairs = scheduleOf(problem);
   const { of: partial, behind, layout } = pairs.sums();
-  const statistics = engine.scratch(8 * n, op);
+  const statistics = context.scratch(8 * n, op);
   for (const positives of [0, 1])
-    engine.run(partial_totals, {
+    context.run(partial_totals, {
       params: { n, ...layout, start: positives * behind, first: positives * n },
       buffers: { partial, temperature, statistics },
       groups: Math.ceil(n / 64),
@@ -213,12 +213,12 @@ function shiftedStatistics(problem: PairProblem, n: number): Statistics {
 }
 
 function runningStatistics(problem: PairProblem, n: number, by: 'maximum' | 'gaps'): Statistics {
-  const { op, engine, temperature } = problem;
+  const { op, context, temperature } = problem;
   const pairs = runningMaximum(problem, ROW_PASSES[by]);
   const { passes, shortfalls, release } = pairs.statistics(['class', 'others']);
-  const statistics = engine.scratch(8 * n, op);
+  const statistics = context.scratch(8 * n, op);
   passes.forEach(({ top: tops, sum: sums, weighted: weighteds }, positives) => {
-    engine.run(row_statistics, {
+    context.run(row_statistics, {
       params: { n, first: positives * n, gap: by === 'gaps' ? 1 : 0 },
       buffers: { tops, sums, weighteds, shortfalls: shortfalls ?? tops, temperature, statistics },
       groups: Math.ceil(n / 64),

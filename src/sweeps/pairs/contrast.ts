@@ -44,8 +44,8 @@ const ROW_PASSES: Readonly<Record<'maximum' | 'gaps', RowPass>> = {
 
 /** The pairs of NT-Xent. */
 export function contrastProblem(op: string, z0: Tensor, z1: Tensor, temperature: Tensor, wanted: boolean): PairProblem {
-  const { engine } = z0;
-  return { op, engine, views: { z0, z1 }, temperature, kernels: KERNELS, buffers: {}, wanted };
+  const { context } = z0;
+  return { op, context, views: { z0, z1 }, temperature, kernels: KERNELS, buffers: {}, wanted };
 }
 
 /**
@@ -60,16 +60,16 @@ export function pairContrast(
   temperature: Tensor,
   { by, factor, decoupled = false }: { by: Exponentials; factor: number; decoupled?: boolean },
 ): Tensor {
-  const { engine } = z0;
+  const { context } = z0;
   const n = 2 * z0.shape[0];
-  const problem = contrastProblem(op, z0, z1, temperature, engine.needsGrad(z0, z1, temperature));
-  const [losses, log2Z, miss] = [0, 1, 2].map(() => engine.scratch(n, op));
+  const problem = contrastProblem(op, z0, z1, temperature, context.needsGrad(z0, z1, temperature));
+  const [losses, log2Z, miss] = [0, 1, 2].map(() => context.scratch(n, op));
   const launchRows = (
     kernel: KernelSource,
     { rows: units, rowStride }: Units,
     { params, buffers, tuning }: { params?: Params; buffers: Readonly<Record<string, Storage>>; tuning?: Tuning },
   ): void =>
-    engine.run(kernel, {
+    context.run(kernel, {
       params: { n, row_stride4: rowStride / 4, ...params },
       buffers: { ...buffers, units, temperature, losses, log2_z: log2Z, miss },
       groups: Math.ceil(n / 64),
@@ -94,10 +94,10 @@ export function pairContrast(
     release();
     pairs = running;
   }
-  const loss = engine.empty([], op);
-  launchSum(engine, losses, loss, { outer: 1, reduced: n, inner: 1, scale: factor / n });
+  const loss = context.empty([], op);
+  launchSum(context, losses, loss, { outer: 1, reduced: n, inner: 1, scale: factor / n });
   losses.release();
-  return engine.record(op, [z0, z1, temperature], loss, {
+  return context.record(op, [z0, z1, temperature], loss, {
     saved: [temperature],
     release: () => {
       for (const held of [pairs, log2Z, miss, slopes]) held?.release();
@@ -105,14 +105,14 @@ export function pairContrast(
     backward: (dy, [tau]) => {
       const { units } = pairs;
       const gathered = { ...units, g: pairs.gradient(tau, { log2_z: log2Z }) };
-      const cancels = addPositives(engine, op, gathered, units.inverseNorms, miss);
-      recompute(engine, nt_xent_near, gathered, cancels, {
+      const cancels = addPositives(context, op, gathered, units.inverseNorms, miss);
+      recompute(context, nt_xent_near, gathered, cancels, {
         others: n,
         buffers: { temperature: tau, log2_z: log2Z, miss },
       });
       cancels.release();
       const slope = { dy, factor: factor / n, temperature: tau };
-      const [d0, d1] = unitsBackward(engine, op, units, [n / 2, n / 2], gathered.g, slope);
+      const [d0, d1] = unitsBackward(context, op, units, [n / 2, n / 2], gathered.g, slope);
       gathered.g.release();
       const dTau =
         slopes && temperature.requiresGrad

@@ -19,24 +19,24 @@ const TOP_WEIGHT = 2;
  * the pairs again faster than memory would bring them.
  */
 export function matrixUnits(problem: PairProblem, form: Fragments, kernels: MatrixUnitKernels): PairSchedule {
-  const { op, engine, views } = problem;
+  const { op, context, views } = problem;
   const { n, d } = sizesOf(views);
-  const { tuning, rows: spanRows, columns: spanColumns } = fragmentTuning(engine, form);
+  const { tuning, rows: spanRows, columns: spanColumns } = fragmentTuning(context, form);
   // Whole spans of rows and of columns, which are powers of two; the partial sums stay within 2 n d floats.
   let edge = Math.max(spanRows, spanColumns);
   while (edge < MAX_EDGE && Math.ceil(n / edge) > 2 * d) edge *= 2;
-  const units = makeUnits(engine, op, views, edge);
+  const units = makeUnits(context, op, views, edge);
   const { paddedRows, rowStride, columns } = units;
   const depth = roundUp(columns, form.shape.k);
-  const packed = packUnits(engine, op, form, units);
+  const packed = packUnits(context, op, form, units);
   return {
     units,
     sums: () => {
       const blocks = paddedRows / edge;
       const triangle = (blocks * (blocks + 1)) / 2;
       const behind = blocks * paddedRows;
-      const partial = engine.scratch(behind, op);
-      engine.run(kernels.sums, {
+      const partial = context.scratch(behind, op);
+      context.run(kernels.sums, {
         params: { n, depth, stride: packed.stride, low: packed.low, edge },
         buffers: {
           lhs: packed.of,
@@ -52,20 +52,20 @@ export function matrixUnits(problem: PairProblem, form: Fragments, kernels: Matr
       return { of: partial, behind, layout: { blocks, edge, slots: 1, partial_stride: paddedRows } };
     },
     gradient: (temperature, rows) => {
-      const gradient = engine.scratch(paddedRows * rowStride, op);
-      const panel = panelWidth(engine, units, edge);
-      const topUnit = engine.constant(TOP_UNIT); // packed.top may have gone with the caller's scope
-      const topWeight = engine.constant(TOP_WEIGHT);
+      const gradient = context.scratch(paddedRows * rowStride, op);
+      const panel = panelWidth(context, units, edge);
+      const topUnit = context.constant(TOP_UNIT); // packed.top may have gone with the caller's scope
+      const topWeight = context.constant(TOP_WEIGHT);
       const source = { of: units.rows, at: 0, stride: rowStride, rows: paddedRows, columns };
       const to = { rows: paddedRows, stride: roundUp(columns, spanColumns) };
-      const right = toHalves(engine, op, form, source, to, topUnit);
+      const right = toHalves(context, op, form, source, to, topUnit);
       const low = panel * paddedRows;
-      const weights = engine.scratch(room(form, low), op);
+      const weights = context.scratch(room(form, low), op);
       for (let first = 0; first < paddedRows; first += panel) {
         const here = Math.min(panel, paddedRows - first);
         const width = paddedRows - first;
         const strips = width / spanColumns;
-        engine.run(kernels.panel, {
+        context.run(kernels.panel, {
           params: {
             n,
             depth,
@@ -85,7 +85,7 @@ export function matrixUnits(problem: PairProblem, form: Fragments, kernels: Matr
         const into = { of: gradient, at: first * rowStride, stride: rowStride };
         const others = { ...right, at: first * right.stride };
         launchFragments(
-          engine,
+          context,
           form,
           { rows: width, columns, depth: here },
           { ...left, along: 'columns' },
@@ -98,7 +98,7 @@ export function matrixUnits(problem: PairProblem, form: Fragments, kernels: Matr
         );
         if (width > here)
           launchFragments(
-            engine,
+            context,
             form,
             { rows: here, columns, depth: width - here },
             { ...left, at: here, along: 'rows' },
@@ -119,9 +119,9 @@ export function matrixUnits(problem: PairProblem, form: Fragments, kernels: Matr
 }
 
 /** The unit rows for matrix units, k-major: what both the sums and the panels read. */
-function packUnits(engine: Context, op: string, form: Fragments, units: Units): Halves & { release(): void } {
+function packUnits(context: Context, op: string, form: Fragments, units: Units): Halves & { release(): void } {
   const { transposed: of, paddedRows, columns } = units;
   const source = { of, at: 0, stride: paddedRows, rows: columns, columns: paddedRows };
   const to = { rows: roundUp(columns, form.shape.k), stride: paddedRows };
-  return toHalves(engine, op, form, source, to, engine.constant(TOP_UNIT));
+  return toHalves(context, op, form, source, to, context.constant(TOP_UNIT));
 }

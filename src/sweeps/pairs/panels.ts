@@ -21,7 +21,7 @@ export function panels(problem: PairProblem, tile: Tile, form: Form): PairSchedu
 
 /** See `PairGradient.gradient`. */
 export function gradientInPanels(
-  { op, engine, kernels }: PairProblem,
+  { op, context, kernels }: PairProblem,
   tile: Tile,
   units: Units,
   operand: PairOperand,
@@ -29,15 +29,15 @@ export function gradientInPanels(
   rows: Readonly<Record<string, Storage>>,
 ): Storage {
   const { paddedRows, rowStride, count: n, columns } = units;
-  const gradient = engine.scratch(paddedRows * rowStride, op);
-  const panel = panelWidth(engine, units, tile.columns);
-  const product = tileOf(engine, 'product', n, columns, panel);
-  const weights = engine.scratch(panel * paddedRows, op);
+  const gradient = context.scratch(paddedRows * rowStride, op);
+  const panel = panelWidth(context, units, tile.columns);
+  const product = tileOf(context, 'product', n, columns, panel);
+  const weights = context.scratch(panel * paddedRows, op);
   for (let first = 0; first < paddedRows; first += panel) {
     const here = Math.min(panel, paddedRows - first);
     const width = paddedRows - first;
     const strips = Math.ceil(width / tile.columns);
-    engine.run(kernels.panel, {
+    context.run(kernels.panel, {
       params: { n, columns, stride4: paddedRows / 4, first, width4: width / 4, strips },
       buffers: { lhs: operand.of, rhs: operand.of, ...rows, temperature, weights },
       groups: Math.ceil(here / tile.rows) * strips,
@@ -46,7 +46,7 @@ export function gradientInPanels(
     });
     // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
     launchProduct(
-      engine,
+      context,
       { rows: width, columns, depth: here },
       { of: weights, at: 0, stride: width, along: 'columns' },
       { of: units.rows, at: first * rowStride, stride: rowStride },
@@ -55,7 +55,7 @@ export function gradientInPanels(
     );
     if (width > here)
       launchProduct(
-        engine,
+        context,
         { rows: here, columns, depth: width - here },
         { of: weights, at: here, stride: width, along: 'rows' },
         { of: units.rows, at: (first + here) * rowStride, stride: rowStride },
@@ -68,8 +68,8 @@ export function gradientInPanels(
 }
 
 /** Columns a panel, a multiple of `step`: such that its n x width weights stay within 4 n d, and can be bound. */
-export function panelWidth(engine: Context, { count: n, columns, paddedRows }: Units, step: number): number {
-  const bindable = engine.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
+export function panelWidth(context: Context, { count: n, columns, paddedRows }: Units, step: number): number {
+  const bindable = context.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
   return Math.max(step, Math.floor(Math.min(wantedWidth(n, columns), bindable) / step) * step);
 }
 

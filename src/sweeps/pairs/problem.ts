@@ -43,7 +43,7 @@ export type Views = Readonly<Record<string, Tensor>>;
 /** What a loss over all pairs of one set of rows asks of a schedule. */
 export interface PairProblem {
   readonly op: string;
-  readonly engine: Context;
+  readonly context: Context;
   readonly views: Views;
   readonly temperature: Tensor;
   readonly kernels: PairKernels;

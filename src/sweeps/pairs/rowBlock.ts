@@ -8,15 +8,15 @@ export const WIDEST_ROW_BLOCK = 128;
 
 /** Nothing is kept. The gradient is one launch: each workgroup computes the weights of a block of rows, and their sums. */
 export function rowBlock(problem: PairProblem, tile: Tile, form: Form): PairSchedule {
-  const { op, engine, kernels } = problem;
+  const { op, context, kernels } = problem;
   const { units, sums, release } = makeTriangle(problem, tile, form, { growing: true });
   return {
     units,
     sums: () => sums(null),
     gradient: (temperature, rows) => {
       const { paddedRows, rowStride, count: n, columns, transposed } = units;
-      const gradient = engine.scratch(paddedRows * rowStride, op);
-      engine.run(kernels.rowBlock, {
+      const gradient = context.scratch(paddedRows * rowStride, op);
+      context.run(kernels.rowBlock, {
         params: { n, columns, stride4: paddedRows / 4, row_stride4: rowStride / 4 },
         buffers: { lhs: transposed, rhs: transposed, ...rows, temperature, rows: units.rows, g: gradient },
         groups: paddedRows / tile.rows,

@@ -33,19 +33,19 @@ export interface RunningMaximum extends PairGradient {
  * is that of `panels`.
  */
 export function runningMaximum(problem: PairProblem, { kernel, scale, gaps }: RowPass): RunningMaximum {
-  const { op, engine, views, buffers } = problem;
+  const { op, context, views, buffers } = problem;
   const { n, d } = sizesOf(views);
-  const tile = tileOf(engine, 'pairs', n, n, d);
-  const units = makeUnits(engine, op, views, tile.columns);
+  const tile = tileOf(context, 'pairs', n, n, d);
+  const units = makeUnits(context, op, views, tile.columns);
   const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
   return {
     units,
     statistics: (skips) => {
-      const shortfalls = gaps ? engine.scratch(n, op) : null;
-      if (shortfalls) launchShortfalls(engine, columns, d, shortfalls);
+      const shortfalls = gaps ? context.scratch(n, op) : null;
+      if (shortfalls) launchShortfalls(context, columns, d, shortfalls);
       const using = { kernel, buffers: { ...buffers, ...(shortfalls ? { shortfalls } : {}) } };
       const passes = skips.map((skip) =>
-        launchRowPass(engine, op, columns, columns, d, { skip, scale, temperature: problem.temperature, using }),
+        launchRowPass(context, op, columns, columns, d, { skip, scale, temperature: problem.temperature, using }),
       );
       const release = (): void => {
         for (const held of [...passes, shortfalls]) held?.release();

@@ -31,23 +31,23 @@ const SCHEDULE: Choice<Name> = {
  * the sums' bits, which are the same whoever wants one.
  */
 export function scheduleOf(problem: PairProblem): PairSchedule {
-  const { engine, kernels, views } = problem;
+  const { context, kernels, views } = problem;
   const { n, d } = sizesOf(views);
-  const form = productForm(engine, { rows: n, columns: n, depth: d }, kernels.forms);
+  const form = productForm(context, { rows: n, columns: n, depth: d }, kernels.forms);
   if (form.by === 'fragments' && kernels.matrixUnits) return matrixUnits(problem, form, kernels.matrixUnits);
   const among = schedulesFor(problem, form);
-  const chosen = among.length > 1 ? engine.choose(SCHEDULE, [n, d], among) : null;
-  const tile = tileOf(engine, 'pairs', n, n, d);
+  const chosen = among.length > 1 ? context.choose(SCHEDULE, [n, d], among) : null;
+  const tile = tileOf(context, 'pairs', n, n, d);
   const tuning = withReason(tile.tuning, form);
   const reasoned: Tile = { ...tile, tuning: chosen ? because(tuning, chosen) : tuning };
   return SCHEDULES[chosen?.option ?? 'panels'](problem, reasoned, form);
 }
 
 /** The schedules that there are: a triangle has to fit in 4 n d floats, and a row's features among its block's accumulators. */
-function schedulesFor({ engine, views }: PairProblem, form: Form): Name[] {
+function schedulesFor({ context, views }: PairProblem, form: Form): Name[] {
   const { n, d } = sizesOf(views);
   const among: Name[] = n <= 8 * d ? ['cached triangle', 'panels'] : ['panels'];
   // On a software adapter workgroup memory costs more than the panels.
-  const blocks = form.by === 'tile' && d <= WIDEST_ROW_BLOCK && !engine.info.software;
+  const blocks = form.by === 'tile' && d <= WIDEST_ROW_BLOCK && !context.info.software;
   return blocks ? [...among, 'row block'] : among;
 }

@@ -34,7 +34,7 @@ export interface Triangle {
  * @param growing whether blocks grow with n, so that the partial sums stay within 2 n d floats
  */
 export function makeTriangle(
-  { op, engine, views, temperature, kernels, buffers }: PairProblem,
+  { op, context, views, temperature, kernels, buffers }: PairProblem,
   { tuning, columns: tileEdge }: Tile,
   form: Form,
   { growing }: { growing: boolean },
@@ -45,16 +45,16 @@ export function makeTriangle(
   const slots = perInvocation ? tuning.WX : 1;
   let edge = tileEdge;
   while (growing && edge < maxEdge && kernels.sumsPerRow * slots * Math.ceil(n / edge) > 2 * d) edge *= 2;
-  const units = makeUnits(engine, op, views, edge);
+  const units = makeUnits(context, op, views, edge);
   const { transposed, paddedRows } = units;
-  const halves = form.by === 'halves' ? inHalves(engine, op, units) : null;
+  const halves = form.by === 'halves' ? inHalves(context, op, units) : null;
   const operand: PairOperand = halves ? { of: halves, tuning: { F16: 1 } } : { of: transposed, tuning: {} };
   const blocks = paddedRows / edge;
   const count = (blocks * (blocks + 1)) / 2;
   const sums = (cache: Storage | null): PartialSums => {
     const behind = blocks * slots * paddedRows;
-    const partial = engine.scratch(kernels.sumsPerRow * behind, op);
-    engine.run(cache ? family.cached : family.sums, {
+    const partial = context.scratch(kernels.sumsPerRow * behind, op);
+    context.run(cache ? family.cached : family.sums, {
       params: { n, columns: d, stride4: paddedRows / 4, edge },
       buffers: { lhs: operand.of, rhs: operand.of, temperature, partial, ...buffers, ...(cache ? { cache } : {}) },
       groups: count,
@@ -71,10 +71,10 @@ export function makeTriangle(
 }
 
 /** The transposed unit rows rounded to f16, as they are: f16 has digits enough for what adds to a product of unit rows. */
-function inHalves(engine: Context, op: string, { transposed: of, paddedRows, columns }: Units): Storage {
+function inHalves(context: Context, op: string, { transposed: of, paddedRows, columns }: Units): Storage {
   const source = { of, at: 0, stride: paddedRows, rows: columns, columns: paddedRows };
   const to = { rows: columns, stride: paddedRows };
-  return toHalves(engine, op, { by: 'halves', split: false }, source, to, engine.constant(UNSCALED)).of;
+  return toHalves(context, op, { by: 'halves', split: false }, source, to, context.constant(UNSCALED)).of;
 }
 
 /** Row sums that an invocation has room for. No more than it needs: lavapipe compiles 2,048 in 13 s, 64 in 1. */

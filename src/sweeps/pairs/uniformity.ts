@@ -43,24 +43,24 @@ const DISTANCE_SCALE = -0.5; // a squared distance of 2 is a logit of -1 / tempe
  * w_ij = 2 e_ij / sum over all ordered pairs are those of a contrast in which every row has the same Z, and no positive.
  */
 export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shifted }: { shifted: boolean }): Tensor {
-  const { engine } = z;
+  const { context } = z;
   const [n] = z.shape;
   const problem: PairProblem = {
     op,
-    engine,
+    context,
     views: { z },
     temperature,
     kernels: KERNELS,
     buffers: {},
-    wanted: engine.needsGrad(z),
+    wanted: context.needsGrad(z),
   };
   const { pairs, total } = shifted ? shiftedTotal(problem, n) : runningTotal(problem, n);
   const running = { RUNNING: shifted ? 0 : 1 };
   const deficits = deficitsOf(problem, pairs.units, total, running);
-  const loss = engine.empty([], op);
-  const weighing = engine.scratch(2, op);
-  const miss = engine.scratch(n, op);
-  engine.run(uniformity, {
+  const loss = context.empty([], op);
+  const weighing = context.scratch(2, op);
+  const miss = context.scratch(n, op);
+  context.run(uniformity, {
     params: { n, deficits: deficits.count },
     buffers: { total, temperature, loss, weighing, miss, deficits: deficits.of },
     groups: Math.ceil(n / 64),
@@ -69,7 +69,7 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
   });
   total.release();
   deficits.of.release();
-  return engine.record(op, [z, temperature], loss, {
+  return context.record(op, [z, temperature], loss, {
     saved: [temperature],
     release: () => {
       for (const held of [pairs, weighing, miss]) held.release();
@@ -78,14 +78,14 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
       const { units } = pairs;
       const gathered = { ...units, g: pairs.gradient(tau, { weighing }) };
       const tuning = { DISTANCES: 1 };
-      const cancels = findCancelling(engine, op, gathered, { of: miss }, tuning);
-      recompute(engine, uniformity_near, gathered, cancels, {
+      const cancels = findCancelling(context, op, gathered, { of: miss }, tuning);
+      recompute(context, uniformity_near, gathered, cancels, {
         others: n,
         buffers: { temperature: tau, weighing },
         tuning,
       });
       cancels.release();
-      const [dz] = unitsBackward(engine, op, units, [n], gathered.g, { dy, temperature: tau });
+      const [dz] = unitsBackward(context, op, units, [n], gathered.g, { dy, temperature: tau });
       gathered.g.release();
       return [dz, null];
     },
@@ -94,19 +94,19 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
 
 /** What e_ij lack of 1, in parts, where the batch has all but collapsed: see kernels/pairs/uniformity_deficit.wgsl. */
 function deficitsOf(
-  { op, engine, temperature }: PairProblem,
+  { op, context, temperature }: PairProblem,
   units: Units,
   total: Storage,
   own: Tuning,
 ): { of: Storage; count: number } {
   const { count: n, columns } = units;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'row pass', n, n, columns);
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'row pass', n, n, columns);
   const strips = Math.ceil(n / tileRows);
-  const wanted = Math.ceil((engine.info.software ? 16 : 1024) / strips);
+  const wanted = Math.ceil((context.info.software ? 16 : 1024) / strips);
   const width = roundUp(Math.ceil(n / wanted), tileColumns);
   const slices = Math.ceil(n / width);
-  const of = engine.scratch(strips * slices, op);
-  engine.run(uniformity_deficit, {
+  const of = context.scratch(strips * slices, op);
+  context.run(uniformity_deficit, {
     params: { n, columns, stride4: units.paddedRows / 4, slices, slice_columns: width },
     buffers: { lhs: units.transposed, rhs: units.transposed, temperature, total, deficits: of },
     groups: strips * slices,
@@ -124,31 +124,31 @@ interface Total {
 
 /** The mean of e_ij over all ordered pairs, in four parts. */
 function shiftedTotal(problem: PairProblem, n: number): Total {
-  const { op, engine, temperature } = problem;
+  const { op, context, temperature } = problem;
   const pairs = scheduleOf(problem);
   const { of: partial, layout } = pairs.sums();
-  const statistics = engine.scratch(4 * n, op);
-  engine.run(partial_totals, {
+  const statistics = context.scratch(4 * n, op);
+  context.run(partial_totals, {
     params: { n, ...layout, start: 0, first: 0 },
     buffers: { partial, temperature, statistics },
     groups: Math.ceil(n / 64),
     work: n * layout.blocks * layout.slots,
   });
   partial.release();
-  const total = engine.scratch(4, op);
-  launchSum(engine, statistics, total, { outer: 1, reduced: n, inner: 4, scale: 1 / (n * (n - 1)) });
+  const total = context.scratch(4, op);
+  launchSum(context, statistics, total, { outer: 1, reduced: n, inner: 4, scale: 1 / (n * (n - 1)) });
   statistics.release();
   return { pairs, total };
 }
 
 /** The top of all pairs, and their sum about it: see kernels/pairs/row_total.wgsl. */
 function runningTotal(problem: PairProblem, n: number): Total {
-  const { op, engine, temperature } = problem;
+  const { op, context, temperature } = problem;
   const pairs = runningMaximum(problem, { kernel: row_pass_distance, scale: DISTANCE_SCALE, gaps: false });
   const { passes, release } = pairs.statistics(['self']);
   const [{ top: tops, sum: sums }] = passes;
-  const total = engine.scratch(2, op);
-  engine.run(row_total, {
+  const total = context.scratch(2, op);
+  context.run(row_total, {
     params: { rows: n, scale: DISTANCE_SCALE },
     buffers: { tops, sums, temperature, total },
     groups: 1,

@@ -13,7 +13,7 @@ export interface SwappedPrediction {
 
 /** What both forms of one loss share. */
 export interface Batch {
-  readonly engine: Context;
+  readonly context: Context;
   readonly op: string;
   /** [K, D] */
   readonly prototypes: Tensor;

@@ -33,13 +33,13 @@ function stagesOf(views: number): readonly Stage[] {
 }
 
 /** Whether scores and codes may be stored: within 16 times the memory of what they are of, and such that kernels can read them. */
-export function storable({ engine, prototypes }: Batch, units: readonly Units[]): boolean {
+export function storable({ context, prototypes }: Batch, units: readonly Units[]): boolean {
   const [rows, [count, columns]] = [longest(units), prototypes.shape];
   const matrices = 1 + stagesOf(units.length)[0].sources.length;
   return (
     count % 4 === 0 &&
     matrices * rows * count <= STORED * (rows + count) * columns &&
-    4 * rows * count <= engine.info.limits.maxStorageBufferBindingSize
+    4 * rows * count <= context.info.limits.maxStorageBufferBindingSize
   );
 }
 
@@ -58,24 +58,24 @@ export const storedPrediction: Prediction = (
   { temperature, epsilon, iterations },
   { losses, gradients, share },
 ) => {
-  const { engine, op, rows, stride, toPrototypes } = batch;
-  const prototypes = makePoints(engine, op, 'prototypes', batch.prototypes, 'dot');
+  const { context, op, rows, stride, toPrototypes } = batch;
+  const prototypes = makePoints(context, op, 'prototypes', batch.prototypes, 'dot');
   const { count: columns } = prototypes;
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const scores = engine.scratch(longest(units) * columns, op);
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  const scores = context.scratch(longest(units) * columns, op);
   for (const { sources, views } of stagesOf(units.length)) {
     const codes = sources.map((source) => {
-      const of = engine.scratch(units[source].count * columns, op);
+      const of = context.scratch(units[source].count * columns, op);
       const { count } = units[source];
       score(batch, prototypes, units[source], count, scores);
       const scored = part(scores, { first: 0, count }, columns);
-      launchCodes(engine, op, { scores: scored, rows: count, columns, epsilon, iterations }, of);
+      launchCodes(context, op, { scores: scored, rows: count, columns, epsilon, iterations }, of);
       return { source, of };
     });
     for (const v of views) {
       const own = codes.filter(({ source }) => source !== v).map(({ of }) => of);
       score(batch, prototypes, units[v], rows, scores);
-      engine.run(swav_slopes, {
+      context.run(swav_slopes, {
         params: { rows, columns4: columns / 4, first_row: v * rows, ...splitScale(1 / temperature) },
         buffers: { codes0: own[0], codes1: own[own.length - 1], scores, losses },
         groups: Math.ceil(rows / rowsPerGroup),
@@ -86,9 +86,9 @@ export const storedPrediction: Prediction = (
       for (let first = 0; first < columns; first += DEPTH) {
         const depth = Math.min(DEPTH, columns - first);
         const slopes = { of: scores, rows, columns: depth, at: first, stride: columns };
-        const { along, operand } = leftRows(engine, op, slopes, prototypes.columns);
+        const { along, operand } = leftRows(context, op, slopes, prototypes.columns);
         launchProduct(
-          engine,
+          context,
           { rows, columns: prototypes.columns, depth },
           { ...operand, along },
           rowsOf(prototypes, first),
@@ -98,7 +98,7 @@ export const storedPrediction: Prediction = (
         operand.release();
       }
       launchProduct(
-        engine,
+        context,
         { rows: columns, columns: prototypes.columns, depth: rows },
         { of: scores, at: 0, stride: columns, along: 'columns' },
         { of: units[v].rows, at: 0, stride },
@@ -113,9 +113,9 @@ export const storedPrediction: Prediction = (
 };
 
 /** out[n, k] = u_n.c_k for the first `rows` rows. */
-function score({ engine }: Batch, prototypes: Points, units: Units, rows: number, out: Storage): void {
+function score({ context }: Batch, prototypes: Points, units: Units, rows: number, out: Storage): void {
   launchProduct(
-    engine,
+    context,
     { rows, columns: prototypes.count, depth: prototypes.columns },
     { of: units.transposed, at: 0, stride: units.paddedRows, along: 'columns' },
     { of: prototypes.transposed, at: 0, stride: prototypes.paddedRows },

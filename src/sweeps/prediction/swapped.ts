@@ -19,43 +19,43 @@ export function swappedPrediction(
   prototypes: Tensor,
   options: SwappedPrediction,
 ): Tensor {
-  const { engine } = prototypes;
+  const { context } = prototypes;
   const { queues, temperature } = options;
   const [rows, columns] = views[0].shape;
-  check.bindableInput(op, engine, 'prototypes', prototypes);
-  const wanted = engine.needsGrad(...views, prototypes);
-  const still = noTurn(engine, op, columns); // as the prototypes
+  check.bindableInput(op, context, 'prototypes', prototypes);
+  const wanted = context.needsGrad(...views, prototypes);
+  const still = noTurn(context, op, columns); // as the prototypes
   const units = views.map((view, v) => {
     const queue = v < queues.length ? { [`queue[${v}]`]: queues[v] } : {};
-    return makeUnits(engine, op, { [`views[${v}]`]: view, ...queue }, 4, still);
+    return makeUnits(context, op, { [`views[${v}]`]: view, ...queue }, 4, still);
   });
   still.release();
   const stride = roundUp(columns, 4);
   const batch: Batch = {
-    engine,
+    context,
     op,
     prototypes,
     rows,
     floats: roundUp(rows, 4) * stride,
     stride,
-    toPrototypes: wanted ? engine.unscoped(() => engine.full(prototypes.shape, 0)) : null,
+    toPrototypes: wanted ? context.unscoped(() => context.full(prototypes.shape, 0)) : null,
   };
-  const losses = engine.scratch(views.length * rows, op);
-  const gradients = units.map(() => engine.scratch(batch.floats, op));
+  const losses = context.scratch(views.length * rows, op);
+  const gradients = units.map(() => context.scratch(batch.floats, op));
   const share = 1 / (2 * (views.length - 1) * rows * temperature);
   const predict = storable(batch, units) ? storedPrediction : sweptPrediction;
   predict(batch, units, options, { losses, gradients, share });
-  const loss = engine.empty([], op);
-  launchTotal(engine, losses, loss, views.length * rows, share * temperature);
+  const loss = context.empty([], op);
+  launchTotal(context, losses, loss, views.length * rows, share * temperature);
   losses.release();
-  return engine.record(op, [...views, prototypes, ...queues], loss, {
+  return context.record(op, [...views, prototypes, ...queues], loss, {
     release: () => {
       for (const storage of [...units, ...gradients]) storage.release();
       batch.toPrototypes?.dispose();
     },
     backward: (dy) => [
       ...views.map((view, v) =>
-        view.requiresGrad ? unitsBackward(engine, op, units[v], [rows], gradients[v], { dy })[0] : null,
+        view.requiresGrad ? unitsBackward(context, op, units[v], [rows], gradients[v], { dy })[0] : null,
       ),
       prototypes.requiresGrad ? mul(batch.toPrototypes as Tensor, dy) : null,
       ...queues.map(() => null),

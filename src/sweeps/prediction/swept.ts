@@ -31,15 +31,15 @@ export const sweptPrediction: Prediction = (
   { temperature, epsilon, iterations },
   { losses, gradients, share },
 ) => {
-  const { engine, op, rows, stride, toPrototypes } = batch;
+  const { context, op, rows, stride, toPrototypes } = batch;
   const asGiven = alongFeatures(batch, batch.prototypes);
-  const less = engine.noGrad(() => engine.scope(() => sub(batch.prototypes, mean(batch.prototypes, 0))));
+  const less = context.noGrad(() => context.scope(() => sub(batch.prototypes, mean(batch.prototypes, 0))));
   const centred = alongFeatures(batch, less);
-  const centredRows = copyRows(engine, op, { of: less, rows: less.shape[0], columns: less.shape[1] }, less.shape[0]);
+  const centredRows = copyRows(context, op, { of: less, rows: less.shape[0], columns: less.shape[1] }, less.shape[0]);
   less.dispose();
   const targets = [0, 1].map((source) => {
-    const target = engine.scratch(batch.floats, op);
-    engine.fill(target, batch.floats, 0);
+    const target = context.scratch(batch.floats, op);
+    context.fill(target, batch.floats, 0);
     const others = toPrototypes ? sumOfOthers(batch, units, source) : null;
     const plan = codes(batch, asGiven, units[source], epsilon, iterations);
     sweep(batch, plan, centredRows, target, 1, others && { rows: others.of, scale: -share });
@@ -50,7 +50,7 @@ export const sweptPrediction: Prediction = (
   units.forEach((view, v) => {
     const plan = predictions(batch, centred, view, temperature);
     const sources = v === 0 ? 2 : v === 1 ? 1 : 3;
-    engine.run(swav_rows, {
+    context.run(swav_rows, {
       params: {
         rows,
         first_row: v * rows,
@@ -81,9 +81,9 @@ export const sweptPrediction: Prediction = (
 /** Prototypes as the operand of products along the features. */
 type Prototypes = Columns & { release(): void };
 
-function alongFeatures({ engine, op }: Batch, x: Tensor): Prototypes {
+function alongFeatures({ context, op }: Batch, x: Tensor): Prototypes {
   const [rows, columns] = x.shape;
-  const { of, stride, release } = packedTranspose(engine, op, { of: x, rows, columns });
+  const { of, stride, release } = packedTranspose(context, op, { of: x, rows, columns });
   return { of: of as Storage, stride, rows, release };
 }
 
@@ -95,10 +95,10 @@ interface Plan {
   release(): void;
 }
 
-function startPlan({ engine, op }: Batch, prototypes: Columns, units: Units, count: number, inverse: number): Plan {
+function startPlan({ context, op }: Batch, prototypes: Columns, units: Units, count: number, inverse: number): Plan {
   const points = { of: units.transposed, stride: units.paddedRows, rows: count };
-  const samples = { points, u: startScaling(engine, op, count) };
-  const others = { points: prototypes, u: startScaling(engine, op, prototypes.rows) };
+  const samples = { points, u: startScaling(context, op, count) };
+  const others = { points: prototypes, u: startScaling(context, op, prototypes.rows) };
   const scores = { depth: units.columns, scale: inverse, distance: false };
   const release = (): void => {
     samples.u.release();
@@ -109,13 +109,13 @@ function startPlan({ engine, op }: Batch, prototypes: Columns, units: Units, cou
 
 /** Q_a: Sinkhorn over the view's rows and its queue's; the factors of the first rows are those of the view. */
 function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number, iterations: number): Plan {
-  const { engine, op } = batch;
+  const { context, op } = batch;
   const plan = startPlan(batch, prototypes, units, units.count, 1 / epsilon);
-  const state = startState(engine, op);
-  const excess = engine.scratch(Math.max(units.count, prototypes.rows), op);
+  const state = startState(context, op);
+  const excess = context.scratch(Math.max(units.count, prototypes.rows), op);
   for (let t = 0; t < iterations; t++) {
-    updateScaling(engine, op, plan.prototypes, plan.samples, plan.scores, { state, excess });
-    updateScaling(engine, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
+    updateScaling(context, op, plan.prototypes, plan.samples, plan.scores, { state, excess });
+    updateScaling(context, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
   }
   state.release();
   excess.release();
@@ -125,11 +125,11 @@ function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number,
 
 /** P_v = softmax(scores / tau): one update of the samples, and none of the prototypes. */
 function predictions(batch: Batch, prototypes: Columns, units: Units, temperature: number): Plan {
-  const { engine, op } = batch;
+  const { context, op } = batch;
   const plan = startPlan(batch, prototypes, units, batch.rows, 1 / temperature);
-  const state = startState(engine, op);
-  const excess = engine.scratch(batch.rows, op);
-  updateScaling(engine, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
+  const state = startState(context, op);
+  const excess = context.scratch(batch.rows, op);
+  updateScaling(context, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
   state.release();
   excess.release();
   return plan;
@@ -137,7 +137,7 @@ function predictions(batch: Batch, prototypes: Columns, units: Units, temperatur
 
 /** out[n] += scale sum_k P_nk c_k, c the centred prototypes, and with `also` rows r: dC[k] += also.scale sum_n P_nk r_n. */
 function sweep(
-  { engine, op, prototypes, rows, stride, toPrototypes }: Batch,
+  { context, op, prototypes, rows, stride, toPrototypes }: Batch,
   plan: Plan,
   centredRows: Storage,
   out: Storage,
@@ -146,14 +146,14 @@ function sweep(
 ): void {
   const [all, columns] = prototypes.shape;
   const width = roundUp(rows, 4);
-  const panel = panelWidth(engine, { paddedRows: width, columns }, all);
-  const weights = engine.scratch(panel * width, op);
-  const one = engine.constant(1);
+  const panel = panelWidth(context, { paddedRows: width, columns }, all);
+  const weights = context.scratch(panel * width, op);
+  const one = context.constant(1);
   for (let first = 0; first < all; first += panel) {
     const count = Math.min(panel, all - first);
     const share = 1 / all;
     launchScalingWeights(
-      engine,
+      context,
       plan.samples,
       plan.prototypes,
       plan.scores,
@@ -162,7 +162,7 @@ function sweep(
       weights,
     );
     launchProduct(
-      engine,
+      context,
       { rows, columns, depth: count },
       { of: weights, at: 0, stride: width, along: 'columns' },
       { of: centredRows, at: first * stride, stride },
@@ -170,9 +170,9 @@ function sweep(
       { scale, accumulating: true },
     );
     if (!also || !toPrototypes) continue;
-    const { along, operand } = leftRows(engine, op, { of: weights, rows: count, columns: width }, columns);
+    const { along, operand } = leftRows(context, op, { of: weights, rows: count, columns: width }, columns);
     launchProduct(
-      engine,
+      context,
       { rows: count, columns, depth: rows },
       { ...operand, along },
       { of: also.rows, at: 0, stride },
@@ -187,16 +187,16 @@ function sweep(
 
 /** The unit rows of all views but `source`, added up. */
 function sumOfOthers(
-  { engine, op, floats }: Batch,
+  { context, op, floats }: Batch,
   units: readonly Units[],
   source: number,
 ): { of: Storage; release(): void } {
   if (units.length === 2) return { of: units[1 - source].rows, release: () => {} };
-  const total = engine.scratch(floats, op);
-  engine.fill(total, floats, 0);
+  const total = context.scratch(floats, op);
+  context.fill(total, floats, 0);
   units.forEach((view, v) => {
     if (v === source) return;
-    engine.run(accumulate, {
+    context.run(accumulate, {
       params: { count: floats },
       buffers: { total, more: view.rows },
       groups: Math.ceil(floats / 1024),

@@ -15,10 +15,10 @@ import { shiftedSweep } from './shifted.ts';
 
 /** `[N, D]` of a query that can be swept: itself and a panel of its scores have to be bound. */
 export function checkQuery(op: string, query: Tensor): [rows: number, columns: number] {
-  const { engine } = query;
+  const { context } = query;
   const [n, d] = check.matrix(op, 'query', query);
-  check.bindableInput(op, engine, 'query', query);
-  const most = Math.floor(engine.info.limits.maxStorageBufferBindingSize / 4 / LEAST_PANEL / 4) * 4;
+  check.bindableInput(op, context, 'query', query);
+  const most = Math.floor(context.info.limits.maxStorageBufferBindingSize / 4 / LEAST_PANEL / 4) * 4;
   if (n > most) check.fail(op, `query has ${n} rows, expected at most ${most} on this adapter.`);
   return [n, d];
 }
@@ -39,42 +39,42 @@ export function rowContrast(
   { scale, live }: { scale: number; live: Tensor | null },
 ): Tensor {
   const [query] = inputs;
-  const { engine } = query;
+  const { context } = query;
   const [n, d] = query.shape;
-  const wanted = engine.needsGrad(query);
-  const turn = makeTurn(engine, op, part(candidates.own, { first: 0, count: 1 }, d), d);
-  const units = makeUnits(engine, op, { query }, 4, turn);
+  const wanted = context.needsGrad(query);
+  const turn = makeTurn(context, op, part(candidates.own, { first: 0, count: 1 }, d), d);
+  const units = makeUnits(context, op, { query }, 4, turn);
   turn.release();
   const { known } = candidates.temperature;
-  const own = engine.scratch(n * d + 1, op);
-  const [inverseNorms, nothing] = [n, 1].map((count) => engine.scratch(count, op));
+  const own = context.scratch(n * d + 1, op);
+  const [inverseNorms, nothing] = [n, 1].map((count) => context.scratch(count, op));
   const centred = isCentred(candidates);
   const ownUnits = (rows: Storage, less: boolean): void =>
-    launchUnits(engine, candidates.own, { ...units, rows, transposed: nothing, inverseNorms, rowStride: d }, n, {
+    launchUnits(context, candidates.own, { ...units, rows, transposed: nothing, inverseNorms, rowStride: d }, n, {
       first: 0,
       blank: 0,
       centred: less,
       rowsOnly: true,
     });
   ownUnits(own, centred);
-  const results = engine.scratch(4 * n, op);
+  const results = context.scratch(4 * n, op);
   const sweep = (): RowSweep => {
-    if (known !== undefined && canShift(known)) return shiftedSweep(engine, op, units, candidates, known, wanted);
+    if (known !== undefined && canShift(known)) return shiftedSweep(context, op, units, candidates, known, wanted);
     const scores = live ? differences() : productScores(candidates.temperature.of);
-    const swept = runningSweep(engine, op, units, candidates, scores, wanted);
+    const swept = runningSweep(context, op, units, candidates, scores, wanted);
     scores.release();
     return swept;
   };
   const differences = (): PanelScores => {
-    const plain = engine.scratch(n * d, op);
+    const plain = context.scratch(n * d, op);
     ownUnits(plain, false);
-    const scores = differenceScores(engine, op, units, { of: plain, stride: d }, results);
+    const scores = differenceScores(context, op, units, { of: plain, stride: d }, results);
     plain.release();
     return scores;
   };
   const { tops, sums, weighteds, gathered } = sweep();
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  engine.run(contrast_rows, {
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  context.run(contrast_rows, {
     params: { rows: n, columns: d, stride: units.rowStride, temperatures: candidates.temperature.count },
     buffers: {
       units: units.rows,
@@ -90,10 +90,10 @@ export function rowContrast(
     work: n * d,
     tuning: { ...tuning, CENTRED: centred ? 1 : 0, GAP: live ? 1 : 0 },
   });
-  const loss = engine.empty([], op);
-  launchSum(engine, results, loss, { outer: 1, reduced: n, inner: 1, scale: scale / n });
+  const loss = context.empty([], op);
+  launchSum(context, results, loss, { outer: 1, reduced: n, inner: 1, scale: scale / n });
   if (gathered) {
-    engine.run(contrast_gradient, {
+    context.run(contrast_gradient, {
       params: { rows: n, columns: d, stride: units.rowStride, scale: scale / n },
       buffers: { results, own, g: gathered },
       groups: Math.ceil((n * d) / 64),
@@ -101,17 +101,17 @@ export function rowContrast(
     });
     const { columns, temperature } = candidates;
     if (columns === candidates.own && centred)
-      recomputeCancelling(engine, op, units, { own, results, temperature: temperature.of, g: gathered }, scale / n);
+      recomputeCancelling(context, op, units, { own, results, temperature: temperature.of, g: gathered }, scale / n);
   }
   for (const storage of [tops, sums, weighteds, own, inverseNorms, nothing]) storage.release();
   units.transposed.release();
-  return engine.record(op, inputs, loss, {
+  return context.record(op, inputs, loss, {
     saved: live ? [live] : [],
     release: () => {
       for (const storage of [units.rows, units.inverseNorms, units.turn, results, gathered]) storage?.release();
     },
     backward: (dy, [tau]) => {
-      const dq = gathered && unitsBackward(engine, op, units, [n], gathered, { dy })[0];
+      const dq = gathered && unitsBackward(context, op, units, [n], gathered, { dy })[0];
       const slopes = { of: results, at: 3 * n };
       const dTau = live?.requiresGrad ? temperatureGradient(op, slopes, n, scale / n, dy, tau) : null;
       return inputs.map((input, i) => (i === 0 ? dq : input === live ? dTau : null));

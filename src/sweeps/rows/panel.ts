@@ -41,7 +41,7 @@ export type Keys = Omit<Units, 'release'>;
 
 /** gathered_i (+)= sum over the panel's columns j of w_ji u_j */
 export function gather(
-  engine: Context,
+  context: Context,
   { count, columns, paddedRows, rowStride }: Units,
   weights: Storage,
   keys: Keys,
@@ -50,7 +50,7 @@ export function gather(
   accumulating: boolean,
 ): void {
   launchProduct(
-    engine,
+    context,
     { rows: count, columns, depth: own },
     { of: weights, at: 0, stride: paddedRows, along: 'columns' },
     { of: keys.rows, at: 0, stride: rowStride },
@@ -66,28 +66,28 @@ type EachPanel = (weights: Storage, keys: Keys, first: number, own: number) => v
  * Scratch for a panel of columns. It is wide enough to keep launches few, and takes 2 D (N + M) floats at most; M is cut
  * in any case where more could not be bound.
  */
-export function panelOf(engine: Context, op: string, units: Units, candidates: Candidates) {
+export function panelOf(context: Context, op: string, units: Units, candidates: Candidates) {
   const { count } = candidates;
   const { count: n, columns, paddedRows, rowStride, turn } = units;
   const fitting = (2 * columns * (n + count)) / (n + 2 * columns);
-  const bindable = engine.info.limits.maxStorageBufferBindingSize / 4 / Math.max(paddedRows, rowStride + 1);
+  const bindable = context.info.limits.maxStorageBufferBindingSize / 4 / Math.max(paddedRows, rowStride + 1);
   const wanted = Math.min(Math.max(count / 16, 128), 4096, fitting, bindable);
   const width = Math.min(roundUp(count, 4), Math.max(LEAST_PANEL, Math.floor(wanted / LEAST_PANEL) * LEAST_PANEL));
   const keys = {
-    rows: engine.scratch(width * rowStride + WIDEST, op), // see makeUnits
-    transposed: engine.scratch(columns * width, op),
-    inverseNorms: engine.scratch(width, op),
+    rows: context.scratch(width * rowStride + WIDEST, op), // see makeUnits
+    transposed: context.scratch(columns * width, op),
+    inverseNorms: context.scratch(width, op),
     turn,
     count: width,
     columns,
     paddedRows: width,
     rowStride,
   };
-  const weights = engine.scratch(width * paddedRows, op);
+  const weights = context.scratch(width * paddedRows, op);
   const each = (of: Tensor | Storage, then: EachPanel): void => {
     for (let first = 0; first < count; first += width) {
       const own = Math.min(width, count - first);
-      launchUnits(engine, part(of, { first, count: own }, columns), keys, own, {
+      launchUnits(context, part(of, { first, count: own }, columns), keys, own, {
         first: 0,
         blank: width - own,
         centred: isCentred(candidates),

@@ -11,16 +11,16 @@ import type { Units } from '../../launch/unitRows.ts';
  * @param of unit positives, [N, D]; what `contrast_rows` made; one temperature; the pulls, which are written
  */
 export function recomputeCancelling(
-  engine: Context,
+  context: Context,
   op: string,
   { rows, count: n, columns, rowStride }: Units,
   { own, results, temperature, g }: { own: Storage; results: Storage; temperature: Tensor | Storage; g: Storage },
   scale: number,
 ): void {
   const gathered = { rows, count: n, columns, rowStride, g };
-  const cancels = findCancelling(engine, op, gathered, { of: results, at: 2 * n, scale });
-  const ROWS = rowsToRecompute(engine);
-  engine.run(contrast_near, {
+  const cancels = findCancelling(context, op, gathered, { of: results, at: 2 * n, scale });
+  const ROWS = rowsToRecompute(context);
+  context.run(contrast_near, {
     params: { n, columns, stride: rowStride, scale },
     buffers: { units: rows, own, results, temperature, cancels, g },
     groups: Math.ceil(n / ROWS),

@@ -11,7 +11,7 @@ import type { PanelScores } from './scores.ts';
  * knows, or that differ by column.
  */
 export function runningSweep(
-  engine: Context,
+  context: Context,
   op: string,
   units: Units,
   candidates: Candidates,
@@ -20,21 +20,21 @@ export function runningSweep(
 ): RowSweep {
   const { columns, positives, temperature } = candidates;
   const { count: n, columns: d, paddedRows: width, rowStride } = units;
-  const { tuning, rowsPerGroup } = rowTuning(engine);
-  const [tops, sums, weighteds, falls] = [0, 1, 2, 3].map(() => engine.scratch(n, op));
-  const panel = panelOf(engine, op, units, candidates);
-  const gathered = wanted ? engine.scratch(width * rowStride, op) : null;
+  const { tuning, rowsPerGroup } = rowTuning(context);
+  const [tops, sums, weighteds, falls] = [0, 1, 2, 3].map(() => context.scratch(n, op));
+  const panel = panelOf(context, op, units, candidates);
+  const gathered = wanted ? context.scratch(width * rowStride, op) : null;
   panel.each(columns, (weights, keys, first, own) => {
     const shortfalls = scores.prepare(keys, own);
     launchProduct(
-      engine,
+      context,
       { rows: own, columns: n, depth: d },
       { of: keys.transposed, at: 0, stride: keys.paddedRows, along: 'columns' },
       { of: units.transposed, at: 0, stride: width },
       { of: weights, at: 0, stride: width },
       { pairs: scores.pairs },
     );
-    engine.run(contrast_panel_running, {
+    context.run(contrast_panel_running, {
       params: { rows: n, columns: own, stride: width, first, temperatures: temperature.count },
       buffers: {
         temperature: temperature.of,
@@ -52,13 +52,13 @@ export function runningSweep(
     });
     if (!gathered) return;
     if (first > 0)
-      engine.run(scale_rows, {
+      context.run(scale_rows, {
         params: { rows: n, columns: d, stride: rowStride },
         buffers: { factors: falls, x: gathered },
         groups: Math.ceil((n * d) / 64),
         work: n * d,
       });
-    gather(engine, units, weights, keys, own, gathered, first > 0);
+    gather(context, units, weights, keys, own, gathered, first > 0);
   });
   falls.release();
   return { tops, sums, weighteds, gathered };

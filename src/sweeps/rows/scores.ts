@@ -27,7 +27,7 @@ export function productScores(unread: Storage | Tensor): PanelScores {
  * @param results the positives' scores go there, from 2 N on
  */
 export function differenceScores(
-  engine: Context,
+  context: Context,
   op: string,
   units: Units,
   own: SideRows,
@@ -35,19 +35,19 @@ export function differenceScores(
 ): PanelScores {
   const { count: rows, columns, paddedRows, rowStride } = units;
   const query = { of: units.rows, stride: rowStride };
-  const offset = makeOffset(engine, op, query, own, rows, columns);
-  gapPositives(engine, offset, query, own, { rows, columns }, results, { both: false, at: 2 * rows });
-  const terms = engine.scratch(rows, op); // the same for all columns
-  offsetColumns(engine, offset, { of: units.transposed, stride: paddedRows, rows }, columns, terms, { side: 'a' });
+  const offset = makeOffset(context, op, query, own, rows, columns);
+  gapPositives(context, offset, query, own, { rows, columns }, results, { both: false, at: 2 * rows });
+  const terms = context.scratch(rows, op); // the same for all columns
+  offsetColumns(context, offset, { of: units.transposed, stride: paddedRows, rows }, columns, terms, { side: 'a' });
   terms.release();
   let shortfalls: Storage | null = null;
   return {
     pairs: 'distances',
     gap: 1,
     prepare: (keys, count) => {
-      shortfalls ??= engine.scratch(keys.count, op);
+      shortfalls ??= context.scratch(keys.count, op);
       const panel = { of: keys.transposed, stride: keys.paddedRows, rows: count };
-      offsetColumns(engine, offset, panel, columns, shortfalls, { side: 'b' });
+      offsetColumns(context, offset, panel, columns, shortfalls, { side: 'b' });
       return shortfalls;
     },
     release: () => {

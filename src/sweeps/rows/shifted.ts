@@ -7,7 +7,7 @@ import { type Candidates, gather, panelOf, type RowSweep } from './panel.ts';
 
 /** Every exponential relative to the largest logit that there can be, 1 / temperature. */
 export function shiftedSweep(
-  engine: Context,
+  context: Context,
   op: string,
   units: Units,
   candidates: Candidates,
@@ -16,17 +16,17 @@ export function shiftedSweep(
 ): RowSweep {
   const { columns, count, positives, temperature } = candidates;
   const { count: n, columns: d, paddedRows: width } = units;
-  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(engine, 'pairs', count, n, d);
-  const [tops, sums, weighteds] = [0, 1, 2].map(() => engine.scratch(width, op));
-  engine.fill(tops, n, Math.LOG2E / known);
-  engine.fill(weighteds, n, 0); // of use to a live temperature alone
+  const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'pairs', count, n, d);
+  const [tops, sums, weighteds] = [0, 1, 2].map(() => context.scratch(width, op));
+  context.fill(tops, n, Math.LOG2E / known);
+  context.fill(weighteds, n, 0); // of use to a live temperature alone
   const strips = Math.ceil(width / tileColumns);
-  const panel = panelOf(engine, op, units, candidates);
+  const panel = panelOf(context, op, units, candidates);
   const slots = roundUp(panel.width, tileRows) / tuning.TM;
-  const partial = engine.scratch(slots * width, op);
-  const gathered = wanted ? engine.scratch(width * units.rowStride, op) : null;
+  const partial = context.scratch(slots * width, op);
+  const gathered = wanted ? context.scratch(width * units.rowStride, op) : null;
   panel.each(columns, (weights, keys, first, own) => {
-    engine.run(contrast_panel, {
+    context.run(contrast_panel, {
       params: {
         rows: n,
         columns: own,
@@ -50,8 +50,8 @@ export function shiftedSweep(
       tuning,
     });
     const reduced = roundUp(own, tileRows) / tuning.TM;
-    launchSum(engine, partial, sums, { outer: 1, reduced, inner: width, accumulating: first > 0 });
-    if (gathered) gather(engine, units, weights, keys, own, gathered, first > 0);
+    launchSum(context, partial, sums, { outer: 1, reduced, inner: width, accumulating: first > 0 });
+    if (gathered) gather(context, units, weights, keys, own, gathered, first > 0);
   });
   partial.release();
   return { tops, sums, weighteds, gathered };
