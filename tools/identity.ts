@@ -2,7 +2,8 @@
 //   npm run identity -- kernels|results --write FILE
 //   npm run identity -- kernels|results --against FILE [--renamed OLD=NEW ...] [--renames LIST]
 // kernels: the linked text of every kernel in every form that an op asks for, without comments. Of texts that differ it says
-//   which are the same declarations in another order, which means nothing to WGSL.
+//   which are the same declarations in another order, which means nothing to WGSL, and which are the same but for names that
+//   they declare themselves, one new name for each old one (a function's own names: within that function).
 // results: the bits of value and gradients of every loss and op, over a few shapes, by every schedule that the tuner might take
 //   (on its tile: others are other constants of the same kernels); --only NAME (again for more) takes those whose name has
 //   NAME in it. Both sides on one adapter (GRAMIAN_ADAPTER).
@@ -20,7 +21,7 @@ import { LOSSES } from '../test/losses.table.ts';
 import { OPS, type OpRow } from '../test/ops.table.ts';
 import { familyVariants, variants } from './variants.ts';
 
-/** What was found, by name: for a kernel the hash of its text and that of its sorted declarations, for a result its bits'. */
+/** What was found, by name: for a kernel the hash of its text, of its sorted declarations and of its text without names; for a result its bits'. */
 interface Found {
   readonly of: string;
   readonly hashes: Record<string, readonly string[]>;
@@ -76,11 +77,72 @@ function declarationsOf(lines: readonly string[]): string[] {
   return [...found, open].sort();
 }
 
+const DECLARED = /\b(?:fn|let|const|override|struct|alias|var(?:\s*<[^>]*>)?)\s+([A-Za-z_]\w*)/g;
+const TYPED = /([A-Za-z_]\w*)\s*:/g; // parameters and members
+
+/**
+ * The text with a number in place of each name that it declares, by first appearance: two texts are alike in this form if
+ * one is the other with each name replaced by another one. Names that it only uses (those of WGSL) stay.
+ */
+function withoutNames(lines: readonly string[]): string {
+  const text = lines.join('\n');
+  const members = new Set<string>();
+  for (const [block] of text.matchAll(/\bstruct\s+\w+\s*\{[^}]*\}/g))
+    for (const [, name] of block.matchAll(TYPED)) members.add(name);
+  const declaredBy = (part: string): Set<string> =>
+    new Set([DECLARED, TYPED].flatMap((pattern) => Array.from(part.matchAll(pattern), ([, name]) => name)));
+  // Functions end at a `}` that no `{` in them is left open for; what is between them is global.
+  const parts: { text: string; isFunction: boolean }[] = [];
+  let at = 0;
+  for (const match of text.matchAll(/\bfn\s+\w+/g)) {
+    let end = text.indexOf('{', match.index);
+    for (let depth = 0; end < text.length; end++) {
+      depth += text[end] === '{' ? 1 : text[end] === '}' ? -1 : 0;
+      if (depth === 0) break;
+    }
+    parts.push({ text: text.slice(at, match.index), isFunction: false });
+    parts.push({ text: text.slice(match.index, end + 1), isFunction: true });
+    at = end + 1;
+  }
+  parts.push({ text: text.slice(at), isFunction: false });
+  const outside = parts.filter(({ isFunction }) => !isFunction).map((part) => part.text);
+  const globals = declaredBy(outside.join('\n').replace(/\{[^}]*\}/g, ''));
+  for (const [, name] of text.matchAll(/\bfn\s+(\w+)/g)) globals.add(name);
+  const [globalNumbers, memberNumbers] = [new Map<string, number>(), new Map<string, number>()];
+  const numberOf = (numbers: Map<string, number>, name: string): number => {
+    if (!numbers.has(name)) numbers.set(name, numbers.size);
+    return numbers.get(name) as number;
+  };
+  return parts
+    .map(({ text: part, isFunction }) => {
+      const locals = isFunction ? declaredBy(part.replace(/^fn\s+\w+/, '')) : new Set<string>();
+      const localNumbers = new Map<string, number>();
+      // Outside of functions only members stand in braces: `name: type`.
+      const isMember = (index: number): boolean => part[index - 1] === '.' || (!isFunction && inBraces(part, index));
+      return part.replace(/(?<![\w.])\d\w*|[A-Za-z_]\w*/g, (name, index: number) => {
+        if (/^\d/.test(name)) return name;
+        if (
+          members.has(name) &&
+          isMember(index) &&
+          (part[index - 1] === '.' || /^\s*:/.test(part.slice(index + name.length)))
+        )
+          return `#m${numberOf(memberNumbers, name)}`;
+        if (part[index - 1] === '.') return name;
+        if (locals.has(name)) return `#l${numberOf(localNumbers, name)}`;
+        return globals.has(name) ? `#g${numberOf(globalNumbers, name)}` : name;
+      });
+    })
+    .join('');
+}
+
+const inBraces = (text: string, index: number): boolean =>
+  text.lastIndexOf('{', index) > text.lastIndexOf('}', index - 1);
+
 function kernels(back: (text: string) => string): Found {
   const hashes: Found['hashes'] = {};
   for (const { kernel, tuning, name } of [...variants(), ...familyVariants()]) {
     const lines = linesOf(back(link(kernel, tuning).code));
-    hashes[back(name)] = [hash(lines.join('\n')), hash(declarationsOf(lines).join('\n'))];
+    hashes[back(name)] = [hash(lines.join('\n')), hash(declarationsOf(lines).join('\n')), hash(withoutNames(lines))];
   }
   return { of: 'kernels', hashes };
 }
@@ -164,12 +226,13 @@ async function results(back: (text: string) => string): Promise<Found> {
 function compare(before: Found, after: Found): boolean {
   if (before.of !== after.of) throw new Error(`identity: ${given.against} has ${before.of}, expected ${after.of}.`);
   const names = Object.keys(before.hashes).filter((name) => after.of === 'kernels' || wanted(name));
-  const [equal, reordered, different, gone]: string[][] = [[], [], [], []];
+  const [equal, reordered, renamed, different, gone]: string[][] = [[], [], [], [], []];
   for (const name of names) {
     const [was, is] = [before.hashes[name], after.hashes[name]];
     if (!is) gone.push(name);
     else if (was[0] === is[0]) equal.push(name);
     else if (was.length > 1 && was[1] === is[1]) reordered.push(name);
+    else if (was.length > 2 && was[2] === is[2]) renamed.push(name);
     else different.push(name);
   }
   const added = Object.keys(after.hashes).filter((name) => !(name in before.hashes));
@@ -183,7 +246,10 @@ function compare(before: Found, after: Found): boolean {
     for (const name of list) forms.set(name.split(' ')[0], (forms.get(name.split(' ')[0]) ?? 0) + 1);
     for (const [name, count] of forms) console.log(`${what}: ${name}${count > 1 ? `, ${count} times` : ''}`);
   }
-  const moved = after.of === 'kernels' ? `, ${reordered.length} but for the order of their declarations` : '';
+  const moved =
+    after.of === 'kernels'
+      ? `, ${reordered.length} but for the order of their declarations, ${renamed.length} but for names`
+      : '';
   console.log(
     `identity: of ${names.length} ${after.of}, ${equal.length} are equal${moved}; ` +
       `${different.length} differ, ${gone.length} are gone, ${added.length} are new`,
