@@ -18,8 +18,8 @@ function chained(type: 'f32' | 'f16', step: (name: string) => string, { chains, 
 ${HEAD}
 @group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
 @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
-  let near = vec4<${type}>(${type}(p.seed));
-${times(chains, (c) => `  var a${c} = near + ${type}(${c}.0 + f32(id.x % 7u));`)}
+  let seed = vec4<${type}>(${type}(p.seed));
+${times(chains, (c) => `  var a${c} = seed + ${type}(${c}.0 + f32(id.x % 7u));`)}
   for (var i = 0u; i < p.iterations; i++) {
 ${times(unroll, () => times(chains, (c) => `    a${c} = ${step(`a${c}`)};`))}
   }
@@ -29,7 +29,7 @@ ${times(unroll, () => times(chains, (c) => `    a${c} = ${step(`a${c}`)};`))}
 
 /** Multiply-adds with nothing to wait for but their own chain. */
 export const fmaChains = (type: 'f32' | 'f16', shape: Chains): string =>
-  chained(type, (a) => `fma(${a}, near, near)`, shape);
+  chained(type, (a) => `fma(${a}, seed, seed)`, shape);
 
 /** exp2 of its own negated result, which stays between 0.5 and 1. */
 export const exp2Chains = (shape: Chains): string => chained('f32', (a) => `exp2(-${a})`, shape);

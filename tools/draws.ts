@@ -9,8 +9,8 @@ const COLDEST = 0.05;
 const TALLEST = 130_000;
 
 /** How a draw is unlike an ordinary one. */
-type Kind = 'ordinary' | 'near' | 'one direction' | 'hot' | 'huge' | 'tall';
-const TURNS: readonly Kind[] = ['ordinary', 'one direction', 'near', 'hot', 'huge'];
+type Kind = 'ordinary' | 'agreeing' | 'one direction' | 'hot' | 'huge' | 'tall';
+const TURNS: readonly Kind[] = ['ordinary', 'one direction', 'agreeing', 'hot', 'huge'];
 
 /** Losses whose work is that of their rows: the only ones that can have very many. */
 const LINEAR = /^(byol|simSiam|alignment|vicReg|varianceTerm|covarianceTerm|barlowTwins|clusterLoss|swav)$/;
@@ -80,7 +80,7 @@ function drawn(loss: LossRow, kind: Kind, random: Random): { inputs: Matrix[]; t
   if (loss.accepts && !loss.accepts(n, d)) return null;
   const inputs = loss.inputs(n, d, 'normal', seed);
   switch (kind) {
-    case 'near':
+    case 'agreeing':
       return (loss.peaked ?? true) ? { inputs: agreeing(inputs), temperature: one } : { inputs, temperature: one };
     case 'one direction':
       return { inputs: aligned(inputs, random), temperature: one };

@@ -57,10 +57,10 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
       (*c)[i] += select(left, vec4f(), cancels);
     }
   }
-  if (cancelling != 0u) { near_differences(c, row, column4, cancelling); }
+  if (cancelling != 0u) { recompute_differences(c, row, column4, cancelling); }
 }
 
-fn near_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32, cancelling: u32) {
+fn recompute_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32, cancelling: u32) {
   var mine: array<vec4f, TILE_BLOCK>;
   var pulls: array<vec4f, TILE_BLOCK>;
   tile_clear(&pulls);

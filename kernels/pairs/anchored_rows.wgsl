@@ -1,5 +1,6 @@
 // apart[i] = u_i - u_0 of unit rows, and lifts[at + i].x = v_0.(u_i - u_0), v_0 the first row of those that they meet
-// Both are of length 1, so what a near u_i is off along u_0 is -|u_i - u_0|^2 / 2, with digits that an entry near 1 rounds away.
+// Both are of length 1, so where u_i is nearly parallel to u_0 the difference has -|u_i - u_0|^2 / 2 along u_0, with digits
+// that an entry near 1 rounds away.
 // any is set where one of the rows cancels.
 // @use grid rows
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32, at: u32 }
@@ -27,8 +28,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   let square = row_sum(lane, sums.x);
   let along = row_sum(lane, sums.y);
-  let near = square < 0.0625 && inverse_norms[i] > 0.0 && inverse_norms[0] > 0.0;
-  let off = select(0.0, fma(0.5, square, along), near);
+  let nearly_parallel = square < 0.0625 && inverse_norms[i] > 0.0 && inverse_norms[0] > 0.0;
+  let off = select(0.0, fma(0.5, square, along), nearly_parallel);
   var lift = 0.0;
   for (var k = lane % LANES; k < p.columns; k += LANES) {
     let first = units[k];

@@ -1,5 +1,5 @@
 // lifts[i] = (mean over P_i of e_ij - 1, R / Z), e_ij = exp((s_ij - 1) / tau), for rows that cancel, with positives near them
-// R / Z is -1 for all others. 1 - s_ij comes by differences: see near_rows.
+// R / Z is -1 for all others. 1 - s_ij comes by differences: see recompute_rows.
 // @use grid expm1
 const WG: u32 = 64;
 const ROWS: u32 = 1; // @tune 1 32

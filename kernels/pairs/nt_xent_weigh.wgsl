@@ -17,8 +17,8 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
       let j = j0 + m;
       let positive = row_mark(j);
       let s = (*c)[m * TV + v] * k;
-      let near = min(j, last);
-      let w = exp2(min(s - z_i, vec4f())) + exp2(min(s - log2_z[near], vec4f()));
+      let clamped = min(j, last);
+      let w = exp2(min(s - z_i, vec4f())) + exp2(min(s - log2_z[clamped], vec4f()));
       let blank = j >= p.n;
       let skip = (i == vec4u(j)) | (i == vec4u(positive)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
       (*c)[m * TV + v] = select(w, vec4f(), skip);

@@ -24,8 +24,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let last = p.n - 1u;
   let k = LOG2E / temperature[0];
   let j = vec4u(cell.y * p.edge + 4u * column4) + vec4u(0u, 1u, 2u, 3u);
-  let near = min(j, vec4u(last));
-  let b_j = exp2(vec4f(k) - vec4f(log2_z[near.x], log2_z[near.y], log2_z[near.z], log2_z[near.w]));
+  let clamped = min(j, vec4u(last));
+  let b_j = exp2(vec4f(k) - vec4f(log2_z[clamped.x], log2_z[clamped.y], log2_z[clamped.z], log2_z[clamped.w]));
   // @unroll
   for (var m = 0u; m < ROWS; m++) {
     let at = (row + m) * width + column4;

@@ -54,22 +54,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
         let marks = column_mark(j);
         var down = vec4f();
-        var down_near = vec4f();
+        var down_positive = vec4f();
         // @unroll
         for (var m = 0u; m < TM; m++) {
           let i = row + m;
-          let near = marks == vec4u(row_mark(i));
+          let positive = marks == vec4u(row_mark(i));
           let skip = (j == vec4u(i)) | (j >= vec4u(p.n));
           let power = exp2(less_1(c[m * TV + v]) * k);
-          let e = select(power, vec4f(), skip | near);
+          let e = select(power, vec4f(), skip | positive);
           c[m * TV + v] = e;
           sums[m] += (e.x + e.y) + (e.z + e.w);
           down += select(e, vec4f(), i >= p.n);
           if (POSITIVES == 1u) {
-            let e_near = select(vec4f(), power, near & !skip);
-            c[m * TV + v] += e_near;
-            sums[(ROWS_HERE - TM) + m] += (e_near.x + e_near.y) + (e_near.z + e_near.w);
-            down_near += select(e_near, vec4f(), i >= p.n);
+            let e_positive = select(vec4f(), power, positive & !skip);
+            c[m * TV + v] += e_positive;
+            sums[(ROWS_HERE - TM) + m] += (e_positive.x + e_positive.y) + (e_positive.z + e_positive.w);
+            down_positive += select(e_positive, vec4f(), i >= p.n);
           }
         }
         let at = local.y * p.edge + left + 4u * (local.x + v * WX);
@@ -78,10 +78,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         column_sums[at + 2u] += down.z;
         column_sums[at + 3u] += down.w;
         if (POSITIVES == 1u) {
-          column_sums[column_half + at] += down_near.x;
-          column_sums[column_half + at + 1u] += down_near.y;
-          column_sums[column_half + at + 2u] += down_near.z;
-          column_sums[column_half + at + 3u] += down_near.w;
+          column_sums[column_half + at] += down_positive.x;
+          column_sums[column_half + at + 1u] += down_positive.y;
+          column_sums[column_half + at + 2u] += down_positive.z;
+          column_sums[column_half + at + 3u] += down_positive.w;
         }
       }
       keep(&c, group, top + local.y * TM, left / 4u + local.x);

@@ -52,26 +52,26 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         let i = row + m;
         let mark = vec4u(row_mark(i));
         var across = 0.0;
-        var across_near = 0.0;
+        var across_positive = 0.0;
         // @unroll
         for (var v = 0u; v < TV; v++) {
           let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
-          let near = column_mark(j) == mark;
+          let positive = column_mark(j) == mark;
           let skip = (j == vec4u(i)) | (j >= vec4u(p.n));
           let power = exp2(less_1(c[m * TV + v]) * k);
-          let e = select(power, vec4f(), skip | near);
+          let e = select(power, vec4f(), skip | positive);
           c[m * TV + v] = e;
           across += (e.x + e.y) + (e.z + e.w);
           down[v] += select(e, vec4f(), i >= p.n);
           if (POSITIVES == 1u) {
-            let e_near = select(vec4f(), power, near & !skip);
-            c[m * TV + v] += e_near;
-            across_near += (e_near.x + e_near.y) + (e_near.z + e_near.w);
-            down[(DOWN - TV) + v] += select(e_near, vec4f(), i >= p.n);
+            let e_positive = select(vec4f(), power, positive & !skip);
+            c[m * TV + v] += e_positive;
+            across_positive += (e_positive.x + e_positive.y) + (e_positive.z + e_positive.w);
+            down[(DOWN - TV) + v] += select(e_positive, vec4f(), i >= p.n);
           }
         }
         along[m] = across;
-        if (POSITIVES == 1u) { along[(ALONG - TM) + m] = across_near; }
+        if (POSITIVES == 1u) { along[(ALONG - TM) + m] = across_positive; }
       }
       // Not unrolled: 2 TM additions to memory one by one took lavapipe 10 s to compile.
       for (var m = 0u; m < TM; m++) {

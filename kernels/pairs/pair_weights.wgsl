@@ -46,10 +46,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       var w = part * slopes(s, mine, other);
       if (REDUCE == 1u) { w *= exp2(min((values(s, mine, other) - top) * LOG2E, vec4f())); }
       if (BOTH == 1u) {
-        let near = min(j, last);
-        var back = vec4f(share(near)) * slopes(s, other, mine);
+        let clamped = min(j, last);
+        var back = vec4f(share(clamped)) * slopes(s, other, mine);
         if (REDUCE == 1u) {
-          back *= exp2(min((values(s, other, mine) - tops[near]) * LOG2E, vec4f()));
+          back *= exp2(min((values(s, other, mine) - tops[clamped]) * LOG2E, vec4f()));
         }
         w += back;
       }

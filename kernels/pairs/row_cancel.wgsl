@@ -1,8 +1,8 @@
 // cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 16, else 0
 // reach is what pulls one way at the least: g itself may be what is left of it.
-// A row below the norm's floor is not one: its gradient knows what is along it, too; with DISTANCES that is what near_rows makes,
-// and each such row is one.
-// Of such a gradient rounding has taken four bits and more: see near_rows. The kernel says what is `pulled`, four
+// A row below the norm's floor is not one: its gradient knows what is along it, too; with DISTANCES that is what
+// recompute_rows makes, and each such row is one.
+// Of such a gradient rounding has taken four bits and more: see recompute_rows. The kernel says what is `pulled`, four
 // columns of a row at a time.
 // @use grid rows
 const DISTANCES: u32 = 0; // @tune 0 1

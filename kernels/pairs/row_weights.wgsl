@@ -45,8 +45,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let s = c[m * TV + v] * way;
       var w = part * exp2(min((s - top) * k, vec4f()));
       if (BOTH == 1u) {
-        let near = min(j, last);
-        w += vec4f(share(near)) * exp2(min((s - tops[near]) * k, vec4f()));
+        let clamped = min(j, last);
+        w += vec4f(share(clamped)) * exp2(min((s - tops[clamped]) * k, vec4f()));
       }
       c[m * TV + v] = select(w, vec4f(), skipped(j, i));
     }

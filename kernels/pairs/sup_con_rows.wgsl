@@ -36,22 +36,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var reach = 0.0;
   if (count > 0.0) {
     let k = LOG2E / temperature[0];
-    let far = statistics[i];
-    let near = statistics[p.n + i];
-    let near_log = poisoned(near.y + log2(near.x), near.x + temperature[0]);
-    let row = contrast(far.x, far.y, near_log);
-    let top = max(far.y, near.y);
-    let z = far.x * exp2(far.y - top) + near.x * exp2(near.y - top);
+    let negatives = statistics[i];
+    let positives = statistics[p.n + i];
+    let positives_log = poisoned(positives.y + log2(positives.x), positives.x + temperature[0]);
+    let row = contrast(negatives.x, negatives.y, positives_log);
+    let top = max(negatives.y, positives.y);
+    let z = negatives.x * exp2(negatives.y - top) + positives.x * exp2(positives.y - top);
     loss = row.loss;
-    pull = vec4f(top + near.w, 1.0 / z, top + near.w, 0.0);
+    pull = vec4f(top + positives.w, 1.0 / z, top + positives.w, 0.0);
     hold = row.miss;
     miss = row.miss;
     reach = row.miss;
-    let near_mean = near.y + near.z / near.x; // of the logits, as the softmax weighs them
-    if (far.x > 0.0) { slope = row.miss * (far.y + far.z / far.x - near_mean); }
+    let positives_mean = positives.y + positives.z / positives.x; // of the logits, as the softmax weighs them
+    if (negatives.x > 0.0) { slope = row.miss * (negatives.y + negatives.z / negatives.x - positives_mean); }
     if (count > 1.0 && INSIDE == 0u) {
-      loss += (near_log - k * mean) * LN2;
-      slope += near_mean - k * mean;
+      loss += (positives_log - k * mean) * LN2;
+      slope += positives_mean - k * mean;
       pull.w = 1.0 / z;
       hold = 1.0 / count;
       // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what they pull on, a distance apart, must not count.
@@ -60,8 +60,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
     if (count > 1.0 && INSIDE == 1u) {
       loss += log(count);
-      pull.z = near.y + near.w;
-      pull.w = -row.miss / near.x;
+      pull.z = positives.y + positives.w;
+      pull.w = -row.miss / positives.x;
       hold = 0.0;
     }
   }

@@ -23,22 +23,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let cell = triangle_block(group / (p.edge * width / ROWS / WG));
   let j = vec4u(cell.y * p.edge + 4u * column4) + vec4u(0u, 1u, 2u, 3u);
   let last = p.n - 1u;
-  let near = min(j, vec4u(last));
+  let clamped = min(j, vec4u(last));
   let marks = column_mark(j);
-  let x = pulls[near.x];
-  let y = pulls[near.y];
-  let z = pulls[near.z];
-  let w = pulls[near.w];
-  let apart_j = vec4f(x.y, y.y, z.y, w.y);
-  let near_j = vec4f(x.w, y.w, z.w, w.w);
-  let hold_j = vec4f(holds[near.x], holds[near.y], holds[near.z], holds[near.w]);
+  let x = pulls[clamped.x];
+  let y = pulls[clamped.y];
+  let z = pulls[clamped.z];
+  let w = pulls[clamped.w];
+  let factor_negative = vec4f(x.y, y.y, z.y, w.y);
+  let factor_positive = vec4f(x.w, y.w, z.w, w.w);
+  let hold_j = vec4f(holds[clamped.x], holds[clamped.y], holds[clamped.z], holds[clamped.w]);
   // @unroll
   for (var m = 0u; m < ROWS; m++) {
     let at = (row + m) * width + column4;
     let i = cell.x * p.edge + (row + m) % p.edge;
     let own = min(i, last);
     let same = marks == vec4u(row_mark(i));
-    let factor = select(apart_j + pulls[own].y, near_j + pulls[own].w, same);
+    let factor = select(factor_negative + pulls[own].y, factor_positive + pulls[own].w, same);
     let hold = select(vec4f(), hold_j + holds[own], same);
     let blank = i >= p.n;
     let skip = (j == vec4u(i)) | (j >= vec4u(p.n)) | vec4<bool>(blank);

@@ -12,8 +12,8 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> all: array<f32>; // [columns, stride]
-@group(0) @binding(2) var<storage, read_write> near: array<f32>; // [k, stride]
-@group(0) @binding(3) var<storage, read_write> near_index: array<u32>; // [k, stride]
+@group(0) @binding(2) var<storage, read_write> best: array<f32>; // [k, stride]
+@group(0) @binding(3) var<storage, read_write> best_index: array<u32>; // [k, stride]
 @group(0) @binding(4) var<storage, read_write> scores: array<f32>; // [rows of all blocks, k]
 @group(0) @binding(5) var<storage, read_write> indices: array<i32>; // [rows of all blocks, k]
 
@@ -30,18 +30,18 @@ fn sink(i: u32, hole: u32, count: u32, s: f32, j: u32) {
     var c = child * p.stride + i;
     if (child + 1u < count) {
       let d = c + p.stride;
-      if (worse(near[d], near_index[d], near[c], near_index[c])) {
+      if (worse(best[d], best_index[d], best[c], best_index[c])) {
         child += 1u;
         c = d;
       }
     }
-    if (!worse(near[c], near_index[c], s, j)) { break; }
-    near[at * p.stride + i] = near[c];
-    near_index[at * p.stride + i] = near_index[c];
+    if (!worse(best[c], best_index[c], s, j)) { break; }
+    best[at * p.stride + i] = best[c];
+    best_index[at * p.stride + i] = best_index[c];
     at = child;
   }
-  near[at * p.stride + i] = s;
-  near_index[at * p.stride + i] = j;
+  best[at * p.stride + i] = s;
+  best_index[at * p.stride + i] = j;
 }
 
 @compute @workgroup_size(WG)
@@ -54,27 +54,27 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var j = 0u;
   for (var n = 0u; n < p.k; n++) {
     if (j == own) { j++; }
-    near[n * p.stride + i] = known(all[j * p.stride + i] * p.sign);
-    near_index[n * p.stride + i] = j;
+    best[n * p.stride + i] = known(all[j * p.stride + i] * p.sign);
+    best_index[n * p.stride + i] = j;
     j++;
   }
   for (var n = p.k / 2u; n > 0u; n--) {
     let at = (n - 1u) * p.stride + i;
-    sink(i, n - 1u, p.k, near[at], near_index[at]);
+    sink(i, n - 1u, p.k, best[at], best_index[at]);
   }
-  var bar = near[i];
+  var bar = best[i];
   for (; j < p.columns; j++) {
     let s = known(all[j * p.stride + i] * p.sign);
     if (s > bar && j != own) {
       sink(i, 0u, p.k, s, j);
-      bar = near[i];
+      bar = best[i];
     }
   }
   for (var n = p.k; n > 0u; n--) { // the worst goes last, and what was last sinks into the heap of the rest
     let to = (p.first_row + i) * p.k + n - 1u;
-    scores[to] = select(near[i] * p.sign, as_nan(near[i]), near[i] == OF_NAN);
-    indices[to] = i32(near_index[i]);
+    scores[to] = select(best[i] * p.sign, as_nan(best[i]), best[i] == OF_NAN);
+    indices[to] = i32(best_index[i]);
     let last = (n - 1u) * p.stride + i;
-    sink(i, 0u, n - 1u, near[last], near_index[last]);
+    sink(i, 0u, n - 1u, best[last], best_index[last]);
   }
 }

@@ -1,6 +1,6 @@
 // u[i] = M z[i] / max(|z[i]|, 1e-12), M the reflection `turn`; stored along d, and transposed (k-major) for tile products
-// z = a r + y, with y small where z is near the common direction r: then M z = M y + a |r| on the last axis has an M y with all
-// its digits, which z / |z| would round to those of 1. a and r are of 12 bits: a r is exact. With CENTRED the last axis is
+// z = a r + y, with y small where z is nearly parallel to the common direction r: then M z = M y + a |r| on the last axis
+// has an M y with all its digits, which z / |z| would round to those of 1. a and r are of 12 bits: a r is exact. With CENTRED the last axis is
 // taken off the rows along d, which serves pulls whose weights add up to 0; whether it is, is said behind them.
 // One of several views: its rows start at first_row; past its last row `blank_rows` rows of zeros fill up the tiles.
 // inverse_norms[i] is 1/|z|, negative where the floor of 1e-12 acts (no projection in the gradient), 0 for a zero row.
@@ -51,15 +51,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let part_along = high(along * turn[p.columns + 2u]);
   let a = part_along * unit;
   let reach = a * turn[p.columns + 1u];
-  // What y has, from what x has; but of a row near r little would be left of that.
+  // What y has, from what x has; but of a row that is nearly parallel to r little would be left of that.
   let part_reach = part_along * turn[p.columns + 1u];
   var rests = vec3f(
     fma(-part_along, turn[p.columns + 3u], level),
     fma(-part_reach, turn[p.columns + 1u], along),
     square - part_reach * (2.0 * along / max(turn[p.columns + 1u], 1e-30) - part_reach)); // y.v, y.r, y.y
-  let near = rests.z < 0.25 * square;
-  if (near) { rests = vec3f(); }
-  for (var head = select(p.columns, lane % LANES, near); head < p.columns; head += BLOCK * LANES) {
+  let nearly_parallel = rests.z < 0.25 * square;
+  if (nearly_parallel) { rests = vec3f(); }
+  for (var head = select(p.columns, lane % LANES, nearly_parallel); head < p.columns; head += BLOCK * LANES) {
     var part = vec3f();
     for (var k = head; k < min(head + BLOCK * LANES, p.columns); k += LANES) {
       let y = (z[start + k] - a * turn[r + k]) * shrink;
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
     rests += part;
   }
-  let share = select(1.0 / f32(LANES), 1.0, near); // all lanes of a row have the same where it is not near
+  let share = select(1.0 / f32(LANES), 1.0, nearly_parallel); // all lanes of a row have the same where it is not
   var across = row_sum(lane, rests.x * share) * unit;
   let flip = 1.0 - turn[p.columns];
   // |z|^2 = (a |r|)^2 + excess
@@ -82,13 +82,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   // M takes the last axis to r: an error of `across` is that of one coordinate of z, the last. What it is off is seen there.
   var seen = 0.0; // r.u
-  for (var k = select(lane % LANES, p.columns, near); k < p.columns; k += LANES) {
+  for (var k = select(lane % LANES, p.columns, nearly_parallel); k < p.columns; k += LANES) {
     seen = fma(turn[r + k], flip * (fma(-across, turn[k], z[start + k] - a * turn[r + k]) / norm), seen);
   }
   seen = row_sum(lane, seen);
   let end = p.columns - 1u;
   let off = z[start + end] / norm - fma(turn[r + end], lift, seen) * (turn[p.columns + 1u] * turn[p.columns + 2u]);
-  across += select(off * norm / turn[end], 0.0, near || turn[end] == 0.0);
+  across += select(off * norm / turn[end], 0.0, nearly_parallel || turn[end] == 0.0);
   let scale = 1.0 / norm;
   let real = row < p.rows;
   if (CENTRED == 1u && TRANSPOSED == 0u && row == 0u && lane == 0u) { units[p.rows * p.row_stride] = shift; }

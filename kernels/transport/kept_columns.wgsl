@@ -1,6 +1,6 @@
 // w_i = w_i / ratio_i^step, ratio_i = w_i mean_j u_j 2^(scale t_ji), for the columns i of scores that are kept
 // As scaling_pass and scaling_update in one. Neighbouring lanes read neighbours; PARTS of them share a column.
-// @use grid scaling_sum scaling_step near_powers
+// @use grid scaling_sum scaling_step powers_less_1
 const ACROSS: u32 = 16;
 const PARTS: u32 = 16;
 
@@ -25,8 +25,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let column = group * ACROSS + local.x;
   let safe = min(column, p.columns - 1u);
   let own = u[safe].x;
-  let near = state[NEAR] != 0.0;
-  var sum = vec2f(select(FLOOR, 0.0, near), 0.0);
+  let small = state[SMALL_COSTS] != 0.0;
+  var sum = vec2f(select(FLOOR, 0.0, small), 0.0);
   for (var first = local.y; first < p.rows; first += 4u * SUMMED * PARTS) {
     var some = vec2f(sum.x, 0.0);
     for (var n = first; n < min(first + 4u * SUMMED * PARTS, p.rows); n += 4u * PARTS) {
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let d = w[safe_at.w];
       let r = vec4f(a.y, b.y, c.y, d.y);
       let outside = at >= vec4u(p.rows);
-      if (near) {
+      if (small) {
         let more = select(less_1(logits(s, vec4f()), r), vec4f(), outside);
         some.y += (more.x + more.y) + (more.z + more.w);
       } else {

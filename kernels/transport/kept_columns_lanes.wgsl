@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
     }
   }
-  if (form[FORM] == CLOSE) {
+  if (form[FORM] == LESS_1) {
     for (var first = 0u; first < p.rows; first += BLOCK) {
       var some = array<vec4f, EACH>();
       for (var n = first; n < min(first + BLOCK, p.rows); n++) {
@@ -87,11 +87,11 @@ fn sums_of_logits(k: u32) -> Sums {
     var top = all.top;
     var total = vec4f();
     for (var n = first; n < min(first + BLOCK, p.rows); n += 2u) {
-      let near = min(n + 1u, p.rows - 1u);
+      let clamped = min(n + 1u, p.rows - 1u);
       let s = scores[n * p.stride4 + k];
-      let t = scores[near * p.stride4 + k];
+      let t = scores[clamped * p.stride4 + k];
       let a = vec2f(w[2u * n], w[2u * n + 1u]);
-      let b = vec2f(w[2u * near], w[2u * near + 1u]);
+      let b = vec2f(w[2u * clamped], w[2u * clamped + 1u]);
       let first_of = logits(s, own + vec4f(a.x));
       let second_of = logits(t, own + vec4f(b.x));
       let higher = max(top, ceil(max(first_of, second_of)));

@@ -1,6 +1,6 @@
 // out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the powers kept of a plan
 // As differences, and without a plan in memory: its factors join where they are few. Where what is kept is the plan itself
-// (WIDE: kept_plan made it), they are taken for 1; CLOSE powers are kept as what they are above 1.
+// (WIDE: kept_plan made it), they are taken for 1; LESS_1 powers are kept as what they are above 1.
 // @use differences tile_main narrow
 struct Params {
   first_group: u32, end_group: u32,
@@ -35,7 +35,7 @@ fn factor_of(point: f32) -> f32 { return select(point, 1.0, form[FORM] == WIDE);
 
 fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
   let factor = factor_of(w[p.first_k + k]);
-  let less = select(0.0, 1.0, form[FORM] == CLOSE);
+  let less = select(0.0, 1.0, form[FORM] == LESS_1);
   let at = p.lhs_at + row * p.lhs_row + k * p.lhs_k;
   var weights: array<vec4f, TM4>;
   // @unroll

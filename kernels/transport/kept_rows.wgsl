@@ -1,6 +1,6 @@
 // u_j = u_j / ratio_j^step, ratio_j = u_j mean_i w_i 2^(scale t_ji), for the rows j of scores that are kept
 // As scaling_pass and scaling_update in one, by LANES lanes a row.
-// @use grid rows scaling_sum scaling_step near_powers
+// @use grid rows scaling_sum scaling_step powers_less_1
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, stride: u32, scale: f32, rest: f32, step: f32, kappa: f32, damping: f32,
@@ -21,8 +21,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let safe = min(row, p.rows - 1u);
   let start = safe * p.stride;
   let own = u[safe].x;
-  let near = state[NEAR] != 0.0;
-  var sum = vec2f(select(FLOOR, 0.0, near), 0.0);
+  let small = state[SMALL_COSTS] != 0.0;
+  var sum = vec2f(select(FLOOR, 0.0, small), 0.0);
   for (var first = lane % LANES; first < p.columns; first += 4u * SUMMED * LANES) {
     var some = vec2f(sum.x, 0.0);
     for (var k = first; k < min(first + 4u * SUMMED * LANES, p.columns); k += 4u * LANES) {
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let d = w[safe_at.w];
       let r = vec4f(a.y, b.y, c.y, d.y);
       let outside = at >= vec4u(p.columns);
-      if (near) {
+      if (small) {
         let more = select(less_1(logits(s, vec4f()), r), vec4f(), outside);
         some.y += (more.x + more.y) + (more.z + more.w);
       } else {

@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
     }
   }
-  if (form[FORM] == CLOSE) {
+  if (form[FORM] == LESS_1) {
     for (var first = 0u; first < count; first += BLOCK) {
       var some = array<vec4f, EACH>();
       for (var k = first; k < min(first + BLOCK, count); k++) {

@@ -1,10 +1,10 @@
 // FORM, RANGE, plain: how scores are kept. Where they span few powers of two, these themselves are, and factors are plain numbers
 // form[FORM] is POWERS where all |l_nk| <= RANGE: factors then stay below K 2^(2 RANGE). WIDE: the kernels of logits take over.
-// CLOSE: what is kept is 2^l - 1, see near_powers.
+// LESS_1: what is kept is 2^l - 1, see powers_less_1.
 const FORM: u32 = 0;
 const POWERS: u32 = 0;
 const WIDE: u32 = 1;
-const CLOSE: u32 = 2;
+const LESS_1: u32 = 2;
 const RANGE: f32 = 50.0;
 
 // The factor (1 + r) 2^e as a number. Behind the (e, r) of all, `count` rounded up to 4, there is room for one each.

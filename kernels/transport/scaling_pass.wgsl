@@ -1,8 +1,8 @@
 // sum_j (1 + r_j) 2^(l_ij) = sum[i] 2^top[i], l_ij = scale s_ij + e_i + e_j, over one slice of the columns j
 // Every lane keeps a running integer maximum and what it summed over its own columns; the update adds them up in order.
-// Where all is NEAR, sum[i] is that of what the terms are above 1. The kernel says what `scores` adds to a tile: products or
-// distances, and whether that may be.
-// @use grid tile scaling solver_state near_powers
+// Where all costs are small against epsilon (SMALL_COSTS), sum[i] is that of what the terms are above 1. The kernel says
+// what `scores` adds to a tile, products or distances, and whether costs may be small.
+// @use grid tile scaling solver_state powers_less_1
 struct Params {
   first_group: u32, end_group: u32,
   rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, slices: u32, slice_columns: u32,
@@ -27,13 +27,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row = (group / p.slices) * TILE_ROWS + local.y * TM;
   let end = min((slice + 1u) * p.slice_columns, p.columns);
   let k = vec4f(p.scale);
-  let near = MAY_BE_NEAR && state[NEAR] != 0.0;
+  let small = MAY_BE_SMALL && state[SMALL_COSTS] != 0.0;
   var mine: array<f32, TM>;
   var sums: array<vec2f, TM>;
   // @unroll
   for (var m = 0u; m < TM; m++) {
     mine[m] = own[min(row + m, p.rows - 1u)].x;
-    sums[m] = vec2f(select(FLOOR, 0.0, near), 0.0);
+    sums[m] = vec2f(select(FLOOR, 0.0, small), 0.0);
   }
   for (var first = slice * p.slice_columns; first < end; first += TILES * TILE_COLUMNS) {
     var top: array<f32, TM>;
@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         let two = other[2u * (column4 + v * WX) + 1u];
         e[v] = vec4f(one.x, one.z, two.x, two.z);
         factor[v] = vec4f(one.y, one.w, two.y, two.w);
-        if (!MAY_BE_NEAR) { factor[v] += 1.0; }
+        if (!MAY_BE_SMALL) { factor[v] += 1.0; }
       }
       // @unroll
       for (var m = 0u; m < TM; m++) {
@@ -66,7 +66,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let outside = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
           high = max(high, select(fma(c[m * TV + v], k, vec4f(mine[m]) + e[v]), vec4f(FLOOR), outside));
         }
-        let higher = select(max(top[m], ceil(max(max(high.x, high.y), max(high.z, high.w)))), 0.0, near);
+        let higher = select(max(top[m], ceil(max(max(high.x, high.y), max(high.z, high.w)))), 0.0, small);
         total[m] = rescaled(total[m], top[m], higher);
         top[m] = higher;
         var sum = vec4f();
@@ -77,7 +77,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let l = fma(c[m * TV + v], k, vec4f(mine[m] - higher) + e[v]);
           let power = exp2(select(l, vec4f(1.0), l > vec4f(1.0))); // min would hide a NaN
           var term = factor[v] * power;
-          if (MAY_BE_NEAR) { term = select(fma(factor[v], power, power), less_1(c[m * TV + v] * k, factor[v]), near); }
+          if (MAY_BE_SMALL) { term = select(fma(factor[v], power, power), less_1(c[m * TV + v] * k, factor[v]), small); }
           sum += select(term, vec4f(), outside);
         }
         total[m] += (sum.x + sum.y) + (sum.z + sum.w);
@@ -100,8 +100,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 
 // @kernel scaling_pass product_scores
 // sum_j (1 + r_j) 2^(scale a_i.b_j + e_i + e_j)
-const MAY_BE_NEAR: bool = false;
+const MAY_BE_SMALL: bool = false;
 
 // @kernel scaling_pass_distance distance_scores
 // sum_j (1 + r_j) 2^(scale |a_i - b_j|^2 + e_i + e_j)
-const MAY_BE_NEAR: bool = true;
+const MAY_BE_SMALL: bool = true;

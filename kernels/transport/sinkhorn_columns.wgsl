@@ -27,13 +27,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var some = vec2f(FLOOR, 0.0);
     for (var n = first; n < min(first + 4u * SUMMED, end); n += 4u) {
       let at = vec4u(n, n + 1u, n + 2u, n + 3u);
-      let near = min(at, vec4u(end - 1u));
-      let row = near * p.columns + vec4u(k);
+      let clamped = min(at, vec4u(end - 1u));
+      let row = clamped * p.columns + vec4u(k);
       let s = vec4f(scores[row.x], scores[row.y], scores[row.z], scores[row.w]);
-      let a = u[near.x];
-      let b = u[near.y];
-      let c = u[near.z];
-      let d = u[near.w];
+      let a = u[clamped.x];
+      let b = u[clamped.y];
+      let c = u[clamped.z];
+      let d = u[clamped.w];
       some = added(some, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(end));
     }
     sum = joined(sum, some);

@@ -24,12 +24,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var some = vec2f(FLOOR, 0.0);
     for (var k = first; k < min(first + 4u * SUMMED * LANES, p.columns); k += 4u * LANES) {
       let at = vec4u(k, k + LANES, k + 2u * LANES, k + 3u * LANES);
-      let near = min(at, vec4u(p.columns - 1u));
-      let s = vec4f(scores[start + near.x], scores[start + near.y], scores[start + near.z], scores[start + near.w]);
-      let a = w[near.x];
-      let b = w[near.y];
-      let c = w[near.z];
-      let d = w[near.w];
+      let clamped = min(at, vec4u(p.columns - 1u));
+      let s = vec4f(scores[start + clamped.x], scores[start + clamped.y], scores[start + clamped.z], scores[start + clamped.w]);
+      let a = w[clamped.x];
+      let b = w[clamped.y];
+      let c = w[clamped.z];
+      let d = w[clamped.w];
       some = added(some, s, vec4f(own) + vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), at >= vec4u(p.columns));
     }
     sum = joined(sum, some);

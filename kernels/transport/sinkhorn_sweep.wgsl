@@ -34,11 +34,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   // @unroll
   for (var c = 0u; c < QUADS; c++) {
     let k = columns_of(lane, c);
-    let near = min(k, vec4u(p.columns - 1u));
-    let one = w[near.x];
-    let two = w[near.y];
-    let three = w[near.z];
-    let four = w[near.w];
+    let clamped = min(k, vec4u(p.columns - 1u));
+    let one = w[clamped.x];
+    let two = w[clamped.y];
+    let three = w[clamped.z];
+    let four = w[clamped.w];
     e[c] = select(vec4f(one.x, two.x, three.x, four.x), vec4f(FLOOR), k >= vec4u(p.columns));
     v[c] = 1.0 + vec4f(one.y, two.y, three.y, four.y);
     down[c] = vec4f();

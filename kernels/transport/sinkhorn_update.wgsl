@@ -17,9 +17,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   let k = group * ACROSS + local.x;
-  let near = min(k, p.columns - 1u);
+  let clamped = min(k, p.columns - 1u);
   var sum = 0.0;
-  for (var part = local.y; part < p.parts; part += PARTS) { sum += partial[part * p.columns + near]; }
+  for (var part = local.y; part < p.parts; part += PARTS) { sum += partial[part * p.columns + clamped]; }
   sums[local.y * ACROSS + local.x] = sum;
   workgroupBarrier();
   if (local.y > 0u || k >= p.columns) { return; }

@@ -10,4 +10,4 @@ const HISTORY: u32 = 7; // the last six errors, newest first
 const REMEMBERED: u32 = 6;
 const BEST: u32 = 13; // an error that none since fell well below
 const BEST_AT: u32 = 14; // its iteration
-const NEAR: u32 = 15; // 1: all costs are so small against epsilon that sums are of what powers are above 1
+const SMALL_COSTS: u32 = 15; // 1: all costs are so small against epsilon that sums are of what powers are above 1

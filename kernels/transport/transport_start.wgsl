@@ -1,4 +1,4 @@
-// state = 0, but NEAR = 1 where reach[0] <= most: all costs are small against epsilon
+// state = 0, but SMALL_COSTS = 1 where reach[0] <= most: all costs are small against epsilon
 // @use grid solver_state
 struct Params { first_group: u32, end_group: u32, most: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -9,6 +9,6 @@ struct Params { first_group: u32, end_group: u32, most: f32 }
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   if (group_number(id, grid) >= p.end_group) { return; }
-  let near = lane == NEAR && reach[0] <= bitcast<u32>(p.most);
-  state[lane] = select(0.0, 1.0, near);
+  let small = lane == SMALL_COSTS && reach[0] <= bitcast<u32>(p.most);
+  state[lane] = select(0.0, 1.0, small);
 }

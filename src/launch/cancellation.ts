@@ -70,7 +70,7 @@ export function rowsToRecompute(context: Context): number {
   return context.info.software ? 32 : 1;
 }
 
-/** The gradient of such rows, once more by differences from all `others`: see kernels/pairs/near_rows.wgsl. */
+/** The gradient of such rows, once more by differences from all `others`: see kernels/pairs/recompute_rows.wgsl. */
 export function recompute(
   context: Context,
   kernel: KernelSource,

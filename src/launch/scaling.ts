@@ -81,7 +81,7 @@ export interface Kept {
  * Computes all squared distances once, for updates and weights that read them; release `kept` when they are done.
  * @param range where powers are dear, on software adapters, and no |score| is above this many powers of two, 2^score is kept
  * instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
- * @param state what says whether all is near
+ * @param state what says whether all costs are small against epsilon
  */
 export function keepScores(
   context: Context,

@@ -59,8 +59,8 @@ function costs({ columns }: Points, epsilon: number): Scores {
   return { depth: columns, scale: -0.5 / epsilon, distance: true };
 }
 
-/** Costs in powers of two up to which all is near: sums of what powers are above 1 then lose nothing to those that are not. */
-const NEAR = 2;
+/** Costs in powers of two up to which all count as small against epsilon: sums of powers less 1 lose nothing to larger ones. */
+const SMALL_COSTS = 2;
 
 /** Bits of the largest |p - x_0|^2 of all points; release it. Its fourfold bounds every squared distance among them. */
 export function reachOf(context: Context, op: string, x: Points, y: Points): Storage {
@@ -80,7 +80,7 @@ export function reachOf(context: Context, op: string, x: Points, y: Points): Sto
 function begin(context: Context, op: string, reach: Storage, epsilon: number): Storage {
   const state = context.scratch(16, op);
   context.run(transport_start, {
-    params: { most: (NEAR * epsilon * Math.LN2) / 2 },
+    params: { most: (SMALL_COSTS * epsilon * Math.LN2) / 2 },
     buffers: { reach, state },
     groups: 1,
     work: 16,

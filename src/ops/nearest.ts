@@ -165,8 +165,8 @@ function launchTopK(
   const fitting = Math.floor(bytes / (4 * b.count) / BLOCK_STEP) * BLOCK_STEP;
   const width = Math.max(BLOCK_STEP, Math.min(fitting, roundUp(a.count, BLOCK_STEP)));
   const all = context.scratch(b.count * width, op);
-  const near = context.scratch(k * width, op);
-  const nearIndex = context.scratch(k * width, op);
+  const best = context.scratch(k * width, op);
+  const bestIndex = context.scratch(k * width, op);
   for (let first = 0; first < a.count; first += width) {
     const count = Math.min(width, a.count - first);
     launchSimilarity(context, b, a, { of: all, at: 0, stride: width }, 1, { first, count });
@@ -180,12 +180,12 @@ function launchTopK(
         itself: exclude ? 1 : 0,
         sign: signOf(a.metric),
       },
-      buffers: { all, near, near_index: nearIndex, scores: found.scores, indices: found.indices },
+      buffers: { all, best, best_index: bestIndex, scores: found.scores, indices: found.indices },
       groups: Math.ceil(count / 64),
       work: count * (2 * b.count + 128 * k),
     });
   }
-  for (const storage of [all, near, nearIndex]) storage.release();
+  for (const storage of [all, best, bestIndex]) storage.release();
 }
 
 /** Whether the nearest has the largest score, or the smallest. */

@@ -1,7 +1,7 @@
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { row_dots, sig_lip, sig_lip_near } from '../gpu/kernels.generated.ts';
+import { row_dots, sig_lip, sig_lip_recompute } from '../gpu/kernels.generated.ts';
 import { findCancelling, recompute } from '../launch/cancellation.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
 import { makePoints, type Points, startPull } from '../launch/points.ts';
@@ -74,7 +74,7 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
         if (!g) return;
         const gathered = { ...points, g };
         const cancels = findCancelling(context, op, gathered, { of: multiplier, scale: 0 });
-        recompute(context, sig_lip_near, gathered, cancels, {
+        recompute(context, sig_lip_recompute, gathered, cancels, {
           others: n,
           scale: 1 / n,
           buffers: { others: sides[1 - i].rows, logit_scale: multiplier, bias: offset },

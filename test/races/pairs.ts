@@ -1,12 +1,12 @@
 // Kernels over pairs of rows.
 import {
   type Case,
+  cancelling,
   classes,
   classSums,
   FRAGMENT,
   floats,
   LANES,
-  near,
   one,
   owner,
   pairSums,
@@ -20,8 +20,8 @@ export const PAIRS: Record<string, Case[]> = {
     {
       params: { n: 3, columns: 70, row_stride: 72 },
       buffers: {
-        units: near.buffers.units,
-        cancels: near.buffers.cancels,
+        units: cancelling.buffers.units,
+        cancels: cancelling.buffers.cancels,
         temperature: Float32Array.of(0.5),
         classes: Uint32Array.of(0, 0, 0),
         pulls: floats(12).fill(1),
@@ -61,8 +61,10 @@ export const PAIRS: Record<string, Case[]> = {
       tuning: FRAGMENT,
     },
   ],
-  nt_xent_near: [{ ...near, buffers: { ...near.buffers, log2_z: floats(3).fill(9), miss: floats(3) } }],
-  uniformity_near: [{ ...near, buffers: { ...near.buffers, weighing: Float32Array.of(-1, 0.5) } }],
+  nt_xent_recompute: [
+    { ...cancelling, buffers: { ...cancelling.buffers, log2_z: floats(3).fill(9), miss: floats(3) } },
+  ],
+  uniformity_recompute: [{ ...cancelling, buffers: { ...cancelling.buffers, weighing: Float32Array.of(-1, 0.5) } }],
   nt_xent_owner: [{ ...owner, buffers: { ...owner.buffers, log2_z: floats(6).fill(4) } }],
   uniformity_deficit: [0.9, 0.1].map((mean) => ({
     params: { n: 40, columns: 2, stride4: 16, slices: 2, slice_columns: 32 },
@@ -146,11 +148,11 @@ export const PAIRS: Record<string, Case[]> = {
       expected: { cancels: [1, 0] },
     },
   ],
-  sup_con_near: [
+  sup_con_recompute: [
     {
-      ...near,
+      ...cancelling,
       buffers: {
-        ...near.buffers,
+        ...cancelling.buffers,
         classes: Uint32Array.of(0, 1, 0),
         pulls: floats(12).fill(1),
         holds: floats(3),
@@ -162,10 +164,10 @@ export const PAIRS: Record<string, Case[]> = {
     {
       params: { rows: 3, columns: 70, stride: 72, at: 1 },
       buffers: {
-        units: near.buffers.units,
-        others: near.buffers.units,
+        units: cancelling.buffers.units,
+        others: cancelling.buffers.units,
         inverse_norms: floats(3), // below the norm's floor
-        cancels: near.buffers.cancels,
+        cancels: cancelling.buffers.cancels,
         apart: floats(3 * 72),
         lifts: floats(16),
         any: new Uint32Array(1),
@@ -179,7 +181,7 @@ export const PAIRS: Record<string, Case[]> = {
     {
       params: { n: 3, columns: 70, stride: 72, own_at: 0, other_at: 4 },
       buffers: {
-        own: near.buffers.units,
+        own: cancelling.buffers.units,
         others: floats(3 * 72),
         any: Uint32Array.of(1),
         log2_z: floats(8),
@@ -193,11 +195,11 @@ export const PAIRS: Record<string, Case[]> = {
       expected: { lifts: [0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 0, 0] },
     },
   ],
-  contrast_near: [
+  contrast_recompute: [
     {
       params: { n: 3, columns: 10, stride: 12, scale: 1 },
       buffers: {
-        units: near.buffers.units,
+        units: cancelling.buffers.units,
         own: floats(3 * 10 + 1).fill(1),
         results: floats(12),
         temperature: Float32Array.of(0.5),
@@ -209,14 +211,14 @@ export const PAIRS: Record<string, Case[]> = {
       expected: { g: Array.from({ length: 34 }, (_, t) => (t >= 12 && t < 22 ? 0 : 7)) },
     },
   ],
-  cross_near: [
+  cross_recompute: [
     {
       params: { n: 3, columns: 70, stride: 72, own_at: 0, other_at: 4, scale: 1 },
       buffers: {
         own: floats(3 * 72),
         others: floats(3 * 72),
-        units: near.buffers.units,
-        other_units: Float32Array.from(near.buffers.units as Float32Array, (x) => x + 1),
+        units: cancelling.buffers.units,
+        other_units: Float32Array.from(cancelling.buffers.units as Float32Array, (x) => x + 1),
         lifts: Float32Array.from({ length: 32 }, (_, t) => (t % 4 === 1 ? -1 : t % 4 === 2 ? 1 : 0)), // sums of 3 / 2
         logit_scale: Float32Array.of(2),
         cancels: Uint32Array.of(0, 1, 0),
@@ -227,14 +229,14 @@ export const PAIRS: Record<string, Case[]> = {
       expected: { g: Array.from({ length: 214 }, (_, t) => (t >= 72 && t < 142 ? 1 : 7)) },
     },
   ],
-  sig_lip_near: [
+  sig_lip_recompute: [
     {
-      ...near,
+      ...cancelling,
       buffers: {
-        units: near.buffers.units,
-        cancels: near.buffers.cancels,
-        g: near.buffers.g,
-        others: near.buffers.units,
+        units: cancelling.buffers.units,
+        cancels: cancelling.buffers.cancels,
+        g: cancelling.buffers.g,
+        others: cancelling.buffers.units,
         logit_scale: Float32Array.of(2),
         bias: Float32Array.of(-1),
       },

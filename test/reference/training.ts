@@ -162,11 +162,11 @@ export function knnVotes(
 ): number[][] {
   const [known, asked] = [normalize(train).u, normalize(test).u];
   return Array.from({ length: test.rows }, (_, i) => {
-    const near = Array.from({ length: train.rows }, (_, j) => ({ j, s: dot(row(asked, i), row(known, j)) }))
+    const neighbours = Array.from({ length: train.rows }, (_, j) => ({ j, s: dot(row(asked, i), row(known, j)) }))
       .sort((p, q) => q.s - p.s || p.j - q.j)
       .slice(0, k);
     const votes = new Array<number>(classes).fill(0);
-    for (const { j, s } of near) votes[labels[j]] += Math.exp((s - near[0].s) / temperature);
+    for (const { j, s } of neighbours) votes[labels[j]] += Math.exp((s - neighbours[0].s) / temperature);
     return votes;
   });
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
-import { anchored_rows, cross_lifts, cross_near } from '../../gpu/kernels.generated.ts';
+import { anchored_rows, cross_lifts, cross_recompute } from '../../gpu/kernels.generated.ts';
 import { findCancelling, rowsToRecompute } from '../../launch/cancellation.ts';
 import type { Points, Pulled } from '../../launch/points.ts';
 import { rowTuning } from '../../launch/tile.ts';
@@ -23,7 +23,7 @@ interface CrossSoftmax extends CrossSums {
 
 /**
  * The gradient of the rows of both sides where it all but cancels, once more from what rows are apart from the first of their
- * side: see kernels/pairs/cross_near.wgsl.
+ * side: see kernels/pairs/cross_recompute.wgsl.
  * @param factor what all weights are multiplied by
  */
 export function recomputeCross(
@@ -91,7 +91,7 @@ export function recomputeCross(
     const g = own.to?.into.of as Storage | undefined;
     const mine = cancels[s];
     if (!g || !mine) return;
-    context.run(cross_near, {
+    context.run(cross_recompute, {
       params: { n, columns, stride, own_at: own.at, other_at: other.at, scale: factor },
       buffers: {
         own: apart[s],

@@ -10,9 +10,9 @@ import {
   row_pass_class,
   row_pass_gap_class,
   row_statistics,
-  sup_con_near,
   sup_con_owner,
   sup_con_panel,
+  sup_con_recompute,
   sup_con_rows,
   sup_con_sums,
   sup_con_sums_cached,
@@ -142,7 +142,10 @@ export function classContrast(
         maybe: true,
         tuning: { ROWS },
       });
-      recompute(context, sup_con_near, gathered, cancels, { others: n, buffers: { temperature: tau, ...rows, lifts } });
+      recompute(context, sup_con_recompute, gathered, cancels, {
+        others: n,
+        buffers: { temperature: tau, ...rows, lifts },
+      });
       cancels.release();
       lifts.release();
       const slope = { dy, factor, temperature: tau };

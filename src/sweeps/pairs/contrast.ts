@@ -2,10 +2,10 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../../gpu/kernel.ts';
 import {
-  nt_xent_near,
   nt_xent_owner,
   nt_xent_panel,
   nt_xent_panel_fragments,
+  nt_xent_recompute,
   nt_xent_rows,
   nt_xent_rows_running,
   nt_xent_sums,
@@ -106,7 +106,7 @@ export function pairContrast(
       const { units } = pairs;
       const gathered = { ...units, g: pairs.gradient(tau, { log2_z: log2Z }) };
       const cancels = addPositives(context, op, gathered, units.inverseNorms, miss);
-      recompute(context, nt_xent_near, gathered, cancels, {
+      recompute(context, nt_xent_recompute, gathered, cancels, {
         others: n,
         buffers: { temperature: tau, log2_z: log2Z, miss },
       });

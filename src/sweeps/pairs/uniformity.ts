@@ -7,9 +7,9 @@ import {
   row_total,
   uniformity,
   uniformity_deficit,
-  uniformity_near,
   uniformity_owner,
   uniformity_panel,
+  uniformity_recompute,
   uniformity_sums,
   uniformity_sums_cached,
   uniformity_sums_lanes,
@@ -79,7 +79,7 @@ export function pairUniformity(op: string, z: Tensor, temperature: Tensor, { shi
       const gathered = { ...units, g: pairs.gradient(tau, { weighing }) };
       const tuning = { DISTANCES: 1 };
       const cancels = findCancelling(context, op, gathered, { of: miss }, tuning);
-      recompute(context, uniformity_near, gathered, cancels, {
+      recompute(context, uniformity_recompute, gathered, cancels, {
         others: n,
         buffers: { temperature: tau, weighing },
         tuning,

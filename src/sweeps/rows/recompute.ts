@@ -1,13 +1,13 @@
 import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
-import { contrast_near } from '../../gpu/kernels.generated.ts';
+import { contrast_recompute } from '../../gpu/kernels.generated.ts';
 import { findCancelling, rowsToRecompute } from '../../launch/cancellation.ts';
 import type { Units } from '../../launch/unitRows.ts';
 
 /**
  * What was pulled on the rows whose pulls all but cancel, once more by differences of the columns, where these are the rows'
- * own positives and no others: see kernels/pairs/contrast_near.wgsl.
+ * own positives and no others: see kernels/pairs/contrast_recompute.wgsl.
  * @param of unit positives, [N, D]; what `contrast_rows` made; one temperature; the pulls, which are written
  */
 export function recomputeCancelling(
@@ -20,7 +20,7 @@ export function recomputeCancelling(
   const gathered = { rows, count: n, columns, rowStride, g };
   const cancels = findCancelling(context, op, gathered, { of: results, at: 2 * n, scale });
   const ROWS = rowsToRecompute(context);
-  context.run(contrast_near, {
+  context.run(contrast_recompute, {
     params: { n, columns, stride: rowStride, scale },
     buffers: { units: rows, own, results, temperature, cancels, g },
     groups: Math.ceil(n / ROWS),

@@ -56,16 +56,17 @@ export function supCon(
     const s = rows.map((other) => -squareOf(rows[i], other) / (2 * tau));
     for (let j = 0; j < n; j++) if (blank[i] || blank[j]) s[j] = -1 / tau;
     const rest = logSumExp(s, (j) => label(j) !== label(i));
-    const near = logSumExp(s, (j) => j !== i && label(j) === label(i));
+    const positive = logSumExp(s, (j) => j !== i && label(j) === label(i));
     const lse = logSumExp(s, (j) => j !== i);
     const mean = positives.reduce((sum, j) => sum + s[j] / count, 0);
     value +=
-      weight * (Math.log1p(Math.exp(rest - near)) + (form === 'in' || count === 1 ? Math.log(count) : near - mean));
+      weight *
+      (Math.log1p(Math.exp(rest - positive)) + (form === 'in' || count === 1 ? Math.log(count) : positive - mean));
     for (let j = 0; j < n; j++) {
       if (j === i) continue;
       let g = Math.exp(s[j] - lse);
       if (label(j) === label(i)) {
-        if (form === 'in' || count === 1) g = -Math.exp(s[j] - near + rest - lse);
+        if (form === 'in' || count === 1) g = -Math.exp(s[j] - positive + rest - lse);
         else g -= 1 / count;
       }
       dTau -= (weight / tau) * g * (s[j] + 1 / tau);

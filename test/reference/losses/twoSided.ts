@@ -80,18 +80,18 @@ export function koLeo(z: Matrix): LossResult {
   const du = matrix(z.rows, z.columns);
   let value = 0;
   rows.forEach((x, i) => {
-    let [best, near] = [Number.NEGATIVE_INFINITY, -1];
+    let [best, nearest] = [Number.NEGATIVE_INFINITY, -1];
     rows.forEach((y, j) => {
-      if (j !== i && dot(x, y) > best) [best, near] = [dot(x, y), j];
+      if (j !== i && dot(x, y) > best) [best, nearest] = [dot(x, y), j];
     });
-    const apart = x.map((v, k) => v - rows[near][k]);
+    const apart = x.map((v, k) => v - rows[nearest][k]);
     const d = Math.sqrt(dot(apart, apart));
     value -= Math.log(d + 1e-8) / z.rows;
     if (d === 0) return;
     apart.forEach((v, k) => {
       const pull = -v / (z.rows * d * (d + 1e-8));
       du.data[i * z.columns + k] += pull;
-      du.data[near * z.columns + k] -= pull;
+      du.data[nearest * z.columns + k] -= pull;
     });
   });
   return { value, gradients: [back(du)] };

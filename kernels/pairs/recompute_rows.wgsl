@@ -42,7 +42,7 @@ fn pull_again(i: u32, lane: u32) {
       apart = fma(units[own + d] - v, units[own + d] - v, apart);
       square = fma(v, v, square);
     }
-    weights[lane] = select(near_weight(i, j, 0.5 * apart + select(0.0, 0.5 - 0.5 * square, square < 0.5 && DISTANCES == 0u)), 0.0, first + lane >= p.n);
+    weights[lane] = select(recomputed_weight(i, j, 0.5 * apart + select(0.0, 0.5 - 0.5 * square, square < 0.5 && DISTANCES == 0u)), 0.0, first + lane >= p.n);
     workgroupBarrier();
     for (var d = lane; d < p.columns; d += WG) {
       let u = units[own + d];
@@ -56,7 +56,7 @@ fn pull_again(i: u32, lane: u32) {
   }
 }
 
-// @kernel nt_xent_near mark_partner
+// @kernel nt_xent_recompute mark_partner
 // g[i] = sum_j w_ij (u_j - u_i), w_ij = exp(s_ij / tau) (1/Z_i + 1/Z_j), for a positive pair -(miss_i + miss_j), 0 for i = j
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
 @group(0) @binding(5) var<storage, read> log2_z: array<f32>;
@@ -64,14 +64,14 @@ fn pull_again(i: u32, lane: u32) {
 
 fn other(at: u32) -> f32 { return units[at]; }
 
-fn near_weight(i: u32, j: u32, gap: f32) -> f32 {
+fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
   if (i == j) { return 0.0; }
   if (row_mark(i) == j) { return -(miss[i] + miss[j]); }
   let k = LOG2E / temperature[0];
   return exp2(min(fma(-k, gap, k - log2_z[i]), 0.0)) + exp2(min(fma(-k, gap, k - log2_z[j]), 0.0));
 }
 
-// @kernel sup_con_near mark_class expm1
+// @kernel sup_con_recompute mark_class expm1
 // g[i] = sum_j w_ij (u_j - u_i), w_ij the sum over both rows of factor 2^(l_ij - top) - hold, 0 for i = j: see sup_con_panel
 // Of positives that all but coincide e_ij / Z and 1 / |P| differ in their last digits: there it is what class_lifts says.
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
@@ -81,7 +81,7 @@ fn near_weight(i: u32, j: u32, gap: f32) -> f32 {
 
 fn other(at: u32) -> f32 { return units[at]; }
 
-fn near_weight(i: u32, j: u32, gap: f32) -> f32 {
+fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
   if (i == j) { return 0.0; }
   let k = LOG2E / temperature[0];
   let same = row_mark(i) == row_mark(j);
@@ -98,19 +98,19 @@ fn half_weight(i: u32, same: bool, k: f32, gap: f32) -> f32 {
   return fma(pull.w, exp2(min(fma(-k, gap, k - pull.z), 0.0)), -holds[i]);
 }
 
-// @kernel uniformity_near
+// @kernel uniformity_recompute
 // g[i] = sum_j w_ij (u_j - u_i), w_ij = 2 exp(-|u_i - u_j|^2 / (2 tau)) / Z, 0 for i = j
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
 @group(0) @binding(5) var<storage, read> weighing: array<f32>; // see uniformity.wgsl
 
 fn other(at: u32) -> f32 { return units[at]; }
 
-fn near_weight(i: u32, j: u32, gap: f32) -> f32 {
+fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
   if (i == j) { return 0.0; }
   return weighing[1] * exp2(min((-2.0 * gap - weighing[0]) * (0.5 * LOG2E / temperature[0]), 0.0));
 }
 
-// @kernel sig_lip_near
+// @kernel sig_lip_recompute
 // g[i] = scale sum_j w_ij (v_j - u_i), w_ij = -y_ij sigmoid(-y_ij l_ij), l = logit_scale s + bias, y = 1 for j = i, else -1
 @group(0) @binding(4) var<storage, read> others: array<f32>;
 @group(0) @binding(5) var<storage, read> logit_scale: array<f32>;
@@ -118,7 +118,7 @@ fn near_weight(i: u32, j: u32, gap: f32) -> f32 {
 
 fn other(at: u32) -> f32 { return others[at]; }
 
-fn near_weight(i: u32, j: u32, gap: f32) -> f32 {
+fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
   let y = select(-1.0, 1.0, i == j);
   let x = -y * fma(1.0 - gap, logit_scale[0], bias[0]);
   let e = exp(-abs(x));
