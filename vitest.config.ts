@@ -5,19 +5,19 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // Files of few lines that take minutes where kernels compile slowly. Vitest begins with the largest files where it has not
 // measured yet, as after a clone: one of these at the end would keep one core busy and the other idle.
 const LONG = [
-  'losses',
-  'cli',
-  'ops',
-  'docs',
+  'losses/losses',
+  'losses/symmetric',
+  'cli/cli',
+  'cli/work',
+  'ops/ops',
+  'ops/digits',
+  'project/docs',
   'browser/',
-  'portability',
-  'methods',
-  'eval',
-  'work',
-  'races',
-  'faults',
-  'symmetric',
-  'digits',
+  'kernels/portability',
+  'kernels/races',
+  'methods/methods',
+  'eval/eval',
+  'gpu/faults',
 ];
 
 class LongFirst extends BaseSequencer {

@@ -10,7 +10,7 @@ import { createRandom } from '../src/core/random.ts';
 import { createEngine } from '../src/index.ts';
 import { allowedAnyway, allowedBeside, type Errors, errorsOf, evaluate, outcomeOf } from '../test/losses/evaluate.ts';
 import type { LossRow } from '../test/losses/row.ts';
-import { LOSSES } from '../test/losses.table.ts';
+import { LOSSES } from '../test/losses/table.ts';
 import type { LossResult } from '../test/reference/losses/result.ts';
 import { lossesInSingle } from '../test/reference/single.ts';
 import { table, whole } from './campaign/table.ts';

@@ -17,8 +17,8 @@ import { createEngine, type Engine, mul, sum, type Tensor } from '../src/index.t
 import { ODD, VALUES, values } from '../test/cases.ts';
 import { choosing, otherWays } from '../test/choices.ts';
 import { evaluate, tensorsOf } from '../test/losses/evaluate.ts';
-import { LOSSES } from '../test/losses.table.ts';
-import { OPS, type OpRow } from '../test/ops.table.ts';
+import { LOSSES } from '../test/losses/table.ts';
+import { OPS, type OpRow } from '../test/ops/table.ts';
 import { familyVariants, variants } from './variants.ts';
 
 /** What was found, by name: for a kernel the hash of its text, of its sorted declarations and of its text without names; for a result its bits'. */

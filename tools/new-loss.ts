@@ -37,7 +37,7 @@ function before(text: string, anchor: string, line: string): string {
 export function scaffold(name: string, read: (path: string) => string): Files {
   const table = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
   const importOf = (line: string): string => /from '(.+)'/.exec(line)?.[1] ?? '';
-  const lossTable = 'test/losses.table.ts';
+  const lossTable = 'test/losses/table.ts';
   const works = 'bench/works/index.ts';
   return {
     [`src/losses/${name}.ts`]: loss(name),
@@ -52,7 +52,7 @@ export function scaffold(name: string, read: (path: string) => string): Files {
       importOf,
     ),
     [lossTable]: before(
-      inOrder(read(lossTable), `import { ${table} } from './losses/${name}.ts';`, /^import .*'\.\/losses\//, importOf),
+      inOrder(read(lossTable), `import { ${table} } from './${name}.ts';`, /^import .*'\.\//, importOf),
       '];',
       `  ...${table},`,
     ),
@@ -205,7 +205,7 @@ What the authors' code does differently.
 `;
 
 const BY_HAND = (name: string): string => `
-Written. By hand now, with \`npx vitest run test/losses.test.ts -t "^${name}"\` between steps:
+Written. By hand now, with \`npx vitest run test/losses/losses.test.ts -t "^${name}"\` between steps:
   test/reference/losses/${name}.ts  the paper's formula in f64, with its gradient
   src/losses/${name}.ts             the loss, composed from ops and sweeps; its comment
   test/losses/${name}.ts            golden values, temperatures, invariances

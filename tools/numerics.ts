@@ -3,7 +3,7 @@
 import { createRandom } from '../src/core/random.ts';
 import { createEngine } from '../src/index.ts';
 import { errorsOf, evaluate, outcomeOf } from '../test/losses/evaluate.ts';
-import { LOSSES } from '../test/losses.table.ts';
+import { LOSSES } from '../test/losses/table.ts';
 import { type Matrix, matrix } from '../test/reference/matrix.ts';
 import { lossesInSingle } from '../test/reference/single.ts';
 

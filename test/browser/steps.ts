@@ -6,8 +6,8 @@ import { ntXent } from '../../src/losses/ntXent.ts';
 import { trainStep } from '../../src/methods/method.ts';
 import { simCLR } from '../../src/methods/simclr.ts';
 import { sgd } from '../../src/optim/index.ts';
-import { methods } from '../methods.table.ts';
-import { free, walk } from '../training.ts';
+import { methods } from '../methods/table.ts';
+import { free, walk } from '../methods/training.ts';
 
 function normals(count: number, seed: number): Float32Array<ArrayBuffer> {
   const random = createRandom(seed);

@@ -1,9 +1,9 @@
 import { concat, type PairReductionOptions, pairReduction, type Tensor } from '../../src/index.ts';
 import { type Shape, type Values, values } from '../cases.ts';
 import { largest } from '../compare.ts';
-import type { OpRow } from '../ops.table.ts';
 import * as reference from '../reference/ops.ts';
 import { type Pairwise, pairReduction as pairwise, weights } from '../reference/pairReduction.ts';
+import type { OpRow } from './table.ts';
 
 const labelOf = (row: number): number => ((7 * row) % 5) - 1;
 const labels = (x: Tensor): Int32Array => Int32Array.from({ length: x.shape[0] }, (_, i) => labelOf(i));

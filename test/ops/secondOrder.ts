@@ -1,7 +1,7 @@
 import * as gramian from '../../src/index.ts';
 import { type Shape, type Values, values } from '../cases.ts';
-import type { OpRow } from '../ops.table.ts';
 import * as reference from '../reference/secondOrder.ts';
+import type { OpRow } from './table.ts';
 
 // Two standardised rows are 1 and -1 but for epsilon: at x1e4 f64 keeps no digits of that gradient.
 const views =

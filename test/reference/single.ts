@@ -41,10 +41,10 @@ function inSingle(script: string): string {
   return `const __single = (x) => (typeof x === 'number' ? Math.fround(x) : x);\n${text}`;
 }
 
-/** The rows of losses.table.ts with references in f32. They share no code with the others: `run` wants its own engine. */
+/** The rows of losses/table.ts with references in f32. They share no code with the others: `run` wants its own engine. */
 export async function lossesInSingle(): Promise<readonly LossRow[]> {
   const { outputFiles } = await build({
-    entryPoints: [join(tests, 'losses.table.ts')],
+    entryPoints: [join(tests, 'losses', 'table.ts')],
     bundle: true,
     format: 'esm',
     platform: 'node',

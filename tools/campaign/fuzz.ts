@@ -10,8 +10,8 @@ import { distance, largest } from '../../test/compare.ts';
 import { allowedBeside, errorsOf, evaluate, tensorsOf } from '../../test/losses/evaluate.ts';
 import { agreeing, peculiar } from '../../test/losses/peculiar.ts';
 import type { LossRow } from '../../test/losses/row.ts';
-import { LOSSES } from '../../test/losses.table.ts';
-import { OPS, type OpRow } from '../../test/ops.table.ts';
+import { LOSSES } from '../../test/losses/table.ts';
+import { OPS, type OpRow } from '../../test/ops/table.ts';
 import { lossesInSingle } from '../../test/reference/single.ts';
 import { table } from './table.ts';
 

@@ -2,7 +2,7 @@
 //   npm run test:mutants -- [--kernel NAME] [--most N] [--seed N] [--tests N] [--file TEST] [--jobs N]
 // NAME is a file of kernels/ without its folder and its .wgsl; --most takes that many mutants of each file (default 8),
 // drawn by --seed, the same whichever files are asked for; --tests asks at most that many tests about one mutant (default:
-// all that launch the file), --file those of test/TEST.test.ts alone; --jobs takes that many files at a time (default 1).
+// all that launch the file), --file those of test/TEST.test.ts (as ops/transport) alone; --jobs takes that many files at a time (default 1).
 // What launches what is recorded once, and kept in the system's temporary folder until a file of src/ or test/ changes.
 // Mutants that no test can tell from the kernel are listed in equivalent.json, by the reason.
 import { type ChildProcess, fork } from 'node:child_process';

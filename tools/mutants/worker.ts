@@ -27,7 +27,7 @@ export type Answer =
 
 /** Tests on the shared device, and on others like it. Left out: those about devices, and about how kernels are chosen. */
 const FILES = /watchedEngine|sharedEngine|detectRaces/;
-const LEFT_OUT = ['guest.test.ts', 'tuner.test.ts'];
+const LEFT_OUT = ['engine/guest.test.ts', 'engine/tuner.test.ts'];
 const ONLY = process.env.GRAMIAN_MUTANTS_FILES?.split(' ').map((name) => `${name}.test.ts`);
 const RACES = 'races > ';
 
@@ -44,7 +44,8 @@ const { lowLevel } = engine;
 const instances = new Map<string, Instance>();
 
 const folder = new URL('test/', root);
-for (const name of readdirSync(folder).filter((each) => each.endsWith('.test.ts'))) {
+const names = (readdirSync(folder, { recursive: true }) as string[]).map((name) => name.replaceAll('\\', '/')).sort();
+for (const name of names.filter((each) => /^(?!needs\/).*\.test\.ts$/.test(each))) {
   const path = fileURLToPath(new URL(name, folder));
   const text = readFileSync(path, 'utf8');
   if (!FILES.test(text) || LEFT_OUT.includes(name) || ONLY?.includes(name) === false) continue;

@@ -1,0 +1,81 @@
+// Lanes that wait for each other: every such kernel runs in a simulator that sees two of them meet in memory. No GPU.
+import { describe, expect, test } from 'vitest';
+import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { type KernelSource, packParams } from '../../src/gpu/kernel.ts';
+import { link } from '../../src/gpu/link.ts';
+import { kernelNames, readKernel } from '../../tools/generate.ts';
+import type { Case } from './races/case.ts';
+import { FEATURES } from './races/features.ts';
+import { PAIRS } from './races/pairs.ts';
+import { ROWS } from './races/rows.ts';
+import { TRANSPORT } from './races/transport.ts';
+
+const CASES: Record<string, Case[]> = { ...PAIRS, ...ROWS, ...TRANSPORT, ...FEATURES };
+
+/** The detector reads from top to bottom: what a piece declares has to come before its use. */
+function textOf(kernel: KernelSource, { tuning }: Case): string {
+  return link({ ...kernel, parts: [...kernel.parts].reverse() }, tuning, false).code;
+}
+
+interface Found {
+  readonly races: unknown[];
+  readonly errors: unknown[];
+  readonly buffers: Case['buffers'];
+}
+
+function detect(kernel: KernelSource, one: Case, code = textOf(kernel, one)): Found {
+  const uniform = new ArrayBuffer(kernel.params.bytes);
+  packParams(kernel, one.params, new DataView(uniform), 0);
+  new Uint32Array(uniform).set([0, one.groups]);
+  const bindings: Record<number, unknown> = { [kernel.params.binding]: { uniform } };
+  const buffers = Object.fromEntries(Object.entries(one.buffers).map(([name, data]) => [name, data.slice()]));
+  for (const { name, binding } of kernel.buffers) bindings[binding] = buffers[name];
+  // The detector takes an alias for a type of one byte.
+  let spelt = code.replace(/^alias .*$/gm, '');
+  for (const [, name, type] of code.matchAll(/^alias (\w+) = (.+);$/gm))
+    spelt = spelt.replace(new RegExp(`\\b${name}\\b`, 'g'), type);
+  const { races, errors } = detectRaces(spelt, 'main', [one.groups, 1, 1], { 0: bindings });
+  return { races, errors, buffers };
+}
+
+describe('races', () => {
+  const waiting = kernelNames()
+    .map(readKernel)
+    .filter(({ parts }) => parts.some(({ text }) => text.includes('workgroupBarrier()')));
+
+  test('every kernel whose lanes wait for each other is in the table', () => {
+    expect(Object.keys(CASES).sort()).toEqual(waiting.map((kernel) => kernel.name));
+  });
+
+  const rows = waiting.flatMap((kernel) =>
+    (CASES[kernel.name] ?? []).map((one) => [kernel.name, kernel, one] as const),
+  );
+  test.each(rows)(
+    '%s has none',
+    (_, kernel, one) => {
+      const { races, errors, buffers } = detect(kernel, one);
+      expect({ races: races.slice(0, 1), errors: errors.slice(0, 1) }).toEqual({ races: [], errors: [] });
+      for (const [name, expected] of Object.entries(one.expected ?? {}))
+        Array.from(expected).forEach((value, i) => expect(buffers[name][i], `${name}[${i}]`).toBeCloseTo(value, 4));
+    },
+    120_000,
+  );
+
+  test.each([
+    ['sum', 0],
+    ['sum', 1],
+    ['nt_xent_sums', 1],
+    ['row_pass', 0],
+  ])(
+    'are found in %s without its barrier number %d',
+    (name, number) => {
+      const kernel = readKernel(name);
+      const one = CASES[name][0];
+      let seen = 0;
+      const code = textOf(kernel, one).replace(/workgroupBarrier\(\);/g, (all) => (seen++ === number ? '' : all));
+      expect(seen).toBeGreaterThan(number);
+      expect(detect(kernel, one, code).races.length).toBeGreaterThan(0);
+    },
+    120_000,
+  );
+});
