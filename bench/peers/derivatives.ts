@@ -15,10 +15,10 @@ export const DERIVATIVES: Readonly<Record<string, Derivative>> = {
     const half = inputs.z0.shape[0];
     const n = 2 * half;
     const { u, back } = units(a, a.stack([z0, z1]));
-    const { lse, pulled } = pairs(a, u, n, temperature);
+    const { lse, weightedSum } = pairs(a, u, n, temperature);
     const partners = a.stack([a.rows(u, half, n), a.rows(u, 0, half)]);
     const positives = a.total(a.mul(u, partners));
-    const dz = back(a.scale(a.sub(pulled, a.scale(partners, 2)), 1 / (n * temperature)));
+    const dz = back(a.scale(a.sub(weightedSum, a.scale(partners, 2)), 1 / (n * temperature)));
     return {
       value: a.scale(a.sub(a.total(lse), a.scale(positives, 1 / temperature)), 1 / n),
       d_z0: a.rows(dz, 0, half),
@@ -32,11 +32,11 @@ export const DERIVATIVES: Readonly<Record<string, Derivative>> = {
     const names = Object.keys(views);
     const { u, back } = units(a, a.stack(Object.values(views)));
     const counted = a.constant('anchors', n, 1, anchors);
-    const { lse, pulled } = pairs(a, u, n, temperature, counted);
+    const { lse, weightedSum } = pairs(a, u, n, temperature, counted);
     const classOf = a.constant('oneHot', n, classes, oneHot);
     const own = a.sub(a.matmul(classOf, a.matmul(classOf, u, 'left')), u);
     const means = a.mul(own, a.constant('inverseCounts', n, 1, inverseCounts)); // of the positives, without n x n
-    const dz = back(a.scale(a.sub(pulled, a.scale(means, 2)), 1 / (n * temperature)));
+    const dz = back(a.scale(a.sub(weightedSum, a.scale(means, 2)), 1 / (n * temperature)));
     const agreement = a.scale(a.total(a.mul(u, means)), 1 / temperature);
     const value = a.scale(a.sub(a.total(a.mul(lse, counted)), agreement), 1 / n);
     const rows = n / names.length;
@@ -88,12 +88,12 @@ export const DERIVATIVES: Readonly<Record<string, Derivative>> = {
       weights = a.add(a.exp(a.sub(s, byRow)), a.exp(a.sub(s, byColumn)));
       lse = a.add(a.total(byRow), a.total(byColumn));
     }
-    const pull = (product: typeof s, partner: typeof s): typeof s =>
+    const gradient = (product: typeof s, partner: typeof s): typeof s =>
       a.scale(a.sub(product, a.scale(partner, 2)), logitScale / (2 * n));
     return {
       value: a.scale(a.sub(lse, a.scale(a.total(a.mul(scaled, v)), 2)), 0.5 / n),
-      d_a: left.back(pull(a.matmul(weights, v), v)),
-      d_b: right.back(pull(a.matmul(weights, u, 'left'), u)),
+      d_a: left.back(gradient(a.matmul(weights, v), v)),
+      d_b: right.back(gradient(a.matmul(weights, u, 'left'), u)),
     };
   },
 
@@ -114,18 +114,20 @@ export const DERIVATIVES: Readonly<Record<string, Derivative>> = {
     const diagonal = a.scale(a.sum(a.mul(x, y), 0), 1 / n);
     const g = a.scale(a.shift(a.scale(diagonal, 2 - 2 * lambda), -2), 1 / n);
     let squares: typeof x;
-    let pulls: readonly [typeof x, typeof x];
+    let gradients: readonly [typeof x, typeof x];
     if (n < d) {
       const [k0, k1] = [x, y].map((each) => a.matmul(each, each, 'right'));
       squares = a.scale(a.total(a.mul(k0, k1)), 1 / n ** 2);
-      pulls = [a.matmul(k1, x), a.matmul(k0, y)];
+      gradients = [a.matmul(k1, x), a.matmul(k0, y)];
     } else {
       const c = a.matmul(x, y, 'left'); // n C
       squares = a.scale(a.total(a.square(c)), 1 / n ** 2);
-      pulls = [a.matmul(y, c, 'right'), a.matmul(x, c)];
+      gradients = [a.matmul(y, c, 'right'), a.matmul(x, c)];
     }
     const off = a.scale(a.sub(squares, a.total(a.square(diagonal))), lambda);
-    const [dx, dy] = pulls.map((pull, v) => a.add(a.scale(pull, (2 * lambda) / n ** 2), a.mul([y, x][v], g)));
+    const [dx, dy] = gradients.map((gradient, v) =>
+      a.add(a.scale(gradient, (2 * lambda) / n ** 2), a.mul([y, x][v], g)),
+    );
     return {
       value: a.add(a.total(a.square(a.shift(diagonal, -1))), off),
       d_z0: left.back(dx),
@@ -247,7 +249,7 @@ function units<T>(a: Algebra<T>, z: T): { u: T; back: (du: T) => T } {
  * Row i against all other rows j: log sum_j exp(u_i.u_j / tau), and sum_j (h_i P_ij + h_j P_ji) u_j. The exponentials are
  * symmetric, so that the second needs no transpose: e_ij (h_i / Z_i + h_j / Z_j).
  */
-function pairs<T>(a: Algebra<T>, u: T, n: number, tau: number, h?: T): { lse: T; pulled: T } {
+function pairs<T>(a: Algebra<T>, u: T, n: number, tau: number, h?: T): { lse: T; weightedSum: T } {
   const v = a.scale(u, Math.sqrt(1 / tau));
   const s = a.matmul(v, v, 'right');
   if (tau >= LEAST_TEMPERATURE) {
@@ -255,7 +257,7 @@ function pairs<T>(a: Algebra<T>, u: T, n: number, tau: number, h?: T): { lse: T;
     const z = a.sum(e, 1);
     const share = h ? a.div(h, z) : a.inverse(z);
     const weights = a.mul(e, a.add(share, a.transpose(share)));
-    return { lse: a.shift(a.log(z), 1 / tau), pulled: a.matmul(weights, u) };
+    return { lse: a.shift(a.log(z), 1 / tau), weightedSum: a.matmul(weights, u) };
   }
   const masked = a.add(s, a.diagonal(n, -1e9));
   const lse = a.logSumExp(masked, 1);
@@ -264,7 +266,7 @@ function pairs<T>(a: Algebra<T>, u: T, n: number, tau: number, h?: T): { lse: T;
     return side ? a.mul(p, side) : p;
   };
   const weights = a.add(weigh(lse, h), weigh(a.transpose(lse), h && a.transpose(h)));
-  return { lse, pulled: a.matmul(weights, u) };
+  return { lse, weightedSum: a.matmul(weights, u) };
 }
 
 /** SwAV's codes by scaling vectors: one exponential of the matrix, then it is only multiplied with vectors. */

@@ -164,7 +164,7 @@ def triton_nt_xent() -> Callable[[str], Loss] | None:
         tl.store(z + i, total, mask=i < n)
 
     @triton.jit
-    def pull(u, z, y, n, scale, D: tl.constexpr, M: tl.constexpr, N: tl.constexpr, PRECISION: tl.constexpr):
+    def weighted_sum(u, z, y, n, scale, D: tl.constexpr, M: tl.constexpr, N: tl.constexpr, PRECISION: tl.constexpr):
         """y_i = sum_{j != i} e_ij (1 / z_i + 1 / z_j) u_j"""
         i = tl.program_id(0) * M + tl.arange(0, M)
         k = tl.arange(0, D)
@@ -193,7 +193,7 @@ def triton_nt_xent() -> Callable[[str], Loss] | None:
             sums[(triton.cdiv(n, 64),)](operand, z, n, scale, **shape)
             partners = u.roll(n // 2, 0)
             y = torch.empty_like(u)
-            pull[(triton.cdiv(n, 64),)](operand, z, y, n, scale, **shape)
+            weighted_sum[(triton.cdiv(n, 64),)](operand, z, y, n, scale, **shape)
             ctx.save_for_backward((y - 2 * partners) / (n * tau))
             return (z.log() + 1 / tau - (u * partners).sum(1) / tau).mean()
 

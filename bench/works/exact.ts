@@ -272,10 +272,10 @@ export function vicReg(
 ): Record<string, Expected> {
   const [n, d] = [z0.rows, z0.columns];
   const { epsilon } = weights;
-  const pull = weights.invariance / (n * d);
+  const weight = weights.invariance / (n * d);
   const [hinge, decorrelate] = [weights.variance / (2 * d), weights.covariance / d];
   let value = 0;
-  for (let t = 0; t < n * d; t++) value += pull * (z0.data[t] - z1.data[t]) ** 2;
+  for (let t = 0; t < n * d; t++) value += weight * (z0.data[t] - z1.data[t]) ** 2;
   const raws = [z0, z1].map(transposed);
   const gradients = [z0, z1].map((z, v) => {
     const { x } = standardize(z);
@@ -299,7 +299,7 @@ export function vicReg(
       });
       const apart = v === 0 ? 1 : -1;
       return rawColumn(dx, row(raws[v], c)).map(
-        (g, i) => g + 2 * pull * apart * (row(raws[0], c)[i] - row(raws[1], c)[i]),
+        (g, i) => g + 2 * weight * apart * (row(raws[0], c)[i] - row(raws[1], c)[i]),
       );
     });
   });

@@ -1,7 +1,7 @@
 import type { LossResult } from '../../test/reference/losses/result.ts';
 import { sinkhornDivergence, swav } from '../../test/reference/losses/transport.ts';
 import { logSumExp, type Matrix, matrix, normalize, row } from '../../test/reference/matrix.ts';
-import { entropicOT, pull, sinkhorn } from '../../test/reference/transport.ts';
+import { addGradients, entropicOT, sinkhorn } from '../../test/reference/transport.ts';
 import type { Expected } from '../contender.ts';
 import { answer } from './contrastive.ts';
 import { SAMPLED, sampledRows } from './exact.ts';
@@ -17,7 +17,7 @@ function unitRows(k: number, d: number, seed: number) {
 function transportOf(x: Matrix, y: Matrix, epsilon: number, iterations: number): LossResult {
   const { value, plan } = entropicOT(x, y, epsilon, { iterations });
   const gradients = [matrix(x.rows, x.columns), matrix(y.rows, y.columns)];
-  pull(plan, x, y, 1, gradients[0], gradients[1]);
+  addGradients(plan, x, y, 1, gradients[0], gradients[1]);
   return { value, gradients };
 }
 

@@ -1,11 +1,11 @@
-// misses[k] = (1 - c_k)^2, squares[k] = c_k^2, own[k] = -pull (1 - c_k) - extra c_k, c the diagonal of the cross-correlation
+// misses[k] = (1 - c_k)^2, squares[k] = c_k^2, own[k] = -weight (1 - c_k) - extra c_k, c the diagonal of the cross-correlation
 // 1 - c = (mean of (x - y)^2 + epsilon (scale_x^2 + scale_y^2)) / 2, since the mean of x^2 is 1 - epsilon scale_x^2: no
-// digits are lost where c is nearly 1. own[k] is what feature k of one view pulls on feature k of the other; `extra` takes
-// back what a product pulled already.
+// digits are lost where c is nearly 1. own[k] times feature k of one view is added to the gradient of feature k of the other;
+// `extra` takes back what a product added already.
 // @use grid
 const WG: u32 = 64;
 
-struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, pull: f32, extra: f32 }
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, weight: f32, extra: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> sums: array<f32>; // [2, columns], see diagonal_slices.wgsl
 @group(0) @binding(2) var<storage, read> moments: array<vec4f>; // [columns], see standard
@@ -25,5 +25,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let miss = 0.5 * fma(p.epsilon, scales, sums[p.columns + k] / f32(p.rows));
   misses[k] = miss * miss;
   squares[k] = c * c;
-  own[k] = -fma(p.pull, miss, p.extra * c);
+  own[k] = -fma(p.weight, miss, p.extra * c);
 }

@@ -2,12 +2,12 @@
 // @use grid
 
 // @kernel vicreg_diagonal
-// hinges[k] = max(0, 1 - s_k), squares[k] = light_k v_k^2, own[k] = -[s_k < 1] pull / s_k - extra light_k v_k
-// v_k = spread_k / (N - 1), s_k = sqrt(v_k + epsilon). own[k] is what feature k pulls on itself: outwards while s_k < 1, and
-// `extra` takes back what a product over the light features pulled already.
+// hinges[k] = max(0, 1 - s_k), squares[k] = light_k v_k^2, own[k] = -[s_k < 1] weight / s_k - extra light_k v_k
+// v_k = spread_k / (N - 1), s_k = sqrt(v_k + epsilon). own[k] is what feature k adds to its own gradient: outwards while s_k < 1, and
+// `extra` takes back what a product over the light features added already.
 const WG: u32 = 64;
 
-struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, pull: f32, extra: f32 }
+struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, weight: f32, extra: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> moments: array<vec4f>; // [columns], see standard
 @group(0) @binding(2) var<storage, read_write> hinges: array<f32>;
@@ -25,7 +25,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let light = moments[k].w;
   hinges[k] = select(1.0 - s, 0.0, s >= 1.0); // not by max, which hides a NaN
   squares[k] = light * v * v;
-  own[k] = select(-p.pull / s, 0.0, s >= 1.0) - p.extra * light * v;
+  own[k] = select(-p.weight / s, 0.0, s >= 1.0) - p.extra * light * v;
 }
 
 // @kernel vicreg_grad standard
@@ -57,8 +57,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let upstream = dy[0];
   for (var i = first; i < end; i++) {
     let at = i * p.columns + k;
-    var pull = fma(share, standard(f, i, k), p.apart * (z[at] - other[at]));
-    if (p.factor != 0.0) { pull = fma(p.factor, g[at], pull); }
-    g[at] = pull * upstream;
+    var gradient = fma(share, standard(f, i, k), p.apart * (z[at] - other[at]));
+    if (p.factor != 0.0) { gradient = fma(p.factor, g[at], gradient); }
+    g[at] = gradient * upstream;
   }
 }

@@ -14,8 +14,8 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
     anchor[v] = own[p.own_at4 + column4 + v * WX];
   }
   var totals = array<vec4f, TM4>();
-  var pulls: array<vec4f, TILE_BLOCK>;
-  tile_clear(&pulls);
+  var weighted: array<vec4f, TILE_BLOCK>;
+  tile_clear(&weighted);
   let seat = hand_seat();
   var mine: array<vec4f, TM4>;
   for (var first = 0u; first < p.depth; first += TILE_SPAN) {
@@ -42,7 +42,7 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
     for (var i = 0u; i < TM / 4; i++) {
       totals[i] += some[i];
     }
-    tile_add(&pulls, &part);
+    tile_add(&weighted, &part);
   }
   var cancelling = 0u; // a bit for each four columns
   // @unroll
@@ -51,8 +51,8 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
     for (var v = 0u; v < TV; v++) {
       let i = m * TV + v;
       let hold = totals[m / 4u][m % 4u] * (own_four(row + m, column4 + v * WX) - anchor[v]);
-      let left = hold - pulls[i];
-      let cancels = largest(left) < CANCELS * largest(abs(hold) + abs(pulls[i]));
+      let left = hold - weighted[i];
+      let cancels = largest(left) < CANCELS * largest(abs(hold) + abs(weighted[i]));
       cancelling |= select(0u, 1u << i, cancels);
       (*c)[i] += select(left, vec4f(), cancels);
     }
@@ -62,8 +62,8 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
 
 fn recompute_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32, cancelling: u32) {
   var mine: array<vec4f, TILE_BLOCK>;
-  var pulls: array<vec4f, TILE_BLOCK>;
-  tile_clear(&pulls);
+  var weighted: array<vec4f, TILE_BLOCK>;
+  tile_clear(&weighted);
   // @unroll
   for (var m = 0u; m < TM; m++) {
     // @unroll
@@ -85,11 +85,11 @@ fn recompute_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, c
         }
       }
     }
-    tile_add(&pulls, &part);
+    tile_add(&weighted, &part);
   }
   // @unroll
   for (var i = 0u; i < TM * TV; i++) {
-    (*c)[i] += select(vec4f(), pulls[i], (cancelling & (1u << i)) != 0u);
+    (*c)[i] += select(vec4f(), weighted[i], (cancelling & (1u << i)) != 0u);
   }
 }
 

@@ -11,7 +11,7 @@ struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, row_stri
 @group(0) @binding(2) var<storage, read> cancels: array<u32>;
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read> classes: array<u32>;
-@group(0) @binding(5) var<storage, read> pulls: array<vec4f>; // see sup_con_rows
+@group(0) @binding(5) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
 @group(0) @binding(6) var<storage, read> misses: array<f32>;
 @group(0) @binding(7) var<storage, read_write> lifts: array<vec2f>;
 
@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.n); i++) {
-    if (cancels[i] == 1u && pulls[i].w > 0.0) { // not of positives that are alone, or weigh inside the logarithm
+    if (cancels[i] == 1u && row_factors[i].w > 0.0) { // not of positives that are alone, or weigh inside the logarithm
       lift_of(i, lane);
     } else if (lane == 0u) {
       lifts[i] = vec2f(0.0, -1.0);

@@ -1,10 +1,10 @@
-// g[i, k] = scale (share[i] g[i, k] - pull[i] own[i, k]): the gradient w.r.t. unit row i, from what its columns gathered
+// g[i, k] = scale (share[i] g[i, k] - positive_weight[i] own[i, k]): the gradient w.r.t. unit row i, from what its columns gathered
 // @use grid
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> results: array<f32>; // [loss share pull slope, rows]
+@group(0) @binding(1) var<storage, read> results: array<f32>; // [loss share positive_weight slope, rows]
 @group(0) @binding(2) var<storage, read> own: array<f32>; // [rows, columns]
 @group(0) @binding(3) var<storage, read_write> g: array<f32>; // [rows, stride]
 

@@ -1,4 +1,4 @@
-// g[i] = scale / temperature sum_j p_ij (v_j - v_i) for the rows i whose pulls all but cancel, v_i the positive of row i
+// g[i] = scale / temperature sum_j p_ij (v_j - v_i) for the rows i whose gradient all but cancels, v_i the positive of row i
 // p_ij = exp(u_i.(v_j - v_i) / temperature - loss_i), as p_ii = exp(-loss_i): by differences of the columns throughout.
 // A workgroup looks after ROWS rows, one after the other: with nothing to do it should not cost software adapters its start.
 // @use grid
@@ -23,11 +23,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.n); i++) {
-    if (cancels[i] == 1u) { pull_again(i, lane); }
+    if (cancels[i] == 1u) { recompute_row(i, lane); }
   }
 }
 
-fn pull_again(i: u32, lane: u32) {
+fn recompute_row(i: u32, lane: u32) {
   let k = LOG2E / temperature[0];
   let mine = i * p.columns;
   for (var first = 0u; first < p.n; first += WG) {

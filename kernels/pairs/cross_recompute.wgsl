@@ -1,4 +1,4 @@
-// g[i] = scale (sum_j w_ij (v_j - v_i) + t_i (v_i - u_i)) for the rows i whose pulls all but cancel, w_ij = exp(l_ij) (1/Z_i + 1/Z'_j)
+// g[i] = scale (sum_j w_ij (v_j - v_i) + t_i (v_i - u_i)) for the rows i whose gradient all but cancels, w_ij = exp(l_ij) (1/Z_i + 1/Z'_j)
 // t_i = sum_j exp(l_ij) / Z'_j - 1 is what all weights of i add up to, as those of its own softmax add up to 0. It is small
 // where all powers are near each other: then it is a mean of what N exp(l_ij) / Z'_j is above 1, and that has its digits.
 // Else it is the sum without the positive, less what that lacks.
@@ -32,11 +32,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.n); i++) {
-    if (cancels[i] == 1u) { pull_again(i, lane); }
+    if (cancels[i] == 1u) { recompute_row(i, lane); }
   }
 }
 
-fn pull_again(i: u32, lane: u32) {
+fn recompute_row(i: u32, lane: u32) {
   let row = i * p.stride;
   let k = LOG2E * logit_scale[0];
   let mine = lifts[p.own_at + i];

@@ -67,7 +67,7 @@ fn slopes(s: vec4f, i: vec4i, j: vec4i) -> vec4f {
   return vec4f(pair_slope(s.x, i.x, j.x), pair_slope(s.y, i.y, j.y), pair_slope(s.z, i.z, j.z), pair_slope(s.w, i.w, j.w));
 }
 
-// A row without any entry has sum 0, and pulls nowhere.
+// A row without any entry has sum 0, and no gradient.
 fn share(i: u32) -> f32 {
   if (REDUCE == 0u) { return dy[i]; }
   return select(dy[i] / sums[i], 0.0, sums[i] == 0.0);

@@ -1,4 +1,4 @@
-// g[i] = scale sum_j w_ij (v_j - u_i) in place of scale sum_j w_ij v_j, for the rows i whose pulls all but cancel: see row_cancel
+// g[i] = scale sum_j w_ij (v_j - u_i) in place of scale sum_j w_ij v_j, for the rows i whose gradient all but cancels: see row_cancel
 // The two differ along u_i alone, which the gradient of a unit row does not know; but what differences of near rows leave
 // has its digits. The cosine comes by them, too: 1 - |u_i - v_j|^2 / 2 but for rows below the norm's floor; with DISTANCES
 // the gap is |u_i - v_j|^2 / 2 of those, too. The kernel says what w is, and `other`: entries of
@@ -27,11 +27,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.rows); i++) {
-    if (cancels[i] == 1u) { pull_again(i, lane); }
+    if (cancels[i] == 1u) { recompute_row(i, lane); }
   }
 }
 
-fn pull_again(i: u32, lane: u32) {
+fn recompute_row(i: u32, lane: u32) {
   let own = i * p.row_stride;
   for (var first = 0u; first < p.n; first += WG) {
     let j = min(first + lane, p.n - 1u);
@@ -75,7 +75,7 @@ fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
 // g[i] = sum_j w_ij (u_j - u_i), w_ij the sum over both rows of factor 2^(l_ij - top) - hold, 0 for i = j: see sup_con_panel
 // Of positives that all but coincide e_ij / Z and 1 / |P| differ in their last digits: there it is what class_lifts says.
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
-@group(0) @binding(5) var<storage, read> pulls: array<vec4f>; // see sup_con_rows
+@group(0) @binding(5) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
 @group(0) @binding(7) var<storage, read> holds: array<f32>;
 @group(0) @binding(8) var<storage, read> lifts: array<vec2f>;
 
@@ -89,13 +89,13 @@ fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
 }
 
 fn half_weight(i: u32, same: bool, k: f32, gap: f32) -> f32 {
-  let pull = pulls[i];
-  if (!same) { return pull.y * exp2(min(fma(-k, gap, k - pull.x), 0.0)); }
+  let factors = row_factors[i];
+  if (!same) { return factors.y * exp2(min(fma(-k, gap, k - factors.x), 0.0)); }
   let lift = lifts[i]; // mean over P_i of e_ij - 1, R / Z
   if (lift.y >= 0.0) {
     return holds[i] * fma(1.0 - lift.y, (exp2_less_1(-k * gap) - lift.x) / (1.0 + lift.x), -lift.y);
   }
-  return fma(pull.w, exp2(min(fma(-k, gap, k - pull.z), 0.0)), -holds[i]);
+  return fma(factors.w, exp2(min(fma(-k, gap, k - factors.z), 0.0)), -holds[i]);
 }
 
 // @kernel uniformity_recompute

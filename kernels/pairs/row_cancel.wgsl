@@ -1,8 +1,8 @@
-// cancels[i] = 1 where the pulls on row i all but cancel, |g - u (u.g)| < max(|g|, scale reach_i) / 16, else 0
-// reach is what pulls one way at the least: g itself may be what is left of it.
+// cancels[i] = 1 where the gradient of row i all but cancels, |g - u (u.g)| < max(|g|, scale reach_i) / 16, else 0
+// reach_i is the least that the terms of one sign add up to: g itself may be what is left of it.
 // A row below the norm's floor is not one: its gradient knows what is along it, too; with DISTANCES that is what
 // recompute_rows makes, and each such row is one.
-// Of such a gradient rounding has taken four bits and more: see recompute_rows. The kernel says what is `pulled`, four
+// Of such a gradient rounding has taken four bits and more: see recompute_rows. The kernel says what the `gradient` is, four
 // columns of a row at a time.
 // @use grid rows
 const DISTANCES: u32 = 0; // @tune 0 1
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var k4 = lane % LANES; k4 < p.stride4; k4 += LANES) {
     let u = units[start4 + k4];
     let past = vec4u(4u * k4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-    let x = select(pulled(row, start4 + k4), vec4f(), past); // nobody wrote what is past them
+    let x = select(gradient(row, start4 + k4), vec4f(), past); // nobody wrote what is past them
     squares = fma(x, x, squares);
     products = fma(x, u, products);
     lengths = fma(u, u, lengths);
@@ -42,21 +42,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 }
 
 // @kernel row_cancel
-// cancels[i] = 1 where the pulls g[i] on row i all but cancel, else 0
+// cancels[i] = 1 where the gradient g[i] of row i all but cancels, else 0
 @group(0) @binding(4) var<storage, read> g: array<vec4f>; // [rows, stride4]
 
-fn pulled(row: u32, at4: u32) -> vec4f { return g[at4]; }
+fn gradient(row: u32, at4: u32) -> vec4f { return g[at4]; }
 
-// @kernel partner_pull
+// @kernel positive_gradient
 // g[i] = g[i] - (miss_i + miss_j) (u_j - u_i) for the positive j of row i, i and i + n/2 each other's; cancels[i] as row_cancel
 // Of a row below the norm's floor, whose gradient knows what is along it, g[i] - (miss_i + miss_j) u_j.
-// What a positive pulls may be more than all the other rows together. Added among them, it would round each that follows
-// to its own digits; and what it pulls along u_i, which the gradient does not know, would take the place of those of the
-// difference.
+// The positive's term may be larger than those of all the other rows together. Added among them, it would round each that
+// follows to its own digits; and its part along u_i, which the gradient does not know, would take the place of the digits
+// of the difference.
 @group(0) @binding(4) var<storage, read> inverse_norms: array<f32>; // negative where the floor acts
 @group(0) @binding(5) var<storage, read_write> g: array<vec4f>; // [rows, stride4]
 
-fn pulled(row: u32, at4: u32) -> vec4f {
+fn gradient(row: u32, at4: u32) -> vec4f {
   let half = p.rows / 2u;
   let i = min(row, p.rows - 1u);
   let j = select(i + half, i - half, i >= half);

@@ -3,7 +3,7 @@
 // kernel below says what `weigh` needs, and where `rows` and `g` are.
 // @use grid tile
 const FV: u32 = 1; // @tune 1 2
-const SPAN: u32 = 1024; // columns whose pulls are one sum: a longer one would gather the roundings of all
+const SPAN: u32 = 1024; // columns whose terms are one sum: a longer one would gather the roundings of all
 
 struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, stride4: u32, row_stride4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -89,7 +89,7 @@ fn share_weights(i: u32, j: u32, local: vec3u) {
 
 // @kernel sup_con_owner pair_products sup_con_weigh
 // g[i] = sum_j w_ij u_j for the rows of a workgroup, w as sup_con_panel's
-@group(0) @binding(3) var<storage, read> pulls: array<vec4f>; // see sup_con_rows
+@group(0) @binding(3) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
 @group(0) @binding(4) var<storage, read> holds: array<f32>;
 @group(0) @binding(5) var<storage, read> temperature: array<f32>;
 @group(0) @binding(7) var<storage, read> rows: array<vec4f>; // units, [4 stride4, row_stride4]

@@ -54,7 +54,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   store_panel(&c, j0, i4, p.rows - p.first);
 }
 
-// A row without any entry has sum 0, and pulls nowhere.
+// A row without any entry has sum 0, and no gradient.
 fn share(i: u32) -> f32 {
   if (sums[i] == 0.0) { return 0.0; }
   return dy[i] / sums[i];

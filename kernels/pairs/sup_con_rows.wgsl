@@ -15,7 +15,7 @@ struct Params { first_group: u32, end_group: u32, n: u32 }
 @group(0) @binding(2) var<storage, read> means: array<vec2f>; // mean cosine of positives, their number
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read_write> results: array<f32>; // losses [n], slopes [n]
-@group(0) @binding(5) var<storage, read_write> pulls: array<vec4f>; // top and factor: of negatives, of positives
+@group(0) @binding(5) var<storage, read_write> row_factors: array<vec4f>; // top and factor: of negatives, of positives
 @group(0) @binding(6) var<storage, read_write> holds: array<f32>; // what a positive weighs less
 @group(0) @binding(7) var<storage, read_write> misses: array<f32>; // R / Z
 @group(0) @binding(8) var<storage, read_write> reaches: array<f32>; // see row_cancel
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let count = means[i].y;
   var loss = 0.0;
   var slope = 0.0;
-  var pull = vec4f();
+  var factors = vec4f();
   var hold = 0.0;
   var miss = 0.0;
   var reach = 0.0;
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let top = max(negatives.y, positives.y);
     let z = negatives.x * exp2(negatives.y - top) + positives.x * exp2(positives.y - top);
     loss = row.loss;
-    pull = vec4f(top + positives.w, 1.0 / z, top + positives.w, 0.0);
+    factors = vec4f(top + positives.w, 1.0 / z, top + positives.w, 0.0);
     hold = row.miss;
     miss = row.miss;
     reach = row.miss;
@@ -52,16 +52,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (count > 1.0 && INSIDE == 0u) {
       loss += (positives_log - k * mean) * LN2;
       slope += positives_mean - k * mean;
-      pull.w = 1.0 / z;
+      factors.w = 1.0 / z;
       hold = 1.0 / count;
-      // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what they pull on, a distance apart, must not count.
+      // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what these do to the gradient, times the distance, must not count.
       let apart = sqrt(max(2.0 * select(1.0 - mean, -mean, GAP == 1u), 1e-6));
       if (apart < 0.25) { reach = max(reach, apart * inverseSqrt(count) / temperature[0]); }
     }
     if (count > 1.0 && INSIDE == 1u) {
       loss += log(count);
-      pull.z = positives.y + positives.w;
-      pull.w = -row.miss / positives.x;
+      factors.z = positives.y + positives.w;
+      factors.w = -row.miss / positives.x;
       hold = 0.0;
     }
   }
@@ -69,7 +69,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (GAP == 1u && statistics[i].w == 0.5 * (LOG2E / temperature[0])) { slope = 0.0; }
   results[i] = loss;
   results[p.n + i] = slope * LN2;
-  pulls[i] = pull;
+  row_factors[i] = factors;
   holds[i] = hold;
   misses[i] = miss;
   reaches[i] = reach;

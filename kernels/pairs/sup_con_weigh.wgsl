@@ -1,7 +1,7 @@
 // weigh: products of rows j and columns i become w_ji = sum over both rows of factor 2^(l_ij - top) - hold, in place
 // top, factor and hold are those of a row's positives where i and j are of one class, else of its negatives, which have
 // no hold; w is 0 for i = j. A top is no smaller than the logit, so nothing overflows at any temperature. The kernel declares
-// `pulls`, `holds` and `temperature`.
+// `row_factors`, `holds` and `temperature`.
 // @use tile_shape mark_class
 const LOG2E: f32 = 1.4426950408889634;
 
@@ -13,21 +13,21 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
     let i = vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
     let marks = column_mark(i);
     let at = min(i, vec4u(last));
-    let x = pulls[at.x];
-    let y = pulls[at.y];
-    let z = pulls[at.z];
-    let w = pulls[at.w];
+    let x = row_factors[at.x];
+    let y = row_factors[at.y];
+    let z = row_factors[at.z];
+    let w = row_factors[at.w];
     let hold = vec4f(holds[at.x], holds[at.y], holds[at.z], holds[at.w]);
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let j = j0 + m;
-      let pull = pulls[min(j, last)];
+      let factors = row_factors[min(j, last)];
       let same = marks == vec4u(row_mark(j));
       let s = (*c)[m * TV + v];
       let top_i = select(vec4f(x.x, y.x, z.x, w.x), vec4f(x.z, y.z, z.z, w.z), same);
       let factor_i = select(vec4f(x.y, y.y, z.y, w.y), vec4f(x.w, y.w, z.w, w.w), same);
-      let top_j = select(vec4f(pull.x), vec4f(pull.z), same);
-      let factor_j = select(vec4f(pull.y), vec4f(pull.w), same);
+      let top_j = select(vec4f(factors.x), vec4f(factors.z), same);
+      let factor_j = select(vec4f(factors.y), vec4f(factors.w), same);
       let both = factor_i * exp2(min(fma(s, k, -top_i), vec4f())) + factor_j * exp2(min(fma(s, k, -top_j), vec4f()));
       let held = select(vec4f(), hold + holds[min(j, last)], same);
       let blank = j >= p.n;

@@ -6,7 +6,7 @@ const ROWS: u32 = 4;
 
 struct Params { first_group: u32, end_group: u32, n: u32, edge: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> pulls: array<vec4f>; // see sup_con_rows
+@group(0) @binding(1) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
 @group(0) @binding(2) var<storage, read> holds: array<f32>;
 @group(0) @binding(3) var<storage, read_write> cache: array<vec4f>; // [blocks of the triangle, edge, edge]
 
@@ -25,10 +25,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let last = p.n - 1u;
   let clamped = min(j, vec4u(last));
   let marks = column_mark(j);
-  let x = pulls[clamped.x];
-  let y = pulls[clamped.y];
-  let z = pulls[clamped.z];
-  let w = pulls[clamped.w];
+  let x = row_factors[clamped.x];
+  let y = row_factors[clamped.y];
+  let z = row_factors[clamped.z];
+  let w = row_factors[clamped.w];
   let factor_negative = vec4f(x.y, y.y, z.y, w.y);
   let factor_positive = vec4f(x.w, y.w, z.w, w.w);
   let hold_j = vec4f(holds[clamped.x], holds[clamped.y], holds[clamped.z], holds[clamped.w]);
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let i = cell.x * p.edge + (row + m) % p.edge;
     let own = min(i, last);
     let same = marks == vec4u(row_mark(i));
-    let factor = select(factor_negative + pulls[own].y, factor_positive + pulls[own].w, same);
+    let factor = select(factor_negative + row_factors[own].y, factor_positive + row_factors[own].w, same);
     let hold = select(vec4f(), hold_j + holds[own], same);
     let blank = i >= p.n;
     let skip = (j == vec4u(i)) | (j >= vec4u(p.n)) | vec4<bool>(blank);

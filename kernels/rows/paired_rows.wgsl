@@ -115,7 +115,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let b = y[at + k] * shrink.y;
     var across = fma(-more, a, less_product(b, along, a)) * over.y * lengths.y;
     if (p.columns == 1u) { across = 0.0; } // nothing lies across a single number
-    let pulled = select(b * over.y * lengths.y, difference(x[at + k], y[at + k], scale), p.distance == 1u);
-    dx[at + k] = slope * select(across, pulled, floored);
+    let gradient = select(b * over.y * lengths.y, difference(x[at + k], y[at + k], scale), p.distance == 1u);
+    dx[at + k] = slope * select(across, gradient, floored);
   }
 }

@@ -1,7 +1,7 @@
 // u[i] = M z[i] / max(|z[i]|, 1e-12), M the reflection `turn`; stored along d, and transposed (k-major) for tile products
 // z = a r + y, with y small where z is nearly parallel to the common direction r: then M z = M y + a |r| on the last axis
 // has an M y with all its digits, which z / |z| would round to those of 1. a and r are of 12 bits: a r is exact. With CENTRED the last axis is
-// taken off the rows along d, which serves pulls whose weights add up to 0; whether it is, is said behind them.
+// taken off the rows along d, which serves weighted sums whose weights add up to 0; whether it is, is said behind them.
 // One of several views: its rows start at first_row; past its last row `blank_rows` rows of zeros fill up the tiles.
 // inverse_norms[i] is 1/|z|, negative where the floor of 1e-12 acts (no projection in the gradient), 0 for a zero row.
 // @use grid rows high finite

@@ -2,7 +2,7 @@ import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
-import { partner_pull, row_cancel } from '../gpu/kernels.generated.ts';
+import { positive_gradient, row_cancel } from '../gpu/kernels.generated.ts';
 import { rowTuning } from './tile.ts';
 
 /** Unit rows, and the gradient that was gathered for them. */
@@ -41,7 +41,7 @@ export function addPositives(
   inverseNorms: Storage,
   miss: Storage,
 ): Storage {
-  return launchCancel(context, op, partner_pull, gathered, { of: miss }, { inverse_norms: inverseNorms });
+  return launchCancel(context, op, positive_gradient, gathered, { of: miss }, { inverse_norms: inverseNorms });
 }
 
 function launchCancel(

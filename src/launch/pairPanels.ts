@@ -1,7 +1,7 @@
 import type { Context } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { leftRows } from './pack.ts';
-import { type Points, type Pulled, panelWidth, pull } from './points.ts';
+import { addToGradient, type Points, type PointsGradient, panelWidth } from './points.ts';
 import { launchProduct } from './product.ts';
 
 /** Rows `first` to `first + count` of a matrix over all pairs of rows of two sets. */
@@ -15,7 +15,7 @@ export interface PairPanel {
 
 /**
  * Goes through the matrix of all pairs, a panel of rows of `a` at a time: `weigh` turns a_i.b_j into weights w_ij in place,
- * zeros behind them, and what they pull is added up: sum_j w_ij b_j for a, sum_i w_ij a_i for b. Scratch stays within
+ * zeros behind them, and their weighted sums are added up: sum_j w_ij b_j for a, sum_i w_ij a_i for b. Scratch stays within
  * 4 N D floats.
  * @param kept the products of all pairs, where they are still there; overwritten
  * @param pairs what `weigh` gets where they are not: |a_i - b_j|^2 with `'distances'`
@@ -32,7 +32,13 @@ export function weighPairs(
     kept,
     scale,
     pairs = 'products',
-  }: { toA: Pulled | null; toB: Pulled | null; kept?: Storage | null; scale: number; pairs?: 'products' | 'distances' },
+  }: {
+    toA: PointsGradient | null;
+    toB: PointsGradient | null;
+    kept?: Storage | null;
+    scale: number;
+    pairs?: 'products' | 'distances';
+  },
 ): void {
   const stride = b.paddedRows;
   const width = kept ? a.count : panelWidth(context, b, a.count);
@@ -51,13 +57,20 @@ export function weighPairs(
     weigh({ of, first, count, stride });
     if (toB) {
       const weights = { of, at: 0, stride, along: 'columns' as const };
-      pull(context, toB, { first: 0, count: b.count }, weights, { points: a, from: first, depth: count }, { scale });
+      addToGradient(
+        context,
+        toB,
+        { first: 0, count: b.count },
+        weights,
+        { points: a, from: first, depth: count },
+        { scale },
+      );
       toB.begun = true;
     }
     if (toA) {
       const { along, operand } = leftRows(context, op, { of, rows: count, columns: stride }, a.columns);
       const others = { points: b, from: 0, depth: b.count };
-      pull(context, toA, { first, count }, { ...operand, along }, others, { scale });
+      addToGradient(context, toA, { first, count }, { ...operand, along }, others, { scale });
       operand.release();
     }
   }

@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { leftRows } from './pack.ts';
-import { endPull, type Points, panelWidth, pull, startPull } from './points.ts';
+import { addToGradient, finishGradient, type Points, panelWidth, startGradient } from './points.ts';
 import { shrunk, tileOf } from './tile.ts';
 
 /** A kernel that writes the weights w[j - first, i] of a panel, and what it needs beside the points. */
@@ -18,9 +18,9 @@ export interface Weighing {
 
 /**
  * Gradients of both sides' raw rows from w_ij = d loss / d s_ij, of which a panel of columns j exists at a time. Of rows
- * against themselves the kernel writes w_ij + w_ji (its BOTH is 1): what that pulls on the rows is the whole gradient.
+ * against themselves the kernel writes w_ij + w_ji (its BOTH is 1): its weighted sum is the whole gradient of the rows.
  */
-export function pullInPanels(
+export function gradientInPanels(
   context: Context,
   op: string,
   left: Points,
@@ -35,8 +35,8 @@ export function pullInPanels(
   const strips = Math.ceil(width / tileColumns);
   const panel = panelWidth(context, left, right.count);
   const weights = context.scratch(panel * width, op);
-  const toLeft = startPull(context, op, left);
-  const toRight = alone ? toLeft : startPull(context, op, right);
+  const toLeft = startGradient(context, op, left);
+  const toRight = alone ? toLeft : startGradient(context, op, right);
   for (let first = 0; first < right.count; first += panel) {
     const count = Math.min(panel, right.count - first);
     context.run(kernel, {
@@ -58,16 +58,23 @@ export function pullInPanels(
     });
     const w = { of: weights, at: 0, stride: width };
     const all = { first: 0, count: left.count };
-    pull(context, toLeft, all, { ...w, along: 'columns' }, { points: right, from: first, depth: count }, { scale });
+    addToGradient(
+      context,
+      toLeft,
+      all,
+      { ...w, along: 'columns' },
+      { points: right, from: first, depth: count },
+      { scale },
+    );
     toLeft.begun = true;
     if (!alone) {
       const { along, operand } = leftRows(context, op, { of: weights, rows: count, columns: width }, right.columns);
       const others = { points: left, from: 0, depth: left.count };
-      pull(context, toRight, { first, count }, { ...operand, along }, others, { scale });
+      addToGradient(context, toRight, { first, count }, { ...operand, along }, others, { scale });
       operand.release();
     }
   }
   weights.release();
-  const da = endPull(context, op, toLeft);
-  return alone ? [da] : [da, endPull(context, op, toRight)];
+  const da = finishGradient(context, op, toLeft);
+  return alone ? [da] : [da, finishGradient(context, op, toRight)];
 }

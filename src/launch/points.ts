@@ -90,8 +90,8 @@ export function launchSimilarity(
   launchProduct(context, size, { ...lhs, along: 'columns' }, rhs, out, { scale, pairs });
 }
 
-/** The gradient for one side's points, gathered by `pull` and then turned into one for the raw rows. */
-export interface Pulled {
+/** The gradient for one side's points, gathered by `addToGradient`, from which `finishGradient` makes that of the raw rows. */
+export interface PointsGradient {
   readonly points: Points;
   readonly into: Operand;
   /** Whether something was gathered already. */
@@ -99,7 +99,7 @@ export interface Pulled {
 }
 
 /** Room for the gradient of the points: of the unit rows in scratch, of raw rows in the tensor that is the result. */
-export function startPull(context: Context, op: string, points: Points): Pulled {
+export function startGradient(context: Context, op: string, points: Points): PointsGradient {
   const { units, paddedRows, rowStride, count, columns } = points;
   const into = units
     ? { of: context.scratch(paddedRows * rowStride, op), at: 0, stride: rowStride }
@@ -110,11 +110,11 @@ export function startPull(context: Context, op: string, points: Points): Pulled 
 /**
  * Adds sum_k w_ik d s_ik / d own_i * scale to `count` rows of the gradient from row `first` on.
  * @param weights w as a product's left operand
- * @param others the points k that pull, from row `from` on
+ * @param others the points k that are weighed, from row `from` on
  */
-export function pull(
+export function addToGradient(
   context: Context,
-  to: Pulled,
+  to: PointsGradient,
   rows: { first: number; count: number },
   weights: Operand & { along: 'columns' | 'rows' },
   others: { points: Points; from: number; depth: number },
@@ -169,7 +169,7 @@ export function panelWidth(
 }
 
 /** The gradient for the raw rows. */
-export function endPull(context: Context, op: string, { points, into }: Pulled): Tensor {
+export function finishGradient(context: Context, op: string, { points, into }: PointsGradient): Tensor {
   if (!points.units) return into.of as Tensor;
   const gradient = into.of as Storage;
   const [dx] = unitsBackward(context, op, points.units, [points.count], gradient, { dy: context.constant(1) });

@@ -1,9 +1,9 @@
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { kept_pull, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
+import { kept_gradient, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
 import { leftRows } from './pack.ts';
-import { featuresOf, type Points, type Pulled, panelWidth, pull, rowsOf } from './points.ts';
+import { addToGradient, featuresOf, type Points, type PointsGradient, panelWidth, rowsOf } from './points.ts';
 import {
   type Kept,
   keepScores,
@@ -98,7 +98,7 @@ export interface Plan {
   /** Costs that take no more bytes than this are computed once and kept. Default: none are. */
   readonly keep?: number;
   /** Whether gradients will be asked for: they read what was kept. */
-  readonly pulled?: boolean;
+  readonly withGradient?: boolean;
 }
 
 /**
@@ -110,7 +110,7 @@ export function couple(
   op: string,
   x: Points,
   y: Points,
-  { epsilon, reach, rho = Number.POSITIVE_INFINITY, stop, keep = 0, pulled = false }: Plan,
+  { epsilon, reach, rho = Number.POSITIVE_INFINITY, stop, keep = 0, withGradient = false }: Plan,
 ): Coupling {
   const rows = { points: featuresOf(x), u: startScaling(context, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(context, op, y.count) };
@@ -129,8 +129,8 @@ export function couple(
   });
   updateScaling(context, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
   for (const storage of [measuring, others]) storage.release();
-  if (!pulled) scores.kept?.release();
-  return coupling(x, y, rows, columns, pulled ? scores : swept, excess, state);
+  if (!withGradient) scores.kept?.release();
+  return coupling(x, y, rows, columns, withGradient ? scores : swept, excess, state);
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
@@ -187,17 +187,18 @@ function control(
 }
 
 /** Adds share dy sum_j P_ij (x_i - y_j) / (N M) for every row i, and its counterpart for every column if `toColumns`. */
-export function pullCoupling(
+export function couplingGradient(
   context: Context,
   op: string,
   plan: Coupling,
-  toRows: Pulled | null,
-  toColumns: Pulled | null,
+  toRows: PointsGradient | null,
+  toColumns: PointsGradient | null,
   share: number,
   dy: Tensor,
 ): void {
   const { x, y, rows, columns, scores } = plan;
-  if (scores.kept?.form) return pullKept(context, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
+  if (scores.kept?.form)
+    return keptCouplingGradient(context, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
   const width = x.paddedRows;
   const panel = panelWidth(context, x, y.count);
   const weights = context.scratch(panel * width, op);
@@ -208,13 +209,13 @@ export function pullCoupling(
     if (toRows) {
       const all = { first: 0, count: x.count };
       const operand = { of: weights, at: 0, stride: width, along: 'columns' as const };
-      pull(context, toRows, all, operand, { points: y, from: first, depth: count }, { scale: 0.5 });
+      addToGradient(context, toRows, all, operand, { points: y, from: first, depth: count }, { scale: 0.5 });
       toRows.begun = true;
     }
     if (toColumns) {
       const { along, operand } = leftRows(context, op, { of: weights, rows: count, columns: width }, y.columns);
       const others = { points: x, from: 0, depth: x.count };
-      pull(context, toColumns, { first, count }, { ...operand, along }, others, { scale: 0.5 });
+      addToGradient(context, toColumns, { first, count }, { ...operand, along }, others, { scale: 0.5 });
       operand.release();
     }
   }
@@ -223,22 +224,22 @@ export function pullCoupling(
 }
 
 /** The same of a plan that is kept, read where it lies: by panels too, which are part of the bits. */
-function pullKept(
+function keptCouplingGradient(
   context: Context,
   { x, y, rows, columns, scores }: Coupling,
   kept: Kept,
   form: Storage,
-  toRows: Pulled | null,
-  toColumns: Pulled | null,
+  toRows: PointsGradient | null,
+  toColumns: PointsGradient | null,
   share: number,
   dy: Tensor,
 ): void {
   const { of, stride } = kept;
   launchPlan(context, rows, columns, scores.scale, kept, form);
   const panel = panelWidth(context, x, y.count);
-  /** `count` rows of `to` from `first` on, pulled by `depth` points of the other side from `from` on. */
-  const pulled = (
-    to: Pulled,
+  /** `count` rows of `to` from `first` on: the part that comes from `depth` points of the other side from `from` on. */
+  const addGradient = (
+    to: PointsGradient,
     lhs: { of: Storage; at: number; row: number; k: number },
     [own, other]: Side[],
     others: Points,
@@ -247,7 +248,7 @@ function pullKept(
     const { columns: features, rowStride } = to.points;
     const { tuning, ...tile } = tileOf(context, 'product', at.count, features, at.depth);
     const strips = Math.ceil(features / tile.columns);
-    context.run(kept_pull, {
+    context.run(kept_gradient, {
       params: {
         rows: at.count,
         columns: features,
@@ -277,14 +278,14 @@ function pullKept(
     const count = Math.min(panel, y.count - first);
     const operand = { of, at: first * stride };
     if (toColumns)
-      pulled(toColumns, { ...operand, row: stride, k: 1 }, [columns, rows], x, {
+      addGradient(toColumns, { ...operand, row: stride, k: 1 }, [columns, rows], x, {
         first,
         count,
         from: 0,
         depth: x.count,
       });
     if (toRows) {
-      pulled(toRows, { ...operand, row: 1, k: stride }, [rows, columns], y, {
+      addGradient(toRows, { ...operand, row: 1, k: stride }, [rows, columns], y, {
         first: 0,
         count: x.count,
         from: first,

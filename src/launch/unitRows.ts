@@ -6,7 +6,7 @@ import { turn, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { roundUp, rowTuning, WIDEST } from './tile.ts';
 
 /**
- * A reflection of the rows' space, [2 columns + 4] floats, see kernels/rows/turn.wgsl: scores do not change with it, and pulls
+ * A reflection of the rows' space, [2 columns + 4] floats, see kernels/rows/turn.wgsl: scores do not change with it, and gradients
  * turn with it. Rows that all but coincide keep in it what tells them apart; plain units round that to the digits of 1.
  */
 export type Turn = Storage;
@@ -86,7 +86,7 @@ export function makeUnits(
 
 /**
  * Rows `first` to `first + count` of `to`: those of `z`, of length 1, and then `blank` rows of zeros.
- * @param centred `rows` (not `transposed`) hold them less the last axis, for pulls whose weights add up to 0
+ * @param centred `rows` (not `transposed`) hold them less the last axis, for weighted sums whose weights add up to 0
  * @param rowsOnly nothing is written to `transposed`
  */
 export function launchUnits(

@@ -8,7 +8,7 @@ import { neighbourDistance } from '../sweeps/neighbourDistance.ts';
  * L = -(1/N) sum_i log(|u_i - u_nn(i)| + 1e-8) over unit rows u; nn(i) is the other row of the largest cosine.
  * @param z [N, D] raw embeddings (normalised inside), N >= 2
  * @returns one number; gradients flow to both rows of each pair, not through the choice of nn(i). A row with a duplicate
- * counts -log 1e-8 = 18.42 and has no pull of its own
+ * counts -log 1e-8 = 18.42 and has no gradient of its own
  */
 export function koLeo(z: Tensor): Tensor {
   const op = 'koLeo';

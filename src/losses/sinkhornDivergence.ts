@@ -1,9 +1,9 @@
 import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { debiased_terms } from '../gpu/kernels.generated.ts';
-import { endPull, makePoints, startPull } from '../launch/points.ts';
+import { finishGradient, makePoints, startGradient } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
-import { couple, coupleSelf, pullCoupling, reachOf } from '../launch/transport.ts';
+import { couple, coupleSelf, couplingGradient, reachOf } from '../launch/transport.ts';
 import { checkedStop } from '../ops/entropicOT.ts';
 
 export interface SinkhornDivergenceOptions {
@@ -63,13 +63,13 @@ export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDiverg
       for (const storage of [across, withinX, withinY, left, right]) storage.release();
     },
     backward: (dy) => {
-      const toX = x.requiresGrad ? startPull(context, op, left) : null;
-      const toY = y.requiresGrad ? startPull(context, op, right) : null;
-      pullCoupling(context, op, across, toX, toY, 1, dy);
-      // A symmetric plan pulls a point once as a row and once as a column.
-      if (toX) pullCoupling(context, op, withinX, toX, null, -1, dy);
-      if (toY) pullCoupling(context, op, withinY, toY, null, -1, dy);
-      return [toX && endPull(context, op, toX), toY && endPull(context, op, toY)];
+      const toX = x.requiresGrad ? startGradient(context, op, left) : null;
+      const toY = y.requiresGrad ? startGradient(context, op, right) : null;
+      couplingGradient(context, op, across, toX, toY, 1, dy);
+      // A symmetric plan has each point once as a row and once as a column.
+      if (toX) couplingGradient(context, op, withinX, toX, null, -1, dy);
+      if (toY) couplingGradient(context, op, withinY, toY, null, -1, dy);
+      return [toX && finishGradient(context, op, toX), toY && finishGradient(context, op, toY)];
     },
   });
 }

@@ -131,8 +131,10 @@ function cachedGradients(context: Context, { project, contrast }: TwoStep, parts
     context.scope(() => {
       const again = project(batchOf());
       const rows = again[0].shape[0];
-      const pulled = again.map((output, o) => sum(mul(output, slice(outputs[o].grad as Tensor, first, first + rows))));
-      pulled.reduce((total, one) => add(total, one)).backward();
+      const weighted = again.map((output, o) =>
+        sum(mul(output, slice(outputs[o].grad as Tensor, first, first + rows))),
+      );
+      weighted.reduce((total, one) => add(total, one)).backward();
       first += rows;
     });
   return loss.detach();

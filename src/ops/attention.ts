@@ -195,8 +195,8 @@ function gradients(
   const { samples, positions, embedding, channels } = sizes;
   const products = context.empty(y.shape, op);
   launchPair(context, multiply, dy, y, products);
-  const pulls = context.scratch(samples * positions, op);
-  launchSum(context, products, pulls, { outer: samples, reduced: channels, inner: positions });
+  const weightedSlopes = context.scratch(samples * positions, op);
+  launchSum(context, products, weightedSlopes, { outer: samples, reduced: channels, inner: positions });
   products.dispose();
   const [dquery, dkey, dvalue] = [query, key, value].map((input) => context.empty(input.shape, op));
   cut.forEach((block, at) => {
@@ -226,7 +226,7 @@ function gradients(
     const slopes = launchPositions(context, op, positions, channels, block, dy, value);
     context.run(attention_grad, {
       params: { count: size, width: positions, first: sample * positions + first },
-      buffers: { weights, pulls, slopes },
+      buffers: { weights, weighted_slopes: weightedSlopes, slopes },
       groups: Math.ceil(size / 256),
       work: 3 * size,
     });
@@ -249,6 +249,6 @@ function gradients(
     weights.release();
     slopes.release();
   });
-  pulls.release();
+  weightedSlopes.release();
   return [dquery, dkey, dvalue];
 }

@@ -27,8 +27,8 @@ export function covariance(z: Tensor): Tensor {
     backward: (dc, [x]) => {
       const dz = context.empty([rows, columns], op);
       const kept = { ...features, z: x };
-      pull(context, op, kept, dc, dz, { scale, turned: false, accumulating: false });
-      pull(context, op, kept, dc, dz, { scale, turned: true, accumulating: true });
+      addToGradient(context, op, kept, dc, dz, { scale, turned: false, accumulating: false });
+      addToGradient(context, op, kept, dc, dz, { scale, turned: true, accumulating: true });
       return [dz];
     },
   });
@@ -59,7 +59,7 @@ export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
     },
     backward: (dc, [x0, x1]) => {
       const own = context.scratch(columns, op);
-      context.fill(own, columns, 0); // no feature pulls on its namesake beside what dc says
+      context.fill(own, columns, 0); // the diagonal has no gradient beside what dc says
       const one = context.constant(1);
       const [s0, s1] = [
         { ...f0, z: x0 },
@@ -67,7 +67,7 @@ export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
       ];
       const gradients = [s1, s0].map((other, v) => {
         const g = context.empty([rows, columns], op);
-        pull(context, op, other, dc, g, { scale, turned: v === 0, accumulating: false });
+        addToGradient(context, op, other, dc, g, { scale, turned: v === 0, accumulating: false });
         standardBackward(context, op, [s0, s1][v], other, { g, own, factor: 1, dy: one });
         return g;
       });
@@ -89,7 +89,7 @@ function launchProducts(context: Context, op: string, views: readonly Features[]
 }
 
 /** out = scale * X dc (+ out), or of dc's transpose. */
-function pull(
+function addToGradient(
   context: Context,
   op: string,
   features: Features,

@@ -1,9 +1,9 @@
 import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { potentials, transport_report } from '../gpu/kernels.generated.ts';
-import { endPull, makePoints, startPull } from '../launch/points.ts';
+import { finishGradient, makePoints, startGradient } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
-import { couple, DEFAULT_TOLERANCE, pullCoupling, reachOf, stopOf } from '../launch/transport.ts';
+import { couple, couplingGradient, DEFAULT_TOLERANCE, reachOf, stopOf } from '../launch/transport.ts';
 
 export interface EntropicOTOptions {
   /** Weight of the entropy, a number above 0, in units of the cost. A larger one converges faster, to a plan that is more spread out. */
@@ -61,8 +61,8 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
     makePoints(context, op, 'y', y, 'sqeuclidean'),
   ];
   const reach = reachOf(context, op, left, right);
-  const pulled = context.needsGrad(x, y);
-  const plan = couple(context, op, left, right, { epsilon, reach, rho, stop, keep: MOST_KEPT, pulled });
+  const withGradient = context.needsGrad(x, y);
+  const plan = couple(context, op, left, right, { epsilon, reach, rho, stop, keep: MOST_KEPT, withGradient });
   reach.release();
   const [n, m] = [left.count, right.count];
   const f = context.empty([n], op);
@@ -105,10 +105,10 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
       for (const storage of [plan, left, right]) storage.release();
     },
     backward: (dy) => {
-      const toX = x.requiresGrad ? startPull(context, op, left) : null;
-      const toY = y.requiresGrad ? startPull(context, op, right) : null;
-      pullCoupling(context, op, plan, toX, toY, 1, dy);
-      return [toX && endPull(context, op, toX), toY && endPull(context, op, toY)];
+      const toX = x.requiresGrad ? startGradient(context, op, left) : null;
+      const toY = y.requiresGrad ? startGradient(context, op, right) : null;
+      couplingGradient(context, op, plan, toX, toY, 1, dy);
+      return [toX && finishGradient(context, op, toX), toY && finishGradient(context, op, toY)];
     },
   });
   return { value, f, g, marginalError, converged, iterations };

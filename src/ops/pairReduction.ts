@@ -3,7 +3,7 @@ import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelPart, KernelSource, Tuning } from '../gpu/kernel.ts';
 import { pair_row_pass, pair_sum, pair_weights, row_lse } from '../gpu/kernels.generated.ts';
-import { pullInPanels } from '../launch/panels.ts';
+import { gradientInPanels } from '../launch/panels.ts';
 import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { EMPTY, launchRowPass, SKIP, sliceWidth } from '../launch/rowPass.ts';
@@ -106,13 +106,13 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
     release,
     backward: (dy) => {
       const { kernel, buffers, tuning } = using(pair_weights);
-      const pulled = pullInPanels(context, op, left, right, 1, {
+      const gradients = gradientInPanels(context, op, left, right, 1, {
         kernel,
         buffers: { ...buffers, tops: pass?.top ?? dy, sums: pass?.sum ?? dy, dy },
         tuning: { ...tuning, SKIP: SKIP[skip], REDUCE: pass ? 1 : 0 },
         most: { rows: 8, columns: 32 }, // the expressions stand in it four times an entry: a large tile compiles for ever
       });
-      return [...pulled, ...tensors.map(() => null)];
+      return [...gradients, ...tensors.map(() => null)];
     },
   });
 }

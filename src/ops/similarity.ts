@@ -1,7 +1,15 @@
 import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { leftRows, packedRows } from '../launch/pack.ts';
-import { endPull, launchSimilarity, METRICS, type Metric, makePoints, pull, startPull } from '../launch/points.ts';
+import {
+  addToGradient,
+  finishGradient,
+  launchSimilarity,
+  METRICS,
+  type Metric,
+  makePoints,
+  startGradient,
+} from '../launch/points.ts';
 
 export interface SimilarityOptions {
   /** `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
@@ -38,10 +46,10 @@ export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): 
   return context.record(op, alone ? [a] : [a, b], s, {
     release,
     backward: (ds) => {
-      const toLeft = startPull(context, op, left);
-      const toRight = alone ? toLeft : startPull(context, op, right);
+      const toLeft = startGradient(context, op, left);
+      const toRight = alone ? toLeft : startGradient(context, op, right);
       const { along, operand: rows } = leftRows(context, op, { of: ds, rows: n, columns: m }, left.columns);
-      pull(
+      addToGradient(
         context,
         toLeft,
         { first: 0, count: n },
@@ -52,7 +60,7 @@ export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): 
       rows.release();
       const columns = packedRows(context, op, { of: ds, rows: n, columns: m });
       const weights = { ...columns, along: 'columns' as const };
-      pull(
+      addToGradient(
         context,
         toRight,
         { first: 0, count: m },
@@ -61,7 +69,9 @@ export function similarity(a: Tensor, b?: Tensor, options?: SimilarityOptions): 
         { scale, more: alone },
       );
       columns.release();
-      return alone ? [endPull(context, op, toLeft)] : [endPull(context, op, toLeft), endPull(context, op, toRight)];
+      return alone
+        ? [finishGradient(context, op, toLeft)]
+        : [finishGradient(context, op, toLeft), finishGradient(context, op, toRight)];
     },
   });
 }

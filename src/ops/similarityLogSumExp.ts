@@ -2,7 +2,7 @@ import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { row_lse, row_weights, row_weights_distance } from '../gpu/kernels.generated.ts';
-import { pullInPanels } from '../launch/panels.ts';
+import { gradientInPanels } from '../launch/panels.ts';
 import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
 import { EMPTY, launchRowPass, type RowStatistics, SKIP } from '../launch/rowPass.ts';
 
@@ -64,7 +64,7 @@ export function similarityLogSumExp(a: Tensor, b?: Tensor, options?: SimilarityL
   });
 }
 
-/** w_ij = dy_i exp(scale s_ij - lse_i), a panel of columns j at a time, and what it pulls on both sides. */
+/** w_ij = dy_i exp(scale s_ij - lse_i), a panel of columns j at a time, and its weighted sums for both sides. */
 function backward(
   context: Context,
   op: string,
@@ -75,7 +75,7 @@ function backward(
   { scale, skip }: { scale: number; skip: 'none' | 'self' },
 ): Tensor[] {
   const kernel = left.metric === 'sqeuclidean' ? row_weights_distance : row_weights;
-  return pullInPanels(context, op, left, right, scale, {
+  return gradientInPanels(context, op, left, right, scale, {
     kernel,
     params: { scale },
     buffers: { tops: top, sums: sum, dy },

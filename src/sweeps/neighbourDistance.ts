@@ -15,12 +15,12 @@ export function neighbourDistance(op: string, z: Tensor): Tensor {
   const [n, d] = z.shape;
   const points = makePoints(context, op, 'z', z, 'cosine');
   const units = points.units as Units;
-  const [indices, scores, losses, pulls] = [0, 1, 2, 3].map(() => context.scratch(n, op));
+  const [indices, scores, losses, weights] = [0, 1, 2, 3].map(() => context.scratch(n, op));
   launchNearestOne(context, op, points, points, { indices, scores }, { exclude: 'self', chord: true });
   scores.release();
   context.run(ko_leo_rows, {
     params: { rows: n, columns: d },
-    buffers: { z, inverse_norms: units.inverseNorms, nearest: indices, losses, pulls },
+    buffers: { z, inverse_norms: units.inverseNorms, nearest: indices, losses, weights },
     groups: Math.ceil(n / 64),
     work: 6 * n * d,
   });
@@ -28,7 +28,7 @@ export function neighbourDistance(op: string, z: Tensor): Tensor {
   launchSum(context, losses, loss, { outer: 1, reduced: n, inner: 1, scale: 1 / n });
   losses.release();
   const release = (): void => {
-    for (const held of [points, indices, pulls]) held.release();
+    for (const held of [points, indices, weights]) held.release();
   };
   return context.record(op, [z], loss, {
     saved: [z],
@@ -38,7 +38,7 @@ export function neighbourDistance(op: string, z: Tensor): Tensor {
       const { tuning, rowsPerGroup } = rowTuning(context);
       context.run(ko_leo_grad, {
         params: { rows: n, columns: d, stride: points.rowStride },
-        buffers: { z: rows, inverse_norms: units.inverseNorms, nearest: indices, pulls, g: gradient },
+        buffers: { z: rows, inverse_norms: units.inverseNorms, nearest: indices, weights, g: gradient },
         groups: Math.ceil(n / rowsPerGroup),
         work: n * (n + 8 * d),
         tuning,

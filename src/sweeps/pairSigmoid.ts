@@ -4,7 +4,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { row_dots, sig_lip, sig_lip_recompute } from '../gpu/kernels.generated.ts';
 import { findCancelling, recompute } from '../launch/cancellation.ts';
 import { countPanels, weighPairs } from '../launch/pairPanels.ts';
-import { makePoints, type Points, startPull } from '../launch/points.ts';
+import { makePoints, type Points, startGradient } from '../launch/points.ts';
 import { launchSum, launchTotal } from '../launch/reduce.ts';
 import { unitsBackward } from '../launch/unitRows.ts';
 import { mul } from '../ops/arithmetic.ts';
@@ -22,11 +22,11 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
   const left = makePoints(context, op, 'a', a, 'cosine', 'own');
   const right = makePoints(context, op, 'b', b, 'cosine', left);
   const wanted = context.needsGrad(a, b, scale, bias);
-  const toA = wanted && (a.requiresGrad || scale.requiresGrad) ? startPull(context, op, left) : null;
-  const toB = wanted && b.requiresGrad ? startPull(context, op, right) : null;
+  const toA = wanted && (a.requiresGrad || scale.requiresGrad) ? startGradient(context, op, left) : null;
+  const toB = wanted && b.requiresGrad ? startGradient(context, op, right) : null;
   const panels = countPanels(context, left, right);
   // One total a panel, each where it can be bound.
-  const totals = { losses: context.scratch(64 * panels, op), pulls: context.scratch(64 * panels, op) };
+  const totals = { losses: context.scratch(64 * panels, op), slopes: context.scratch(64 * panels, op) };
   for (const total of Object.values(totals)) context.fill(total, 64 * panels, 0);
   let done = 0;
   weighPairs(
@@ -36,17 +36,17 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
     right,
     ({ of, first, count, stride }) => {
       const parts = Math.ceil(count / 8) * (stride / 4);
-      const [losses, pulls] = [0, 1].map(() => context.scratch(parts, op));
+      const [losses, slopes] = [0, 1].map(() => context.scratch(parts, op));
       context.run(sig_lip, {
         params: { n, first, count, width4: stride / 4 },
-        buffers: { logit_scale: scale, bias, weights: of, losses, pulls },
+        buffers: { logit_scale: scale, bias, weights: of, losses, slopes },
         groups: Math.ceil(parts / 64),
         work: 16 * count * stride,
       });
       launchTotal(context, losses, totals.losses.range(256 * done, 4), parts);
-      launchTotal(context, pulls, totals.pulls.range(256 * done, 4), parts);
+      launchTotal(context, slopes, totals.slopes.range(256 * done, 4), parts);
       losses.release();
-      pulls.release();
+      slopes.release();
       done++;
     },
     { toA, toB, scale: 1 / n },
@@ -55,12 +55,12 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
   const loss = context.empty([], op);
   launchSum(context, totals.losses, loss, all);
   totals.losses.release();
-  const pulled = context.scratch(1, op);
-  launchSum(context, totals.pulls, pulled, all);
-  totals.pulls.release();
+  const slopeSum = context.scratch(1, op);
+  launchSum(context, totals.slopes, slopeSum, all);
+  totals.slopes.release();
   const gradients = [toA, toB].map((to) => (to?.into.of ?? null) as Storage | null);
   const release = (): void => {
-    for (const held of [left, right, pulled, ...gradients]) held?.release();
+    for (const held of [left, right, slopeSum, ...gradients]) held?.release();
   };
   return context.record(op, [a, b, scale, bias], loss, {
     saved: [scale, bias],
@@ -88,7 +88,7 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
       });
       if (!bias.requiresGrad) return [da, db, dScale, null];
       const dBias = context.empty(bias.shape, op);
-      launchSum(context, pulled, dBias, { outer: 1, reduced: 1, inner: 1 });
+      launchSum(context, slopeSum, dBias, { outer: 1, reduced: 1, inner: 1 });
       return [da, db, dScale, reshape(mul(dBias, dy), [...bias.shape])];
     },
   });

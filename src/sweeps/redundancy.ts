@@ -22,7 +22,7 @@ export function redundancy(
   const off = crossOffDiagonal(context, op, views, 1 / rows, context.needsGrad(z0, z1));
   const factor = (2 * lambda) / rows;
   const extra = off.whole ? factor : 0;
-  const { misses, squares, own } = launchDiagonal(context, op, views, { epsilon, pull: 2 / rows, extra });
+  const { misses, squares, own } = launchDiagonal(context, op, views, { epsilon, weight: 2 / rows, extra });
   const loss = context.empty([], op);
   launchTerms(context, loss, [
     ...off.squares.map((term) => ({ ...term, scale: lambda })),
@@ -53,7 +53,7 @@ function launchDiagonal(
   context: Context,
   op: string,
   [{ z, rows, columns, moments }, other]: readonly [Features, Features],
-  weights: { epsilon: number; pull: number; extra: number },
+  weights: { epsilon: number; weight: number; extra: number },
 ): Record<'misses' | 'squares' | 'own', Storage> {
   const { slices, ...slice } = rowSlices(rows, columns);
   const partial = context.scratch(2 * slices * columns, op);

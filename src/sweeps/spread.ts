@@ -85,12 +85,12 @@ function launchDiagonal(
   op: string,
   { rows, columns, moments }: Features,
   epsilon: number,
-  pull: number,
+  weight: number,
   extra: number,
 ) {
   const [hinges, squares, own] = [0, 1, 2].map(() => context.scratch(columns, op));
   context.run(vicreg_diagonal, {
-    params: { rows, columns, epsilon, pull, extra },
+    params: { rows, columns, epsilon, weight, extra },
     buffers: { moments, hinges, squares, own },
     groups: Math.ceil(columns / 64),
     work: 8 * columns,

@@ -346,7 +346,7 @@ describe.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s', (_, loss) 
       expectSame('again', await evaluate(engine(), loss, inputs, loss.temperatures[0]), first);
   });
 
-  test.runIf(loss.allEqual)('all rows equal: a closed form, and nothing pulls', async () => {
+  test.runIf(loss.allEqual)('all rows equal: a closed form, and no gradient', async () => {
     for (const [n, d] of [
       [1, 3],
       [6, 4],

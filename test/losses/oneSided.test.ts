@@ -176,7 +176,7 @@ test('protoNCE: other numbers for the clusters, the same loss', async () => {
 });
 
 test.each([0.5, 1, 1.5])(
-  "alignment of a row with itself below the norm's floor: 0, and nothing pulls, at alpha = %d",
+  "alignment of a row with itself below the norm's floor: 0, and no gradient, at alpha = %d",
   async (alpha) => {
     for (const size of [1e-12, 1e-13, 1e-14, 1e-20]) {
       const x = engine().tensor(

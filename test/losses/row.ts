@@ -56,7 +56,7 @@ export interface LossRow {
   readonly kinds?: readonly Values[];
   /** The first two inputs may nearly agree: the loss near its minimum keeps its digits, up to so many rows. Default: true. */
   readonly peaked?: boolean | { readonly rows: number };
-  /** Its rows may all but coincide: gradients, which are what little is left of their pulls, keep their digits. */
+  /** Its rows may all but coincide: gradients, which are what little is left of their terms, keep their digits. */
   readonly coincide?: boolean;
   /** What errors of value and gradients are relative to beside max(|value|, 0.1) and the largest entry; default 1. */
   readonly slack?: number;

@@ -222,7 +222,7 @@ describe.each(Object.entries(LOSSES))('%s', (_, { run, exact }) => {
   });
 });
 
-test('vicReg: of a feature whose deviation is above 1 the variance pulls nothing, to the bit', async () => {
+test('vicReg: of a feature whose deviation is above 1 the variance has no gradient, to the bit', async () => {
   for (const [n, d] of [
     [40, 8],
     [8, 40],

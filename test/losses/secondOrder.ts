@@ -3,10 +3,10 @@ import * as reference from '../reference/losses/secondOrder.ts';
 import { type LossRow, views } from './row.ts';
 
 const twoRows = (n: number): boolean => n >= 2;
-// Of two rows every correlation is 1 or -1 but for epsilon: so little pulls that f64 keeps no digits of it at x1e4.
+// Of two rows every correlation is 1 or -1 but for epsilon: so small is the gradient that f64 keeps no digits of it at x1e4.
 const threeRows = (n: number): boolean => n >= 3;
 
-// Logits that are all but equal make columns that are: what little pulls then is below rounding.
+// Logits that are all but equal make columns that are: their gradient is below rounding then.
 const LOGITS = ['normal', 'x1e4', 'unit'] as const;
 
 /** Losses over the features of a batch. */

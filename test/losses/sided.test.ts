@@ -1,4 +1,4 @@
-// Losses between two sides, each of which has a direction that all its rows share, or both the same tight clusters: pulls
+// Losses between two sides, each of which has a direction that all its rows share, or both the same tight clusters: terms
 // that all but cancel. Errors are within 1e-5 of the largest entry, or twice those of the naive version in f32.
 import { describe, expect, test } from 'vitest';
 import { lossesInSingle } from '../reference/single.ts';
@@ -35,7 +35,7 @@ describe.each(NAMES)('%s', (name) => {
     }
   });
 
-  // A queue's rows are there a panel at a time, and what they pull is not gathered by differences.
+  // A queue's rows are there a panel at a time, and their weighted sum is not gathered by differences.
   test.skipIf(name === 'infoNCE with a queue')('tight clusters', async () => {
     for (const [n, d, size, noise, temperature] of [
       [188, 64, 20, 0.003, 0.07],

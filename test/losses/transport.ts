@@ -78,7 +78,7 @@ export const TRANSPORT: readonly LossRow[] = [
   {
     ...between,
     name: 'sinkhornDivergence',
-    temperatures: [0.5, 1], // of an outlier little is left of two pulls where plans are uniform
+    temperatures: [0.5, 1], // of an outlier little is left of two terms where plans are uniform
     peaked: false, // near clouds have a test of their own
     run: ([x, y], factor) => sinkhornDivergence(x, y, { epsilon: epsilonOf([columnsOf(x)], factor as number) }),
     reference: ([x, y], factor) => reference.sinkhornDivergence(x, y, epsilonOf([x], factor)),

@@ -138,7 +138,7 @@ describe('sigLip', () => {
 });
 
 describe('koLeo', () => {
-  test('duplicates count -log 1e-8, and do not pull', async () => {
+  test('duplicates count -log 1e-8, and have no gradient', async () => {
     using z = engine().tensor([3, 4, 3, 4, -4, 3], [3, 2], { requiresGrad: true });
     using loss = koLeo(z);
     loss.backward();

@@ -84,13 +84,13 @@ export function pairReductionRows(): OpRow[] {
           const { s, y, w, m } = weights(inputs, how);
           const terms = s.value.data.map((each, t) => Math.abs(f(each, Math.floor(t / m), t % m)));
           const sums = y.map((_, i) => terms.subarray(i * m, (i + 1) * m).reduce((total, each) => total + each, 0));
-          const pulls = w.map((each, t) => Math.abs(each * dy[Math.floor(t / m)]));
+          const positive = w.map((each, t) => Math.abs(each * dy[Math.floor(t / m)]));
           const steep = reference.similarity('dot', 1)(inputs.map((x) => ({ ...x, data: x.data.map(Math.abs) })));
           const norms = inputs.flatMap(lengths).filter((norm) => norm > 0);
           const scale = metric === 'cosine' ? Math.min(...norms) ** -2 : metric === 'sqeuclidean' ? 4 : 1;
           return {
             value: reduce === 'sum' ? largest(sums) : Math.max(1, ...y.filter((v) => v > -1e29).map(Math.abs)),
-            gradients: steep.backward(pulls).map((gradient) => scale * largest(gradient)),
+            gradients: steep.backward(positive).map((gradient) => scale * largest(gradient)),
           };
         },
         kinds: ['normal', 'unit', 'identical rows', 'near-parallel'],

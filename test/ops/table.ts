@@ -233,9 +233,10 @@ function similarityLogSumExpRows(): OpRow[] {
           budget: (inputs) => logitBudget(inputs, metric, scale),
           magnitude: (inputs, dy) => {
             const { value, backward } = on(inputs);
-            const pulls = dy.map(Math.abs); // pulls of both signs cancel
+            const positive = dy.map(Math.abs); // terms of both signs cancel
             const cosine = projected(reference.similarityLogSumExp('dot', scale, exclude));
-            const gradients = metric === 'cosine' ? cosine(inputs, pulls).gradients : backward(pulls).map(largest);
+            const gradients =
+              metric === 'cosine' ? cosine(inputs, positive).gradients : backward(positive).map(largest);
             const finite = value.data.filter((v) => v > -1e29);
             return { value: Math.max(1, largest(finite)), gradients };
           },

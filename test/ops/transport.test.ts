@@ -374,7 +374,7 @@ describe('entropicOT', () => {
         });
         expectClose(`value at ${powers}`, [await loss.item()], [wanted.value], 1e-5 * Math.abs(wanted.value));
         const gradients = [matrix(n, d), matrix(m, d)];
-        reference.pull(wanted.plan, a, b, 1, gradients[0], gradients[1]);
+        reference.addGradients(wanted.plan, a, b, 1, gradients[0], gradients[1]);
         for (const [i, points] of [x, y].entries()) {
           const got = await (points.grad as Tensor).data();
           expectClose(`gradient at ${powers}`, got, gradients[i].data, 1e-5 * largest(gradients[i].data));
@@ -437,7 +437,7 @@ describe('entropicOT', () => {
 });
 
 describe('sinkhornDivergence', () => {
-  test('a cloud and itself: 0, and nothing pulls', async () => {
+  test('a cloud and itself: 0, and no gradient', async () => {
     for (const [n, d] of [
       [1, 3],
       [40, 2],
@@ -452,7 +452,7 @@ describe('sinkhornDivergence', () => {
     }
   });
 
-  test('near clouds: right to the last digits of the two pulls that nearly cancel', async () => {
+  test('near clouds: right to the last digits of the two terms that nearly cancel', async () => {
     for (const [n, d] of [
       [7, 64],
       [40, 16],

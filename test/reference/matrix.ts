@@ -58,9 +58,9 @@ export function normalize(z: Matrix, eps = 1e-12): { u: Matrix; back: (du: Matri
     const dz = matrix(z.rows, z.columns);
     norms.forEach((norm, i) => {
       if (norm === 0) return;
-      const [pull, unit, to] = [row(du, i), row(u, i), row(dz, i)];
-      const radial = norm > eps ? dot(pull, unit) : 0;
-      for (let k = 0; k < z.columns; k++) to[k] = (pull[k] - radial * unit[k]) / Math.max(norm, eps);
+      const [gradient, unit, to] = [row(du, i), row(u, i), row(dz, i)];
+      const radial = norm > eps ? dot(gradient, unit) : 0;
+      for (let k = 0; k < z.columns; k++) to[k] = (gradient[k] - radial * unit[k]) / Math.max(norm, eps);
     });
     return dz;
   };

@@ -1,5 +1,5 @@
 // Second-order statistics in plain f64 with their gradients.
-import { products, pulled, standardize } from './losses/secondOrder.ts';
+import { gradientOfRows, products, standardize } from './losses/secondOrder.ts';
 import { type Matrix, matrix } from './matrix.ts';
 import { type Numbers, numbers, type Reference } from './ops.ts';
 
@@ -12,7 +12,7 @@ export const covariance: Reference = ([z]) => {
     value: numbers([x.columns, x.columns], products(x, x, scale).data),
     backward: (dy) => {
       const dc = matrix(x.columns, x.columns, dy);
-      const [along, across] = [false, true].map((turned) => pulled(x, dc, scale, turned));
+      const [along, across] = [false, true].map((turned) => gradientOfRows(x, dc, scale, turned));
       return [
         back(
           matrix(
@@ -33,7 +33,10 @@ export const crossCorrelation: Reference = ([z0, z1]) => {
     value: numbers([columns, columns], products(a.x, b.x, 1 / rows).data),
     backward: (dy) => {
       const dc = matrix(columns, columns, dy);
-      return [a.back(pulled(b.x, dc, 1 / rows, true)).data, b.back(pulled(a.x, dc, 1 / rows, false)).data];
+      return [
+        a.back(gradientOfRows(b.x, dc, 1 / rows, true)).data,
+        b.back(gradientOfRows(a.x, dc, 1 / rows, false)).data,
+      ];
     },
   };
 };

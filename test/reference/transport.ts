@@ -125,7 +125,7 @@ export function entropicOT(
 }
 
 /** Adds weight * sum_j P_ij (x_i - y_j) to dx, and its counterpart to dy. */
-export function pull(plan: Matrix, x: Matrix, y: Matrix, weight: number, dx: Matrix, dy: Matrix): void {
+export function addGradients(plan: Matrix, x: Matrix, y: Matrix, weight: number, dx: Matrix, dy: Matrix): void {
   for (let i = 0; i < x.rows; i++)
     for (let j = 0; j < y.rows; j++)
       for (let d = 0; d < x.columns; d++) {

@@ -2,7 +2,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { cross_rows } from '../../gpu/kernels.generated.ts';
 import { countPanels, weighPairs } from '../../launch/pairPanels.ts';
-import { makePoints, startPull } from '../../launch/points.ts';
+import { makePoints, startGradient } from '../../launch/points.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { unitsBackward } from '../../launch/unitRows.ts';
 import { mul } from '../../ops/arithmetic.ts';
@@ -47,8 +47,8 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
       for (const held of [left, right, log2Z, miss, cache, scores]) held?.release();
     },
     backward: (dy, [multiplier]) => {
-      const toA = a.requiresGrad ? startPull(context, op, left) : null;
-      const toB = b.requiresGrad ? startPull(context, op, right) : null;
+      const toA = a.requiresGrad ? startGradient(context, op, left) : null;
+      const toB = b.requiresGrad ? startGradient(context, op, right) : null;
       const panels = cache ? 1 : countPanels(context, left, right);
       const factor = 1 / (2 * n);
       const { weigh, slope } = scores.weights({ log2Z, miss }, multiplier, panels, cache !== null);

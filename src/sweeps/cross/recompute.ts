@@ -3,14 +3,14 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { anchored_rows, cross_lifts, cross_recompute } from '../../gpu/kernels.generated.ts';
 import { findCancelling, rowsToRecompute } from '../../launch/cancellation.ts';
-import type { Points, Pulled } from '../../launch/points.ts';
+import type { Points, PointsGradient } from '../../launch/points.ts';
 import { rowTuning } from '../../launch/tile.ts';
 import type { CrossSums } from './scores.ts';
 
 /** One of two sides that are each other's columns, and its gradient, where one is wanted. */
 export interface CrossSide {
   readonly points: Points;
-  readonly to: Pulled | null;
+  readonly to: PointsGradient | null;
   /** Where its numbers begin in those of both sides. */
   readonly at: number;
 }

@@ -108,11 +108,11 @@ export function classContrast(
   const { pairs, statistics } = by === 'shift' ? shiftedStatistics(problem, n) : runningStatistics(problem, n, by);
   const means = positiveMeans(op, pairs.units, given, classes, by);
   const results = context.scratch(2 * n, op);
-  const pulls = context.scratch(4 * n, op);
+  const rowFactors = context.scratch(4 * n, op);
   const [holds, misses, reaches] = [0, 1, 2].map(() => context.scratch(n, op));
   context.run(sup_con_rows, {
     params: { n },
-    buffers: { statistics, means, temperature, results, pulls, holds, misses, reaches },
+    buffers: { statistics, means, temperature, results, row_factors: rowFactors, holds, misses, reaches },
     groups: Math.ceil(n / 64),
     work: 64 * n,
     tuning: { INSIDE: inside ? 1 : 0, GAP: by === 'gaps' ? 1 : 0 },
@@ -121,7 +121,7 @@ export function classContrast(
   means.release();
   const loss = context.empty([], op);
   launchSum(context, results, loss, { outer: 1, reduced: n, inner: 1, scale: factor });
-  const rows = { pulls, holds, classes: classes.storage.retain() };
+  const rows = { row_factors: rowFactors, holds, classes: classes.storage.retain() };
   classes.dispose();
   return context.record(op, [...list, temperature], loss, {
     saved: [temperature],
@@ -136,7 +136,15 @@ export function classContrast(
       const ROWS = rowsToRecompute(context);
       context.run(class_lifts, {
         params: { n, columns: units.columns, row_stride: units.rowStride },
-        buffers: { units: units.rows, cancels, temperature: tau, classes: rows.classes, pulls, misses, lifts },
+        buffers: {
+          units: units.rows,
+          cancels,
+          temperature: tau,
+          classes: rows.classes,
+          row_factors: rowFactors,
+          misses,
+          lifts,
+        },
         groups: Math.ceil(n / ROWS),
         work: 2 * n * n * units.columns,
         maybe: true,

@@ -6,9 +6,9 @@ import { findCancelling, rowsToRecompute } from '../../launch/cancellation.ts';
 import type { Units } from '../../launch/unitRows.ts';
 
 /**
- * What was pulled on the rows whose pulls all but cancel, once more by differences of the columns, where these are the rows'
+ * The gradient of the rows where it all but cancels, once more by differences of the columns, where these are the rows'
  * own positives and no others: see kernels/pairs/contrast_recompute.wgsl.
- * @param of unit positives, [N, D]; what `contrast_rows` made; one temperature; the pulls, which are written
+ * @param of unit positives, [N, D]; what `contrast_rows` made; one temperature; the gradient, which is written
  */
 export function recomputeCancelling(
   context: Context,

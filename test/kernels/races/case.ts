@@ -60,7 +60,7 @@ export const rowPass: Case = {
 // 2 x 2 subgroups of 16 lanes, two fragments of 8 x 8 each: 32 x 16.
 export const FRAGMENT: Tuning = { FM: 8, FN: 8, FK: 8, SM: 2, SN: 1, SUBGROUP: 16 };
 export const one = (): Float32Array => Float32Array.of(1);
-/** Three rows of 70, of which the first two are nearly parallel; the pulls on these cancel. */
+/** Three rows of 70, of which the first two are nearly parallel; their gradient cancels. */
 export const cancelling: Case = {
   params: { rows: 3, n: 3, columns: 70, row_stride: 72, own_at: 0, other_at: 0, scale: 1 },
   buffers: {

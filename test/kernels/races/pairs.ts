@@ -24,7 +24,7 @@ export const PAIRS: Record<string, Case[]> = {
         cancels: cancelling.buffers.cancels,
         temperature: Float32Array.of(0.5),
         classes: Uint32Array.of(0, 0, 0),
-        pulls: floats(12).fill(1),
+        row_factors: floats(12).fill(1),
         misses: floats(3).fill(0.5),
         lifts: floats(6),
       },
@@ -114,7 +114,7 @@ export const PAIRS: Record<string, Case[]> = {
       buffers: { ...rowPass.buffers, numbers: floats(1), labels: new Int32Array(45) },
     },
   ],
-  partner_pull: [
+  positive_gradient: [
     {
       params: { rows: 2, columns: 70, stride4: 18, at: 0, scale: 1 },
       buffers: {
@@ -154,7 +154,7 @@ export const PAIRS: Record<string, Case[]> = {
       buffers: {
         ...cancelling.buffers,
         classes: Uint32Array.of(0, 1, 0),
-        pulls: floats(12).fill(1),
+        row_factors: floats(12).fill(1),
         holds: floats(3),
         lifts: floats(6).fill(-1),
       },
@@ -242,7 +242,7 @@ export const PAIRS: Record<string, Case[]> = {
       },
     },
   ],
-  sup_con_owner: [{ ...owner, buffers: { ...owner.buffers, classes, pulls: waves(24), holds: waves(6) } }],
+  sup_con_owner: [{ ...owner, buffers: { ...owner.buffers, classes, row_factors: waves(24), holds: waves(6) } }],
   sup_con_sums: [classSums],
   sup_con_sums_cached: [{ ...classSums, buffers: { ...classSums.buffers, cache: floats(3 * 32 * 32) } }],
 };

@@ -8,15 +8,15 @@ export function reweighted(a: Matrix, b: Matrix): LossResult {
   const drawn = Float64Array.from({ length: n }, (_, i) => row(a, i).reduce((total, x) => total + x, 0) / d);
   const lse = logSumExp(drawn);
   const w = drawn.map((x) => Math.exp(x - lse));
-  const pulls = w.map((_, i) => dot(row(a, i), row(b, i)));
-  const value = dot(w, pulls);
+  const slopes = w.map((_, i) => dot(row(a, i), row(b, i)));
+  const value = dot(w, slopes);
   return {
     value,
     gradients: [
       matrix(
         n,
         d,
-        a.data.map((_, t) => w[Math.floor(t / d)] * (b.data[t] + (pulls[Math.floor(t / d)] - value) / d)),
+        a.data.map((_, t) => w[Math.floor(t / d)] * (b.data[t] + (slopes[Math.floor(t / d)] - value) / d)),
       ),
       matrix(
         n,

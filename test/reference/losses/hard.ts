@@ -8,7 +8,7 @@ export function hcl(z0: Matrix, z1: Matrix, tau: number, beta: number, tauPlus: 
   const n = u.rows;
   const k = n - 2;
   const du = matrix(n, u.columns);
-  const [rows, pulls] = [rowsOf(u), rowsOf(du)];
+  const [rows, gradients] = [rowsOf(u), rowsOf(du)];
   let value = 0;
   for (let i = 0; i < n && k > 0; i++) {
     const positive = (i + n / 2) % n;
@@ -29,8 +29,8 @@ export function hcl(z0: Matrix, z1: Matrix, tau: number, beta: number, tauPlus: 
       let g = 0;
       if (uses(j)) g = inner * ((1 + beta) * Math.exp(steep[j] - lseSteep) - beta * Math.exp(flat[j] - lseFlat));
       else if (j === positive) g = active ? -inner : -least;
-      addScaled(pulls[i], outer * g, rows[j]);
-      addScaled(pulls[j], outer * g, rows[i]);
+      addScaled(gradients[i], outer * g, rows[j]);
+      addScaled(gradients[j], outer * g, rows[i]);
     }
   }
   const dz = back(du);

@@ -17,7 +17,7 @@ function crossEntropy(query: Matrix, columnsOf: (i: number) => Columns, scale = 
   let dTau = 0;
   for (let i = 0; i < u.rows; i++) {
     const { vectors, temperatures, positive } = columnsOf(i);
-    const [unit, pull] = [row(u, i), row(du, i)];
+    const [unit, gradient] = [row(u, i), row(du, i)];
     const s = vectors.map((vector, j) => dot(unit, vector) / temperatures[j]);
     const rest = logSumExp(s, (j) => j !== positive);
     const lse = logSumExp(s);
@@ -25,7 +25,7 @@ function crossEntropy(query: Matrix, columnsOf: (i: number) => Columns, scale = 
     vectors.forEach((vector, j) => {
       const g = ((scale / u.rows) * (j === positive ? -Math.exp(rest - lse) : Math.exp(s[j] - lse))) / temperatures[j];
       dTau -= g * s[j];
-      addScaled(pull, g, vector);
+      addScaled(gradient, g, vector);
     });
   }
   return { value, dq: back(du), dTau };

@@ -50,7 +50,7 @@ export function products(a: Matrix, b: Matrix, scale: number): Matrix {
 }
 
 /** scale * a g, or of g's transpose */
-export function pulled(a: Matrix, g: Matrix, scale: number, turned: boolean): Matrix {
+export function gradientOfRows(a: Matrix, g: Matrix, scale: number, turned: boolean): Matrix {
   const d = a.columns;
   const out = matrix(a.rows, d);
   for (let i = 0; i < a.rows; i++)
@@ -73,7 +73,10 @@ export function barlowTwins(z0: Matrix, z1: Matrix, lambda = 0.0051, epsilon = 1
       value += weight * off ** 2;
       g.data[at] = 2 * weight * off;
     }
-  return { value, gradients: [a.back(pulled(b.x, g, 1 / n, true)), b.back(pulled(a.x, g, 1 / n, false))] };
+  return {
+    value,
+    gradients: [a.back(gradientOfRows(b.x, g, 1 / n, true)), b.back(gradientOfRows(a.x, g, 1 / n, false))],
+  };
 }
 
 export interface VicRegWeights {
@@ -91,7 +94,7 @@ function spread(views: readonly Matrix[], { invariance, variance, covariance }: 
     const c = products(x, x, 1 / (n - 1));
     for (let k = 0; k < d; k++) c.data[k * d + k] = 0;
     for (const entry of c.data) value += covariance * entry ** 2;
-    const dz = pulled(x, c, (4 * covariance) / (n - 1), false);
+    const dz = gradientOfRows(x, c, (4 * covariance) / (n - 1), false);
     for (let k = 0; k < d; k++) {
       const s = Math.sqrt(spread[k] / (n - 1) + 1e-4);
       if (s >= 1) continue;

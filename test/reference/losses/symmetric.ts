@@ -9,7 +9,7 @@ export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossRes
   const rows = rowsOf(u);
   const positive = (i: number) => (i + n / 2) % n;
   const du = matrix(n, u.columns);
-  const pulls = rowsOf(du);
+  const gradients = rowsOf(du);
   let value = 0;
   let dTau = 0;
   for (let i = 0; i < n; i++) {
@@ -23,8 +23,8 @@ export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossRes
       const miss = Math.exp(rest - lse);
       const g = j === positive(i) ? -miss : Math.exp(s[j] - lse);
       dTau -= (factor / n / tau) * g * s[j];
-      addScaled(pulls[i], (factor / n / tau) * g, rows[j]);
-      addScaled(pulls[j], (factor / n / tau) * g, rows[i]);
+      addScaled(gradients[i], (factor / n / tau) * g, rows[j]);
+      addScaled(gradients[j], (factor / n / tau) * g, rows[i]);
     }
   }
   return { value, gradients: split(back(du), [z0, z1]), temperature: dTau };
@@ -46,7 +46,7 @@ export function supCon(
   const blank = rows.map((line) => dot(line, line) === 0);
   const weight = scale / (lonely === 'skip' ? Math.max(anchors.length, 1) : n);
   const du = matrix(n, u.columns);
-  const pulls = rowsOf(du);
+  const gradients = rowsOf(du);
   let value = 0;
   let dTau = 0;
   for (const i of anchors) {
@@ -70,8 +70,8 @@ export function supCon(
         else g -= 1 / count;
       }
       dTau -= (weight / tau) * g * (s[j] + 1 / tau);
-      addScaled(pulls[i], (weight / tau) * g, rows[j]);
-      addScaled(pulls[j], (weight / tau) * g, rows[i]);
+      addScaled(gradients[i], (weight / tau) * g, rows[j]);
+      addScaled(gradients[j], (weight / tau) * g, rows[i]);
     }
   }
   return { value, gradients: split(back(du), views), temperature: dTau };
@@ -83,7 +83,7 @@ export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
   const n = u.rows;
   const rows = rowsOf(u);
   const du = matrix(n, u.columns);
-  const pulls = rowsOf(du);
+  const gradients = rowsOf(du);
   let value = 0;
   let dTau = 0;
   for (let i = 0; i < n && n > 2; i++) {
@@ -96,8 +96,8 @@ export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
       const g = j === positive ? -1 : Math.exp(s[j] - lse);
       dTau -= (g * s[j]) / (n * tau);
       for (let k = 0; k < u.columns; k++) {
-        pulls[i][k] += (g * rows[j][k]) / (n * tau);
-        pulls[j][k] += (g * rows[i][k]) / (n * tau);
+        gradients[i][k] += (g * rows[j][k]) / (n * tau);
+        gradients[j][k] += (g * rows[i][k]) / (n * tau);
       }
     }
   }
@@ -117,11 +117,11 @@ export function uniformity(z: Matrix, t: number): LossResult {
     }
   const lse = logSumExp(pairs.map(({ s }) => s));
   const du = matrix(n, u.columns);
-  const pulls = rowsOf(du);
+  const gradients = rowsOf(du);
   for (const { i, j, apart, s } of pairs) {
     const g = -2 * t * Math.exp(s - lse);
-    addScaled(pulls[i], g, apart);
-    addScaled(pulls[j], -g, apart);
+    addScaled(gradients[i], g, apart);
+    addScaled(gradients[j], -g, apart);
   }
   return { value: lse - Math.log(pairs.length), gradients: [back(du)] };
 }

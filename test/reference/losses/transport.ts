@@ -1,6 +1,6 @@
 // SwAV and the entropic transport losses in plain f64, with their analytic gradients.
 import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, row, rowsOf, stack } from '../matrix.ts';
-import { entropicOT, pull, sinkhorn } from '../transport.ts';
+import { addGradients, entropicOT, sinkhorn } from '../transport.ts';
 import type { LossResult } from './result.ts';
 
 /** What a SwAV reference is made of: V views, K prototypes, and queues for both sources or none. */
@@ -46,7 +46,7 @@ export function swav(
     const { u, back } = normalize(view);
     const du = matrix(n, view.columns);
     const s = scoresOf(u, prototypes);
-    const [units, pulls] = [rowsOf(u), rowsOf(du)];
+    const [units, gradients] = [rowsOf(u), rowsOf(du)];
     for (let i = 0; i < n; i++) {
       const logits = row(s, i).map((x) => x / tau);
       const lse = logSumExp(logits);
@@ -56,7 +56,7 @@ export function swav(
         for (let j = 0; j < k; j++) {
           value += (code[j] * (lse - logits[j])) / (2 * (v - 1) * n);
           const g = (Math.exp(logits[j] - lse) - code[j]) / (2 * (v - 1) * n * tau);
-          addScaled(pulls[i], g, centres[j]);
+          addScaled(gradients[i], g, centres[j]);
           addScaled(ofCentres[j], g, units[i]);
         }
       });
@@ -71,7 +71,7 @@ export function swav(
 export function transport(x: Matrix, y: Matrix, epsilon: number, rho?: number): LossResult {
   const { value, plan } = entropicOT(x, y, epsilon, { rho });
   const gradients = [matrix(x.rows, x.columns), matrix(y.rows, y.columns)];
-  pull(plan, x, y, 1, gradients[0], gradients[1]);
+  addGradients(plan, x, y, 1, gradients[0], gradients[1]);
   return { value, gradients };
 }
 
@@ -80,7 +80,7 @@ export function sinkhornDivergence(x: Matrix, y: Matrix, epsilon: number): LossR
   const result = transport(x, y, epsilon);
   [x, y].forEach((z, i) => {
     const own = entropicOT(z, z, epsilon);
-    pull(own.plan, z, z, -0.5, result.gradients[i], result.gradients[i]);
+    addGradients(own.plan, z, z, -0.5, result.gradients[i], result.gradients[i]);
     result.value -= own.value / 2;
   });
   return result;

@@ -64,10 +64,10 @@ export function sigLip(a: Matrix, b: Matrix, scale: number, bias: number): LossR
       const y = i === j ? 1 : -1;
       const l = y * (scale * x + bias);
       value += (Math.max(-l, 0) + Math.log1p(Math.exp(-Math.abs(l)))) / n;
-      const pull = -y / (1 + Math.exp(l)) / n;
-      slope += pull * x;
-      lift += pull;
-      return pull * scale;
+      const weight = -y / (1 + Math.exp(l)) / n;
+      slope += weight * x;
+      lift += weight;
+      return weight * scale;
     }),
   );
   return { value, gradients: gradientsOf(a, b, g), temperature: slope, bias: lift };
@@ -89,9 +89,9 @@ export function koLeo(z: Matrix): LossResult {
     value -= Math.log(d + 1e-8) / z.rows;
     if (d === 0) return;
     apart.forEach((v, k) => {
-      const pull = -v / (z.rows * d * (d + 1e-8));
-      du.data[i * z.columns + k] += pull;
-      du.data[nearest * z.columns + k] -= pull;
+      const weight = -v / (z.rows * d * (d + 1e-8));
+      du.data[i * z.columns + k] += weight;
+      du.data[nearest * z.columns + k] -= weight;
     });
   });
   return { value, gradients: [back(du)] };
