@@ -20,7 +20,7 @@ export function watchedEngine(): () => Engine {
     buffers = engine.memory().buffers;
   });
   afterEach(async () => {
-    await engine.sync(); // throws what was recorded meanwhile
+    await engine.sync(); // throws what went wrong meanwhile
     expect(engine.memory().buffers).toBeLessThanOrEqual(buffers); // what other tests dropped may be collected meanwhile
   });
   return () => engine;

@@ -12,7 +12,7 @@ export class Constants {
     this.make = make;
   }
 
-  /** @param lasting for recorded work, which must find the same buffer again */
+  /** @param lasting for captured work, which must find the same buffer again */
   get(value: number, lasting: boolean): Storage {
     if (lasting) this.lasting.add(value);
     let storage = this.known.get(value);

@@ -46,7 +46,7 @@ export interface OpRule {
 }
 
 /** What happens once at every run of a function, beside its launches. */
-export interface Repeat {
+export interface ReplayHook {
   readonly advance: () => void;
   /** Takes back an `advance` whose launches never ran. */
   readonly undo: () => void;
@@ -61,7 +61,7 @@ export interface Observer {
   output?(tensor: Tensor): void;
   /** Before the gradient of a leaf changes, or is cleared. */
   leaf?(leaf: Tensor, clearing: boolean): void;
-  onEveryReplay?(repeat: Repeat): void;
+  onEveryReplay?(hook: ReplayHook): void;
   /** What was chosen, and among which options. */
   choice?(answer: Answer, among: readonly string[]): void;
   /** Where the function is to be replayed, so that there are no numbers yet: told what it asked for, and cannot have. */
@@ -107,7 +107,7 @@ export class Context {
     this.inspector = new Inspector(this);
   }
 
-  /** The GPUDevice. What you give its queue comes after all that was recorded so far. */
+  /** The GPUDevice. What you give its queue comes after all that was encoded so far. */
   get device(): GPUDevice {
     this.gpu.share();
     return this.gpu.gpu;
@@ -180,7 +180,7 @@ export class Context {
     return result;
   }
 
-  /** Runs `fn` without recording for gradients: EMA targets, evaluation. */
+  /** Runs `fn` without a tape, so without gradients: EMA targets, evaluation. */
   noGrad<T>(fn: () => T): T {
     check.callback('noGrad', 'fn', fn);
     const before = this.grads;
@@ -192,7 +192,7 @@ export class Context {
     }
   }
 
-  /** Resolves when the GPU has done all that was recorded; rejects with what went wrong. */
+  /** Resolves when the GPU has done all that was encoded; rejects with what went wrong. */
   async sync(): Promise<void> {
     this.inspector.report();
     await this.gpu.sync('sync', () => this.inspector.report());
@@ -338,9 +338,9 @@ export class Context {
   }
 
   /** @internal What happens once at every run of a function, replayed or not. */
-  onEveryReplay(repeat: Repeat): void {
-    repeat.advance();
-    this.observed?.observer.onEveryReplay?.(repeat);
+  onEveryReplay(hook: ReplayHook): void {
+    hook.advance();
+    this.observed?.observer.onEveryReplay?.(hook);
   }
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
@@ -404,8 +404,8 @@ export class Context {
     );
   }
 
-  /** @internal Records what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
-  repeat(times: number, fn: () => void): void {
+  /** @internal Encodes what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
+  encodeLoop(times: number, fn: () => void): void {
     if (this.observed) {
       for (let turn = 0; turn < times; turn++) fn();
       return;
@@ -413,7 +413,7 @@ export class Context {
     const launches: BoundLaunch[] = [];
     const launch: Observer['launch'] = (kernel, options) => void launches.push(this.gpu.bind(kernel, options));
     this.observing({ observer: { launch }, known: null }, fn);
-    this.gpu.repeat(times, launches);
+    this.gpu.encodeLoop(times, launches);
   }
 
   /** @internal Uninitialised memory for `count` floats; release it when the op is done. */

@@ -30,7 +30,7 @@ interface Question {
   readonly written: readonly Storage[];
 }
 
-/** Questions of recorded work, and where their answers lie: asked again at every replay. */
+/** Questions of captured work, and where their answers lie: asked again at every replay. */
 export interface Watch {
   readonly found: Storage;
   readonly questions: readonly Question[];
@@ -59,7 +59,7 @@ export class Inspector {
   private readonly by: Launching;
   private found: Storage | null = null;
   private questions: Asked[] = [];
-  /** Of work that is recorded. */
+  /** Of work that is captured. */
   private apart: Question[] | null = null;
   private open: Open[] = [];
   private reading = 0;
@@ -114,7 +114,7 @@ export class Inspector {
   private async answer(asked: readonly Open[]): Promise<void> {
     const { failures } = this.by.lowLevel;
     this.reading++;
-    // All reads are recorded before anything is awaited: a replay meanwhile starts with answers of its own. Where one
+    // All reads are encoded before anything is awaited: a replay meanwhile starts with answers of its own. Where one
     // fails, so did the submit that asked, with all that it was to write.
     const reads = asked.map(({ found, questions }) =>
       this.by.readStorage('check', found, 4 * questions.length).catch(() => null),

@@ -55,7 +55,7 @@ export class Tensor implements Disposable {
 
   /**
    * The GPUBuffer that holds the numbers. Bind it with an explicit size (`4 * size` bytes): pooled buffers are larger than
-   * the tensor. Reading this property submits all work recorded so far, so that what you submit next comes after it.
+   * the tensor. Reading this property submits all work encoded so far, so that what you submit next comes after it.
    */
   get buffer(): GPUBuffer {
     this.assertUsable('buffer');

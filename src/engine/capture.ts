@@ -1,4 +1,4 @@
-import type { Context, Observer, Repeat } from '../core/context.ts';
+import type { Context, Observer, ReplayHook } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { bindByName } from '../gpu/bindings.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -30,7 +30,7 @@ export class Capture implements Observer {
   readonly launches: Captured[] = [];
   /** Numbers that came from the CPU. */
   readonly uploads: (Float32Array | Int32Array | Uint32Array)[] = [];
-  readonly repeats: Repeat[] = [];
+  readonly hooks: ReplayHook[] = [];
   /** Leaves whose grad was set or cleared, and the grad's storage before; `'any'` where it was cleared first. */
   readonly leaves = new Map<Tensor, Storage | null | 'any'>();
   /** Why the function cannot be replayed, found where nothing could be thrown. */
@@ -77,8 +77,8 @@ export class Capture implements Observer {
     if (!this.leaves.has(leaf)) this.leaves.set(leaf, clearing ? 'any' : (leaf.grad?.storage ?? null));
   }
 
-  onEveryReplay(repeat: Repeat): void {
-    this.repeats.push(repeat);
+  onEveryReplay(hook: ReplayHook): void {
+    this.hooks.push(hook);
   }
 
   refuse(error: GramianError): void {
@@ -91,7 +91,7 @@ export class Capture implements Observer {
   }
 
   /** Takes back the counts of a function that never ran. */
-  undoRepeats(): void {
-    for (const { undo } of [...this.repeats].reverse()) undo();
+  undoHooks(): void {
+    for (const { undo } of [...this.hooks].reverse()) undo();
   }
 }

@@ -1,4 +1,4 @@
-import type { Context, Observer, Repeat } from '../core/context.ts';
+import type { Context, Observer, ReplayHook } from '../core/context.ts';
 import type { DataType, Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { LaunchOptions } from '../gpu/device.ts';
@@ -60,7 +60,7 @@ class DryRun implements Observer {
     this.outputs.push(tensor);
   }
 
-  onEveryReplay({ undo }: Repeat): void {
+  onEveryReplay({ undo }: ReplayHook): void {
     this.undo.push(undo);
   }
 

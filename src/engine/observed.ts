@@ -66,7 +66,7 @@ export function observe(
 
 /** Undoes what is left of a function that was observed and never ran. */
 export function takeBack(capture: Capture, source: Source): void {
-  capture.undoRepeats();
+  capture.undoHooks();
   for (const leaf of capture.leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.storage)) leaf.zeroGrad();
 }
 

@@ -21,7 +21,7 @@ export interface BufferRange {
 }
 
 /**
- * Recorded work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
+ * Captured work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
  * being a guest. Scratch memory and parameters belong to the plan, so encoding creates nothing but bind groups.
  */
 export class Plan {
@@ -84,7 +84,7 @@ export class Plan {
       device.pool.within(this.reserve, () => capture.run(context, body));
     } catch (error) {
       this.takeBackGrads(capture);
-      capture.undoRepeats();
+      capture.undoHooks();
       this.free();
       throw error;
     }
@@ -260,7 +260,7 @@ export class Plan {
         if (error) this.groups.delete(key);
         if (error) this.failure = failures.add(new GramianError(`encode: a buffer cannot be bound: ${error.message}`));
       },
-      () => {}, // the device is gone: its own record says so
+      () => {}, // the device is gone: its own log says so
     );
     if (this.groups.size >= 64) this.dropGroups(); // a host that never repeats a buffer must not fill the memory
     this.groups.set(key, made);
@@ -318,10 +318,10 @@ function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad:
   return { shape: check.shape('plan', shape, `${called}.shape`), requiresGrad };
 }
 
-function outputsOf(context: Context, result: unknown, { refused, repeats }: Capture): Record<string, Tensor> {
+function outputsOf(context: Context, result: unknown, { refused, hooks }: Capture): Record<string, Tensor> {
   check.synchronous('plan', 'build', result);
   if (refused) throw refused;
-  if (repeats.length > 0)
+  if (hooks.length > 0)
     check.fail('plan', 'build calls what counts its runs (an optimiser), expected it outside; use engine.recorded().');
   const plain = typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Tensor);
   if (!plain) check.fail('plan', `build returned ${check.say(result)}, expected an object of Tensors by name.`);

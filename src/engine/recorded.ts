@@ -7,11 +7,11 @@ import { Replay } from './replay.ts';
 const OP = 'recorded';
 const SHAPES_KEPT = 4;
 
-/** A function of tensors whose work on the GPU is recorded at its first call and replayed at later ones. */
+/** A function of tensors whose work on the GPU is captured at its first call and replayed at later ones. */
 export interface Recorded<I extends readonly Tensor[], O> extends Disposable {
   /** Runs it. The results of every call lie in the same memory: read or copy them before the next call. */
   (...inputs: I): O;
-  /** Frees what the recordings hold; results that are still held keep their memory. */
+  /** Frees what was captured; results that are still held keep their memory. */
   dispose(): void;
 }
 
@@ -30,34 +30,34 @@ export function recorded<I extends readonly Tensor[], O>(context: Context, fn: (
         'called inside of a function that is recorded, planned, prepared or tuned, expected it outside; call fn itself there.',
       );
     const key = keyOf(context, inputs);
-    let recording = kept.get(key);
-    if (recording) {
+    let replay = kept.get(key);
+    if (replay) {
       kept.delete(key);
-      kept.set(key, recording);
-      recording.assertCompiled();
-      const fresh = !recording.confirmed || context.check;
-      if (fresh) recording.confirm(run, inputs);
-      return recording.run(inputs, fresh) as O;
+      kept.set(key, replay);
+      replay.assertCompiled();
+      const fresh = !replay.confirmed || context.check;
+      if (fresh) replay.confirm(run, inputs);
+      return replay.run(inputs, fresh) as O;
     }
-    recording = new Replay(context, run, inputs);
+    replay = new Replay(context, run, inputs);
     if (kept.size >= SHAPES_KEPT) {
       const [oldest, dropped] = kept.entries().next().value as [string, Replay];
       kept.delete(oldest);
       dropped.dispose();
     }
-    kept.set(key, recording);
-    return recording.run(inputs, true) as O;
+    kept.set(key, replay);
+    return replay.run(inputs, true) as O;
   };
 
   const dispose = (): void => {
     disposed = true;
-    for (const recording of kept.values()) recording.dispose();
+    for (const replay of kept.values()) replay.dispose();
     kept.clear();
   };
   return Object.assign(step, { dispose, [Symbol.dispose]: dispose });
 }
 
-/** What must be equal for a recording to serve. */
+/** What must be equal for a capture to serve. */
 function keyOf(context: Context, inputs: readonly Tensor[]): string {
   let key = `${context.gradEnabled ? '' : 'noGrad'}${context.table.tunings}`;
   inputs.forEach((input, i) => {

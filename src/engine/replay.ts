@@ -122,7 +122,7 @@ export class Replay {
       if (fresh) takeBack(capture, this.reserve);
       throw error;
     }
-    if (!fresh) for (const { advance } of capture.repeats) advance();
+    if (!fresh) for (const { advance } of capture.hooks) advance();
     for (const { repack } of capture.launches) repack?.();
     const { queue } = device;
     queue.note(this.fresh);

@@ -10,7 +10,7 @@ interface Launch {
 }
 
 /**
- * What a function launches, recorded to be run again and again without its JavaScript. It reads the caller's tensors, and
+ * What a function launches, captured to be run again and again without its JavaScript. It reads the caller's tensors, and
  * writes into memory of its own: whatever the launches write that was there before is a copy.
  */
 export interface Trial {

@@ -18,9 +18,9 @@ export interface Slot {
   readonly bytes: number;
   /** The submit that last names the buffer: an upload must not overtake it. */
   usedAt: number;
-  /** The recorded work that has it to itself. */
+  /** The captured work that has it to itself. */
   reserve: Reserve | null;
-  /** Written from the CPU while work was recorded: a replay finds the numbers again, so nobody else may write there. */
+  /** Written from the CPU while work was captured: a replay finds the numbers again, so nobody else may write there. */
   uploaded: boolean;
   /** What was kept there while the GPU had not said whether there is room; null once it has. */
   tenants: Contents[] | null;
@@ -31,7 +31,7 @@ export interface Slot {
 }
 
 /**
- * Buffers of recorded work: what it releases is handed out again only within it, until it is closed. Otherwise somebody
+ * Buffers of captured work: what it releases is handed out again only within it, until it is closed. Otherwise somebody
  * else would write into them between two replays.
  */
 export class Reserve {

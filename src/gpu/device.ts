@@ -17,7 +17,7 @@ export interface OpenOptions {
 }
 
 export interface LaunchOptions {
-  /** A function where the numbers change from one replay of recorded work to the next. */
+  /** A function where the numbers change from one replay of captured work to the next. */
   readonly params: Params | (() => Params);
   readonly buffers: Readonly<Record<string, Storage>>;
   readonly groups: number;
@@ -38,7 +38,7 @@ export interface BoundLaunch {
   readonly options: LaunchOptions;
 }
 
-/** A WebGPU device, tamed: memory, kernels, one queue, and a record of everything that went wrong on it. */
+/** A WebGPU device, tamed: memory, kernels, one queue, and a log of everything that went wrong on it. */
 export class Device {
   readonly gpu: GPUDevice;
   readonly info: DeviceInfo;
@@ -86,7 +86,7 @@ export class Device {
     if (!foreign) this.watchOwn(gpu);
   }
 
-  /** Before others get hold of our own device: what they give its queue must not overtake what is recorded. */
+  /** Before others get hold of our own device: what they give its queue must not overtake what is encoded. */
   share(): void {
     if (this.isShared) return;
     this.isShared = true;
@@ -134,21 +134,21 @@ export class Device {
       );
   }
 
-  /** Records one launch; buffers and parameters go by the names that they have in the kernel. */
+  /** Encodes one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
     const launch = this.launchOf(kernel, options);
     this.queue.launch(launch);
     this.usedNow(options);
   }
 
-  /** A launch to be recorded by `repeat`, bound at once: its buffers may be released before that. */
+  /** A launch to be encoded by `encodeLoop`, bound at once: its buffers may be released before that. */
   bind(kernel: KernelSource, options: LaunchOptions): BoundLaunch {
     const launch = this.launchOf(kernel, options);
     return { launch: { ...launch, params: launch.params.slice() }, options };
   }
 
-  /** Records these launches `times` times in turn, for less than `times` calls of `run` for each would take. */
-  repeat(times: number, all: readonly BoundLaunch[]): void {
+  /** Encodes these launches `times` times in turn, for less than `times` calls of `run` for each would take. */
+  encodeLoop(times: number, all: readonly BoundLaunch[]): void {
     for (let turn = 0; turn < times; turn++) for (const { launch } of all) this.queue.launch(launch);
     for (const { options } of all) this.usedNow(options);
   }
@@ -209,7 +209,7 @@ export class Device {
     return this.pipelines.get(Device.substitute(kernel, tuning), tuning);
   }
 
-  /** Bytes as they are after all work recorded so far; `checked` as in `Queue.read`. */
+  /** Bytes as they are after all work encoded so far; `checked` as in `Queue.read`. */
   async read(
     op: string,
     storage: Storage,
@@ -239,7 +239,7 @@ export class Device {
     }
   }
 
-  /** Resolves when the GPU has done all that was recorded; rejects with what failed and no call has said yet. */
+  /** Resolves when the GPU has done all that was encoded; rejects with what failed and no call has said yet. */
   async sync(op: string, checked: () => Promise<void> = async () => {}): Promise<void> {
     this.assertAlive(op);
     await this.queue.idle();

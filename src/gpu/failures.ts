@@ -84,8 +84,8 @@ export function newMark(): Work {
 export class Failures {
   /** Whether anything ever failed: until then nothing needs to be looked at. */
   any = false;
-  /** Asked for the works that are recorded and not submitted. */
-  recording: () => readonly Work[] = () => [];
+  /** Asked for the works that are encoded and not submitted. */
+  encoded: () => readonly Work[] = () => [];
   /** Answered submits stay while a check of what they read may still fail them. */
   keep: () => boolean = () => false;
   private readonly submits: Submit[] = [];
@@ -167,12 +167,12 @@ export class Failures {
 
   private *after(submit: Submit): Generator<Work> {
     for (let i = this.submits.indexOf(submit) + 1; i < this.submits.length; i++) yield* this.submits[i].works;
-    yield* this.recording();
+    yield* this.encoded();
   }
 
   private *all(): Generator<Work> {
     for (const { works } of this.submits) yield* works;
-    yield* this.recording();
+    yield* this.encoded();
   }
 }
 

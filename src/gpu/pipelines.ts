@@ -107,7 +107,7 @@ export class PipelineCache {
       );
       this.onError(made.failure);
     } catch {
-      // The device was lost meanwhile; its own record says so.
+      // The device was lost meanwhile; its own log says so.
     }
   }
 }

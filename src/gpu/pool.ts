@@ -27,7 +27,7 @@ export interface MemoryReport {
 export interface PoolHost {
   /** Caches that name a buffer let it go. */
   readonly onForget: (buffer: GPUBuffer) => void;
-  /** Runs `fn` after the submit of recorded work that names this slot. */
+  /** Runs `fn` after the submit of encoded work that names this slot. */
   readonly afterUse: (slot: { readonly usedAt: number }, fn: () => void) => void;
   /** How often work that names new buffers had to go to the GPU without its answer. */
   readonly forced: () => number;
@@ -39,8 +39,8 @@ export interface PoolHost {
 /**
  * Storage buffers by size, handed out again after release.
  *
- * All work goes to one queue in the order in which it is recorded, so a later dispatch may reuse a released buffer at
- * once. Only `queue.writeBuffer` overtakes recorded work: `Queue.write` takes care of that.
+ * All work goes to one queue in the order in which it is encoded, so a later dispatch may reuse a released buffer at
+ * once. Only `queue.writeBuffer` overtakes encoded work: `Queue.write` takes care of that.
  */
 export class BufferPool {
   private readonly device: GPUDevice;
@@ -328,7 +328,7 @@ export class BufferPool {
     const buffer = this.device.createBuffer({ size, usage: STORAGE_USAGE });
     const failed = this.device.popErrorScope().then(
       (error) => error !== null,
-      () => false, // the device is gone: its own record says so
+      () => false, // the device is gone: its own log says so
     );
     return [buffer, failed];
   }

@@ -51,12 +51,12 @@ export interface QueueHost {
 }
 
 /**
- * Records launches and submits them together when control returns to the event loop, when the parameter slots are used
- * up, or when the work recorded would keep the GPU busy for long. While the GPU has not answered whether there is room for
+ * Encodes launches and submits them together when control returns to the event loop, when the parameter slots are used
+ * up, or when the work encoded would keep the GPU busy for long. While the GPU has not answered whether there is room for
  * a new buffer, all that would touch the queue is held, in order: a buffer that failed can then be made once more.
  */
 export class Queue {
-  /** Numbers the submit that is being recorded. */
+  /** Numbers the submit that is being encoded. */
   current = 0;
   submits = 0;
   launches = 0;
@@ -66,7 +66,7 @@ export class Queue {
   private readonly staged = new Uint32Array(SLOTS * SLOT_WORDS);
   private readonly params: GPUBuffer;
   private readonly readback: Readback;
-  /** The launches of the pass that is being recorded: each has the parameter slot of its number. */
+  /** The launches of the pass that is being encoded: each has the parameter slot of its number. */
   private pass: Launch[] | null = null;
   /** The launches, and what else is to be remembered of them in their order. */
   private works: Work[] = [];
@@ -95,7 +95,7 @@ export class Queue {
     this.groups = groups;
     this.workPerMs = workPerMs;
     this.host = host;
-    host.failures.recording = () => this.works;
+    host.failures.encoded = () => this.works;
     this.readback = new Readback(device);
     this.params = device.createBuffer({
       label: 'gramian params',
@@ -111,14 +111,14 @@ export class Queue {
     if (launch.before) this.note(launch.before);
     for (let first = 0; first < groups; first += cut) {
       const end = Math.min(groups, first + cut);
-      this.record(launch, first, end);
+      this.encodeDispatch(launch, first, end);
       this.work += (work * (end - first)) / groups;
       if (maybe) this.certain = false;
       if (this.work >= budget || end - first >= this.groupsPerSubmit) this.close();
     }
   }
 
-  private record(launch: Launch, first: number, end: number): void {
+  private encodeDispatch(launch: Launch, first: number, end: number): void {
     if (this.pass?.length === SLOTS) this.close();
     if (!this.pass) this.schedule();
     this.pass ??= [];
@@ -136,7 +136,7 @@ export class Queue {
     this.works.push(work);
   }
 
-  /** Whether anything is recorded or held that the GPU was not given. */
+  /** Whether anything is encoded or held that the GPU was not given. */
   get pending(): boolean {
     return this.pass !== null || this.held.length > 0;
   }
@@ -151,7 +151,7 @@ export class Queue {
     });
   }
 
-  /** Submits what is recorded, in its turn. */
+  /** Submits what is encoded, in its turn. */
   private close(): void {
     const { pass, works, work, certain } = this;
     if (!pass) return;
@@ -176,7 +176,7 @@ export class Queue {
     return this.held.length > 0 || this.host.unanswered();
   }
 
-  /** Gives the GPU all that is recorded and held, now. */
+  /** Gives the GPU all that is encoded and held, now. */
   flush(): void {
     this.close();
     if (this.host.unanswered()) this.forced++;
@@ -191,7 +191,7 @@ export class Queue {
     for (const item of held) item();
   }
 
-  /** Runs `fn` after all that is recorded so far: at once, unless that has to wait. */
+  /** Runs `fn` after all that is encoded so far: at once, unless that has to wait. */
   inTurn(fn: () => void): void {
     this.close();
     if (this.holding) this.hold(this.current, fn);
@@ -204,7 +204,7 @@ export class Queue {
     else this.inTurn(fn);
   }
 
-  /** Writes from the CPU: a write would overtake recorded work that still reads the old numbers. */
+  /** Writes from the CPU: a write would overtake encoded work that still reads the old numbers. */
   write(storage: Storage, values: Float32Array | Int32Array | Uint32Array): void {
     const { slot } = storage;
     if (!slot || slot.usedAt >= this.current) this.close();
@@ -255,7 +255,7 @@ export class Queue {
   /** Takes the GPU's answer for a submit, after those before it. */
   private answer(submit: Submit): void {
     const { failures, refused } = this.host;
-    const error = this.device.popErrorScope().catch(() => null); // the device is gone: its own record says so
+    const error = this.device.popErrorScope().catch(() => null); // the device is gone: its own log says so
     this.answers = Promise.all([error, this.answers]).then(async ([refusal]) =>
       failures.answer(submit, refusal ? await refused(refusal, submit.works) : null),
     );
@@ -284,7 +284,7 @@ export class Queue {
   }
 
   /**
-   * Copies a range to the CPU, after everything recorded so far; throws what made those numbers fail.
+   * Copies a range to the CPU, after everything encoded so far; throws what made those numbers fail.
    * @param checked resolves when what was found by the checks up to here is marked
    */
   async read(storage: Storage, bytes: number, checked: () => Promise<void>): Promise<ArrayBuffer> {
@@ -320,7 +320,7 @@ export class Queue {
     }
   }
 
-  /** Resolves when the GPU has finished all that was recorded, and what failed is marked. */
+  /** Resolves when the GPU has finished all that was encoded, and what failed is marked. */
   async idle(): Promise<void> {
     let answers = this.answers;
     await new Promise<void>((resolve, reject) =>

@@ -103,7 +103,7 @@ export interface Plan {
 
 /**
  * Sinkhorn's alternating updates, in pairs: f from g, then g from f, from g = 0. With a tolerance the updates are
- * over-relaxed, and the GPU decides when to stop; what was recorded beyond that does nothing.
+ * over-relaxed, and the GPU decides when to stop; what was encoded beyond that does nothing.
  */
 export function couple(
   context: Context,
@@ -122,7 +122,7 @@ export function couple(
   const [excess, others] = [context.scratch(x.count, op), context.scratch(y.count, op)];
   const kappa = epsilon / rho;
   const maybe = stop.tolerance !== undefined;
-  context.repeat(stop.iterations, () => {
+  context.encodeLoop(stop.iterations, () => {
     updateScaling(context, op, rows, columns, scores, { kappa, state, excess, maybe });
     updateScaling(context, op, columns, rows, scores, { kappa, state, excess: others, maybe });
     control(context, excess, state, x.count, stop, kappa === 0);
@@ -142,7 +142,7 @@ export function coupleSelf(context: Context, op: string, x: Points, { epsilon, r
   const side = { points, u };
   const maybe = stop.tolerance !== undefined;
   const most = maybe ? Math.min(stop.iterations, MOST_SYMMETRIC) : stop.iterations;
-  context.repeat(most, () => {
+  context.encodeLoop(most, () => {
     updateScaling(context, op, side, side, scores, { step: 0.5, state, excess, maybe });
     control(context, excess, state, x.count, stop, false);
   });

@@ -38,7 +38,7 @@ export interface Rule {
   readonly moments: readonly string[];
   readonly learningRate: number;
   readonly weightDecay: number;
-  /** `now` is asked at every run of recorded work, too. */
+  /** `now` is asked at every run of captured work, too. */
   launch(context: Context, update: Update, now: () => Moment): void;
 }
 

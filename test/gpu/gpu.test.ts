@@ -79,9 +79,9 @@ describe('the pool', () => {
     expect(engine.memory().buffers).toBe(before);
   });
 
-  test('an upload never overtakes recorded work', async () => {
+  test('an upload never overtakes encoded work', async () => {
     const first = engine.tensor(new Float32Array(512).fill(1));
-    const doubled = add(first, first); // recorded, not submitted
+    const doubled = add(first, first); // encoded, not submitted
     const { buffer } = first.storage;
     first.dispose();
     const second = engine.tensor(new Float32Array(512).fill(7));
@@ -91,7 +91,7 @@ describe('the pool', () => {
     for (const tensor of [doubled, second]) tensor.dispose();
   });
 
-  test('trim destroys what is idle while recorded work still names it', async () => {
+  test('trim destroys what is idle while encoded work still names it', async () => {
     const a = engine.tensor([1, 2]);
     const b = add(a, a);
     a.dispose();
@@ -136,7 +136,7 @@ describe('the queue', () => {
     x.dispose();
   });
 
-  test('16 training steps recorded as one submit are 16 training steps', async () => {
+  test('16 training steps encoded as one submit are 16 training steps', async () => {
     const [z0, z1] = pair(6, 5);
     const apart: Float32Array[][] = [];
     for (let i = 0; i < 16; i++) apart.push(await step(z0, z1));
@@ -372,7 +372,7 @@ describe('scope', () => {
 describe('the tape', () => {
   const leaf = (values: number[]): Tensor => engine.tensor(values, [values.length], { requiresGrad: true });
 
-  test('noGrad records nothing, and ends with an exception too', () => {
+  test('noGrad keeps no tape, and ends with an exception too', () => {
     const x = leaf([2]);
     const y = engine.noGrad(() => mul(x, x));
     expect([y.requiresGrad, y.node]).toEqual([false, null]);

@@ -220,7 +220,7 @@ function neverDispose(bench: Bench): Trainer {
   };
 }
 
-/** A host's buffers; plans are recorded anew at every turn of a shape, encoded at every step and disposed after it. */
+/** A host's buffers; plans are captured anew at every turn of a shape, encoded at every step and disposed after it. */
 function planned(bench: Bench): Trainer {
   const { engine } = bench;
   const { device } = engine;
