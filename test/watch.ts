@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, expect } from 'vitest';
+import { fillBits } from '../src/core/fills.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { dryRun } from '../src/engine/dryRun.ts';
 import type { Engine } from '../src/engine/engine.ts';
@@ -71,7 +72,7 @@ export async function withPoison<T>(engine: Engine, fn: () => Promise<T>): Promi
   pool.trim();
   pool.poison = ({ buffer, slot }) => {
     if (!slot) return;
-    engine.fillBits(pool.wrap(buffer, 0, slot.bytes), slot.bytes / 4, POISON);
+    fillBits(engine, pool.wrap(buffer, 0, slot.bytes), slot.bytes / 4, POISON);
     slot.usedAt = queue.current; // an upload must not overtake the fill
   };
   try {

@@ -1,3 +1,4 @@
+import { copyInto } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { CORRUPTION, type ResidentImages } from '../data/augment.ts';
 import type { ImageSet } from '../data/dataset.ts';
@@ -61,7 +62,7 @@ export function overAll(
           const part = of(raw ? images.raw(indices) : images.plain(indices));
           const made: Tensor = all ?? engine.empty([images.count, part.size / count], 'embed');
           all = made;
-          engine.copyInto(made, part, first * (part.size / count));
+          copyInto(engine, made, part, first * (part.size / count));
           return made;
         });
       }

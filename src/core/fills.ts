@@ -4,11 +4,24 @@ import type { KernelSource } from '../gpu/kernel.ts';
 import { accumulate as accumulateKernel, fill as fillKernel, place as placeKernel } from '../gpu/kernels.generated.ts';
 import { type Binder, part, ranges } from './chunks.ts';
 
+// What takes one small kernel of memory's own, and ops of every kind need.
+
 /** Who launches. */
 export interface Launcher extends Binder {
   run(kernel: KernelSource, launch: LaunchOptions): void;
 }
 
+/** Numbers in GPU memory, such as a Tensor. */
+interface Sized {
+  readonly storage: Storage;
+  readonly size: number;
+}
+
+export function fill(by: Launcher, out: Storage, count: number, value: number): void {
+  fillBits(by, out, count, new Uint32Array(Float32Array.of(value).buffer)[0]);
+}
+
+/** Fills with a bit pattern: a NaN or a u32 would not survive the way through a float. */
 export function fillBits(by: Launcher, out: Storage, count: number, bits: number): void {
   for (const range of ranges(by, count)) {
     const buffers = { out: part(out, range) };
@@ -23,8 +36,8 @@ export function fillBits(by: Launcher, out: Storage, count: number, bits: number
 }
 
 /** total += more */
-export function accumulate(by: Launcher, total: Storage, more: Storage, count: number): void {
-  for (const range of ranges(by, count))
+export function accumulate(by: Launcher, { storage: total, size }: Sized, { storage: more }: Sized): void {
+  for (const range of ranges(by, size))
     by.run(accumulateKernel, {
       params: { count: range.count },
       buffers: { total: part(total, range), more: part(more, range) },
@@ -33,20 +46,21 @@ export function accumulate(by: Launcher, total: Storage, more: Storage, count: n
     });
 }
 
-/** into[offset + i] = x[i], counted in floats. */
-export function place(by: Launcher, x: Storage, count: number, into: Storage, offset: number, whole: boolean): void {
+/** into[offset + i] = x[i], counted in numbers. */
+export function copyInto(by: Launcher, into: Sized, x: Sized, offset: number): void {
   by.run(placeKernel, {
-    params: { count, offset },
-    buffers: { x, out: into },
-    groups: Math.ceil(count / 256),
-    work: count,
-    overwrites: whole ? ['out'] : [],
+    params: { count: x.size, offset },
+    buffers: { x: x.storage, out: into.storage },
+    groups: Math.ceil(x.size / 256),
+    work: x.size,
+    overwrites: x.size === into.size ? ['out'] : [],
   });
+  into.storage.contents.writer = 'a copy into it';
 }
 
 /** into[i] = x[i] */
-export function copy(by: Launcher, x: Storage, into: Storage, count: number): void {
-  for (const range of ranges(by, count))
+export function copy(by: Launcher, { storage: x, size }: Sized, { storage: into }: Sized): void {
+  for (const range of ranges(by, size))
     by.run(placeKernel, {
       params: { count: range.count, offset: 0 },
       buffers: { x: part(x, range), out: part(into, range) },

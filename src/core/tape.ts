@@ -1,8 +1,18 @@
 import { GramianError } from '../gpu/errors.ts';
+import { accumulate } from './fills.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Gradients for an op's inputs, in their order; null where none flows (a stop-gradient side). The tape owns them. */
 export type Backward = (dy: Tensor, saved: readonly Tensor[]) => readonly (Tensor | null)[];
+
+/** How an op's gradient is computed, and from what. */
+export interface OpRule {
+  /** Kept until `backward` has run, or nobody can ask for it any more. */
+  readonly saved?: readonly Tensor[];
+  readonly backward: Backward;
+  /** Then lets go of whatever else the op kept. */
+  readonly release?: () => void;
+}
 
 /** What the tape remembers of one op: its inputs, the values its gradient needs, and how to compute it. */
 export class TapeNode {
@@ -173,13 +183,13 @@ function sum(known: Tensor | null | undefined, more: Tensor): Tensor {
   const { context } = known;
   // A rule may hand the same storage to several inputs: only a gradient that nobody else holds is added to in place.
   if (known.storage.references === 1) {
-    context.accumulate(known, more);
+    accumulate(context, known, more);
     more.dispose();
     return known;
   }
   const total = context.unscoped(() => context.full(known.shape, 0));
-  context.accumulate(total, known);
-  context.accumulate(total, more);
+  accumulate(context, total, known);
+  accumulate(context, total, more);
   known.dispose();
   more.dispose();
   return total;
@@ -190,14 +200,14 @@ function own(gradient: Tensor): Tensor {
   const { context, storage } = gradient;
   if (storage.slot && storage.references === 1) return gradient;
   const copy = context.unscoped(() => context.full(gradient.shape, 0));
-  context.accumulate(copy, gradient);
+  accumulate(context, copy, gradient);
   gradient.dispose();
   return copy;
 }
 
 function keep(leaf: Tensor, gradient: Tensor): void {
   if (leaf.disposed) return gradient.dispose();
-  leaf.context.leafChanges(leaf, false);
+  leaf.context.observers.current?.leaf?.(leaf, false);
   const total = leaf.grad ? sum(leaf.grad, gradient) : own(gradient);
   leaf.grad = total;
   // It lives as long as its leaf, whatever scope backward() was called in.

@@ -105,7 +105,7 @@ export class Tensor implements Disposable {
   }
 
   zeroGrad(): void {
-    this.context.leafChanges(this, true);
+    this.context.observers.current?.leaf?.(this, true);
     this.grad?.dispose();
     this.grad = null;
   }

@@ -1,4 +1,5 @@
-import type { Context, Observer, ReplayHook } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
+import type { Observer, ReplayHook } from '../core/observers.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { bindByName } from '../gpu/bindings.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -26,7 +27,7 @@ export interface Captured {
 }
 
 /** What a function does that is to be replayed: it runs once, and launches nothing. */
-export class Capture implements Observer {
+export class Capture implements Observer<Tensor> {
   readonly launches: Captured[] = [];
   /** Numbers that came from the CPU. */
   readonly uploads: (Float32Array | Int32Array | Uint32Array)[] = [];
@@ -87,7 +88,7 @@ export class Capture implements Observer {
 
   /** Runs `body`. All tensors that it makes go, but for what is retained. */
   run(context: Context, body: () => void): void {
-    context.observe(this, () => context.temporaries(body));
+    context.observers.observe(this, () => context.temporaries(body));
   }
 
   /** Takes back the counts of a function that never ran. */

@@ -1,4 +1,5 @@
-import type { Context, Observer, ReplayHook } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
+import type { Observer, ReplayHook } from '../core/observers.ts';
 import type { DataType, Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { LaunchOptions } from '../gpu/device.ts';
@@ -12,7 +13,7 @@ export interface Result {
 }
 
 /** Told of each launch, or of each choice. */
-export type Listener = Partial<Pick<Observer, 'launch' | 'choice'>>;
+export type Listener = Partial<Pick<Observer<Tensor>, 'launch' | 'choice'>>;
 
 /**
  * Runs `fn` without its launches, and leaves everything as it was: tensors that it makes are freed, and gradients of leaves
@@ -25,7 +26,7 @@ export function dryRun(context: Context, fn: () => unknown, listener: Listener =
     run.finish();
   };
   try {
-    context.observe(run, () => context.temporaries(whole));
+    context.observers.observe(run, () => context.temporaries(whole));
   } finally {
     run.end();
   }
@@ -33,12 +34,12 @@ export function dryRun(context: Context, fn: () => unknown, listener: Listener =
 }
 
 /** What a function would have left behind, had its launches run. */
-class DryRun implements Observer {
+class DryRun implements Observer<Tensor> {
   readonly runsNever = true;
   /** Outputs of ops that are there when the function ends, in the order in which they were made; then gradients. */
   readonly results: Result[] = [];
-  readonly choice: Observer['choice'];
-  private readonly heard: Observer['launch'] | undefined;
+  readonly choice: Observer<Tensor>['choice'];
+  private readonly heard: Observer<Tensor>['launch'] | undefined;
   /** Outputs of all ops. */
   private readonly outputs: Tensor[] = [];
   /** Takes back what happened beside the launches. */

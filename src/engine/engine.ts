@@ -3,6 +3,7 @@ import { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Device, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
+import type { MemoryReport } from '../gpu/pool.ts';
 import { openChoices, rememberChoices } from '../tuning/choiceCache.ts';
 import { type Choices, type ChoiceTable, isChoices } from '../tuning/choices.ts';
 import {
@@ -58,6 +59,21 @@ export class Engine extends Context {
   ) {
     super(gpu, checking, choice, table);
     this.tuning = tuning;
+  }
+
+  /** Live GPU memory without idle pool buffers, and its peak since `resetPeakMemory()`. */
+  memory(): MemoryReport {
+    return this.lowLevel.pool.report();
+  }
+
+  resetPeakMemory(): void {
+    this.lowLevel.pool.resetPeak();
+  }
+
+  /** Resolves when the GPU has done all that was encoded; rejects with what went wrong. */
+  async sync(): Promise<void> {
+    this.inspector.report();
+    await this.lowLevel.sync('sync', () => this.inspector.report());
   }
 
   /**

@@ -56,7 +56,7 @@ export function observe(
     for (const { storage } of outputs) if (isMade(source, storage)) storage.retain();
   };
   try {
-    const watch = device.pool.within(source, () => context.watchingApart(() => capture.run(context, body)));
+    const watch = device.pool.within(source, () => context.inspector.watchingApart(() => capture.run(context, body)));
     return { capture, inputs, outputs, shape, watch, source };
   } catch (error) {
     takeBack(capture, source);

@@ -1,5 +1,6 @@
 import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
+import { copy } from '../core/fills.ts';
 import { Tensor } from '../core/tensor.ts';
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
@@ -69,7 +70,9 @@ export class Plan {
         this.results.add(name);
         // What the steps do not write into memory of its own goes there by a copy.
         const own = this.isWritten(output.storage) && !this.named.has(output.storage);
-        this.named.set(own ? output.storage : context.copy(output).storage, name);
+        const result = own ? output : context.empty(output.shape, 'copy', output.dtype);
+        if (!own) copy(context, output, result);
+        this.named.set(result.storage, name);
       }
       for (const tensor of Object.values(tensors)) tensor.zeroGrad();
       const lost = this.takeBackGrads(capture);

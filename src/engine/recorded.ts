@@ -24,7 +24,7 @@ export function recorded<I extends readonly Tensor[], O>(context: Context, fn: (
   const step = (...inputs: I): O => {
     context.assertAlive(OP);
     if (disposed) throw new UsedAfterDisposeError(`${OP}: the step was disposed, expected a live one.`);
-    if (context.isObserved)
+    if (context.observers.current)
       context.fail(
         OP,
         'called inside of a function that is recorded, planned, prepared or tuned, expected it outside; call fn itself there.',
@@ -59,7 +59,7 @@ export function recorded<I extends readonly Tensor[], O>(context: Context, fn: (
 
 /** What must be equal for a capture to serve. */
 function keyOf(context: Context, inputs: readonly Tensor[]): string {
-  let key = `${context.gradEnabled ? '' : 'noGrad'}${context.table.tunings}`;
+  let key = `${context.scopes.gradEnabled ? '' : 'noGrad'}${context.table.tunings}`;
   inputs.forEach((input, i) => {
     if (!(input instanceof Tensor)) context.fail(OP, `inputs[${i}] is ${check.say(input)}, expected a Tensor.`);
     if (input.context !== context) context.fail(OP, `inputs[${i}] lives on another device.`);

@@ -128,7 +128,10 @@ export class Replay {
     queue.note(this.fresh);
     if (device.failures.any) for (const { contents, slot } of this.made) contents.failure = slot?.failure ?? null;
     if (watch)
-      context.expect(watch, { now: (storage) => this.now(storage), writtenWith: (of) => this.writtenWith(of) });
+      context.inspector.expect(watch, {
+        now: (storage) => this.now(storage),
+        writtenWith: (of) => this.writtenWith(of),
+      });
     for (const storage of this.written) context.wrote(this.now(storage).contents, 'a recorded step');
     for (const launch of this.launches) queue.launch(launch);
     const { current } = queue;

@@ -1,4 +1,6 @@
-import type { Context, Observer } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
+import type { Observer } from '../core/observers.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
@@ -31,7 +33,7 @@ export function trialOf(context: Context, device: Device, fn: () => unknown): Tr
   };
   let results: readonly Result[];
   try {
-    const launch: Observer['launch'] = (kernel, options) => {
+    const launch: Observer<Tensor>['launch'] = (kernel, options) => {
       launches.push({ kernel, options });
       for (const { name, access } of kernel.buffers) {
         const whole = options.buffers[name].whole ?? options.buffers[name];

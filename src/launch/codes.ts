@@ -1,5 +1,6 @@
 import { part, type Range, ranges } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
+import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Tuning } from '../gpu/kernel.ts';
@@ -101,7 +102,7 @@ function sweeps(batch: Batch, shape: Tuning): void {
 function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, codes, split }: Batch): void {
   const columns4 = columns / 4;
   const form = context.scratch(1, op);
-  context.fill(form, 1, 0);
+  fill(context, form, 1, 0);
   const [going, begun] = [startState(context, op), startState(context, op)];
   const side = (count: number, u: Scaling) => ({
     points: { of: codes, stride: columns, rows: count },

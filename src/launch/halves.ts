@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { fillBits } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { halves, largest, matmul_fragments, matmul_halves } from '../gpu/kernels.generated.ts';
@@ -62,7 +63,7 @@ export function toHalves(
 /** Bits of a matrix's largest magnitude. */
 function largestOf(context: Context, op: string, { of, at, stride, rows, columns }: Wide): Storage {
   const top = context.scratch(1, op);
-  context.fillBits(top, 1, 0);
+  fillBits(context, top, 1, 0);
   context.run(largest, {
     params: { rows, columns, x_at: at, x_stride: stride },
     buffers: { x: of, top },

@@ -1,5 +1,6 @@
 import { part, ranges } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
+import { accumulate, fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { sum as sumKernel } from '../gpu/kernels.generated.ts';
@@ -71,7 +72,7 @@ export interface Term {
 /** out[0] = the sum of all terms. */
 export function launchTerms(context: Context, out: Tensor | Storage, terms: readonly Term[]): void {
   const totals = context.scratch(64 * terms.length, 'sum'); // each where it can be bound
-  context.fill(totals, 64 * terms.length, 0);
+  fill(context, totals, 64 * terms.length, 0);
   terms.forEach(({ of, count, scale }, i) => {
     launchTotal(context, of, totals.range(256 * i, 4), count, scale);
   });
@@ -94,7 +95,7 @@ export function sumInto(context: Context, x: Tensor, y: Tensor, { outer, reduced
   for (const range of more) {
     const piece = context.empty(y.shape, 'sum');
     launchSum(context, part(x, range, inner), piece, { outer, reduced: range.count, inner, scale });
-    context.accumulate(y, piece);
+    accumulate(context, y, piece);
     piece.dispose();
   }
 }

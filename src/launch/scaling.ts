@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
@@ -49,7 +50,7 @@ export const plainAt = (count: number): number => 2 * roundUp(count, 4);
 /** Where an iteration stands: kept on the GPU. At zero it goes on, without over-relaxation. */
 export function startState(context: Context, op: string): Storage {
   const state = context.scratch(16, op);
-  context.fill(state, 16, 0);
+  fill(context, state, 16, 0);
   return state;
 }
 
@@ -95,7 +96,7 @@ export function keepScores(
   const stride = keptStride(context, rows.rows);
   const of = context.scratch(columns.rows * stride, op);
   const form = lanesAlone(context) ? context.scratch(1, op) : null;
-  if (form) context.fill(form, 1, 0);
+  if (form) fill(context, form, 1, 0);
   const release = (): void => {
     of.release();
     form?.release();

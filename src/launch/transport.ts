@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { fillBits } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { kept_gradient, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
@@ -65,7 +66,7 @@ const SMALL_COSTS = 2;
 /** Bits of the largest |p - x_0|^2 of all points; release it. Its fourfold bounds every squared distance among them. */
 export function reachOf(context: Context, op: string, x: Points, y: Points): Storage {
   const reach = context.scratch(1, op);
-  context.fillBits(reach, 1, 0);
+  fillBits(context, reach, 1, 0);
   for (const { rows, count, columns, rowStride } of [x, y])
     context.run(transport_reach, {
       params: { rows: count, columns, stride: rowStride },

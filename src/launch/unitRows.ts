@@ -1,5 +1,6 @@
 import { part } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
+import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { turn, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
@@ -27,7 +28,7 @@ export function makeTurn(context: Context, op: string, z: Tensor | Storage, colu
 /** The reflection that leaves rows where they are. */
 export function noTurn(context: Context, op: string, columns: number): Turn {
   const out = context.scratch(2 * columns + 4, op);
-  context.fill(out, 2 * columns + 4, 0);
+  fill(context, out, 2 * columns + 4, 0);
   return out;
 }
 

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { accumulate } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Layer, NamedTensors } from '../nn/layer.ts';
 import { add, mul } from '../ops/arithmetic.ts';
@@ -105,7 +106,7 @@ function addedGradients(context: Context, method: Method, parts: readonly (() =>
       const loss = method.loss(batchOf(), { ...place, part });
       const share = parts.length > 1 ? mul(loss, 1 / parts.length) : loss;
       share.backward();
-      context.accumulate(total, share);
+      accumulate(context, total, share);
     });
   });
   return total;

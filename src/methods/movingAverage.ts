@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { copyInto } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { moving_average } from '../gpu/kernels.generated.ts';
 import type { Layer } from '../nn/layer.ts';
@@ -59,7 +60,7 @@ export function movingAverage(
     check.sameShape(op, `online.${name}`, own, `average.${name}`, other);
   }
   if (start === 'copy')
-    for (const name of names) context.copyInto(average.parameters[name], online.parameters[name], 0);
+    for (const name of names) copyInto(context, average.parameters[name], online.parameters[name], 0);
   context.opEnded();
   // On the GPU, so that a step launches the same work whatever the momentum.
   const rate = context.unscoped(() => context.tensor([1 - momentum]));

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { copyInto } from '../core/fills.ts';
 import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { infoNCE } from '../losses/infoNCE.ts';
@@ -113,7 +114,7 @@ export function pcl(context: Context, options: PCLOptions): Method {
       for (const [m, own] of granularities.entries()) {
         const { clusters } = own;
         const result = await eStep(features, { clusters, iterations, restarts, seed: seed + m, temperature, alpha });
-        context.copyInto(own.centroids, result.centroids, 0);
+        copyInto(context, own.centroids, result.centroids, 0);
         context.write(own.concentrations, result.concentrations);
         context.write(own.assignments, Float32Array.from(result.assignments));
         result.centroids.dispose();

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { copyInto } from '../core/fills.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { normalize } from '../ops/normalize.ts';
@@ -25,7 +26,8 @@ export function prototypeLayer(context: Context, random: Random, count: number, 
   const weight = context.unscoped(() => context.tensor(values, [count, features], { requiresGrad: true }));
   const renormalize = (): void => {
     context.scope(() => {
-      context.copyInto(
+      copyInto(
+        context,
         weight,
         context.noGrad(() => normalize(weight)),
         0,

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { copyInto } from '../core/fills.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { advance, enqueue } from '../gpu/kernels.generated.ts';
@@ -33,7 +34,7 @@ export function fifoQueue(context: Context, length: number, features: number, ra
   const [rows, pointer] = context.unscoped(() => [context.tensor(noise, [length, features]), context.tensor([0])]);
   if (random)
     context.scope(() => {
-      context.copyInto(rows, normalize(rows), 0);
+      copyInto(context, rows, normalize(rows), 0);
     });
   context.opEnded();
   return {

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { accumulate, fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { branch_maximum, branch_maximum_grad } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
@@ -123,9 +124,9 @@ function alone(context: Context, op: string, x: Tensor, learned: readonly Tensor
 function remember(context: Context, drawn: Tensor, { runningLevel, runningCount }: BatchAttentionParameters): void {
   context.noGrad(() => {
     const now = sub(level(drawn), Math.log(drawn.size));
-    context.accumulate(runningLevel, mul(sub(now, runningLevel), MOMENTUM));
+    accumulate(context, runningLevel, mul(sub(now, runningLevel), MOMENTUM));
   });
-  context.fill(runningCount.storage, 1, drawn.size);
+  fill(context, runningCount.storage, 1, drawn.size);
 }
 
 /** The sample attention representation A [N]. */

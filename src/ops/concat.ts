@@ -1,4 +1,5 @@
 import * as check from '../core/checkTensor.ts';
+import { copyInto } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { launchSum } from '../launch/reduce.ts';
 
@@ -23,7 +24,7 @@ export function concat(list: readonly Tensor[]): Tensor {
   const y = context.empty([list.reduce((total, part) => total + part.shape[0], 0), ...rest], op);
   const starts: number[] = [];
   list.reduce((at, part) => {
-    context.copyInto(y, part, at);
+    copyInto(context, y, part, at);
     starts.push(at);
     return at + part.size;
   }, 0);

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { type Features, featureRows, makeFeatures, standardBackward } from '../launch/features.ts';
 import { launchGram } from '../launch/gram.ts';
@@ -59,7 +60,7 @@ export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
     },
     backward: (dc, [x0, x1]) => {
       const own = context.scratch(columns, op);
-      context.fill(own, columns, 0); // the diagonal has no gradient beside what dc says
+      fill(context, own, columns, 0); // the diagonal has no gradient beside what dc says
       const one = context.constant(1);
       const [s0, s1] = [
         { ...f0, z: x0 },

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { copyInto, fillBits } from '../core/fills.ts';
 import { createRandom } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -87,7 +88,7 @@ export function kMeans(x: Tensor, options: KMeansOptions): KMeansResult {
       const centroids = start
         ? context.empty([clusters, columns], op)
         : rowsOf(context, op, x, drawRows(rows, clusters, given.seed, restart));
-      if (start) context.copyInto(centroids, start, 0);
+      if (start) copyInto(context, centroids, start, 0);
       const found = {
         centroids,
         assignments: context.empty([rows], op, 'i32'),
@@ -166,7 +167,7 @@ function updateCentroids(
     lanes: number,
     work: number,
   ): void => context.run(kernel, { params, buffers, groups: Math.ceil(lanes / 64), work });
-  context.fillBits(counts, blocks * clusters, 0);
+  fillBits(context, counts, blocks * clusters, 0);
   launch(cluster_count, cut, { assignments, counts }, blocks, 2 * rows);
   launch(cluster_sizes, { clusters, blocks }, { counts, sizes }, clusters, blocks * clusters);
   context.run(cluster_starts, { params: { clusters }, buffers: { sizes, starts, empties }, groups: 1, work: clusters });
@@ -195,7 +196,7 @@ function keepBetter(context: Context, best: KMeansResult, other: KMeansResult): 
   for (const name of ['centroids', 'assignments', 'distances', 'inertia'] as const) {
     const into = name === 'inertia' ? context.empty([], 'kMeans') : best[name];
     // The inertia that both comparisons read must not change before the last of them.
-    if (name === 'inertia') context.copyInto(into, best.inertia, 0);
+    if (name === 'inertia') copyInto(context, into, best.inertia, 0);
     context.run(keep_lower, {
       params: { count: into.size },
       buffers: { candidate: other.inertia, best: best.inertia, x: other[name], out: into },
@@ -203,7 +204,7 @@ function keepBetter(context: Context, best: KMeansResult, other: KMeansResult): 
       work: into.size,
     });
     if (name !== 'inertia') continue;
-    context.copyInto(best.inertia, into, 0);
+    copyInto(context, best.inertia, into, 0);
     into.dispose();
   }
   for (const tensor of Object.values(other)) tensor.dispose();

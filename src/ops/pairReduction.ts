@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { copyInto } from '../core/fills.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { KernelPart, KernelSource, Tuning } from '../gpu/kernel.ts';
 import { pair_row_pass, pair_sum, pair_weights, row_lse } from '../gpu/kernels.generated.ts';
@@ -218,7 +219,7 @@ function packNumbers(context: Context, parameters: readonly (number | Tensor)[])
   const values = parameters.map((parameter) => (typeof parameter === 'number' ? parameter : 0));
   const numbers = context.tensor(Float32Array.from(values.length > 0 ? values : [0]));
   parameters.forEach((parameter, i) => {
-    if (parameter instanceof Tensor) context.copyInto(numbers, parameter, i);
+    if (parameter instanceof Tensor) copyInto(context, numbers, parameter, i);
   });
   return numbers;
 }

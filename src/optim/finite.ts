@@ -1,5 +1,6 @@
 import { part, ranges } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
+import { fillBits } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { inspect_finite } from '../gpu/kernels.generated.ts';
 
@@ -26,7 +27,7 @@ export async function firstNonFinite(
   if (pieces.length === 0) return null;
   const found = context.scratch(pieces.length, op);
   try {
-    context.fillBits(found, pieces.length, NOTHING);
+    fillBits(context, found, pieces.length, NOTHING);
     pieces.forEach(({ tensor, range }, slot) => {
       context.run(inspect_finite, {
         params: { count: range.count, slot },

@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { copyInto } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 
 /** Moves parameters along their gradients, in place. */
@@ -93,7 +94,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
     step(learningRate) {
       if (learningRate !== undefined) {
         rate(op, learningRate);
-        if (context.withoutNumbers)
+        if (context.observers.withoutNumbers)
           check.fail(
             op,
             `learningRate = ${learningRate} would stay for ever, as the function is being recorded; set optimizer.learningRate outside.`,
@@ -147,7 +148,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
         check.contextOf(op, { [name]: tensor, [`state of ${name}`]: saved[name] });
         check.sameShape(op, name, tensor, `state of ${name}`, saved[name]);
       }
-      for (const [name, tensor] of own) if (saved[name] !== tensor) context.copyInto(tensor, saved[name], 0);
+      for (const [name, tensor] of own) if (saved[name] !== tensor) copyInto(context, tensor, saved[name], 0);
       context.opEnded();
       setSteps(taken);
     },

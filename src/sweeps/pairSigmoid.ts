@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { row_dots, sig_lip, sig_lip_recompute } from '../gpu/kernels.generated.ts';
@@ -27,7 +28,7 @@ export function pairSigmoid(op: string, a: Tensor, b: Tensor, scale: Tensor, bia
   const panels = countPanels(context, left, right);
   // One total a panel, each where it can be bound.
   const totals = { losses: context.scratch(64 * panels, op), slopes: context.scratch(64 * panels, op) };
-  for (const total of Object.values(totals)) context.fill(total, 64 * panels, 0);
+  for (const total of Object.values(totals)) fill(context, total, 64 * panels, 0);
   let done = 0;
   weighPairs(
     context,

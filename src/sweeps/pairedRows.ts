@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
+import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { paired_rows } from '../gpu/kernels.generated.ts';
@@ -37,7 +38,7 @@ export function pairedRows(
   const dy = seenFromY && launch(nameY, y, x, seenFromY, losses);
   seenFromY?.release();
   const mean = context.empty([], op);
-  context.fill(mean.storage, 1, offset);
+  fill(context, mean.storage, 1, offset);
   launchSum(context, losses, mean, { outer: 1, reduced: n, inner: 1, scale: scale / n, accumulating: true });
   losses.release();
   return context.record(op, [x, y], mean, {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fill } from '../../src/core/fills.ts';
 import {
   add,
   createEngine,
@@ -106,7 +107,7 @@ describe('loss and gradient', () => {
       await agrees(step, 37, 5, 1);
       const idle = [...pool.reserves].flatMap(({ idle }) => [...idle.values()].flat());
       expect(idle.length).toBeGreaterThan(3);
-      for (const { buffer, bytes } of idle) engine().fill(pool.wrap(buffer, 0, bytes), bytes / 4, Number.NaN);
+      for (const { buffer, bytes } of idle) fill(engine(), pool.wrap(buffer, 0, bytes), bytes / 4, Number.NaN);
     }
     step.dispose();
   });

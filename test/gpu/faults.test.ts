@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openAdapter } from '#platform';
+import { fillBits } from '../../src/core/fills.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { DeviceLostError, KernelError, OutOfMemoryError, UsedAfterDisposeError } from '../../src/gpu/errors.ts';
@@ -317,7 +318,7 @@ test.each([
       if (within) return;
       within = true; // the fill itself takes no memory, and gives none back
       const alive = Object.create(storage, { alive: { value: true } }) as typeof storage;
-      engine.fillBits(alive, storage.bytes / 4, 0x7fc00000);
+      fillBits(engine, alive, storage.bytes / 4, 0x7fc00000);
       within = false;
       poisoned++;
     };

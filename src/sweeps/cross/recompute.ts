@@ -1,4 +1,5 @@
 import type { Context } from '../../core/context.ts';
+import { fillBits } from '../../core/fills.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { anchored_rows, cross_lifts, cross_recompute } from '../../gpu/kernels.generated.ts';
@@ -45,7 +46,7 @@ export function recomputeCross(
   const work = 4 * n * n * columns;
   const lifts = context.scratch(4 * (sides[1].at + n), op);
   const any = context.scratch(1, op);
-  context.fillBits(any, 1, 0);
+  fillBits(context, any, 1, 0);
   const each = (then: (own: CrossSide, other: CrossSide, s: number) => void): void =>
     sides.forEach((own, s) => {
       then(own, sides[1 - s], s);

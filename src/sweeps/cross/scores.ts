@@ -1,4 +1,5 @@
 import type { Context } from '../../core/context.ts';
+import { fill } from '../../core/fills.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { KernelSource } from '../../gpu/kernel.ts';
@@ -96,7 +97,7 @@ export function differenceScores({ op, context, a, b }: Sides): CrossScores {
     positives,
     weights: ({ log2Z, miss }, scale, panels, cached) => {
       const totals = context.scratch(64 * panels, op); // one a panel, each where it can be bound
-      context.fill(totals, 64 * panels, 0);
+      fill(context, totals, 64 * panels, 0);
       let done = 0;
       return {
         weigh: ({ of, first, count, stride }) => {

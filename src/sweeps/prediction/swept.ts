@@ -1,3 +1,4 @@
+import { fill } from '../../core/fills.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { accumulate, swav_rows } from '../../gpu/kernels.generated.ts';
@@ -39,7 +40,7 @@ export const sweptPrediction: Prediction = (
   less.dispose();
   const targets = [0, 1].map((source) => {
     const target = context.scratch(batch.floats, op);
-    context.fill(target, batch.floats, 0);
+    fill(context, target, batch.floats, 0);
     const others = toPrototypes ? sumOfOthers(batch, units, source) : null;
     const plan = codes(batch, asGiven, units[source], epsilon, iterations);
     sweep(batch, plan, centredRows, target, 1, others && { rows: others.of, scale: -share });
@@ -193,7 +194,7 @@ function sumOfOthers(
 ): { of: Storage; release(): void } {
   if (units.length === 2) return { of: units[1 - source].rows, release: () => {} };
   const total = context.scratch(floats, op);
-  context.fill(total, floats, 0);
+  fill(context, total, floats, 0);
   units.forEach((view, v) => {
     if (v === source) return;
     context.run(accumulate, {

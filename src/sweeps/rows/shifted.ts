@@ -1,4 +1,5 @@
 import type { Context } from '../../core/context.ts';
+import { fill } from '../../core/fills.ts';
 import { contrast_panel } from '../../gpu/kernels.generated.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { roundUp, tileOf } from '../../launch/tile.ts';
@@ -18,8 +19,8 @@ export function shiftedSweep(
   const { count: n, columns: d, paddedRows: width } = units;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'pairs', count, n, d);
   const [tops, sums, weighteds] = [0, 1, 2].map(() => context.scratch(width, op));
-  context.fill(tops, n, Math.LOG2E / known);
-  context.fill(weighteds, n, 0); // of use to a live temperature alone
+  fill(context, tops, n, Math.LOG2E / known);
+  fill(context, weighteds, n, 0); // of use to a live temperature alone
   const strips = Math.ceil(width / tileColumns);
   const panel = panelOf(context, op, units, candidates);
   const slots = roundUp(panel.width, tileRows) / tuning.TM;
