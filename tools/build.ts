@@ -130,6 +130,21 @@ function referToDisposable(): void {
   }
 }
 
+/**
+ * Where a module uses nothing of a chunk, esbuild still imports it, to run it. No module here does anything by being loaded, and
+ * says so by `sideEffects`: a user's bundler drops these imports, and some warn about each.
+ */
+function dropBareImports(): void {
+  for (const folder of ['dist', 'dist/chunks'])
+    for (const name of readdirSync(join(root, folder))) {
+      if (!name.endsWith('.js')) continue;
+      const file = join(root, folder, name);
+      const text = readFileSync(file, 'utf8');
+      const without = text.replace(/^import "\.[^"\n]*";\n/gm, '');
+      if (without !== text) writeFileSync(file, without);
+    }
+}
+
 /** The table above is what the package exports; package.json follows it. */
 function updateExports(): void {
   const file = join(root, 'package.json');
@@ -173,6 +188,7 @@ run('tools/generate.ts', ['--import', 'tsx', 'tools/generate.ts']);
 if (!quick) rmSync(join(root, 'dist'), { recursive: true, force: true });
 const built = await Promise.all(BUNDLES.map((options) => build({ ...shared, ...options, metafile: true })));
 const benchPage = await build({ ...shared, ...BENCH_PAGE, metafile: true });
+dropBareImports();
 writeLicences([...built, benchPage].map(({ metafile }) => metafile));
 const [script] = benchPage.outputFiles ?? [];
 const notice = asComment(licenceTexts(root, inlinedPackages([benchPage.metafile])));

@@ -2,8 +2,9 @@
 // name and the layout of its Params. Reflection happens here, so that no parser travels to the browser.
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import type { KernelPart, KernelSource, KernelSwap, ParamsMember } from '../src/gpu/kernel.ts';
+import { declared, type KernelPart, type KernelSource, type KernelSwap, type ParamsMember } from '../src/gpu/kernel.ts';
 import { link } from '../src/gpu/link.ts';
 import { kernelFiles, readTexts, textFor } from './kernelFiles.ts';
 
@@ -64,9 +65,33 @@ export function readKernel(name: string): KernelSource {
   };
 }
 
-/** Comments stay in the source tree, but for what the linker reads; lines keep their numbers, for its messages. */
+/** Comments and indentation stay in the source tree, but for what the linker reads; lines keep their numbers, for its messages. */
 function withoutComments(part: KernelPart): KernelPart {
-  return { ...part, text: part.text.replace(/[ \t]*\/\/(?! @).*$/gm, '') };
+  return { ...part, text: part.text.replace(/[ \t]*\/\/(?! @).*$/gm, '').replace(/^[ \t]+/gm, '') };
+}
+
+/** Buffers, parameters and tunables as `declared` reads them: spelt out, they are a tenth of what a page loads. */
+function declarations(kernel: KernelSource): string {
+  const letter = { u32: '', i32: ':i', f32: ':f' };
+  const texts: [string, string, string] = [
+    kernel.buffers
+      .map(({ name, binding, access }, i, all) => {
+        const next = (all[i - 1]?.binding ?? 0) + 1;
+        return `${name}${binding === next ? '' : `:${binding}`}${access === 'read_write' ? '*' : ''}`;
+      })
+      .join(' '),
+    kernel.params.members
+      .slice(2)
+      .map(({ name, type }) => `${name}${letter[type]}`)
+      .join(' '),
+    Object.entries(kernel.tunables)
+      .map(([name, { value, allowed }]) => `${name} ${value} ${allowed.join(' ')}`)
+      .join(';'),
+  ];
+  const { name, parts, swaps } = kernel;
+  if (!isDeepStrictEqual(declared(name, parts, ...texts, swaps), kernel))
+    throw new Error(`${kernel.name}: Params is not at binding 0, or has gaps between its members, expected neither.`);
+  return texts.map((text) => JSON.stringify(text)).join(', ');
 }
 
 /** The name of a piece in the generated file. */
@@ -101,7 +126,7 @@ function generate(): string {
   }
   const lines = [
     '// Made by tools/generate.ts from kernels/. Do not edit.',
-    "import type { KernelPart, KernelSource, KernelSwap } from './kernel.ts';",
+    "import { declared, type KernelPart, type KernelSource, type KernelSwap } from './kernel.ts';",
     '',
   ];
   for (const [file, part] of pieces) lines.push(`const ${constant(file)}: KernelPart = ${JSON.stringify(part)};`);
@@ -112,15 +137,18 @@ function generate(): string {
   const shared = new Map(kernels.map(({ parts: [{ file }] }) => [file, sharedText(file)]));
   for (const [file, text] of shared)
     if (text !== '') lines.push(`const ${constant(file)}: string = ${JSON.stringify(text)};`);
-  for (const { parts, swaps, ...rest } of kernels) {
+  for (const kernel of kernels) {
+    const { name, parts, swaps } = kernel;
     const [{ file, text }, ...others] = parts;
     const before = shared.get(file) as string;
     const after = JSON.stringify(text.slice(before.length));
-    const own = `{ "file": "${file}", "text": ${before === '' ? after : `${constant(file)} + ${after}`} }`;
-    const list = [own, ...others.map((part) => constant(part.file))];
-    const fields = JSON.stringify(rest).slice(1, -1);
-    const swapping = swaps.length > 0 ? `, "swaps": [${swaps.map(swapName).join(', ')}]` : '';
-    lines.push(`export const ${rest.name}: KernelSource = { "parts": [${list.join(', ')}], ${fields}${swapping} };`);
+    // A sum would keep every kernel in every bundle: to a bundler, adding to a name may run code.
+    const whole = before === '' ? after : `/* @__PURE__ */ ${constant(file)}.concat(${after})`;
+    const list = [`{ file: "${file}", text: ${whole} }`, ...others.map((part) => constant(part.file))];
+    const swapping = swaps.length > 0 ? `, [${swaps.map(swapName).join(', ')}]` : '';
+    lines.push(
+      `export const ${name}: KernelSource = /* @__PURE__ */ declared("${name}", [${list.join(', ')}], ${declarations(kernel)}${swapping});`,
+    );
   }
   // What was measured with other kernels, or chosen by another version, says nothing about these.
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };

@@ -39,6 +39,47 @@ export interface KernelSource {
   readonly swaps?: readonly KernelSwap[];
 }
 
+const TYPES = { f: 'f32', i: 'i32' } as const;
+
+/**
+ * A kernel from the short form in which the generated file has it.
+ * @param buffers names, `:` and the binding behind those that do not follow the one before (the first follows `Params`, at 0), `*`
+ * behind those that are written
+ * @param params names behind `first_group` and `end_group`, `:f` or `:i` behind those that are no u32
+ * @param tunables `NAME VALUE ALLOWED ...` each, semicolons between them
+ */
+export function declared(
+  name: string,
+  parts: readonly KernelPart[],
+  buffers: string,
+  params: string,
+  tunables: string,
+  swaps: readonly KernelSwap[] = [],
+): KernelSource {
+  const words = (text: string): string[] => text.split(' ').filter(Boolean);
+  const members = ['first_group', 'end_group', ...words(params)].map((word, i): ParamsMember => {
+    const [member, type] = word.split(':');
+    return { name: member, type: TYPES[type as keyof typeof TYPES] ?? 'u32', offset: 4 * i };
+  });
+  let binding = 0;
+  const bound = words(buffers).map((word) => {
+    const [, own, number, written] = /^(\w+):?(\d*)(\*?)$/.exec(word) as RegExpExecArray;
+    binding = number ? Number(number) : binding + 1;
+    return { name: own, binding, access: written ? 'read_write' : 'read' } as const;
+  });
+  const values = tunables.split(';').filter(Boolean).map(words);
+  return {
+    name,
+    parts,
+    buffers: bound,
+    params: { binding: 0, bytes: 16 * Math.ceil(members.length / 4), members },
+    tunables: Object.fromEntries(
+      values.map(([id, value, ...allowed]) => [id, { value: Number(value), allowed: allowed.map(Number) }]),
+    ),
+    swaps,
+  };
+}
+
 /** Values for a kernel's `@tune` constants; those left out keep the number that the file states. */
 export type Tuning = Readonly<Record<string, number>>;
 
