@@ -6,7 +6,7 @@ import type { Engine, MemoryReport } from '../src/index.ts';
 /** Memory that is held, without that of tensors that tests before this one dropped: it would go while a test counts. */
 export async function heldMemory(engine: Engine): Promise<MemoryReport> {
   collect();
-  for (let turn = 0; turn < 2; turn++) await setImmediate(); // finalizers run in a turn of their own
+  for (let round = 0; round < 2; round++) await setImmediate(); // finalizers run in a turn of their own
   return engine.memory();
 }
 

@@ -9,7 +9,7 @@ export interface Algebra<T> {
   /** [n, n]: `on` on the diagonal, `off` elsewhere. */
   diagonal(n: number, on: number, off?: number): T;
   /** a b, or with one of the two transposed. */
-  matmul(a: T, b: T, turned?: 'left' | 'right'): T;
+  matmul(a: T, b: T, transposed?: 'left' | 'right'): T;
   transpose(a: T): T;
   add(a: T, b: T): T;
   sub(a: T, b: T): T;

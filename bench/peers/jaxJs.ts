@@ -115,7 +115,7 @@ async function open(work: Work, form: Contender['form'], prepare: (jax: Jax) => 
 /** jax-js moves what it is given; the formulas use a value more than once, and so every operation takes a reference. */
 function algebra({ numpy: np, nn, lax }: Jax): Algebra<JaxArray> {
   const keepdims = { keepdims: true };
-  const turn = (x: JaxArray): JaxArray => np.transpose(x.ref);
+  const transpose = (x: JaxArray): JaxArray => np.transpose(x.ref);
   return {
     constant: (_, rows, columns, make) => np.array(make(), { shape: [rows, columns] }),
     diagonal: (n, on, off = 0) =>
@@ -123,8 +123,9 @@ function algebra({ numpy: np, nn, lax }: Jax): Algebra<JaxArray> {
         .eye(n)
         .mul(on - off)
         .add(off), // never stored: jit puts it into what uses it
-    matmul: (x, y, turned) => np.matmul(turned === 'left' ? turn(x) : x.ref, turned === 'right' ? turn(y) : y.ref),
-    transpose: turn,
+    matmul: (x, y, transposed) =>
+      np.matmul(transposed === 'left' ? transpose(x) : x.ref, transposed === 'right' ? transpose(y) : y.ref),
+    transpose,
     add: (x, y) => x.ref.add(y.ref),
     sub: (x, y) => x.ref.sub(y.ref),
     mul: (x, y) => x.ref.mul(y.ref),

@@ -232,9 +232,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       sources: [],
       at: (i, j) => `select(${literal(off)}, ${literal(on)}, ${i} == ${j})`,
     }),
-    matmul: (left, right, turned) => {
+    matmul: (left, right, transposed) => {
       const [a, b] = [store(left), store(right)];
-      const [x, y] = [turned === 'left' ? transpose(a) : a, turned === 'right' ? transpose(b) : b];
+      const [x, y] = [transposed === 'left' ? transpose(a) : a, transposed === 'right' ? transpose(b) : b];
       const result = make(x.rows, y.columns);
       launch(
         result,

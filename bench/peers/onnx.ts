@@ -145,10 +145,10 @@ export function createGraph(): Graph {
         for (let i = 0; i < n; i++) values[i * n + i] = on;
         return values;
       }),
-    matmul: (x, y, turned) => {
-      if (!turned) return node('MatMul', [x, y], [x.shape[0], y.shape[1]]);
-      const shape = turned === 'left' ? [x.shape[1], y.shape[1]] : [x.shape[0], y.shape[0]];
-      return node('Gemm', [x, y], shape, turned === 'left' ? { transA: 1 } : { transB: 1 });
+    matmul: (x, y, transposed) => {
+      if (!transposed) return node('MatMul', [x, y], [x.shape[0], y.shape[1]]);
+      const shape = transposed === 'left' ? [x.shape[1], y.shape[1]] : [x.shape[0], y.shape[0]];
+      return node('Gemm', [x, y], shape, transposed === 'left' ? { transA: 1 } : { transB: 1 });
     },
     transpose: (x) => {
       const [rows, columns] = x.shape;

@@ -85,10 +85,10 @@ export const contenders: readonly Entry[] = [{ library: LIBRARY, form: 'hand-der
  */
 async function awake<T>(promise: Promise<T>): Promise<T> {
   let waiting = true;
-  const turn = (): void => {
-    if (waiting) setImmediate(turn);
+  const again = (): void => {
+    if (waiting) setImmediate(again);
   };
-  turn();
+  again();
   let fail: (error: unknown) => void = () => {};
   const thrown = new Promise<never>((_, reject) => {
     fail = reject;

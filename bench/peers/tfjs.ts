@@ -173,7 +173,7 @@ function algebra(tf: TF, keep: <T extends Tensor>(made: T) => T): Algebra<Tensor
           .mul(on - off)
           .add(off),
       ),
-    matmul: (x, y, turned) => tf.matMul(x, y, turned === 'left', turned === 'right'),
+    matmul: (x, y, transposed) => tf.matMul(x, y, transposed === 'left', transposed === 'right'),
     transpose: (x) => (x.shape.includes(1) ? x.reshape([x.shape[1] as number, x.shape[0]]) : tf.transpose(x)),
     add: tf.add,
     sub: tf.sub,

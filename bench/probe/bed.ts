@@ -39,12 +39,12 @@ export async function makeBed(toggles: string, quick: boolean): Promise<Bed> {
   return { adapter, note, device, extras, software, quick: quick || software };
 }
 
-/** Shortest of `turns` runs, in ms, each waited for. */
-export async function best({ device, quick }: Bed, run: () => void, turns = quick ? 5 : 20): Promise<number> {
+/** Shortest of so many `runs`, in ms, each waited for. */
+export async function best({ device, quick }: Bed, run: () => void, runs = quick ? 5 : 20): Promise<number> {
   run();
   await device.queue.onSubmittedWorkDone();
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < turns; i++) {
+  for (let i = 0; i < runs; i++) {
     const start = performance.now();
     run();
     await device.queue.onSubmittedWorkDone();

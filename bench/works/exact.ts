@@ -133,12 +133,12 @@ export function clip(a: Matrix, b: Matrix, scale: number, rows: readonly number[
     }
   for (let i = 0; i < n; i++)
     value += (Math.log(across[i] * down[i]) / 2 + scale * (1 - inner(left.u, i, right.u, i))) / n;
-  const side = (turned: boolean) => {
-    const [own, other] = turned ? [right, left] : [left, right];
+  const side = (swapped: boolean) => {
+    const [own, other] = swapped ? [right, left] : [left, right];
     return rows.map((i) => {
       const du = new Float64Array(a.columns);
       for (let j = 0; j < n; j++) {
-        const [p, q] = turned ? [j, i] : [i, j];
+        const [p, q] = swapped ? [j, i] : [i, j];
         add(du, (scale / (2 * n)) * weigh(p, q) * (1 / across[p] + 1 / down[q]), other.u, j);
       }
       add(du, -scale / n, other.u, i);
@@ -201,10 +201,10 @@ function gram(x: Matrix): Matrix {
 }
 
 function transposed(x: Matrix): Matrix {
-  const turned = matrix(x.columns, x.rows);
+  const flipped = matrix(x.columns, x.rows);
   for (let i = 0; i < x.rows; i++)
-    for (let k = 0; k < x.columns; k++) turned.data[k * x.rows + i] = x.data[i * x.columns + k];
-  return turned;
+    for (let k = 0; k < x.columns; k++) flipped.data[k * x.rows + i] = x.data[i * x.columns + k];
+  return flipped;
 }
 
 /** Back through centring, or standardising with `epsilon`, of one column of raw numbers. */
@@ -234,12 +234,12 @@ export function barlowTwins(
   const [n, d] = [z0.rows, z0.columns];
   const x = [z0, z1].map((z) => standardize(z, epsilon).x);
   const k = x.map(gram);
-  const turned = x.map(transposed);
+  const flipped = x.map(transposed);
   const raws = [z0, z1].map(transposed);
   let squares = 0;
   for (let t = 0; t < n * n; t++) squares += (k[0].data[t] * k[1].data[t]) / n ** 2;
   let value = 0;
-  const own = Float64Array.from({ length: d }, (_, c) => inner(turned[0], c, turned[1], c) / n);
+  const own = Float64Array.from({ length: d }, (_, c) => inner(flipped[0], c, flipped[1], c) / n);
   for (const c of own) {
     value += (1 - c) ** 2;
     squares -= c * c;
@@ -248,9 +248,9 @@ export function barlowTwins(
     const other = v === 0 ? 1 : 0;
     return columns.map((c) => {
       const dx = Float64Array.from({ length: n }, (_, i) => {
-        const far = row(turned[other], c)[i];
+        const far = row(flipped[other], c)[i];
         return (
-          ((2 * lambda) / n) * (inner(k[other], i, turned[v], c) / n - own[c] * far) - (2 / n) * (1 - own[c]) * far
+          ((2 * lambda) / n) * (inner(k[other], i, flipped[v], c) / n - own[c] * far) - (2 / n) * (1 - own[c]) * far
         );
       });
       return rawColumn(dx, row(raws[v], c), epsilon);
@@ -280,8 +280,8 @@ export function vicReg(
   const gradients = [z0, z1].map((z, v) => {
     const { x } = standardize(z);
     const k = gram(x);
-    const turned = transposed(x);
-    const variances = Float64Array.from({ length: d }, (_, c) => inner(turned, c, turned, c) / (n - 1));
+    const flipped = transposed(x);
+    const variances = Float64Array.from({ length: d }, (_, c) => inner(flipped, c, flipped, c) / (n - 1));
     let squares = 0;
     for (let t = 0; t < n * n; t++) squares += (k.data[t] / (n - 1)) ** 2;
     for (const each of variances) {
@@ -292,8 +292,8 @@ export function vicReg(
     return columns.map((c) => {
       const spread = Math.sqrt(variances[c] + epsilon);
       const dx = Float64Array.from({ length: n }, (_, i) => {
-        const mine = row(turned, c)[i];
-        const off = inner(k, i, turned, c) / (n - 1) - variances[c] * mine;
+        const mine = row(flipped, c)[i];
+        const off = inner(k, i, flipped, c) / (n - 1) - variances[c] * mine;
         const widen = spread < 1 ? (hinge * mine) / ((n - 1) * spread) : 0;
         return ((4 * decorrelate) / (n - 1)) * off - widen;
       });

@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 
 // @kernel feature_columns standard
 // out[k, i] = light[first + k] * standard(i, first + k): the transpose, zeros from the last row to out_stride
-// One invocation turns a block of 4 x 4: reads and writes both stay within a few cache lines.
+// One invocation transposes a block of 4 x 4: reads and writes both stay within a few cache lines.
 const WG: u32 = 64;
 
 struct Params {

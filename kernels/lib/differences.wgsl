@@ -19,7 +19,7 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
   let seat = hand_seat();
   var mine: array<vec4f, TM4>;
   for (var first = 0u; first < p.depth; first += TILE_SPAN) {
-    var some = array<vec4f, TM4>(); // with a value: it would keep that of the turn before
+    var some = array<vec4f, TM4>(); // with a value: it would keep that of the iteration before
     var part: array<vec4f, TILE_BLOCK>;
     tile_clear(&part);
     for (var k = first; k < min(first + TILE_SPAN, p.depth); k++) {

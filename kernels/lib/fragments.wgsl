@@ -3,7 +3,7 @@
 // halves left over. depth is a multiple of FK, with zeros on both sides past the true one.
 // @use fragment
 fn clear_fragments(c: ptr<function, array<Sum, FRAGMENTS>>) {
-  // By hand: a variable declared in a loop kept what the last turn had left in it.
+  // By hand: a variable declared in a loop kept what the last iteration had left in it.
   // @unroll
   for (var i = 0u; i < SM * SN; i++) {
     (*c)[i] = Sum();

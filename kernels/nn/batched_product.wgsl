@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var r = p.rhs_at + b * p.rhs_batch + min(vec4u(j) + vec4u(0u, 1u, 2u, 3u), vec4u(p.columns - 1u)) * p.rhs_column;
   var c: array<vec4f, 4>;
   for (var first = 0u; first < p.depth; first += SPAN) {
-    var part = array<vec4f, 4>(); // with a value: it would keep that of the turn before
+    var part = array<vec4f, 4>(); // with a value: it would keep that of the iteration before
     for (var k = first; k < min(first + SPAN, p.depth); k++) {
       let right = vec4f(rhs[r.x], rhs[r.y], rhs[r.z], rhs[r.w]);
       // @unroll

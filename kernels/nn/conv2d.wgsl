@@ -1,7 +1,7 @@
-// out[n, co, Y, X] = sum_{c, ty, tx} w[tap(ty, tx), c, co] * src[n, c, step y + base_y + turn ty, step x + base_x + turn tx]
+// out[n, co, Y, X] = sum_{c, ty, tx} w[tap(ty, tx), c, co] * src[n, c, step y + base_y + direction ty, step x + base_x + direction tx]
 // A product whose right operand is gathered from the image: rows are output channels, columns are positions (n, y, x),
-// and (Y, X) = (spread y + shift_y, spread x + shift_x). Forward: step = stride, turn = 1, spread = 1. Gradient of the
-// input: the same sum with turn = -1, once for each phase of the stride (spread = stride), so that no tap is wasted.
+// and (Y, X) = (spread y + shift_y, spread x + shift_x). Forward: step = stride, direction = 1, spread = 1. Gradient of the
+// input: the same sum with direction = -1, once for each phase of the stride (spread = stride), so that no tap is wasted.
 // @use grid tile_shape hand_round tile_left
 struct Params {
   first_group: u32, end_group: u32,
@@ -9,7 +9,7 @@ struct Params {
   out_channels: u32, out_height: u32, out_width: u32,
   rows: u32, columns: u32, positions: u32, strips: u32, // grid of (y, x); positions = images * rows * columns
   taps_y: u32, taps_x: u32, first_tap: u32, tap_step_y: u32, tap_step_x: u32, weight_stride4: u32,
-  step: i32, base_y: i32, base_x: i32, turn: i32,
+  step: i32, base_y: i32, base_x: i32, direction: i32,
   spread: u32, shift_y: u32, shift_x: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -51,8 +51,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       var inside: array<vec4f, TV>;
       // @unroll
       for (var v = 0u; v < TV; v++) {
-        let sy = y[v] + vec4i(p.turn * i32(ty));
-        let sx = x[v] + vec4i(p.turn * i32(tx));
+        let sy = y[v] + vec4i(p.direction * i32(ty));
+        let sx = x[v] + vec4i(p.direction * i32(tx));
         // As unsigned, a negative coordinate is past every edge.
         let ok = (vec4u(sy) < vec4u(p.height)) & (vec4u(sx) < vec4u(p.width));
         inside[v] = select(vec4f(), vec4f(1.0), ok);
@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         }
         w += p.weight_stride4;
         gathered++;
-        // A longer sum would gather the roundings of all. In a loop of one turn or none: not by a branch.
+        // A longer sum would gather the roundings of all. In a loop of one iteration or none: not by a branch.
         for (; gathered >= TILE_SPAN; gathered = 0u) {
           tile_add(&c, &part);
           tile_clear(&part);

@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var sums: array<vec4f, TM * FV>;
     // @unroll
     for (var f = 0u; f < TM * FV; f++) {
-      sums[f] = vec4f(); // with a value: it would keep that of the turn before
+      sums[f] = vec4f(); // with a value: it would keep that of the iteration before
     }
     for (var j = first; j < min(first + SPAN, p.n); j += TILE_COLUMNS) {
       share_weights(i, j, local);

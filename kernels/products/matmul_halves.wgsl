@@ -20,9 +20,9 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   let left = p.lhs_at4 + row / 4u;
   let right = p.rhs_at4 + column4;
   // A loop, not three calls: the product's code would be there three times.
-  for (var turn = 0u; turn < 1u + 2u * SPLIT; turn++) {
-    let low_left = select(0u, p.lhs_low4, turn == 1u);
-    let low_right = select(0u, p.rhs_low4, turn == 2u);
+  for (var term = 0u; term < 1u + 2u * SPLIT; term++) {
+    let low_left = select(0u, p.lhs_low4, term == 1u);
+    let low_right = select(0u, p.rhs_low4, term == 2u);
     tile_long_product(c, left + low_left, p.lhs_stride4, right + low_right, p.rhs_stride4, p.depth);
   }
   let down = -(part_lift(lhs_top[0]) + part_lift(rhs_top[0]));

@@ -1,5 +1,5 @@
 // out[k, i] = x[i, k], with zeros from column `rows` of out to out_columns
-// One invocation turns a block of 4 x 4: reads and writes both stay within a few cache lines.
+// One invocation transposes a block of 4 x 4: reads and writes both stay within a few cache lines.
 // @use grid
 const WG: u32 = 64;
 

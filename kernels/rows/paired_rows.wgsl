@@ -27,9 +27,9 @@ fn less_product(c: f32, a: f32, b: f32) -> f32 {
 fn power(x: f32, a: f32) -> f32 {
   let bits = bitcast<u32>(max(x, 1e-37));
   let whole = a * f32(i32(bits >> 23u) - 127);
-  let turns = round(whole);
-  let rest = (whole - turns) + a * log2(bitcast<f32>((bits & 0x007fffffu) | 0x3f800000u));
-  return ldexp(exp2(rest), i32(clamp(turns, -126.0, 127.0)));
+  let exponent = round(whole);
+  let rest = (whole - exponent) + a * log2(bitcast<f32>((bits & 0x007fffffu) | 0x3f800000u));
+  return ldexp(exp2(rest), i32(clamp(exponent, -126.0, 127.0)));
 }
 
 // v - u of rows of which one is at the floor; 0 for rows that are the same, which two products of their own would not leave.

@@ -1,4 +1,4 @@
-// u[i] = M z[i] / max(|z[i]|, 1e-12), M the reflection `turn`; stored along d, and transposed (k-major) for tile products
+// u[i] = M z[i] / max(|z[i]|, 1e-12), M the `reflection`; stored along d, and transposed (k-major) for tile products
 // z = a r + y, with y small where z is nearly parallel to the common direction r: then M z = M y + a |r| on the last axis
 // has an M y with all its digits, which z / |z| would round to those of 1. a and r are of 12 bits: a r is exact. With CENTRED the last axis is
 // taken off the rows along d, which serves weighted sums whose weights add up to 0; whether it is, is said behind them.
@@ -16,7 +16,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> z: array<f32>;
-@group(0) @binding(2) var<storage, read> turn: array<f32>; // see turn.wgsl
+@group(0) @binding(2) var<storage, read> reflection: array<f32>; // see reflection.wgsl
 @group(0) @binding(3) var<storage, read_write> units: array<f32>; // [rows, row_stride]
 @group(0) @binding(4) var<storage, read_write> units_t: array<f32>; // [columns, column_stride]
 @group(0) @binding(5) var<storage, read_write> inverse_norms: array<f32>;
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var part = vec3f();
     for (var k = head; k < min(head + BLOCK * LANES, p.columns); k += LANES) {
       let x = z[start + k] * shrink;
-      part = fma(vec3f(x), vec3f(x, turn[r + k], turn[k]), part);
+      part = fma(vec3f(x), vec3f(x, reflection[r + k], reflection[k]), part);
     }
     products += part;
   }
@@ -48,32 +48,32 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let level = row_sum(lane, products.z);
   let length = unit * sqrt(square);
   let norm = poisoned(max(length, FLOOR), square); // all of a row with a NaN or an infinity is NaN: max would hide it
-  let part_along = high(along * turn[p.columns + 2u]);
+  let part_along = high(along * reflection[p.columns + 2u]);
   let a = part_along * unit;
-  let reach = a * turn[p.columns + 1u];
+  let reach = a * reflection[p.columns + 1u];
   // What y has, from what x has; but of a row that is nearly parallel to r little would be left of that.
-  let part_reach = part_along * turn[p.columns + 1u];
+  let part_reach = part_along * reflection[p.columns + 1u];
   var rests = vec3f(
-    fma(-part_along, turn[p.columns + 3u], level),
-    fma(-part_reach, turn[p.columns + 1u], along),
-    square - part_reach * (2.0 * along / max(turn[p.columns + 1u], 1e-30) - part_reach)); // y.v, y.r, y.y
+    fma(-part_along, reflection[p.columns + 3u], level),
+    fma(-part_reach, reflection[p.columns + 1u], along),
+    square - part_reach * (2.0 * along / max(reflection[p.columns + 1u], 1e-30) - part_reach)); // y.v, y.r, y.y
   let nearly_parallel = rests.z < 0.25 * square;
   if (nearly_parallel) { rests = vec3f(); }
   for (var head = select(p.columns, lane % LANES, nearly_parallel); head < p.columns; head += BLOCK * LANES) {
     var part = vec3f();
     for (var k = head; k < min(head + BLOCK * LANES, p.columns); k += LANES) {
-      let y = (z[start + k] - a * turn[r + k]) * shrink;
-      part = fma(vec3f(y), vec3f(turn[k], turn[r + k], y), part);
+      let y = (z[start + k] - a * reflection[r + k]) * shrink;
+      part = fma(vec3f(y), vec3f(reflection[k], reflection[r + k], y), part);
     }
     rests += part;
   }
   let share = select(1.0 / f32(LANES), 1.0, nearly_parallel); // all lanes of a row have the same where it is not
   var across = row_sum(lane, rests.x * share) * unit;
-  let flip = 1.0 - turn[p.columns];
+  let flip = 1.0 - reflection[p.columns];
   // |z|^2 = (a |r|)^2 + excess
   let excess = fma(2.0 * part_along, row_sum(lane, rests.y * share), row_sum(lane, rests.z * share));
   var lift = reach / norm; // on the last axis
-  let shift = select(0.0, 1.0, turn[p.columns + 1u] > 0.0); // rows below the norm's floor would not survive it
+  let shift = select(0.0, 1.0, reflection[p.columns + 1u] > 0.0); // rows below the norm's floor would not survive it
   var rest = lift - shift;
   if (abs(reach) > 0.5 * norm && length > FLOOR) {
     let short = excess * (unit / norm) * (unit / (abs(reach) + norm));
@@ -83,12 +83,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   // M takes the last axis to r: an error of `across` is that of one coordinate of z, the last. What it is off is seen there.
   var seen = 0.0; // r.u
   for (var k = select(lane % LANES, p.columns, nearly_parallel); k < p.columns; k += LANES) {
-    seen = fma(turn[r + k], flip * (fma(-across, turn[k], z[start + k] - a * turn[r + k]) / norm), seen);
+    seen = fma(reflection[r + k], flip * (fma(-across, reflection[k], z[start + k] - a * reflection[r + k]) / norm), seen);
   }
   seen = row_sum(lane, seen);
   let end = p.columns - 1u;
-  let off = z[start + end] / norm - fma(turn[r + end], lift, seen) * (turn[p.columns + 1u] * turn[p.columns + 2u]);
-  across += select(off * norm / turn[end], 0.0, nearly_parallel || turn[end] == 0.0);
+  let off = z[start + end] / norm - fma(reflection[r + end], lift, seen) * (reflection[p.columns + 1u] * reflection[p.columns + 2u]);
+  across += select(off * norm / reflection[end], 0.0, nearly_parallel || reflection[end] == 0.0);
   let scale = 1.0 / norm;
   let real = row < p.rows;
   if (CENTRED == 1u && TRANSPOSED == 0u && row == 0u && lane == 0u) { units[p.rows * p.row_stride] = shift; }
@@ -98,8 +98,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var u = 0.0;
     var last = false;
     if (real && k < p.columns) {
-      let y = z[start + k] - a * turn[r + k];
-      u = flip * (fma(-across, turn[k], y) / norm); // exactly 1 where columns = 1
+      let y = z[start + k] - a * reflection[r + k];
+      u = flip * (fma(-across, reflection[k], y) / norm); // exactly 1 where columns = 1
       last = k == p.columns - 1u;
     }
     units[to * p.row_stride + k] = u + select(0.0, select(lift, rest, CENTRED == 1u), last);

@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (form[FORM] == POWERS) {
     let factors = plain_at(p.rows);
     for (var first = 0u; first < p.rows; first += BLOCK) {
-      var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
+      var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every iteration
       for (var n = first; n < min(first + BLOCK, p.rows); n++) {
         let factor = vec4f(w[factors + n]);
         // @unroll

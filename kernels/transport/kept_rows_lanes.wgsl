@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var sums: array<vec4f, EACH>;
   if (form[FORM] == POWERS) {
     for (var first = 0u; first < count; first += BLOCK) {
-      var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
+      var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every iteration
       for (var k = first; k < min(first + BLOCK, count); k++) {
         let factors = w[2u * count + k];
         // @unroll

@@ -41,8 +41,8 @@ fn scaled(before: vec2f, top: f32, sum: f32, others: u32) -> Scaled {
   // With log2 itself of a ratio near 1 the iteration would end in its rounding errors.
   var power = -step * log2_1p(excess);
   if (!small && abs(excess) > 0.5) { power = -step * (top + log2(fma(before.y, mean, mean))); }
-  let turns = select(round(power), 0.0, small);
-  let r = fma(1.0 + before.y, exp2_less_1(power - turns), before.y);
+  let exponent = select(round(power), 0.0, small);
+  let r = fma(1.0 + before.y, exp2_less_1(power - exponent), before.y);
   if (small) { return Scaled(vec2f(0.0, r), excess); }
-  return Scaled(scaling_by(before.x + turns, r), excess);
+  return Scaled(scaling_by(before.x + exponent, r), excess);
 }

@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var sum: array<vec4f, EACH>;
   var far = vec4f();
   for (var first = 0u; first < p.rows; first += 64u) {
-    var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every turn
+    var some = array<vec4f, EACH>(); // with a value: one without was not cleared in every iteration
     for (var n = first; n < min(first + 64u, p.rows); n++) {
       // @unroll
       for (var c = 0u; c < EACH; c++) {

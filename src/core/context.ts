@@ -250,7 +250,7 @@ export class Context {
   /** @internal Encodes what `fn` runs `times` times in turn; `fn` is called once, and makes nothing that outlives it. */
   encodeLoop(times: number, fn: () => void): void {
     if (this.observers.current) {
-      for (let turn = 0; turn < times; turn++) fn();
+      for (let iteration = 0; iteration < times; iteration++) fn();
       return;
     }
     const launches: BoundLaunch[] = [];

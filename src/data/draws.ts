@@ -191,7 +191,7 @@ function colours({ channels }: Drawn, mean: number, settings: Settings, between:
   let m = diagonal(1, 0);
   if (jitters) {
     m = diagonal(brightness * contrast, (1 - contrast) * Math.min(1, brightness * mean));
-    if (channels === 3) m = after(turn(hue), after(towardsGrey(saturation), m));
+    if (channels === 3) m = after(hueRotation(hue), after(towardsGrey(saturation), m));
   }
   if (greys && channels === 3) m = after(towardsGrey(0), m);
   return inverts ? after(diagonal(-1, 1), m) : m;
@@ -206,8 +206,8 @@ function towardsGrey(kept: number): number[] {
   return [0, 1, 2].flatMap((r) => [...LUMA.map((weight, c) => (1 - kept) * weight + (r === c ? kept : 0)), 0]);
 }
 
-/** A turn about the grey axis that keeps luma: YIQ's two colour axes rotate into each other. */
-function turn(angle: number): number[] {
+/** A rotation about the grey axis that keeps luma: YIQ's two colour axes rotate into each other. */
+function hueRotation(angle: number): number[] {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const [r, g, b] = LUMA;
   // YIQ to RGB * quarter turn * RGB to YIQ; every row sums to 0, so that greys stay as they are.

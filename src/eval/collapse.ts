@@ -37,8 +37,8 @@ export async function spreadOf(embeddings: Tensor): Promise<Spread> {
     context.noGrad(() => {
       const units = normalize(embeddings);
       const centred = sub(units, mean(units, 0));
-      const turned = transpose(centred);
-      const gram = rows < columns ? matmul(centred, turned) : matmul(turned, centred);
+      const transposed = transpose(centred);
+      const gram = rows < columns ? matmul(centred, transposed) : matmul(transposed, centred);
       return [mul(gram, 1 / (rows - 1)), mul(sum(square(centred), 0), 1 / (rows - 1))];
     }),
   );
@@ -172,7 +172,7 @@ function tridiagonal(d: Float64Array, beside: Float64Array): number[] {
   const e = new Float64Array(n); // e[i] stands between i and i + 1
   for (let i = 1; i < n; i++) e[i - 1] = beside[i];
   for (let first = 0; first < n; first++)
-    for (let turn = 0; turn < 60; turn++) {
+    for (let iteration = 0; iteration < 60; iteration++) {
       let end = first;
       while (end < n - 1 && Math.abs(e[end]) > Number.EPSILON * (Math.abs(d[end]) + Math.abs(d[end + 1]))) end++;
       if (end === first) break;

@@ -145,7 +145,7 @@ function learn(
     optimizer.step(rate(optimizer.steps));
   };
   for (let epoch = 0; epoch < epochs; epoch++)
-    for (const turn of shuffled(batches, seed, 1 + epoch)) step(batch * turn);
+    for (const order of shuffled(batches, seed, 1 + epoch)) step(batch * order);
   for (const storage of [logits, slope, losses]) storage.release();
   optimizer.dispose();
   return weights;

@@ -149,7 +149,7 @@ export class Device {
 
   /** Encodes these launches `times` times in turn, for less than `times` calls of `run` for each would take. */
   encodeLoop(times: number, all: readonly BoundLaunch[]): void {
-    for (let turn = 0; turn < times; turn++) for (const { launch } of all) this.queue.launch(launch);
+    for (let iteration = 0; iteration < times; iteration++) for (const { launch } of all) this.queue.launch(launch);
     for (const { options } of all) this.usedNow(options);
   }
 

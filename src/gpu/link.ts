@@ -136,7 +136,7 @@ function evaluate(expression: string, constants: ReadonlyMap<string, number>): n
   return Number.isNaN(value) || at < tokens.length ? undefined : value;
 }
 
-/** Repeats each `// @unroll` loop's body, one block per turn, with the counter replaced by its value. */
+/** Repeats each `// @unroll` loop's body, one block per iteration, with the counter replaced by its value. */
 function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>): Line[] {
   const out: Line[] = [];
   for (let i = 0; i < lines.length; i++) {
@@ -149,8 +149,8 @@ function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>
     const where = `${lines[i].file}:${lines[i].number + 1}`;
     if (!match) throw new SyntaxError(`${where}: @unroll stands above no "for (var i = 0u; i < COUNT; i++) {".`);
     const [, counter, bound] = match;
-    const turns = evaluate(bound, constants);
-    if (turns === undefined) throw new SyntaxError(`${where}: @unroll needs a constant bound, got "${bound}".`);
+    const iterations = evaluate(bound, constants);
+    if (iterations === undefined) throw new SyntaxError(`${where}: @unroll needs a constant bound, got "${bound}".`);
     const end = closingBrace(lines, i + 1, where);
     // What shares the closing line would be lost in the copies.
     if (lines[end].text.replace(/\/\/.*$/, '').trim() !== '}')
@@ -158,9 +158,9 @@ function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>
     const body = lines.slice(i + 2, end);
     refuseWhatCopyingWouldChange(body, counter, where);
     const name = new RegExp(`(?<![.\\w])${counter}(?!\\w)`, 'g');
-    for (let turn = 0; turn < turns; turn++) {
+    for (let iteration = 0; iteration < iterations; iteration++) {
       out.push({ ...head, text: '{' });
-      const copy = body.map((line) => ({ ...line, text: line.text.replace(name, `${turn}u`) }));
+      const copy = body.map((line) => ({ ...line, text: line.text.replace(name, `${iteration}u`) }));
       out.push(...unrolled(copy, constants));
       out.push({ ...lines[end], text: '}' });
     }

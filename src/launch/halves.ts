@@ -89,11 +89,11 @@ export function launchPacked(
   options: { scale: number; accumulating: boolean },
 ): void {
   const op = 'product';
-  const turned = lhs.along === 'rows';
+  const alongRows = lhs.along === 'rows';
   const span = form.by === 'fragments' ? fragmentTuning(context, form) : { rows: 4, columns: 4 };
   const step = form.by === 'fragments' ? form.shape.k : 1;
   const depth = roundUp(size.depth, step);
-  const left = { ...lhs, rows: turned ? size.rows : size.depth, columns: turned ? size.depth : size.rows };
+  const left = { ...lhs, rows: alongRows ? size.rows : size.depth, columns: alongRows ? size.depth : size.rows };
   const right = { ...rhs, rows: size.depth, columns: size.columns };
   const leftRows = roundUp(size.rows, span.rows);
   const leftTop = largestOf(context, op, left);
@@ -103,7 +103,7 @@ export function launchPacked(
     op,
     form,
     left,
-    turned ? { rows: leftRows, stride: roundUp(depth, 4) } : { rows: depth, stride: leftRows },
+    alongRows ? { rows: leftRows, stride: roundUp(depth, 4) } : { rows: depth, stride: leftRows },
     leftTop,
   );
   const rightStride = roundUp(size.columns, span.columns);

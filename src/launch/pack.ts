@@ -90,7 +90,7 @@ export function launchTranspose(
 
 /**
  * Software adapters without subgroups multiply k-major operands twice as fast (one cache line serves a whole tile), which
- * pays for turning the left one if it meets columns enough. Sizes are its rows and columns, and those columns.
+ * pays for transposing the left one if it meets columns enough. Sizes are its rows and columns, and those columns.
  */
 const LEFT: Choice<'along rows' | 'turned'> = {
   name: 'left operand',
@@ -101,17 +101,17 @@ const LEFT: Choice<'along rows' | 'turned'> = {
     }),
     turned: ([rows, depth, columns], kind) => {
       const product = { flops: 2 * rows * columns * depth, eta: 0.5 };
-      return { ...product, flops: product.flops + turning(rows * depth, kind), dispatches: 2 };
+      return { ...product, flops: product.flops + transposeCost(rows * depth, kind), dispatches: 2 };
     },
   },
 };
 
-/** Turning comes before the product, not beside it: its time in flops. It reads and writes each number once, across lines. */
-function turning(count: number, { bytes, flops }: AdapterKind): number {
+/** Transposing comes before the product, not beside it: its time in flops. It reads and writes each number once, across lines. */
+function transposeCost(count: number, { bytes, flops }: AdapterKind): number {
   return ((16 * count) / bytes) * 0.5 * flops;
 }
 
-/** Row-major rows as a left operand of a product with `columns` columns: in place or turned. */
+/** Row-major rows as a left operand of a product with `columns` columns: in place or transposed. */
 export function leftRows(
   context: Context,
   op: string,

@@ -8,7 +8,7 @@ import { copyRows, type Operand, packedTranspose } from './pack.ts';
 import { launchProduct } from './product.ts';
 import type { Columns } from './rowPass.ts';
 import { roundUp, tileOf } from './tile.ts';
-import { makeUnits, noTurn, type Units, unitsBackward } from './unitRows.ts';
+import { makeUnits, noReflection, type Units, unitsBackward } from './unitRows.ts';
 
 /** What s_ij is: the cosine, the product, or the squared distance of rows a_i and b_j. */
 export type Metric = 'cosine' | 'dot' | 'sqeuclidean';
@@ -31,7 +31,7 @@ export interface Points {
 }
 
 /**
- * @param turning which reflection unit rows are in: that of `x` itself (see `makeTurn`), of the points that they meet, or
+ * @param reflection which reflection unit rows are in: that of `x` itself (see `makeReflection`), of the points that they meet, or
  * none, where they meet rows that are in none
  */
 export function makePoints(
@@ -40,14 +40,14 @@ export function makePoints(
   name: string,
   x: Tensor,
   metric: Metric,
-  turning: 'own' | 'none' | Points = 'none',
+  reflection: 'own' | 'none' | Points = 'none',
 ): Points {
   const [count, columns] = check.matrix(op, name, x);
   check.bindableInput(op, context, name, x);
   const paddedRows = roundUp(count, 4);
   if (metric === 'cosine') {
-    const none = turning === 'none' ? noTurn(context, op, columns) : undefined;
-    const units = makeUnits(context, op, { [name]: x }, 4, none ?? (turning as Points).units?.turn);
+    const none = reflection === 'none' ? noReflection(context, op, columns) : undefined;
+    const units = makeUnits(context, op, { [name]: x }, 4, none ?? (reflection as Points).units?.reflection);
     none?.release();
     const { rows, transposed, rowStride } = units;
     const release = (): void => units.release();
@@ -55,11 +55,11 @@ export function makePoints(
   }
   const source = { of: x, rows: count, columns };
   const rows = copyRows(context, op, source, paddedRows);
-  const turned = packedTranspose(context, op, source, paddedRows);
-  const transposed = turned.of as Storage;
+  const packed = packedTranspose(context, op, source, paddedRows);
+  const transposed = packed.of as Storage;
   const release = (): void => {
     rows.release();
-    turned.release();
+    packed.release();
   };
   return { metric, count, columns, rows, rowStride: roundUp(columns, 4), paddedRows, transposed, units: null, release };
 }

@@ -3,21 +3,21 @@ import type { Context } from '../core/context.ts';
 import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { turn, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
+import { reflection, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { roundUp, rowTuning, WIDEST } from './tile.ts';
 
 /**
- * A reflection of the rows' space, [2 columns + 4] floats, see kernels/rows/turn.wgsl: scores do not change with it, and gradients
- * turn with it. Rows that all but coincide keep in it what tells them apart; plain units round that to the digits of 1.
+ * A reflection of the rows' space, [2 columns + 4] floats, see kernels/rows/reflection.wgsl: scores do not change with it, and gradients
+ * are reflected with it. Rows that all but coincide keep in it what tells them apart; plain units round that to the digits of 1.
  */
-export type Turn = Storage;
+export type Reflection = Storage;
 
 /** The reflection that takes row 0 of `z` to the last axis. */
-export function makeTurn(context: Context, op: string, z: Tensor | Storage, columns: number): Turn {
+export function makeReflection(context: Context, op: string, z: Tensor | Storage, columns: number): Reflection {
   const out = context.scratch(2 * columns + 4, op);
-  context.run(turn, {
+  context.run(reflection, {
     params: { columns },
-    buffers: { z, turn: out },
+    buffers: { z, reflection: out },
     groups: 1,
     work: 4 * columns,
     tuning: rowTuning(context).tuning,
@@ -26,13 +26,13 @@ export function makeTurn(context: Context, op: string, z: Tensor | Storage, colu
 }
 
 /** The reflection that leaves rows where they are. */
-export function noTurn(context: Context, op: string, columns: number): Turn {
+export function noReflection(context: Context, op: string, columns: number): Reflection {
   const out = context.scratch(2 * columns + 4, op);
   fill(context, out, 2 * columns + 4, 0);
   return out;
 }
 
-/** Turned unit rows of one or more views, in both layouts that tile products read, padded with zeros to whole tiles. */
+/** Reflected unit rows of one or more views, in both layouts that tile products read, padded with zeros to whole tiles. */
 export interface Units {
   /** [paddedRows, rowStride] floats, rows along the features. */
   readonly rows: Storage;
@@ -40,7 +40,7 @@ export interface Units {
   readonly transposed: Storage;
   /** [rows] floats: 1 / |z|, negative where the floor of the norm acts, 0 for a zero row. */
   readonly inverseNorms: Storage;
-  readonly turn: Turn;
+  readonly reflection: Reflection;
   readonly count: number;
   readonly columns: number;
   readonly paddedRows: number;
@@ -51,18 +51,19 @@ export interface Units {
 /**
  * Normalises the rows of all views ([n_v, columns] each), stacked in order.
  * @param multiple rows are padded to it
- * @param turn default: that of the first view's first row. Rows whose products are taken share one
+ * @param reflected by which reflection; default: that of the first view's first row. Rows whose products are taken share one
  */
 export function makeUnits(
   context: Context,
   op: string,
   views: Readonly<Record<string, Tensor>>,
   multiple: number,
-  turn?: Turn,
+  reflected?: Reflection,
 ): Units {
   const list = Object.entries(views);
   const columns = list[0][1].shape[1];
-  const shared = turn?.retain() ?? makeTurn(context, op, part(list[0][1], { first: 0, count: 1 }, columns), columns);
+  const shared =
+    reflected?.retain() ?? makeReflection(context, op, part(list[0][1], { first: 0, count: 1 }, columns), columns);
   const count = list.reduce((total, [, view]) => total + view.shape[0], 0);
   const paddedRows = roundUp(count, multiple);
   const rowStride = roundUp(columns, 4);
@@ -70,7 +71,7 @@ export function makeUnits(
   const rows = context.scratch(paddedRows * rowStride + WIDEST, op);
   const transposed = context.scratch(columns * paddedRows, op);
   const inverseNorms = context.scratch(count, op);
-  const units = { rows, transposed, inverseNorms, turn: shared, count, columns, paddedRows, rowStride };
+  const units = { rows, transposed, inverseNorms, reflection: shared, count, columns, paddedRows, rowStride };
   let first = 0;
   list.forEach(([, z], index) => {
     const own = z.shape[0];
@@ -114,7 +115,7 @@ export function launchUnits(
     },
     buffers: {
       z,
-      turn: to.turn,
+      reflection: to.reflection,
       units: to.rows,
       units_t: to.transposed,
       inverse_norms: to.inverseNorms,
@@ -155,7 +156,7 @@ export function unitsBackward(
       buffers: {
         units: units.rows,
         inverse_norms: units.inverseNorms,
-        turn: units.turn,
+        reflection: units.reflection,
         g: gradient,
         dy,
         temperature,

@@ -28,8 +28,8 @@ export function covariance(z: Tensor): Tensor {
     backward: (dc, [x]) => {
       const dz = context.empty([rows, columns], op);
       const kept = { ...features, z: x };
-      addToGradient(context, op, kept, dc, dz, { scale, turned: false, accumulating: false });
-      addToGradient(context, op, kept, dc, dz, { scale, turned: true, accumulating: true });
+      addToGradient(context, op, kept, dc, dz, { scale, transposed: false, accumulating: false });
+      addToGradient(context, op, kept, dc, dz, { scale, transposed: true, accumulating: true });
       return [dz];
     },
   });
@@ -68,7 +68,7 @@ export function crossCorrelation(z0: Tensor, z1: Tensor): Tensor {
       ];
       const gradients = [s1, s0].map((other, v) => {
         const g = context.empty([rows, columns], op);
-        addToGradient(context, op, other, dc, g, { scale, turned: v === 0, accumulating: false });
+        addToGradient(context, op, other, dc, g, { scale, transposed: v === 0, accumulating: false });
         standardBackward(context, op, [s0, s1][v], other, { g, own, factor: 1, dy: one });
         return g;
       });
@@ -96,14 +96,14 @@ function addToGradient(
   features: Features,
   dc: Tensor,
   out: Tensor,
-  { scale, turned, accumulating }: { scale: number; turned: boolean; accumulating: boolean },
+  { scale, transposed, accumulating }: { scale: number; transposed: boolean; accumulating: boolean },
 ): void {
   const { rows, columns } = features;
   const packed = featureRows(context, op, features);
   const { of, stride } = packed;
   const { along, operand } = leftRows(context, op, { of, rows, columns, stride }, columns);
   const source = { of: dc, rows: columns, columns };
-  const rhs = turned ? packedTranspose(context, op, source) : packedRows(context, op, source);
+  const rhs = transposed ? packedTranspose(context, op, source) : packedRows(context, op, source);
   const size = { rows, columns, depth: columns };
   const to = { of: out, at: 0, stride: columns };
   launchProduct(context, size, { ...operand, along }, rhs, to, { scale, accumulating });

@@ -3,7 +3,7 @@ import { part, ranges } from '../core/chunks.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { normalize as normalizeKernel, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { rowTuning } from '../launch/tile.ts';
-import { noTurn } from '../launch/unitRows.ts';
+import { noReflection } from '../launch/unitRows.ts';
 
 /** Rows of length 1: x / max(|x|, 1e-12). A zero row stays zero and gets no gradient. */
 export function normalize(x: Tensor): Tensor {
@@ -28,14 +28,14 @@ export function normalize(x: Tensor): Tensor {
     backward: (dy, [u, inverse]) => {
       const dx = context.empty([rows, columns], op);
       const one = context.constant(1);
-      const turn = noTurn(context, op, columns);
+      const reflection = noReflection(context, op, columns);
       for (const range of cut)
         context.run(unit_rows_grad, {
           params: { rows: range.count, columns, first_row: 0, row_stride: columns, factor: 1 },
           buffers: {
             units: part(u, range, columns),
             inverse_norms: part(inverse, range),
-            turn,
+            reflection,
             g: part(dy, range, columns),
             dy: one,
             temperature: one,
@@ -45,7 +45,7 @@ export function normalize(x: Tensor): Tensor {
           work: 4 * range.count * columns,
           tuning,
         });
-      turn.release();
+      reflection.release();
       return [dx];
     },
   });

@@ -208,9 +208,9 @@ function rowGram(context: Context, op: string, view: Features, scale: number): O
   const stride = roundUp(rows, 4);
   const out = { of: context.scratch(rows * stride, op), at: 0, stride };
   for (const piece of pieces(view)) {
-    const turned = featureColumns(context, op, view, piece);
-    launchGram(context, op, rows, piece.count, turned, turned, out, { scale, accumulating: piece.first > 0 });
-    turned.release();
+    const transposed = featureColumns(context, op, view, piece);
+    launchGram(context, op, rows, piece.count, transposed, transposed, out, { scale, accumulating: piece.first > 0 });
+    transposed.release();
   }
   return out;
 }

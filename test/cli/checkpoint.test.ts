@@ -110,8 +110,8 @@ describe('saving', () => {
     const good = JSON.stringify(await contents(path));
     const random = createRandom(5);
     let refused = 0;
-    for (let turn = 0; turn < 400; turn++) {
-      const at = turn % 3 === 0 ? random.below(24) : random.below(whole.length);
+    for (let round = 0; round < 400; round++) {
+      const at = round % 3 === 0 ? random.below(24) : random.below(whole.length);
       const [head, tail] = [whole.subarray(0, at), whole.subarray(at)];
       const bytes = [
         Buffer.concat([head, Buffer.of((whole[at] + 1 + random.below(255)) % 256), tail.subarray(1)]),
@@ -119,7 +119,7 @@ describe('saving', () => {
         Buffer.concat([head, tail.subarray(1 + random.below(5))]),
         Buffer.concat([head, Buffer.of(random.below(256)), tail]),
         head,
-      ][turn % 5];
+      ][round % 5];
       writeFileSync(path, bytes);
       let found: string;
       try {

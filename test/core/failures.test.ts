@@ -36,7 +36,7 @@ const leaf = (values: number[], on = engine) => on.tensor(values, [values.length
 /** Each rejects with the same first cause, again and again. */
 async function expectFailed(sentence: RegExp, ...tensors: Tensor[]): Promise<void> {
   const causes = new Set<unknown>();
-  for (let turn = 0; turn < 2; turn++)
+  for (let round = 0; round < 2; round++)
     for (const tensor of tensors)
       causes.add(
         await tensor.data().then(
@@ -211,12 +211,12 @@ test('a recorded step or a plan of such a kernel says so each time', async () =>
   const step = engine.recorded(wrong);
   const lost = step(z);
   await expectFailed(SENTENCE, lost);
-  for (let turn = 0; turn < 2; turn++) expect(() => step(z)).toThrow(SENTENCE);
+  for (let round = 0; round < 2; round++) expect(() => step(z)).toThrow(SENTENCE);
   const plan = engine.plan({ x: [4, 3] }, ({ x }) => ({ y: wrong(x) }));
   await engine.sync().catch(() => {});
   const encoder = engine.lowLevel.gpu.createCommandEncoder();
   const [x, y] = [0, 1].map(() => engine.lowLevel.gpu.createBuffer({ size: 64, usage: 128 }));
-  for (let turn = 0; turn < 2; turn++) expect(() => plan.encode(encoder, { x, y })).toThrow(SENTENCE);
+  for (let round = 0; round < 2; round++) expect(() => plan.encode(encoder, { x, y })).toThrow(SENTENCE);
   plan.dispose();
   step.dispose();
   await engine.sync().catch(() => {});

@@ -191,7 +191,7 @@ describe('a plan', () => {
       const names = ['z0', 'z1', 'loss', 'dz0', 'dz1'];
       const buffers = Object.fromEntries([...inputs, ...outputs].map((buffer, i) => [names[i], { buffer, offset }]));
       const expected = await wanted(n, d, seed);
-      for (let turn = 0; turn < 2; turn++) {
+      for (let round = 0; round < 2; round++) {
         const encoder = host.createCommandEncoder();
         const pass = mode === 'pass' ? encoder.beginComputePass() : null;
         plan.encode(pass ?? encoder, buffers);

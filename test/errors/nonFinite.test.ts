@@ -33,11 +33,11 @@ describe('what is not finite shows in the result of', () => {
   test.each(NON_FINITE.map((row) => [row.name, row] as const))('%s', async (_, row) => {
     const hidden: string[] = [];
     for (const [k, input] of row.inputs.entries()) {
-      for (const [turn, bad] of [NaN, Infinity, -Infinity].entries()) {
+      for (const [round, bad] of [NaN, Infinity, -Infinity].entries()) {
         const data = Float32Array.from(input.data);
-        const at = Math.floor(((5 * k + 3 * turn + 4) / 11) * data.length) % data.length;
+        const at = Math.floor(((5 * k + 3 * round + 4) / 11) * data.length) % data.length;
         data[at] = bad;
-        if (!(await shows(row, k, data, turn !== 1)) && !masked(row, k, bad, data))
+        if (!(await shows(row, k, data, round !== 1)) && !masked(row, k, bad, data))
           hidden.push(`${bad} at ${at} of input ${k}`);
       }
       if (!(await shows(row, k, new Float32Array(input.data.length).fill(NaN), false)))

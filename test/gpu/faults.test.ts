@@ -322,7 +322,7 @@ test.each([
       within = false;
       poisoned++;
     };
-    for (let turn = 0; turn < 3; turn++) expect(await run()).toEqual(clean);
+    for (let round = 0; round < 3; round++) expect(await run()).toEqual(clean);
     expect(poisoned).toBeGreaterThan(20);
     pool.poison = null;
   });
@@ -410,7 +410,7 @@ describe('a process', () => {
     async (name, { code, exit, err }) => {
       const file = join(folder, `${name.replace(/\W/g, '-')}.mjs`);
       writeFileSync(file, code);
-      for (let turn = 0; turn < 5; turn++) {
+      for (let round = 0; round < 5; round++) {
         const ended = await run(file);
         expect(ended).toMatchObject({ code: exit, signal: null });
         expect(ended.err).toMatch(err ?? /^(Warning: .*\s*)*$/);

@@ -240,7 +240,7 @@ test('tensors that are dropped without dispose() give their memory back, but for
   neg(neg(neg(own.tensor([1])))); // what the last op worked on may stay until the next
   await own.sync();
   expect(own.memory().buffers).toBeGreaterThan(8);
-  for (let turn = 0; turn < 3; turn++) {
+  for (let round = 0; round < 3; round++) {
     await new Promise((resolve) => setTimeout(resolve));
     collect();
   }

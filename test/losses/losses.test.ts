@@ -405,8 +405,8 @@ function byRow(m: Matrix, to: (i: number) => ArrayLike<number>): Matrix {
 const MOVES: Record<Invariance, (inputs: Matrix[]) => Move> = {
   permutation: (inputs) => {
     const n = inputs[0].rows;
-    const turn = (m: Matrix): Matrix => byRow(m, (i) => row(m, (i * (n - 1) + 3) % n)); // reversed, and shifted by 3
-    return { moved: inputs.map(turn), back: (gradients) => gradients.map(turn) };
+    const moved = (m: Matrix): Matrix => byRow(m, (i) => row(m, (i * (n - 1) + 3) % n)); // reversed, and shifted by 3
+    return { moved: inputs.map(moved), back: (gradients) => gradients.map(moved) };
   },
   'row scale': (inputs) => {
     const factor = (i: number): number => 2 ** ((i % 9) - 4) * 3;
@@ -416,9 +416,9 @@ const MOVES: Record<Invariance, (inputs: Matrix[]) => Move> = {
     };
   },
   rotation: (inputs) => {
-    const turned = rotation(inputs[0].columns);
-    const turn = (m: Matrix): Matrix => byRow(m, (i) => turned.map((axis) => Math.fround(dot(axis, row(m, i)))));
-    return { moved: inputs.map(turn), back: (gradients) => gradients.map(turn) };
+    const axes = rotation(inputs[0].columns);
+    const moved = (m: Matrix): Matrix => byRow(m, (i) => axes.map((axis) => Math.fround(dot(axis, row(m, i)))));
+    return { moved: inputs.map(moved), back: (gradients) => gradients.map(moved) };
   },
   // Of the first view alone: each feature of it has a scale and an origin of its own.
   'feature scale and shift': ([z, ...others]) => {

@@ -44,8 +44,8 @@ describe('fifoQueue', () => {
     for (let i = 0; i < length; i++)
       expect(Math.hypot(...mirror.subarray(i * features, (i + 1) * features))).toBeCloseTo(1, 5);
     let pointer = 0;
-    for (const [turn, count] of [4, 3, 7, 10, 1, 9].entries()) {
-      const values = normals(count * features, 50 + turn);
+    for (const [round, count] of [4, 3, 7, 10, 1, 9].entries()) {
+      const values = normals(count * features, 50 + round);
       using rows = engine.tensor(values, [count, features]);
       queue.enqueue(rows);
       const { u } = normalize(matrix(count, features, values));

@@ -49,10 +49,10 @@ async function evaluate(op: OpRow, { inputs, dy }: Prepared, checkSlack = false)
 
 function cases(op: OpRow, shapes: readonly Shape[]): { kind: Values; seed: number; shape: Shape; what: string }[] {
   const kinds = op.kinds ?? VALUES;
-  const turn = OPS.indexOf(op);
+  const number = OPS.indexOf(op);
   return shapes.map((shape, i) => {
-    const kind = kinds[(i + turn) % kinds.length];
-    const seed = 100 * turn + i;
+    const kind = kinds[(i + number) % kinds.length];
+    const seed = 100 * number + i;
     return {
       kind,
       seed,

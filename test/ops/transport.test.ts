@@ -241,14 +241,14 @@ describe('swav', () => {
   test('swapped sources, permuted rows and prototypes: the same loss, the gradient moves along', async () => {
     const first = await evaluate(inputs.views, inputs.prototypes);
     const swapped = await evaluate([...inputs.views].reverse(), inputs.prototypes);
-    const turn = (m: Matrix): Matrix =>
+    const rotate = (m: Matrix): Matrix =>
       matrix(m.rows, m.columns, Array.from({ length: m.rows }, (_, i) => [...row(m, (i + 4) % m.rows)]).flat());
-    const turned = await evaluate(inputs.views.map(turn), turn(inputs.prototypes));
-    for (const { value } of [swapped, turned]) expectClose('value', [value], [first.value], 2e-6);
+    const rotated = await evaluate(inputs.views.map(rotate), rotate(inputs.prototypes));
+    for (const { value } of [swapped, rotated]) expectClose('value', [value], [first.value], 2e-6);
     expectClose('swapped', swapped.gradients[0], first.gradients[1], 1e-5 * largest(first.gradients[1]));
-    const moved = first.gradients.map((g, i) => turn(matrix(i === 2 ? 21 : 33, 8, g)).data);
+    const moved = first.gradients.map((g, i) => rotate(matrix(i === 2 ? 21 : 33, 8, g)).data);
     moved.forEach((g, i) => {
-      expectClose(`turned ${i}`, turned.gradients[i], g, 1e-5 * largest(g));
+      expectClose(`rotated ${i}`, rotated.gradients[i], g, 1e-5 * largest(g));
     });
   });
 

@@ -12,7 +12,7 @@ export const covariance: Reference = ([z]) => {
     value: numbers([x.columns, x.columns], products(x, x, scale).data),
     backward: (dy) => {
       const dc = matrix(x.columns, x.columns, dy);
-      const [along, across] = [false, true].map((turned) => gradientOfRows(x, dc, scale, turned));
+      const [along, across] = [false, true].map((transposed) => gradientOfRows(x, dc, scale, transposed));
       return [
         back(
           matrix(

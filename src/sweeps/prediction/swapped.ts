@@ -2,7 +2,7 @@ import * as check from '../../core/checkTensor.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import { launchTotal } from '../../launch/reduce.ts';
 import { roundUp } from '../../launch/tile.ts';
-import { makeUnits, noTurn, unitsBackward } from '../../launch/unitRows.ts';
+import { makeUnits, noReflection, unitsBackward } from '../../launch/unitRows.ts';
 import { mul } from '../../ops/arithmetic.ts';
 import type { Batch, SwappedPrediction } from './batch.ts';
 import { storable, storedPrediction } from './stored.ts';
@@ -24,7 +24,7 @@ export function swappedPrediction(
   const [rows, columns] = views[0].shape;
   check.bindableInput(op, context, 'prototypes', prototypes);
   const wanted = context.needsGrad(...views, prototypes);
-  const still = noTurn(context, op, columns); // as the prototypes
+  const still = noReflection(context, op, columns); // as the prototypes
   const units = views.map((view, v) => {
     const queue = v < queues.length ? { [`queue[${v}]`]: queues[v] } : {};
     return makeUnits(context, op, { [`views[${v}]`]: view, ...queue }, 4, still);

@@ -5,7 +5,7 @@ import type { Storage } from '../../gpu/buffers.ts';
 import { contrast_gradient, contrast_rows } from '../../gpu/kernels.generated.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { rowTuning } from '../../launch/tile.ts';
-import { launchUnits, makeTurn, makeUnits, unitsBackward } from '../../launch/unitRows.ts';
+import { launchUnits, makeReflection, makeUnits, unitsBackward } from '../../launch/unitRows.ts';
 import { canShift, temperatureGradient } from '../temperature.ts';
 import { type Candidates, isCentred, LEAST_PANEL, type RowSweep } from './panel.ts';
 import { recomputeCancelling } from './recompute.ts';
@@ -42,9 +42,9 @@ export function rowContrast(
   const { context } = query;
   const [n, d] = query.shape;
   const wanted = context.needsGrad(query);
-  const turn = makeTurn(context, op, part(candidates.own, { first: 0, count: 1 }, d), d);
-  const units = makeUnits(context, op, { query }, 4, turn);
-  turn.release();
+  const reflection = makeReflection(context, op, part(candidates.own, { first: 0, count: 1 }, d), d);
+  const units = makeUnits(context, op, { query }, 4, reflection);
+  reflection.release();
   const { known } = candidates.temperature;
   const own = context.scratch(n * d + 1, op);
   const [inverseNorms, nothing] = [n, 1].map((count) => context.scratch(count, op));
@@ -108,7 +108,7 @@ export function rowContrast(
   return context.record(op, inputs, loss, {
     saved: live ? [live] : [],
     release: () => {
-      for (const storage of [units.rows, units.inverseNorms, units.turn, results, gathered]) storage?.release();
+      for (const storage of [units.rows, units.inverseNorms, units.reflection, results, gathered]) storage?.release();
     },
     backward: (dy, [tau]) => {
       const dq = gathered && unitsBackward(context, op, units, [n], gathered, { dy })[0];

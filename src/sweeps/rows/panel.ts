@@ -68,7 +68,7 @@ type EachPanel = (weights: Storage, keys: Keys, first: number, own: number) => v
  */
 export function panelOf(context: Context, op: string, units: Units, candidates: Candidates) {
   const { count } = candidates;
-  const { count: n, columns, paddedRows, rowStride, turn } = units;
+  const { count: n, columns, paddedRows, rowStride, reflection } = units;
   const fitting = (2 * columns * (n + count)) / (n + 2 * columns);
   const bindable = context.info.limits.maxStorageBufferBindingSize / 4 / Math.max(paddedRows, rowStride + 1);
   const wanted = Math.min(Math.max(count / 16, 128), 4096, fitting, bindable);
@@ -77,7 +77,7 @@ export function panelOf(context: Context, op: string, units: Units, candidates: 
     rows: context.scratch(width * rowStride + WIDEST, op), // see makeUnits
     transposed: context.scratch(columns * width, op),
     inverseNorms: context.scratch(width, op),
-    turn,
+    reflection,
     count: width,
     columns,
     paddedRows: width,

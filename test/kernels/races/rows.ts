@@ -155,10 +155,10 @@ export const ROWS: Record<string, Case[]> = {
       expected: { out: [0, 1].map((o) => 0.5 * add(waves(600).slice(300 * o, 300 * o + 300))) },
     },
   ],
-  turn: [
+  reflection: [
     {
       params: { columns: 70 },
-      buffers: { z: Float32Array.from({ length: 70 }, (_, k) => (k === 69 ? 3 : 0)), turn: floats(144) },
+      buffers: { z: Float32Array.from({ length: 70 }, (_, k) => (k === 69 ? 3 : 0)), reflection: floats(144) },
       groups: 1,
       tuning: LANES,
     },
@@ -168,7 +168,7 @@ export const ROWS: Record<string, Case[]> = {
       params: { rows: 2, columns: 70, first_row: 0, blank_rows: 1, row_stride: 72, column_stride: 4 },
       buffers: {
         z: floats(140).fill(3),
-        turn: floats(144),
+        reflection: floats(144),
         units: floats(4 * 72),
         units_t: floats(70 * 4),
         inverse_norms: floats(2),
@@ -184,7 +184,7 @@ export const ROWS: Record<string, Case[]> = {
       buffers: {
         units: floats(144).fill(1 / Math.sqrt(70)),
         inverse_norms: Float32Array.of(0.5, 0.5),
-        turn: floats(144),
+        reflection: floats(144),
         g: floats(144).fill(1), // along u: nothing is left of it
         dy: floats(1).fill(1),
         temperature: floats(1).fill(1),

@@ -50,13 +50,13 @@ export function products(a: Matrix, b: Matrix, scale: number): Matrix {
 }
 
 /** scale * a g, or of g's transpose */
-export function gradientOfRows(a: Matrix, g: Matrix, scale: number, turned: boolean): Matrix {
+export function gradientOfRows(a: Matrix, g: Matrix, scale: number, transposed: boolean): Matrix {
   const d = a.columns;
   const out = matrix(a.rows, d);
   for (let i = 0; i < a.rows; i++)
     for (let p = 0; p < d; p++)
       for (let q = 0; q < d; q++)
-        out.data[i * d + q] += scale * a.data[i * d + p] * g.data[turned ? q * d + p : p * d + q];
+        out.data[i * d + q] += scale * a.data[i * d + p] * g.data[transposed ? q * d + p : p * d + q];
   return out;
 }
 
