@@ -5,7 +5,7 @@ import { boundOf, type Environment, type Row, type Status, sizeText } from './re
 import type { Roofline } from './roofline.ts';
 import { quantile, summarise } from './statistics.ts';
 
-export interface Plan {
+export interface MeasureOptions {
   /** Steady runs of each contender. */
   readonly repeats: number;
   /** Seconds of steady runs after which a contender gets no more than the fewest. */
@@ -42,7 +42,12 @@ type Failure = Pick<Row, 'library' | 'version' | 'form' | 'status' | 'detail'> &
  * Every contender on one piece of work: each proved right before it is timed, then all of them in turns, so that what the
  * machine does beside hits all alike.
  */
-export async function measure(work: Work, entries: readonly Entry[], plan: Plan, around: Surroundings): Promise<Row[]> {
+export async function measure(
+  work: Work,
+  entries: readonly Entry[],
+  plan: MeasureOptions,
+  around: Surroundings,
+): Promise<Row[]> {
   const { observer, say, stop } = around;
   const rows = new Map<Entry, Row>();
   const ready: Ready[] = [];
@@ -132,7 +137,7 @@ export function isMemory(message: string, error?: unknown): boolean {
  */
 async function inTurns(
   ready: readonly Ready[],
-  { repeats, seconds }: Plan,
+  { repeats, seconds }: MeasureOptions,
   say: (round: number, rounds: number) => void,
   stop: () => boolean,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { GramianError } from '../src/gpu/errors.ts';
 import type { Entry } from './contender.ts';
-import { measure, type Plan, type Surroundings } from './measure.ts';
+import { type MeasureOptions, measure, type Surroundings } from './measure.ts';
 import type { Row } from './results.ts';
 import { CASES, type Case, type Size, workOf } from './works/index.ts';
 
@@ -66,7 +66,7 @@ export function sizesOf(of: Case, asked: Readonly<Record<string, readonly number
 export async function runCases(
   cases: readonly { of: Case; sizes: readonly Size[] }[],
   entries: readonly Entry[],
-  plan: Plan,
+  plan: MeasureOptions,
   around: Surroundings,
   done: (rows: readonly Row[]) => void,
 ): Promise<void> {

@@ -6,7 +6,7 @@ import * as twoSided from '../../test/reference/losses/twoSided.ts';
 import { matrix } from '../../test/reference/matrix.ts';
 import type { Matrix } from '../contender.ts';
 import * as approach from './exact.ts';
-import { type Answer, type Case, exact, mapped, normal, type Size, secondView, some } from './work.ts';
+import { type Case, type ExactOutputs, exact, mapped, normal, type Size, secondView, some } from './work.ts';
 
 /** Above this many pairs only some gradient rows are compared. */
 const MANY_PAIRS = 2 ** 17;
@@ -17,7 +17,7 @@ export function grid(rows: readonly number[], d: number, more: Size = {}): Size[
 }
 
 /** A loss's result under the names of a work. */
-export function answer({ value, gradients }: LossResult, names: readonly string[]): Answer {
+export function answer({ value, gradients }: LossResult, names: readonly string[]): ExactOutputs {
   const named = names.map((name, i) => [`d_${name}`, gradients[i].data] as const);
   return { value: [value], ...Object.fromEntries(named) };
 }

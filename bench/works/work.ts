@@ -30,12 +30,12 @@ export interface Making {
   readonly labels?: Int32Array;
   readonly options?: Readonly<Record<string, number>>;
   readonly tolerance?: number;
-  readonly reference: () => Answer;
+  readonly reference: () => ExactOutputs;
   /** Cheaper than `reference`, where that takes f64 too long. */
   readonly expected?: () => Readonly<Record<string, Expected>>;
 }
 
-export type Answer = Readonly<Record<string, ArrayLike<number>>>;
+export type ExactOutputs = Readonly<Record<string, ArrayLike<number>>>;
 
 /** f32 with room for a library that adds up in an order of its own; ours is held to less by the package's tests. */
 export const TOLERANCE = 1e-4;
@@ -60,7 +60,7 @@ export function workOf(of: Case, size: Size): Work {
 }
 
 /** Every entry of an answer. A loss near zero is held to a tenth, not to its own size. */
-function complete(answer: Answer): Record<string, Expected> {
+function complete(answer: ExactOutputs): Record<string, Expected> {
   return Object.fromEntries(
     Object.entries(answer).map(([name, values]) => [
       name,

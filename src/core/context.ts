@@ -2,7 +2,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { BoundLaunch, Device } from '../gpu/device.ts';
 import type { DeviceInfo } from '../gpu/deviceInfo.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { type Contents, togetherWork, type Work } from '../gpu/failures.ts';
+import { type Contents, type Effect, togetherEffect } from '../gpu/failures.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import type { Answer, Choice, ChoiceTable } from '../tuning/choices.ts';
 import type { Family, FamilyChoice, MatmulPrecision } from '../tuning/families.ts';
@@ -43,7 +43,7 @@ export class Context {
   /** @internal Who frees what. */
   readonly scopes = new Scopes(tensorsIn);
   /** Noted before the next launch. */
-  private before: Work | undefined;
+  private before: Effect | undefined;
   /** @internal The tensors that the op of the moment has checked, by its names for them. */
   named: Readonly<Record<string, Tensor>> = {};
   /** @internal Use `createEngine()`. */
@@ -241,7 +241,7 @@ export class Context {
    * fails them together.
    */
   together(from: readonly Tensor[], to: readonly Tensor[]): void {
-    this.before = togetherWork(
+    this.before = togetherEffect(
       from.map(({ storage }) => storage),
       to.map(({ storage }) => storage),
     );

@@ -1,7 +1,7 @@
 import type { Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { type Contents, newMark, type Work } from '../gpu/failures.ts';
+import { type Contents, type Effect, newMark } from '../gpu/failures.ts';
 import { inspect_directions, inspect_finite } from '../gpu/kernels.generated.ts';
 import { fillBits, type Launcher } from './fills.ts';
 
@@ -39,7 +39,7 @@ export interface Watch {
 interface Asked {
   readonly sentence: Question['sentence'];
   /** When it was asked. */
-  readonly mark: Work;
+  readonly mark: Effect;
   readonly given: readonly Contents[];
   readonly written: readonly Contents[];
 }
@@ -174,7 +174,7 @@ export class Inspector {
     });
   }
 
-  private mark(): Work {
+  private mark(): Effect {
     const mark = newMark();
     this.by.lowLevel.queue.note(mark);
     return mark;

@@ -5,7 +5,7 @@ import { bindByName } from '../gpu/bindings.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
-import type { Work } from '../gpu/failures.ts';
+import type { Effect } from '../gpu/failures.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
 import { SLOT_BYTES } from '../gpu/queue.ts';
@@ -23,7 +23,7 @@ export interface Captured {
   readonly work: number;
   readonly maybe: boolean | undefined;
   readonly overwrites: readonly string[] | undefined;
-  readonly before: Work | undefined;
+  readonly before: Effect | undefined;
 }
 
 /** What a function does that is to be replayed: it runs once, and launches nothing. */

@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { IMAGINED, Reserve, type Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
-import { type Work, writeWork } from '../gpu/failures.ts';
+import { type Effect, writeEffect } from '../gpu/failures.ts';
 import type { Launch } from '../gpu/queue.ts';
 import { isMade, type Observed, observe, takeBack } from './observed.ts';
 import { assertSameWork } from './sameWork.ts';
@@ -29,7 +29,7 @@ export class Replay {
   private readonly slots = new Set<{ usedAt: number }>();
   /** What `fn` makes, and computes anew at every call. */
   private made: readonly Storage[] = [];
-  private fresh: Work = writeWork();
+  private fresh: Effect = writeEffect();
   private bound: readonly Storage[] = [];
 
   constructor(context: Context, fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]) {
@@ -74,7 +74,7 @@ export class Replay {
       this.launches.push({ pipeline, kernel, storages, group: null, params, groups, work, maybe, overwrites, before });
     });
     this.made = [...made];
-    this.fresh = writeWork(...made);
+    this.fresh = writeEffect(...made);
     for (const [leaf, before] of capture.leaves) {
       if (leaf.disposed) continue; // made by fn
       const after = leaf.grad?.storage ?? null;

@@ -6,7 +6,7 @@ import type { Device, LaunchOptions } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import { dryRun, type Result } from './dryRun.ts';
 
-interface Launch {
+interface TrialLaunch {
   readonly kernel: KernelSource;
   readonly options: LaunchOptions;
 }
@@ -16,7 +16,7 @@ interface Launch {
  * writes into memory of its own: whatever the launches write that was there before is a copy.
  */
 export interface Trial {
-  readonly launches: readonly Launch[];
+  readonly launches: readonly TrialLaunch[];
   readonly copies: readonly { from: Storage; to: Storage }[];
   readonly outputs: readonly Result[];
   release(): void;
@@ -25,7 +25,7 @@ export interface Trial {
 export function trialOf(context: Context, device: Device, fn: () => unknown): Trial {
   const before = device.pool.held();
   const kept = new Set<Storage>();
-  const launches: Launch[] = [];
+  const launches: TrialLaunch[] = [];
   const written = new Set<Storage>();
   const copies = new Map<Storage, Storage>();
   const release = (): void => {
@@ -72,14 +72,14 @@ export function play(device: Device, trial: Trial, times: number): void {
 }
 
 /** One result, bit by bit. */
-export interface Answer {
+export interface OutputBits {
   readonly bits: Uint32Array;
   /** Floats, which may differ by rounding. */
   readonly floats: boolean;
 }
 
 /** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
-export async function resultsOf(device: Device, trial: Trial): Promise<Answer[]> {
+export async function resultsOf(device: Device, trial: Trial): Promise<OutputBits[]> {
   await device.queue.idle();
   const encoder = device.gpu.createCommandEncoder();
   for (const { from, to } of trial.copies)
@@ -87,14 +87,14 @@ export async function resultsOf(device: Device, trial: Trial): Promise<Answer[]>
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, 0, from.bytes);
   device.gpu.queue.submit([encoder.finish()]);
   play(device, trial, 1);
-  const found: Answer[] = [];
+  const found: OutputBits[] = [];
   for (const { storage, bytes, dtype } of trial.outputs)
     found.push({ bits: new Uint32Array(await device.read('tune', storage, bytes)), floats: dtype === 'f32' });
   return found;
 }
 
 /** Whether both are the same but for rounding. What is no float has to be the same. */
-export function agree(a: readonly Answer[], b: readonly Answer[], tolerance: number): boolean {
+export function agree(a: readonly OutputBits[], b: readonly OutputBits[], tolerance: number): boolean {
   return (
     a.length === b.length &&
     a.every(({ bits, floats }, i) => {

@@ -3,7 +3,7 @@ import { bindByName } from './bindings.ts';
 import { type Storage, USAGE } from './buffers.ts';
 import { type DeviceInfo, describe, EXTRA_FEATURES, MATRICES, refuseSmall } from './deviceInfo.ts';
 import { DeviceLostError, formatBytes, GramianError, NoRoomError, OutOfMemoryError } from './errors.ts';
-import { type Failure, Failures, type Work } from './failures.ts';
+import { type Effect, type Failure, Failures } from './failures.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
 import { BufferPool } from './pool.ts';
@@ -29,7 +29,7 @@ export interface LaunchOptions {
   /** Buffers that it fills from end to end without reading them: what was wrong with their numbers is over. */
   readonly overwrites?: readonly string[];
   /** Noted before it, see `togetherWork`. */
-  readonly before?: Work;
+  readonly before?: Effect;
 }
 
 /** See `Device.bind`. */
@@ -70,7 +70,7 @@ export class Device {
       failures,
       unanswered: () => this.pool.waiting,
       makeRoom: () => this.pool.trim(),
-      refused: (error, works) => this.refused(error, works),
+      refused: (error, effects) => this.refused(error, effects),
       pace: info.software ? pace : null,
     });
     this.pool = new BufferPool(gpu, {
@@ -101,11 +101,11 @@ export class Device {
   }
 
   /** Why the GPU took none of a submit: a buffer without memory or a kernel that does not compile is the cause, if there is one. */
-  private async refused({ message }: GPUError, works: readonly Work[]): Promise<Failure> {
+  private async refused({ message }: GPUError, effects: readonly Effect[]): Promise<Failure> {
     await Promise.all([this.pipelines.settled(), this.pool.settled]);
-    for (const { storages } of works as readonly Launch[])
+    for (const { storages } of effects as readonly Launch[])
       for (const { slot } of storages) if (slot?.failure) return slot.failure;
-    for (const { pipeline } of works as readonly Launch[])
+    for (const { pipeline } of effects as readonly Launch[])
       if (pipeline?.failure) return this.failures.add(pipeline.failure);
     return this.failures.add(new GramianError(`the GPU refused a submit: ${firstLine(message)}`));
   }

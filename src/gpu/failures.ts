@@ -33,8 +33,8 @@ export function newContents(): Contents {
   return { version: 0, writer: '', failure: null, inParts: false };
 }
 
-/** What a piece of GPU work reads and writes, in the order of its buffers. */
-export interface Work {
+/** What a launch, a copy or a write reads and writes in GPU memory, in the order of its buffers. */
+export interface Effect {
   readonly kernel: { readonly buffers: readonly { readonly name: string; readonly access: 'read' | 'read_write' }[] };
   readonly storages: readonly { readonly contents: Contents }[];
   /** Buffers that it fills from end to end without reading them, by name. */
@@ -43,7 +43,7 @@ export interface Work {
 
 /** A submit that the GPU has not answered for, or whose checks were not read. */
 export interface Submit {
-  readonly works: readonly Work[];
+  readonly effects: readonly Effect[];
   answered: boolean;
 }
 
@@ -53,26 +53,26 @@ const COPY = { buffers: [READ, WRITTEN] };
 const ALL_WRITTEN = [WRITTEN.name];
 
 /** A copy of `from` that the CPU waits for: `to` fails as the numbers read do, whatever becomes of them later. */
-export function readWork(from: { readonly contents: Contents }, to: { readonly contents: Contents }): Work {
+export function readEffect(from: { readonly contents: Contents }, to: { readonly contents: Contents }): Effect {
   return { kernel: COPY, storages: [from, to] };
 }
 
 /** What is written together fails together, whichever of the numbers read it is for. */
-export function togetherWork(
+export function togetherEffect(
   from: readonly { readonly contents: Contents }[],
   to: readonly { readonly contents: Contents }[],
-): Work {
+): Effect {
   const buffers = [...from.map(() => READ), ...to.map(() => WRITTEN)];
   return { kernel: { buffers }, storages: [...from, ...to] };
 }
 
 /** `to` gets new numbers, whatever it held. */
-export function writeWork(...to: { readonly contents: Contents }[]): Work {
+export function writeEffect(...to: { readonly contents: Contents }[]): Effect {
   return { kernel: { buffers: to.map(() => WRITTEN) }, storages: to, overwrites: ALL_WRITTEN };
 }
 
-/** A place among the works. */
-export function newMark(): Work {
+/** A place among the effects. */
+export function newMark(): Effect {
   return { kernel: { buffers: [] }, storages: [] };
 }
 
@@ -84,8 +84,8 @@ export function newMark(): Work {
 export class Failures {
   /** Whether anything ever failed: until then nothing needs to be looked at. */
   any = false;
-  /** Asked for the works that are encoded and not submitted. */
-  encoded: () => readonly Work[] = () => [];
+  /** Asked for the effects that are encoded and not submitted. */
+  encoded: () => readonly Effect[] = () => [];
   /** Answered submits stay while a check of what they read may still fail them. */
   keep: () => boolean = () => false;
   private readonly submits: Submit[] = [];
@@ -113,10 +113,10 @@ export class Failures {
     if (untold) untold.throw();
   }
 
-  submitted(works: readonly Work[]): Submit {
-    const submit = { works, answered: false };
+  submitted(effects: readonly Effect[]): Submit {
+    const submit = { effects, answered: false };
     this.submits.push(submit);
-    if (this.any) for (const work of works) pass(work);
+    if (this.any) for (const effect of effects) pass(effect);
     return submit;
   }
 
@@ -124,34 +124,34 @@ export class Failures {
   answer(submit: Submit, failure: Failure | null): void {
     submit.answered = true;
     const inherits =
-      this.last && submit.works.some(({ storages }) => storages.some(({ contents }) => contents.failure));
+      this.last && submit.effects.some(({ storages }) => storages.some(({ contents }) => contents.failure));
     if (failure || !inherits) this.last = failure;
     if (failure) {
-      for (const work of submit.works) for (const contents of writes(work)) contents.failure ??= failure;
-      for (const work of this.after(submit)) pass(work);
+      for (const effect of submit.effects) for (const contents of writes(effect)) contents.failure ??= failure;
+      for (const effect of this.after(submit)) pass(effect);
     }
     this.release();
   }
 
-  /** What else was written by the works that wrote this. */
+  /** What else was written by the effects that wrote this. */
   writtenWith(contents: Contents): Contents[] {
     const found = new Set<Contents>();
-    for (const work of this.all())
-      if (writes(work).includes(contents)) for (const also of writes(work)) found.add(also);
+    for (const effect of this.all())
+      if (writes(effect).includes(contents)) for (const also of writes(effect)) found.add(also);
     return [...found];
   }
 
   /**
-   * A check has found, at `mark` among the works, that what `tainted` holds is unfit to be computed with: all that was made
+   * A check has found, at `mark` among the effects, that what `tainted` holds is unfit to be computed with: all that was made
    * of it since fails. Its own numbers stay readable, as they are what somebody put there; those of `spoilt` do not.
    */
-  taint(mark: Work, tainted: readonly Contents[], spoilt: readonly Contents[], failure: Failure): void {
+  taint(mark: Effect, tainted: readonly Contents[], spoilt: readonly Contents[], failure: Failure): void {
     const before = tainted.map((contents) => contents.failure);
     for (const contents of [...tainted, ...spoilt]) contents.failure ??= failure;
     let reached = false;
-    for (const work of this.all()) {
-      if (reached) pass(work);
-      reached ||= work === mark;
+    for (const effect of this.all()) {
+      if (reached) pass(effect);
+      reached ||= effect === mark;
     }
     tainted.forEach((contents, i) => {
       if (contents.failure === failure) contents.failure = before[i];
@@ -165,23 +165,23 @@ export class Failures {
     this.submits.splice(0, open < 0 ? this.submits.length : open);
   }
 
-  private *after(submit: Submit): Generator<Work> {
-    for (let i = this.submits.indexOf(submit) + 1; i < this.submits.length; i++) yield* this.submits[i].works;
+  private *after(submit: Submit): Generator<Effect> {
+    for (let i = this.submits.indexOf(submit) + 1; i < this.submits.length; i++) yield* this.submits[i].effects;
     yield* this.encoded();
   }
 
-  private *all(): Generator<Work> {
-    for (const { works } of this.submits) yield* works;
+  private *all(): Generator<Effect> {
+    for (const { effects } of this.submits) yield* effects;
     yield* this.encoded();
   }
 }
 
-function writes({ kernel: { buffers }, storages }: Work): Contents[] {
+function writes({ kernel: { buffers }, storages }: Effect): Contents[] {
   return storages.filter((_, i) => buffers[i].access === 'read_write').map(({ contents }) => contents);
 }
 
-/** What a work writes fails as what it reads does; what it overwrites with good numbers is good again. */
-function pass({ kernel: { buffers }, storages, overwrites }: Work): void {
+/** What an effect writes fails as what it reads does; what it overwrites with good numbers is good again. */
+function pass({ kernel: { buffers }, storages, overwrites }: Effect): void {
   let failure: Failure | null = null;
   for (let i = 0; i < storages.length && !failure; i++)
     if (!overwrites?.includes(buffers[i].name)) failure = storages[i].contents.failure;

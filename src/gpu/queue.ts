@@ -1,6 +1,14 @@
 import { type Storage, USAGE } from './buffers.ts';
 import { NoRoomError } from './errors.ts';
-import { type Failure, type Failures, newContents, readWork, type Submit, type Work, writeWork } from './failures.ts';
+import {
+  type Effect,
+  type Failure,
+  type Failures,
+  newContents,
+  readEffect,
+  type Submit,
+  writeEffect,
+} from './failures.ts';
 import type { KernelSource } from './kernel.ts';
 import type { BindGroupCache, Pipeline } from './pipelines.ts';
 import { Readback } from './readback.ts';
@@ -12,13 +20,13 @@ const BUDGET_MS = 100; // a desktop's watchdog kills work of about 2 s; a page s
 const MAX_PER_DIMENSION = 65535;
 
 /** One kernel launch: `groups` workgroups in a row, folded into two dimensions where one has no room. */
-export interface Launch extends Work {
+export interface Launch extends Effect {
   readonly pipeline: Pipeline;
   readonly kernel: KernelSource;
   /** What is bound, in the order of the kernel's buffers. */
   readonly storages: readonly Storage[];
   /** Noted before it. */
-  readonly before?: Work;
+  readonly before?: Effect;
   /** Made when it is submitted; kept where it is launched again. */
   group: GPUBindGroup | null;
   /** The packed parameters, a slot at most; the first two words are left for the range of groups. */
@@ -45,7 +53,7 @@ export interface QueueHost {
   /** Gives idle memory back. */
   readonly makeRoom: () => void;
   /** Why this submit was refused. */
-  readonly refused: (error: GPUError, works: readonly Work[]) => Promise<Failure>;
+  readonly refused: (error: GPUError, effects: readonly Effect[]) => Promise<Failure>;
   /** A pause for software adapters, which compute on the cores that run this process. */
   readonly pace: ((done: Promise<unknown>) => void) | null;
 }
@@ -69,7 +77,7 @@ export class Queue {
   /** The launches of the pass that is being encoded: each has the parameter slot of its number. */
   private pass: Launch[] | null = null;
   /** The launches, and what else is to be remembered of them in their order. */
-  private works: Work[] = [];
+  private effects: Effect[] = [];
   private held: (() => void)[] = [];
   /** The first submit that waits, as `current` counts. */
   private heldFrom = Number.POSITIVE_INFINITY;
@@ -95,7 +103,7 @@ export class Queue {
     this.groups = groups;
     this.workPerMs = workPerMs;
     this.host = host;
-    host.failures.encoded = () => this.works;
+    host.failures.encoded = () => this.effects;
     this.readback = new Readback(device);
     this.params = device.createBuffer({
       label: 'gramian params',
@@ -127,13 +135,13 @@ export class Queue {
     this.staged[at] = first;
     this.staged[at + 1] = end;
     this.pass.push(launch);
-    this.works.push(launch);
+    this.effects.push(launch);
     this.launches++;
   }
 
   /** Remembers something between two launches that is none. */
-  note(work: Work): void {
-    this.works.push(work);
+  note(effect: Effect): void {
+    this.effects.push(effect);
   }
 
   /** Whether anything is encoded or held that the GPU was not given. */
@@ -153,18 +161,18 @@ export class Queue {
 
   /** Submits what is encoded, in its turn. */
   private close(): void {
-    const { pass, works, work, certain } = this;
+    const { pass, effects, work, certain } = this;
     if (!pass) return;
     this.pass = null;
-    this.works = [];
+    this.effects = [];
     this.work = 0;
     this.certain = true;
     this.current++;
     // The slots may be written again at once, unless the submit has to wait.
     const words = this.staged.subarray(0, pass.length * SLOT_WORDS);
-    if (!this.holding) return this.submit(pass, works, words, certain ? work : 0);
+    if (!this.holding) return this.submit(pass, effects, words, certain ? work : 0);
     const kept = words.slice();
-    this.hold(this.current - 1, () => this.submit(pass, works, kept, certain ? work : 0));
+    this.hold(this.current - 1, () => this.submit(pass, effects, kept, certain ? work : 0));
   }
 
   private hold(number: number, item: () => void): void {
@@ -210,7 +218,7 @@ export class Queue {
     if (!slot || slot.usedAt >= this.current) this.close();
     const kept = this.holding ? values.slice() : values; // their owner may change them meanwhile
     const write = (): void => {
-      const submit = this.host.failures.submitted([writeWork(storage)]);
+      const submit = this.host.failures.submitted([writeEffect(storage)]);
       this.changes++;
       this.device.pushErrorScope('validation');
       this.device.queue.writeBuffer(storage.buffer, storage.offset, kept.buffer, kept.byteOffset, kept.byteLength);
@@ -222,12 +230,12 @@ export class Queue {
 
   private submit(
     launches: readonly Launch[],
-    works: readonly Work[],
+    effects: readonly Effect[],
     words: Uint32Array<ArrayBuffer>,
     work: number,
   ): void {
     const { device, params } = this;
-    const submit = this.host.failures.submitted(works);
+    const submit = this.host.failures.submitted(effects);
     device.pushErrorScope('validation');
     const encoder = device.createCommandEncoder({ label: 'gramian step' });
     const pass = encoder.beginComputePass({ label: 'gramian step' });
@@ -257,7 +265,7 @@ export class Queue {
     const { failures, refused } = this.host;
     const error = this.device.popErrorScope().catch(() => null); // the device is gone: its own log says so
     this.answers = Promise.all([error, this.answers]).then(async ([refusal]) =>
-      failures.answer(submit, refusal ? await refused(refusal, submit.works) : null),
+      failures.answer(submit, refusal ? await refused(refusal, submit.effects) : null),
     );
   }
 
@@ -295,7 +303,7 @@ export class Queue {
     try {
       return await new Promise<ArrayBuffer>((resolve, reject) =>
         this.inTurn(() => {
-          submit = failures.submitted([readWork(storage, to)]);
+          submit = failures.submitted([readEffect(storage, to)]);
           answers = this.answers;
           this.copy(storage, bytes).then(resolve, reject);
         }),

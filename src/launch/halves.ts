@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { halves, largest, matmul_fragments, matmul_halves } from '../gpu/kernels.generated.ts';
 import type { Operand } from './pack.ts';
-import { type Form, fragmentTuning, type Size, withReason } from './productForm.ts';
+import { type Form, fragmentTuning, type ProductSize, withReason } from './productForm.ts';
 import type { Tile } from './tile.ts';
 
 type Packed = Extract<Form, { by: 'halves' | 'fragments' }>;
@@ -82,7 +82,7 @@ export function launchPacked(
   context: Context,
   form: Packed,
   tile: Tile,
-  size: Size,
+  size: ProductSize,
   lhs: Operand & { along: 'columns' | 'rows' },
   rhs: Operand,
   out: Operand,
@@ -119,7 +119,7 @@ export function launchPacked(
 export function launchFragments(
   context: Context,
   form: Extract<Form, { by: 'fragments' }>,
-  { rows, columns, depth }: Size,
+  { rows, columns, depth }: ProductSize,
   lhs: Halves & { along: 'columns' | 'rows' },
   rhs: Halves,
   out: Operand,
@@ -155,7 +155,7 @@ function launchHalves(
   context: Context,
   form: Packed,
   { tuning, rows: tileRows, columns: tileColumns }: Tile,
-  { rows, columns, depth }: Size,
+  { rows, columns, depth }: ProductSize,
   lhs: Halves,
   rhs: Halves,
   out: Operand,

@@ -17,7 +17,7 @@ export type Form = (
 };
 
 /** rows x columns sums of `depth` products each. */
-export interface Size {
+export interface ProductSize {
   readonly rows: number;
   readonly columns: number;
   readonly depth: number;
@@ -48,7 +48,7 @@ const FAMILY: Choice<By> = {
  */
 export function productForm(
   context: Context,
-  { rows, columns, depth }: Size,
+  { rows, columns, depth }: ProductSize,
   among: readonly By[] = ['tile', 'halves', 'fragments'],
 ): Form {
   const offered = among.filter((by) => offers(context, by));

@@ -168,7 +168,7 @@ export function splitScale(natural: number): { scale: number; rest: number } {
   return { scale, rest: exact - scale };
 }
 
-export interface Update {
+export interface ScalingUpdate {
   /** Of the way to the factors that give the wanted marginal: 1, 1/2 for a symmetric plan, 0 to measure only. */
   readonly step?: number;
   /** epsilon / rho, 0 where the marginal is exact. */
@@ -189,7 +189,7 @@ export function updateScaling(
   rows: Side,
   columns: Side,
   scores: Scores,
-  update: Update,
+  update: ScalingUpdate,
 ): void {
   if (scores.kept) return updateFromKept(context, rows, columns, scores.scale, scores.kept, update);
   const { state, maybe } = update;
@@ -232,7 +232,7 @@ export function updateFromKept(
   columns: Side,
   scale: number,
   kept: Omit<Kept, 'release'>,
-  { step = 1, kappa = 0, state, excess, maybe }: Update,
+  { step = 1, kappa = 0, state, excess, maybe }: ScalingUpdate,
 ): void {
   const down = kept.rows === rows.points;
   const [own, others] = [rows.points.rows, columns.points.rows];
@@ -273,7 +273,7 @@ export function launchScalingUpdate(
   partial: Storage,
   u: Scaling,
   { rows, columns, parts }: { rows: number; columns: number; parts: number },
-  { step = 1, kappa = 0, state, excess, maybe }: Update,
+  { step = 1, kappa = 0, state, excess, maybe }: ScalingUpdate,
 ): void {
   context.run(scaling_update, {
     params: { rows, parts, columns, step, kappa, damping: 1 / (1 + kappa) },

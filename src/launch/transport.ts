@@ -89,7 +89,7 @@ function begin(context: Context, op: string, reach: Storage, epsilon: number): S
   return state;
 }
 
-export interface Plan {
+export interface SinkhornSettings {
   readonly epsilon: number;
   /** How far the points reach, see `reachOf`. */
   readonly reach: Storage;
@@ -111,7 +111,7 @@ export function couple(
   op: string,
   x: Points,
   y: Points,
-  { epsilon, reach, rho = Number.POSITIVE_INFINITY, stop, keep = 0, withGradient = false }: Plan,
+  { epsilon, reach, rho = Number.POSITIVE_INFINITY, stop, keep = 0, withGradient = false }: SinkhornSettings,
 ): Coupling {
   const rows = { points: featuresOf(x), u: startScaling(context, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(context, op, y.count) };
@@ -135,7 +135,12 @@ export function couple(
 }
 
 /** The symmetric problem, f = g: averaged updates f <- (f + T f) / 2 from 0, whose error halves in each at least. */
-export function coupleSelf(context: Context, op: string, x: Points, { epsilon, reach, stop }: Plan): Coupling {
+export function coupleSelf(
+  context: Context,
+  op: string,
+  x: Points,
+  { epsilon, reach, stop }: SinkhornSettings,
+): Coupling {
   const scores = costs(x, epsilon);
   const [points, u] = [featuresOf(x), startScaling(context, op, x.count)];
   const [state, measuring] = [begin(context, op, reach, epsilon), begin(context, op, reach, epsilon)];

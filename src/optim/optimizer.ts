@@ -25,7 +25,7 @@ export interface Optimizer {
 }
 
 /** One parameter with a gradient, its moments by name, and its weight decay: none for biases and norms (one dimension). */
-export interface Update {
+export interface ParameterUpdate {
   readonly weights: Tensor;
   readonly gradient: Tensor;
   readonly moments: Readonly<Record<string, Tensor>>;
@@ -40,7 +40,7 @@ export interface Rule {
   readonly learningRate: number;
   readonly weightDecay: number;
   /** `now` is asked at every run of captured work, too. */
-  launch(context: Context, update: Update, now: () => Moment): void;
+  launch(context: Context, update: ParameterUpdate, now: () => Moment): void;
 }
 
 export interface Moment {

@@ -2,14 +2,14 @@ import type { DeviceInfo } from '../gpu/deviceInfo.ts';
 import type { Tuning } from '../gpu/kernel.ts';
 import { edition } from '../gpu/kernels.generated.ts';
 import { SHIPPED } from './choices.shipped.ts';
-import { type AdapterKind, kindOf, predict, type Work } from './costModel.ts';
+import { type AdapterKind, type Cost, kindOf, predict } from './costModel.ts';
 
 /** Something that ops may do in several ways, all with the same result but for rounding. Declared once, as a constant. */
 export interface Choice<Option extends string = string> {
   /** `'pair sweep'` */
   readonly name: string;
   /** What each option costs; the cheapest is the default, the first of equals. */
-  readonly options: Readonly<Record<Option, (sizes: readonly number[], kind: AdapterKind) => Work>>;
+  readonly options: Readonly<Record<Option, (sizes: readonly number[], kind: AdapterKind) => Cost>>;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { DeviceInfo } from '../gpu/deviceInfo.ts';
 
 /** What one way of doing something asks of an adapter. */
-export interface Work {
+export interface Cost {
   /** Floating-point operations; a multiply-add is two. */
   readonly flops: number;
   /** Bytes read and written beyond what a tile loop reads. */
@@ -68,7 +68,7 @@ export function kindOf({ software, architecture, description, subgroup }: Device
 const ETA = 0.5;
 
 /** Seconds that the work will take: its slowest resource, and its dispatches. A prediction ranks; it does not measure. */
-export function predict({ flops, bytes = 0, exps = 0, dispatches = 1, eta = ETA }: Work, kind: AdapterKind): number {
+export function predict({ flops, bytes = 0, exps = 0, dispatches = 1, eta = ETA }: Cost, kind: AdapterKind): number {
   return Math.max(flops / (eta * kind.flops), bytes / kind.bytes, exps / kind.exps) + dispatches * kind.dispatch;
 }
 

@@ -246,13 +246,13 @@ function lost(moment: (engine: Engine, lose: () => void) => unknown, foreign: bo
 // Faults at every place of a training run --------------------------------------------------------------------------
 
 /** What a run left: tensors by name, or the error that ended it. */
-interface Run {
+interface RunOutcome {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly ended: Error | null;
 }
 
 /** Three training steps with a read among them; `pause` is where control goes back to the event loop. */
-async function training(engine: Engine, seed: number): Promise<Run> {
+async function training(engine: Engine, seed: number): Promise<RunOutcome> {
   const tensors: Record<string, Tensor> = {};
   try {
     const weight = engine.tensor(numbers(30, seed), [6, 5], { requiresGrad: true });
@@ -348,9 +348,9 @@ const same = (a: readonly number[], b: readonly number[]): boolean =>
  */
 async function judge(
   engine: Engine,
-  run: Run,
+  run: RunOutcome,
   sound: Bits,
-  fresh: () => Promise<Run>,
+  fresh: () => Promise<RunOutcome>,
   heals: boolean,
 ): Promise<string | null> {
   let threw = run.ended !== null;

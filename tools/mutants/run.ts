@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { createRandom } from '../../src/core/random.ts';
 import { readTexts } from '../kernelFiles.ts';
 import { type Mutant, mutantsOf } from './mutate.ts';
-import type { Answer, Ask, Known } from './worker.ts';
+import type { Known, WorkerReply, WorkerRequest } from './worker.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -59,7 +59,7 @@ class Worker {
   #process: ChildProcess | null = null;
 
   /** Null when the process ended or had to be ended. */
-  ask(question: Ask, patience = PATIENCE_MS): Promise<Answer | null> {
+  ask(question: WorkerRequest, patience = PATIENCE_MS): Promise<WorkerReply | null> {
     this.#process ??= fork(join(root, 'tools/mutants/worker.ts'), {
       execArgv: ['--import', 'tsx', '--conditions=source'],
       // f32 alone: shuffles would leave the barriers of the plain kernels aside.
@@ -73,14 +73,14 @@ class Worker {
     });
     const asked = this.#process;
     return new Promise((resolve) => {
-      const done = (answer: Answer | null): void => {
+      const done = (answer: WorkerReply | null): void => {
         clearTimeout(timer);
         asked.removeAllListeners('message').removeAllListeners('exit');
         if (!answer) this.end();
         resolve(answer);
       };
       const timer = setTimeout(() => done(null), patience);
-      asked.once('message', (answer) => done(answer as Answer));
+      asked.once('message', (answer) => done(answer as WorkerReply));
       asked.once('exit', () => done(null));
       asked.send(question, () => {}); // to a process that just ended; its exit says so
     });

@@ -18,9 +18,12 @@ export interface Known {
   readonly files: Readonly<Record<string, number>>;
 }
 
-export type Ask = { record: true } | { known: readonly Known[] } | { mutant: Mutant; tests: readonly string[] };
+export type WorkerRequest =
+  | { record: true }
+  | { known: readonly Known[] }
+  | { mutant: Mutant; tests: readonly string[] };
 
-export type Answer =
+export type WorkerReply =
   | { known: readonly Known[]; failing: readonly string[]; adapter: string }
   | { ready: true }
   | { result: 'killed' | 'survived' | 'invalid'; by?: string };
@@ -98,7 +101,7 @@ async function cleanUp(before: ReadonlySet<unknown>): Promise<void> {
     }
 }
 
-async function record(): Promise<Answer> {
+async function record(): Promise<WorkerReply> {
   const known: Known[] = [];
   const failing: string[] = [];
   for (const instance of instances.values()) {
@@ -123,7 +126,7 @@ async function record(): Promise<Answer> {
 
 let count = 0;
 
-async function judge(mutant: Mutant, tests: readonly string[]): Promise<Answer> {
+async function judge(mutant: Mutant, tests: readonly string[]): Promise<WorkerReply> {
   const made = new Map<string, KernelSource>();
   const number = count++;
   const withMistake = (parts: readonly KernelPart[], text: string): readonly KernelPart[] =>
@@ -156,8 +159,8 @@ async function judge(mutant: Mutant, tests: readonly string[]): Promise<Answer> 
   return { result: 'survived' };
 }
 
-const send = (answer: Answer): void => void process.send?.(answer);
-process.on('message', async (ask: Ask) => {
+const send = (answer: WorkerReply): void => void process.send?.(answer);
+process.on('message', async (ask: WorkerRequest) => {
   if ('record' in ask) send(await record());
   else if ('known' in ask) send({ ready: true });
   else send(await judge(ask.mutant, ask.tests));

@@ -8,7 +8,7 @@ import { launchProduct } from '../../launch/product.ts';
 import { splitScale } from '../../launch/scaling.ts';
 import { rowTuning } from '../../launch/tile.ts';
 import type { Units } from '../../launch/unitRows.ts';
-import type { Batch, Prediction } from './batch.ts';
+import type { Batch, Prediction } from './problem.ts';
 
 // Floats of scores and codes in memory at a time, as a multiple of the points' own (N + L + K) D.
 const STORED = 16;

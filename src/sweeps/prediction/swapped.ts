@@ -4,7 +4,7 @@ import { launchTotal } from '../../launch/reduce.ts';
 import { roundUp } from '../../launch/tile.ts';
 import { makeUnits, noReflection, unitsBackward } from '../../launch/unitRows.ts';
 import { mul } from '../../ops/arithmetic.ts';
-import type { Batch, SwappedPrediction } from './batch.ts';
+import type { Batch, SwappedPrediction } from './problem.ts';
 import { storable, storedPrediction } from './stored.ts';
 import { sweptPrediction } from './swept.ts';
 

@@ -18,7 +18,7 @@ import { roundUp } from '../../launch/tile.ts';
 import type { Units } from '../../launch/unitRows.ts';
 import { sub } from '../../ops/arithmetic.ts';
 import { mean } from '../../ops/sum.ts';
-import type { Batch, Prediction } from './batch.ts';
+import type { Batch, Prediction } from './problem.ts';
 
 /**
  * In panels of prototypes from the plans' factors: neither scores nor codes are stored. Codes enter loss and gradient of the views only through t_a = Q_a C, [N, D]: what row n of view v loses is
@@ -89,14 +89,20 @@ function alongFeatures({ context, op }: Batch, x: Tensor): Prototypes {
 }
 
 /** A plan between samples and prototypes, by its factors. */
-interface Plan {
+interface TransportPlan {
   readonly samples: Side;
   readonly prototypes: Side;
   readonly scores: Scores;
   release(): void;
 }
 
-function startPlan({ context, op }: Batch, prototypes: Columns, units: Units, count: number, inverse: number): Plan {
+function startPlan(
+  { context, op }: Batch,
+  prototypes: Columns,
+  units: Units,
+  count: number,
+  inverse: number,
+): TransportPlan {
   const points = { of: units.transposed, stride: units.paddedRows, rows: count };
   const samples = { points, u: startScaling(context, op, count) };
   const others = { points: prototypes, u: startScaling(context, op, prototypes.rows) };
@@ -109,7 +115,7 @@ function startPlan({ context, op }: Batch, prototypes: Columns, units: Units, co
 }
 
 /** Q_a: Sinkhorn over the view's rows and its queue's; the factors of the first rows are those of the view. */
-function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number, iterations: number): Plan {
+function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number, iterations: number): TransportPlan {
   const { context, op } = batch;
   const plan = startPlan(batch, prototypes, units, units.count, 1 / epsilon);
   const state = startState(context, op);
@@ -125,7 +131,7 @@ function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number,
 }
 
 /** P_v = softmax(scores / tau): one update of the samples, and none of the prototypes. */
-function predictions(batch: Batch, prototypes: Columns, units: Units, temperature: number): Plan {
+function predictions(batch: Batch, prototypes: Columns, units: Units, temperature: number): TransportPlan {
   const { context, op } = batch;
   const plan = startPlan(batch, prototypes, units, batch.rows, 1 / temperature);
   const state = startState(context, op);
@@ -139,7 +145,7 @@ function predictions(batch: Batch, prototypes: Columns, units: Units, temperatur
 /** out[n] += scale sum_k P_nk c_k, c the centred prototypes, and with `also` rows r: dC[k] += also.scale sum_n P_nk r_n. */
 function sweep(
   { context, op, prototypes, rows, stride, toPrototypes }: Batch,
-  plan: Plan,
+  plan: TransportPlan,
   centredRows: Storage,
   out: Storage,
   scale: number,
