@@ -41,6 +41,7 @@ export { covarianceTerm, type VICRegOptions, varianceTerm, vicReg } from './loss
 export { add, div, mul, sub } from './ops/arithmetic.ts';
 export { type BatchAttentionOptions, type BatchAttentionParameters, batchAttention } from './ops/batchAttention.ts';
 export { type BatchNormOptions, type BatchNormState, batchNorm } from './ops/batchNorm.ts';
+export { cast } from './ops/cast.ts';
 export { concat } from './ops/concat.ts';
 export { type Conv2dOptions, conv2d } from './ops/conv2d.ts';
 export { covariance, crossCorrelation } from './ops/covariance.ts';

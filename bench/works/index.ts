@@ -6,5 +6,5 @@ import type { Case } from './work.ts';
 
 export { type Case, type Size, workOf } from './work.ts';
 
-/** Every loss and op of the package that does work on a GPU, losses first. `reshape` moves nothing. */
+/** Every loss and op of the package that does work on a GPU, losses first. `reshape` and `cast` compute nothing. */
 export const CASES: readonly Case[] = [...CONTRASTIVE, ...FEATURES, ...TRANSPORT, ...OPS];

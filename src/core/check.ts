@@ -31,9 +31,10 @@ export function layer(op: string, name: string, value: unknown): void {
   part(op, name, value);
 }
 
+/** Extents, outermost first; none at all are those of one number. */
 export function shape(op: string, value: unknown, name = 'shape'): number[] {
-  if (!Array.isArray(value)) fail(op, `${name} is ${say(value)}, expected an array of 1 to 4 positive integers.`);
-  if (value.length < 1 || value.length > 4) fail(op, `${name} has ${value.length} dimensions, expected 1 to 4.`);
+  if (!Array.isArray(value)) fail(op, `${name} is ${say(value)}, expected an array of at most 4 positive integers.`);
+  if (value.length > 4) fail(op, `${name} has ${value.length} dimensions, expected at most 4.`);
   let elements = 1;
   for (let i = 0; i < value.length; i++) {
     const extent: unknown = value[i]; // forEach would pass by a hole

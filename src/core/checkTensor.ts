@@ -23,14 +23,24 @@ export function contextOf(op: string, tensors: Readonly<Record<string, Tensor>>)
       throw new UsedAfterDisposeError(
         `${op}: ${name} was disposed (or its scope ended) after submit ${tensor.disposedAt}, expected a live Tensor.`,
       );
-    if (tensor.dtype !== 'f32') fail(op, `${name} holds ${tensor.dtype}, expected f32.`);
-    tensor.context.assertComputed(tensor.storage);
+    if (tensor.readAs !== 'f32') fail(op, `${name} holds ${tensor.dtype}, expected f32.`);
+    tensor.context.assertComputed(tensor.memory);
+    if (!tensor.packed) tensor.refresh();
   }
   if (!first) fail(op, 'no tensor came, expected at least one.');
   const { context } = first;
   context.named = tensors;
   if (context.check) context.inspect(op, tensors);
   return context;
+}
+
+/** Refuses what cannot be written in place: kernels would write a copy of it. */
+export function writable(op: string, name: string, { packed, dtype }: Tensor): void {
+  if (!packed)
+    fail(
+      op,
+      `${name} is ${dtype === 'f32' ? 'f32 with a rowStride' : dtype}, expected f32 without one, as it is written in place.`,
+    );
 }
 
 /** The engine that was given to make something on, after making sure that it can be used: here, and below, a context. */

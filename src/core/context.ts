@@ -11,6 +11,7 @@ import { Constants } from './constants.ts';
 import { fill } from './fills.ts';
 import { type FromBufferOptions, foreignRange } from './foreignRange.ts';
 import { Inspector } from './inspect.ts';
+import { bytesOf, type Layout, toLayout } from './layout.ts';
 import { Observers, type ReplayHook } from './observers.ts';
 import { type OpLaunch, storagesOf } from './opLaunch.ts';
 import { Scopes } from './scopes.ts';
@@ -74,19 +75,22 @@ export class Context {
     const storage = this.gpu.pool.acquire(values.byteLength, 'tensor', true);
     this.observers.current?.upload?.(values);
     if (storage.buffer) this.gpu.queue.write(storage, values); // what is looked at alone may have no memory
-    return this.adopt(storage, extents, dtype, requiresGrad);
+    return this.adopt(storage, { shape: extents, dtype }, requiresGrad);
   }
 
   /**
    * A tensor on a range of a GPUBuffer of yours, without a copy; the engine never destroys it. The buffer needs usage
    * STORAGE, and COPY_SRC to be read by `data()`. What you write there between an op and its `backward()` cannot be seen
    * here, and changes the gradient.
+   *
+   * f16, and rows with a `rowStride`, are converted in one launch whenever an op reads them; the gradient is laid out as the
+   * tensor is, with zeros between its rows.
    */
   fromBuffer(buffer: GPUBuffer, shape: readonly number[], options?: FromBufferOptions): Tensor {
     this.assertAlive('fromBuffer');
-    const { offset, bytes, shape: extents, dtype, requiresGrad } = foreignRange(buffer, shape, options);
+    const range = foreignRange(buffer, shape, options, this.info.limits.maxStorageBufferBindingSize);
     this.gpu.hasGuests = true;
-    return this.adopt(this.gpu.pool.wrap(buffer, offset, bytes), extents, dtype, requiresGrad);
+    return this.adopt(this.gpu.pool.wrap(buffer, range.offset, range.bytes), range, range.requiresGrad);
   }
 
   /**
@@ -197,7 +201,8 @@ export class Context {
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
   constant(value: number): Tensor {
-    return this.adopt(this.constants.get(value, this.observers.withoutNumbers).retain(), [], 'f32', false);
+    const storage = this.constants.get(value, this.observers.withoutNumbers).retain();
+    return this.adopt(storage, { shape: [], dtype: 'f32' }, false);
   }
 
   /** @internal */
@@ -265,14 +270,25 @@ export class Context {
 
   /** @internal An uninitialised tensor. */
   empty(shape: readonly number[], what: string, dtype: DataType = 'f32'): Tensor {
-    const size = shape.reduce((a, b) => a * b, 1);
-    return this.adopt(this.gpu.pool.acquire(4 * size, what), shape, dtype, false);
+    return this.laidOut({ shape, dtype, rowStride: null }, what);
+  }
+
+  /** @internal */
+  laidOut(layout: Layout, what: string): Tensor {
+    return this.adopt(this.gpu.pool.acquire(bytesOf(layout), what), layout, false);
   }
 
   /** @internal */
   full(shape: readonly number[], value: number): Tensor {
     const tensor = this.empty(shape, 'full');
     fill(this, tensor.storage, tensor.size, value);
+    return tensor;
+  }
+
+  /** @internal `of` in f16, or with other rows: numbers as they leave here. */
+  inLayout(of: Tensor, layout: Layout, what: string): Tensor {
+    const tensor = this.laidOut(layout, what);
+    toLayout(this, of.storage, layout, tensor.memory);
     return tensor;
   }
 
@@ -284,25 +300,44 @@ export class Context {
   /** @internal Overwrites a tensor's numbers from the CPU. */
   write(tensor: Tensor, values: Numbers['values']): void {
     this.assertNumbers('write');
+    if (!tensor.packed) return this.writeInLayout(tensor, values);
     const { storage } = tensor;
     this.gpu.queue.write(storage, values);
     this.wrote(storage.contents, 'write()');
     if (!storage.contents.inParts) storage.contents.failure = storage.slot?.failure ?? null;
   }
 
-  /** @internal Another tensor on the same numbers. */
-  alias(tensor: Pick<Tensor, 'storage' | 'dtype'>, shape: readonly number[], requiresGrad: boolean): Tensor {
-    return this.adopt(tensor.storage.retain(), shape, tensor.dtype, requiresGrad);
+  private writeInLayout(tensor: Tensor, values: Numbers['values']): void {
+    const packed = this.gpu.pool.acquire(values.byteLength, 'write', true);
+    this.gpu.queue.write(packed, values);
+    toLayout(this, packed, tensor, tensor.memory);
+    packed.release();
+    tensor.memory.contents.writer = 'write()';
+    this.opEnded();
+  }
+
+  /** @internal Another tensor on the same numbers, as kernels read them. */
+  alias(tensor: Pick<Tensor, 'storage' | 'readAs'>, shape: readonly number[], requiresGrad: boolean): Tensor {
+    return this.adopt(tensor.storage.retain(), { shape, dtype: tensor.readAs }, requiresGrad);
+  }
+
+  /** @internal Another tensor on this memory, where numbers lie as `layout` says. */
+  handle(layout: Layout, memory: Storage): Tensor {
+    return this.adopt(memory.retain(), layout, false);
   }
 
   /** @internal Stands for a buffer that the caller of a plan or a recorded function brings. */
-  placeholder(shape: readonly number[], requiresGrad: boolean, dtype: DataType = 'f32'): Tensor {
-    const bytes = 4 * shape.reduce((a, b) => a * b, 1);
-    return this.adopt(this.gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytes), shape, dtype, requiresGrad);
+  placeholder(layout: Layout, requiresGrad: boolean): Tensor {
+    const nowhere = this.gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytesOf(layout));
+    return this.adopt(nowhere, layout, requiresGrad);
   }
 
-  private adopt(storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean): Tensor {
-    const tensor = new Tensor(this, storage, shape, dtype, requiresGrad);
+  private adopt(
+    memory: Storage,
+    { shape, dtype, rowStride = null }: Omit<Layout, 'rowStride'> & Partial<Layout>,
+    requiresGrad: boolean,
+  ): Tensor {
+    const tensor = new Tensor(this, memory, shape, dtype, requiresGrad, rowStride);
     this.scopes.adopt(tensor);
     return tensor;
   }
@@ -326,11 +361,13 @@ export class Context {
     this.observers.current?.output?.(output);
     if (!this.needsGrad(...inputs)) {
       rule.release?.();
+      for (const input of inputs) if (!input.packed) input.refresh();
       return output;
     }
     const saved = this.unscoped(() => (rule.saved ?? []).map((tensor) => this.alias(tensor, tensor.shape, false)));
     (output as { requiresGrad: boolean }).requiresGrad = true;
     output.node = new TapeNode(op, inputs, this.named, saved, rule.backward, rule.release);
+    for (const input of inputs) if (!input.packed) input.refresh();
     return output;
   }
 

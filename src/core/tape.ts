@@ -64,7 +64,7 @@ export class TapeNode {
   }
 
   private nameOf({ storage, shape }: Tensor): string {
-    const same = (tensor: Tensor): boolean => tensor.storage.contents === storage.contents;
+    const same = (tensor: Tensor): boolean => tensor.memory.contents === storage.contents;
     const name = Object.keys(this.named).find((key) => same(this.named[key]));
     const at = this.inputs.findIndex(same);
     return `${name ?? (at < 0 ? 'a result' : `input ${at}`)} [${shape.join(', ')}] of ${this.op}`;
@@ -129,13 +129,15 @@ export function backward(loss: Tensor): void {
   const spent = order.find((node) => node.spent);
   if (spent) context.fail('backward', `${spent.op} was already walked by another backward(), expected a fresh tape.`);
   // All is looked at before anything is added to a gradient: a walk that stops half-way would leave some of them changed.
-  context.assertComputed(loss.storage);
+  context.assertComputed(loss.memory);
   for (const node of order) {
     node.checkSaved();
-    for (const { node: made, grad } of node.inputs) if (!made && grad) context.assertComputed(grad.storage);
+    for (const { node: made, grad } of node.inputs) if (!made && grad) context.assertComputed(grad.memory);
   }
   const pending = new Map<TapeNode, Tensor>([[root, seed(loss)]]);
   const reached = new Set<Tensor>();
+  /** Gradients of leaves that are laid out otherwise: summed as f32, and rounded once. */
+  const apart = new Map<Tensor, Tensor>();
 
   context.noGrad(() => {
     for (const node of order) {
@@ -152,14 +154,17 @@ export function backward(loss: Tensor): void {
           if (gradient) pending.set(input.node, sum(pending.get(input.node), gradient));
         } else {
           reached.add(input);
-          if (gradient) keep(input, gradient);
+          if (!gradient) return;
+          if (input.packed) keep(input, gradient);
+          else apart.set(input, sum(apart.get(input), gradient));
         }
       });
     }
+    for (const [leaf, gradient] of apart) keepApart(leaf, gradient);
     // A stop-gradient side has a gradient: zero.
     for (const leaf of reached)
       if (!leaf.grad && !leaf.disposed)
-        keep(
+        (leaf.packed ? keep : keepApart)(
           leaf,
           context.unscoped(() => context.full(leaf.shape, 0)),
         );
@@ -208,9 +213,35 @@ function own(gradient: Tensor): Tensor {
 function keep(leaf: Tensor, gradient: Tensor): void {
   if (leaf.disposed) return gradient.dispose();
   leaf.context.observers.current?.leaf?.(leaf, false);
-  const total = leaf.grad ? sum(leaf.grad, gradient) : own(gradient);
-  leaf.grad = total;
+  leave(leaf, leaf.grad ? sum(leaf.grad, gradient) : own(gradient));
+}
+
+/** The same for a leaf in f16 or with other rows: its gradient is laid out as it is. */
+function keepApart(leaf: Tensor, gradient: Tensor): void {
+  if (leaf.disposed) return gradient.dispose();
+  const { context } = leaf;
+  context.observers.current?.leaf?.(leaf, false);
+  const total = leaf.grad
+    ? sum(
+        context.unscoped(() => readCopy(leaf.grad as Tensor)),
+        gradient,
+      )
+    : gradient;
+  const grad = context.unscoped(() => context.inLayout(total, leaf, 'backward'));
+  total.dispose();
+  leaf.grad?.dispose();
+  leave(leaf, grad);
+}
+
+function readCopy(tensor: Tensor): Tensor {
+  const copy = tensor.context.alias(tensor, tensor.shape, false);
+  tensor.refresh();
+  return copy;
+}
+
+function leave(leaf: Tensor, grad: Tensor): void {
+  leaf.grad = grad;
   // It lives as long as its leaf, whatever scope backward() was called in.
-  total.owner?.delete(total);
-  total.owner = null;
+  grad.owner?.delete(grad);
+  grad.owner = null;
 }

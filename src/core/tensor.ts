@@ -1,15 +1,16 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Context } from './context.ts';
+import { fromLayout, isPacked } from './layout.ts';
 import { fail, say } from './say.ts';
 import { backward, type TapeNode } from './tape.ts';
 import { type DataType, numbers, type TensorData } from './tensorData.ts';
 
 export type { DataType };
 
-const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
+const ARRAYS = { f32: Float32Array, f16: Float32Array, i32: Int32Array, u32: Uint32Array } as const;
 
-/** Numbers on the GPU: row-major, never strided. Made by an engine or by an op, not by `new`. */
+/** Numbers on the GPU, row-major. Made by an engine or by an op, not by `new`. */
 export class Tensor implements Disposable {
   /** @internal */
   readonly context: Context;
@@ -18,11 +19,16 @@ export class Tensor implements Disposable {
   /** Number of elements. */
   readonly size: number;
   readonly dtype: DataType;
+  /** Entries from the start of a row to that of the next in `buffer`; null where rows follow each other. */
+  readonly rowStride: number | null;
   readonly requiresGrad: boolean;
   /** Gradient of the last `backward()` calls, summed until `zeroGrad()`; only leaves (tensors that no op made) get one. */
   grad: Tensor | null = null;
-  /** @internal */
-  readonly storage: Storage;
+  /** @internal Where the numbers lie, as `dtype` and `rowStride` say. */
+  readonly memory: Storage;
+  /** @internal Whether kernels read `memory` as it is. */
+  readonly packed: boolean;
+  private copy: Storage | null = null;
   /** @internal The tape's record of the op that made this tensor; null for a leaf. */
   node: TapeNode | null = null;
   /** @internal The scope that frees this tensor at its end. */
@@ -31,16 +37,25 @@ export class Tensor implements Disposable {
   disposedAt = -1;
 
   /** @internal */
-  constructor(context: Context, storage: Storage, shape: readonly number[], dtype: DataType, requiresGrad: boolean) {
+  constructor(
+    context: Context,
+    memory: Storage,
+    shape: readonly number[],
+    dtype: DataType,
+    requiresGrad: boolean,
+    rowStride: number | null = null,
+  ) {
     if (typeof context?.fail !== 'function')
       fail('Tensor', `engine is ${say(context)}, expected what createEngine makes; its tensor() makes Tensors.`);
     this.context = context;
-    this.storage = storage;
+    this.memory = memory;
     this.shape = shape;
     let size = 1;
     for (const extent of shape) size *= extent;
     this.size = size;
     this.dtype = dtype;
+    this.rowStride = rowStride;
+    this.packed = isPacked(this);
     this.requiresGrad = requiresGrad;
   }
 
@@ -49,25 +64,50 @@ export class Tensor implements Disposable {
     return this.context;
   }
 
+  /** @internal What kernels read: f32 (or i32, u32), row after row. */
+  get storage(): Storage {
+    if (this.packed) return this.memory;
+    this.copy ??= fromLayout(this.context, this, this.memory);
+    return this.copy;
+  }
+
+  /** @internal The type of `storage`. */
+  get readAs(): DataType {
+    return this.dtype === 'f16' ? 'f32' : this.dtype;
+  }
+
+  /** @internal The numbers in `memory` may be others by now: they are converted anew. */
+  refresh(): void {
+    this.copy?.release();
+    this.copy = null;
+  }
+
   get disposed(): boolean {
     return this.disposedAt >= 0;
   }
 
   /**
-   * The GPUBuffer that holds the numbers. Bind it with an explicit size (`4 * size` bytes): pooled buffers are larger than
-   * the tensor. Reading this property submits all work encoded so far, so that what you submit next comes after it.
+   * The GPUBuffer that holds the numbers, from `offset` on. Bind it with an explicit size (`4 * size` bytes, half of that for
+   * f16): pooled buffers are larger than the tensor. Reading this property submits all work encoded so far, so that what you
+   * submit next comes after it.
    */
   get buffer(): GPUBuffer {
     this.assertUsable('buffer');
     this.context.assertNumbers('buffer');
-    this.context.assertComputed(this.storage);
+    this.context.assertComputed(this.memory);
     this.context.flush();
-    return this.storage.expose();
+    return this.memory.expose();
   }
 
-  /** The numbers, read back from the GPU. */
+  /** Where in `buffer` the numbers begin, in bytes. */
+  get offset(): number {
+    return this.memory.offset;
+  }
+
+  /** The numbers, read back from the GPU, row after row. */
   async data(): Promise<Float32Array> {
     this.assertUsable('data');
+    this.refresh();
     const bytes = await this.context.read('data', this);
     return new ARRAYS[this.dtype](bytes) as Float32Array;
   }
@@ -76,6 +116,7 @@ export class Tensor implements Disposable {
   async item(): Promise<number> {
     this.assertUsable('item');
     if (this.size !== 1) this.context.fail('item', `tensor is [${this.shape.join(', ')}], expected one number.`);
+    this.refresh();
     return new ARRAYS[this.dtype](await this.context.read('item', this))[0];
   }
 
@@ -100,7 +141,7 @@ export class Tensor implements Disposable {
       );
     if (shape.length > 1 && shape.join() !== this.shape.join())
       this.context.fail('write', `data is [${shape.join(', ')}], expected [${this.shape.join(', ')}].`);
-    if (dtype !== this.dtype) this.context.fail('write', `data holds ${dtype}, expected ${this.dtype}.`);
+    if (dtype !== this.readAs) this.context.fail('write', `data holds ${dtype}, expected ${this.readAs}.`);
     this.context.write(this, values);
   }
 
@@ -113,7 +154,7 @@ export class Tensor implements Disposable {
   /** The same numbers (no copy), cut off from the tape. */
   detach(): Tensor {
     this.assertUsable('detach');
-    return this.context.alias(this, this.shape, false);
+    return this.context.handle(this, this.memory);
   }
 
   /** Gives the memory back; twice is harmless. Values that a pending gradient needs live on inside the tape. */
@@ -124,7 +165,8 @@ export class Tensor implements Disposable {
     this.owner = null;
     this.zeroGrad();
     this.node?.release();
-    this.storage.release();
+    this.refresh();
+    this.memory.release();
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,8 @@ import * as check from './check.ts';
 
 const DEEPEST = 32; // of nested arrays; a shape has four extents at most, but may be given apart
 
-export type DataType = 'f32' | 'i32' | 'u32';
+/** `'f16'` is how others hold numbers: ops take it as f32, and give its gradient back in f16. */
+export type DataType = 'f32' | 'f16' | 'i32' | 'u32';
 
 /** Numbers as nested arrays: `[[1, 2], [3, 4]]`. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];

@@ -75,7 +75,7 @@ export class Capture implements Observer<Tensor> {
 
   leaf(leaf: Tensor, clearing: boolean): void {
     if (leaf.disposed || !leaf.requiresGrad) return;
-    if (!this.leaves.has(leaf)) this.leaves.set(leaf, clearing ? 'any' : (leaf.grad?.storage ?? null));
+    if (!this.leaves.has(leaf)) this.leaves.set(leaf, clearing ? 'any' : (leaf.grad?.memory ?? null));
   }
 
   onEveryReplay(hook: ReplayHook): void {

@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { bytesOf } from '../core/layout.ts';
 import type { Observer, ReplayHook } from '../core/observers.ts';
 import type { DataType, Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -65,8 +66,8 @@ class DryRun implements Observer<Tensor> {
     this.undo.push(undo);
   }
 
-  private add({ storage, size, dtype }: Tensor): void {
-    this.results.push({ storage, bytes: 4 * size, dtype });
+  private add(tensor: Tensor): void {
+    this.results.push({ storage: tensor.memory, bytes: bytesOf(tensor), dtype: tensor.dtype });
   }
 
   /** What the caller has there must neither change nor be freed. */

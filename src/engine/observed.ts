@@ -1,8 +1,8 @@
 import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
 import type { Watch } from '../core/inspect.ts';
+import { type Layout, layoutOf } from '../core/layout.ts';
 import { Tensor } from '../core/tensor.ts';
-import type { DataType } from '../core/tensorData.ts';
 import { IMAGINED, type Reserve, type Storage } from '../gpu/buffers.ts';
 import { Capture } from './capture.ts';
 
@@ -11,8 +11,7 @@ const OP = 'recorded';
 /** A tensor that `fn` returned. */
 interface Output {
   readonly storage: Storage;
-  readonly shape: readonly number[];
-  readonly dtype: DataType;
+  readonly layout: Layout;
 }
 
 export interface Observed {
@@ -40,13 +39,13 @@ export function observe(
   const outputs: Output[] = [];
   let shape: Observed['shape'] = () => undefined;
   const body = (): void => {
-    const standIns = given.map(({ shape, requiresGrad, dtype }) => context.placeholder(shape, requiresGrad, dtype));
-    for (const { storage } of standIns) inputs.push(storage);
+    const standIns = given.map((tensor) => context.placeholder(layoutOf(tensor), tensor.requiresGrad));
+    for (const { memory } of standIns) inputs.push(memory);
     const result = fn(...standIns);
     if (capture.refused) throw capture.refused;
     shape = template(context, result, outputs);
     standIns.forEach(({ grad }, i) => {
-      if (grad && !outputs.some(({ storage }) => storage === grad.storage))
+      if (grad && !outputs.some(({ storage }) => storage === grad.memory))
         context.fail(
           OP,
           `fn leaves inputs[${i}] a grad, expected it among the results; return it, or pass a detach()ed input.`,
@@ -67,7 +66,7 @@ export function observe(
 /** Undoes what is left of a function that was observed and never ran. */
 export function takeBack(capture: Capture, source: Source): void {
   capture.undoHooks();
-  for (const leaf of capture.leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.storage)) leaf.zeroGrad();
+  for (const leaf of capture.leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.memory)) leaf.zeroGrad();
 }
 
 /** Whether this memory was taken while the function was observed. */
@@ -79,9 +78,8 @@ export function isMade(source: Source, { slot, buffer }: Storage): boolean {
 function template(context: Context, value: unknown, outputs: Output[]): Observed['shape'] {
   if (value instanceof Tensor) {
     if (value.context !== context)
-      context.fail(OP, 'fn returned a Tensor of another engine, expected one of this engine.');
-    const { storage, dtype } = value;
-    const i = outputs.push({ storage, shape: value.shape, dtype }) - 1;
+      context.fail(OP, 'fn returned a Tensor of another engine, expected one of this context.');
+    const i = outputs.push({ storage: value.memory, layout: layoutOf(value) }) - 1;
     return (fresh) => fresh(i);
   }
   if (value === undefined || value === null) return () => value;

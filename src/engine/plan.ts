@@ -1,6 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
 import { copy } from '../core/fills.ts';
+import { bytesOf } from '../core/layout.ts';
 import { Tensor } from '../core/tensor.ts';
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
@@ -28,6 +29,7 @@ export interface BufferRange {
 export class Plan {
   /** Elements of each input and output buffer. */
   readonly sizes: Readonly<Record<string, number>>;
+  private readonly bytes = new Map<string, number>();
   private readonly context: Context;
   private readonly device: Device;
   private readonly steps: Captured[];
@@ -58,21 +60,21 @@ export class Plan {
       const tensors: Record<string, Tensor> = Object.create(null);
       for (const [name, input] of Object.entries(inputs)) {
         const { shape, requiresGrad } = inputOf(name, input);
-        const tensor = context.placeholder(shape, requiresGrad);
+        const tensor = context.placeholder({ shape, dtype: 'f32', rowStride: null }, requiresGrad);
         tensors[name] = tensor;
         sizes[name] = tensor.size;
-        this.named.set(tensor.storage, name);
+        this.bytes.set(name, bytesOf(tensor));
+        this.named.set(tensor.memory, name);
       }
       const outputs = outputsOf(context, build(tensors), capture);
       for (const [name, output] of Object.entries(outputs)) {
         if (Object.hasOwn(sizes, name)) throw new GramianError(`plan: output "${name}" has the name of an input.`);
         sizes[name] = output.size;
+        this.bytes.set(name, bytesOf(output));
         this.results.add(name);
         // What the steps do not write into memory of its own goes there by a copy.
-        const own = this.isWritten(output.storage) && !this.named.has(output.storage);
-        const result = own ? output : context.empty(output.shape, 'copy', output.dtype);
-        if (!own) copy(context, output, result);
-        this.named.set(result.storage, name);
+        const own = this.isWritten(output.memory) && !this.named.has(output.memory);
+        this.named.set(own ? output.memory : copyOf(context, output), name);
       }
       for (const tensor of Object.values(tensors)) tensor.zeroGrad();
       const lost = this.takeBackGrads(capture);
@@ -119,8 +121,8 @@ export class Plan {
     let lost: Tensor | null = null;
     for (const leaf of leaves.keys()) {
       const { grad } = leaf;
-      if (leaf.disposed || !grad || grad.storage.slot?.reserve !== this.reserve) continue;
-      if (!this.named.has(grad.storage)) lost ??= leaf;
+      if (leaf.disposed || !grad || grad.memory.slot?.reserve !== this.reserve) continue;
+      if (!this.named.has(grad.memory)) lost ??= leaf;
       leaf.grad = null;
       grad.dispose();
     }
@@ -211,7 +213,7 @@ export class Plan {
     for (const name of Object.keys(buffers))
       if (!Object.hasOwn(this.sizes, name))
         this.context.fail('encode', `the plan has no "${name}"; it has ${Object.keys(this.sizes).join(', ')}.`);
-    for (const [name, size] of Object.entries(this.sizes)) {
+    for (const [name, bytes] of this.bytes) {
       const given = buffers[name];
       if (!given) this.context.fail('encode', `buffer "${name}" is missing.`);
       if (given instanceof Tensor)
@@ -225,9 +227,9 @@ export class Plan {
       if (typeof offset !== 'number' || !(offset >= 0))
         this.context.fail('encode', `${name} has offset ${check.say(offset)}, expected a multiple of 256.`);
       if (offset % 256 !== 0) this.context.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
-      if (offset + 4 * size > buffer.size)
-        this.context.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${4 * size}.`);
-      ranges.set(name, { buffer, offset, bytes: 4 * size });
+      if (offset + bytes > buffer.size)
+        this.context.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${bytes}.`);
+      ranges.set(name, { buffer, offset, bytes });
     }
     return ranges;
   }
@@ -309,6 +311,14 @@ export class Plan {
     this.bufferIds.set(buffer, id);
     return id;
   }
+}
+
+/** Its memory, word by word. */
+function copyOf(context: Context, tensor: Tensor): Storage {
+  const { memory } = context.laidOut(tensor, 'copy');
+  const size = bytesOf(tensor) / 4;
+  copy(context, { storage: tensor.memory, size }, { storage: memory, size });
+  return memory;
 }
 
 function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad: boolean } {

@@ -67,7 +67,7 @@ function keyOf(context: Context, inputs: readonly Tensor[]): string {
       throw new UsedAfterDisposeError(
         `${OP}: inputs[${i}] was disposed (or its scope ended) after submit ${input.disposedAt}, expected a live Tensor.`,
       );
-    key += `;${input.shape},${input.dtype},${input.requiresGrad}`;
+    key += `;${input.shape},${input.dtype},${input.rowStride},${input.requiresGrad}`;
   });
   return key;
 }

@@ -77,7 +77,7 @@ export class Replay {
     this.fresh = writeEffect(...made);
     for (const [leaf, before] of capture.leaves) {
       if (leaf.disposed) continue; // made by fn
-      const after = leaf.grad?.storage ?? null;
+      const after = leaf.grad?.memory ?? null;
       if (after && isMade(this.reserve, after)) after.retain();
       this.grads.push({ leaf, before, after });
     }
@@ -114,7 +114,7 @@ export class Replay {
           throw new UsedAfterDisposeError(`${OP}: ${place} was disposed, expected a live Tensor; pass it as an input.`);
       if (device.failures.any) {
         for (const storage of this.closedOver.keys()) context.assertComputed(storage);
-        for (const { storage } of inputs) context.assertComputed(storage);
+        for (const { memory } of inputs) context.assertComputed(memory);
       }
       if (!fresh) this.checkGrads();
       this.bind(inputs);
@@ -136,13 +136,13 @@ export class Replay {
     for (const launch of this.launches) queue.launch(launch);
     const { current } = queue;
     for (const slot of this.slots) slot.usedAt = current;
-    for (const { storage } of inputs) if (storage.slot) storage.slot.usedAt = current;
+    for (const { memory } of inputs) if (memory.slot) memory.slot.usedAt = current;
     this.leaveGrads();
     context.opEnded();
     return seen.shape((i) => {
-      const { storage, shape, dtype } = outputs[i];
+      const { storage, layout } = outputs[i];
       const at = seen.inputs.indexOf(storage);
-      return context.alias({ storage: at < 0 ? storage : inputs[at].storage, dtype }, shape, false);
+      return context.handle(layout, at < 0 ? storage : inputs[at].memory);
     });
   }
 
@@ -157,7 +157,7 @@ export class Replay {
 
   private checkGrads(): void {
     for (const { leaf, before } of this.grads) {
-      const now = leaf.grad?.storage ?? null;
+      const now = leaf.grad?.memory ?? null;
       if (before === 'any' || leaf.disposed || now === before) continue;
       const said = now === null ? 'is gone' : before === null ? 'is there already' : 'is another one';
       this.context.fail(
@@ -170,12 +170,9 @@ export class Replay {
   /** Leaves the grads as `fn` does. */
   private leaveGrads(): void {
     for (const { leaf, after } of this.grads) {
-      if (leaf.disposed || (leaf.grad?.storage ?? null) === after) continue;
+      if (leaf.disposed || (leaf.grad?.memory ?? null) === after) continue;
       leaf.zeroGrad();
-      if (after)
-        leaf.grad = this.context.unscoped(() =>
-          this.context.alias({ storage: after, dtype: 'f32' }, leaf.shape, false),
-        );
+      if (after) leaf.grad = this.context.unscoped(() => this.context.handle(leaf, after));
     }
   }
 
@@ -200,9 +197,9 @@ export class Replay {
   /** Binds the inputs in their stand-ins' places, where they are not those of the last call. */
   private bind(inputs: readonly Tensor[]): void {
     const { bound } = this;
-    const changed = bound.length !== inputs.length || inputs.some(({ storage }, i) => storage !== bound[i]);
+    const changed = bound.length !== inputs.length || inputs.some(({ memory }, i) => memory !== bound[i]);
     if (!changed) return;
-    inputs.forEach(({ storage }, i) => {
+    inputs.forEach(({ memory: storage }, i) => {
       if (isMade(this.reserve, storage))
         this.context.fail(OP, `inputs[${i}] is a result of this step, which overwrites it; copy it first.`);
       const written = this.written.has(this.seen.inputs[i]);
@@ -212,11 +209,11 @@ export class Replay {
         ) ||
         inputs.some(
           (other, j) =>
-            j !== i && other.storage.buffer === storage.buffer && (written || this.written.has(this.seen.inputs[j])),
+            j !== i && other.memory.buffer === storage.buffer && (written || this.written.has(this.seen.inputs[j])),
         );
       if (shares) this.context.fail(OP, `inputs[${i}] shares its memory with a tensor that fn writes; copy it first.`);
     });
-    this.bound = inputs.map(({ storage }) => storage);
+    this.bound = inputs.map(({ memory }) => memory);
     for (const at of this.onInputs) {
       const storages = this.seen.capture.launches[at].storages.map((storage) => this.now(storage));
       this.launches[at] = { ...this.launches[at], storages, group: null };

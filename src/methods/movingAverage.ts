@@ -55,7 +55,8 @@ export function movingAverage(
   for (const name of names) {
     const [own, other] = [online.parameters[name], average.parameters[name]];
     check.contextOf(op, { [`online.${name}`]: own, [`average.${name}`]: other });
-    if (own.storage === other.storage)
+    check.writable(op, `average.${name}`, other);
+    if (own.memory === other.memory)
       check.fail(op, `average.${name} is the same tensor as online.${name}, expected another, as it is written.`);
     check.sameShape(op, `online.${name}`, own, `average.${name}`, other);
   }

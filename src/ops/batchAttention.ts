@@ -224,6 +224,8 @@ function checkParameters(
         `parameters.${name} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}] for ${channels} channels.`,
       );
   }
+  for (const [name, tensor] of Object.entries({ runningLevel, runningCount }))
+    check.writable(op, `parameters.${name}`, tensor);
   if (reduction !== undefined) {
     check.integer(op, 'reduction', reduction, 1, channels);
     const wanted = Math.max(1, Math.floor(channels / reduction));

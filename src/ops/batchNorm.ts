@@ -71,7 +71,8 @@ export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormO
   const op = 'batchNorm';
   const { weight, bias, runningMean, runningVariance } = check.options(op, state, STATE, 'state');
   const context = check.contextOf(op, { x, weight, bias, runningMean, runningVariance });
-  if (runningMean.storage === runningVariance.storage)
+  for (const [name, tensor] of Object.entries({ runningMean, runningVariance })) check.writable(op, name, tensor);
+  if (runningMean.memory === runningVariance.memory)
     check.fail(op, 'runningVariance is the same tensor as runningMean, expected another, as both are written.');
   if (x.shape.length !== 2 && x.shape.length !== 4)
     check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C] or [N, C, H, W].`);

@@ -170,7 +170,9 @@ function contextOf(op: string, parameters: Readonly<Record<string, Tensor>>): Co
     Object.fromEntries(entries.map(([name, tensor]) => [`parameters.${name}`, tensor])),
   );
   const moved = new Map<unknown, string>();
-  for (const [name, { requiresGrad, node, storage }] of entries) {
+  for (const [name, tensor] of entries) {
+    const { requiresGrad, node, storage } = tensor;
+    check.writable(op, `parameters.${name}`, tensor);
     // A step would move it once for each of its names, and each with moments of its own.
     const before = moved.get(storage);
     if (before !== undefined)

@@ -261,7 +261,8 @@ export const ENGINE: Signatures = {
     options: options({
       offset: { good: () => 256, accepts: (value) => value === 0 },
       size: { good: () => 64, accepts: () => false },
-      dtype: word('f32', 'i32', 'u32'),
+      dtype: word('f32', 'f16', 'i32', 'u32'),
+      rowStride: { good: () => 3, accepts: (value) => value === 2 },
       requiresGrad: flag,
     }),
   }),

@@ -162,7 +162,7 @@ export const labels = (rows: number, classes: number): Kind => ({
 /** @param any of any number of elements */
 export const shape = (good: readonly number[], any = false): Kind => ({
   good: always(good),
-  accepts: (value) => any && Array.isArray(value) && value.length === 1 && value[0] === 1,
+  accepts: (value) => any && Array.isArray(value) && (value.length === 0 || (value.length === 1 && value[0] === 1)),
   says: ['shape', 'elements', 'fill'],
   bad: () => ({
     'a typed array': Int32Array.from(good),

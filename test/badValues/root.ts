@@ -270,6 +270,7 @@ export const ROOT: Signatures = {
   }),
   averagePool2d: takes({ x: image, size: integer(2, 1, 4) }),
   maxPool2d: takes({ x: image, size: integer(2, 1, 4) }),
+  cast: takes({ x: tensor([ROWS, COLUMNS]), dtype: word('f16', 'f32') }),
   reshape: takes({ x: tensor([ROWS, COLUMNS], [ROWS, COLUMNS + 1]), shape: shape([COLUMNS, ROWS]) }),
   similarity: takes({ a: z, b: optional(columns), options: options({ metric, scale: number(2) }) }),
   similarityLogSumExp: takes({

@@ -127,7 +127,7 @@ describe('fromBuffer', () => {
     ],
     'an unknown type': [
       (buffer) => engine().fromBuffer(buffer, [2], { dtype: any('f64') }),
-      'fromBuffer: dtype = "f64", expected "f32" or "i32" or "u32".',
+      'fromBuffer: dtype = "f64", expected "f32" or "f16" or "i32" or "u32".',
     ],
   };
   test.each(Object.entries(misuse))('%s', (_, [bad, sentence]) => {

@@ -99,6 +99,7 @@ const more: NonFiniteRow[] = [
     run: ([x]) => [gramian.crossEntropy(x, labels)],
     finite: { 0: MASK },
   },
+  { name: 'cast', inputs: [shaped(N, 5)], run: ([x]) => [gramian.cast(x, 'f16')] },
   { name: 'slice', inputs: [shaped(N, 5)], run: ([x]) => [gramian.slice(x, 0, N)] },
   { name: 'sinkhorn', inputs: [shaped(N, 5)], run: ([x]) => [gramian.sinkhorn(x)] },
   { name: 'sinkhorn, powers', inputs: [shaped(N, 64)], run: ([x]) => [gramian.sinkhorn(x, { epsilon: 1 })] },
