@@ -1,23 +1,23 @@
 // The benchmark inside a page: the browser's adapter, and its WebGPU as the profile.
 import { openAdapter } from '../src/gpu/platform.browser.ts';
-import { type Interfaces, type Observer, observe } from './observe.ts';
+import { type DeviceWatch, type Interfaces, watchDevices } from './observe.ts';
 import type { Environment } from './results.ts';
 import { measureRoofline, type Roofline } from './roofline.ts';
 
 /** The adapter that everything of a session runs on. */
 export interface Host {
   readonly environment: Environment;
-  readonly observer: Observer;
+  readonly observer: DeviceWatch;
   /** Which adapter, in a line. */
   readonly note: string;
   roofline(): Promise<Roofline>;
 }
 
-let observer: Observer | null = null;
+let observer: DeviceWatch | null = null;
 
 export async function openHost(): Promise<Host> {
   const { adapter, note } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
-  observer ??= observe(globalThis as unknown as Interfaces); // a second one would count twice
+  observer ??= watchDevices(globalThis as unknown as Interfaces); // a second one would count twice
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
   const environment: Environment = {
     date: new Date().toISOString().slice(0, 19),

@@ -7,7 +7,7 @@ import { GramianError } from '../src/gpu/errors.ts';
 import { openAdapter } from '../src/gpu/platform.node.ts';
 import type { Entry, Open } from './contender.ts';
 import type { Host } from './host.browser.ts';
-import { type Interfaces, observe } from './observe.ts';
+import { type Interfaces, watchDevices } from './observe.ts';
 import type { Environment } from './results.ts';
 import { measureRoofline } from './roofline.ts';
 
@@ -45,7 +45,7 @@ export async function openHost(
   if (profile === 'native') process.env.GRAMIAN_DAWN_TOGGLES = NATIVE.join(',');
   const { adapter, note, source } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
   const interfaces = await actAsBrowser();
-  const observer = observe(interfaces);
+  const observer = watchDevices(interfaces);
   const { info } = adapter;
   const environment: Environment = {
     date: new Date().toISOString().slice(0, 19),

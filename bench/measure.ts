@@ -1,5 +1,5 @@
 import type { Contender, Entry, Expected, Work } from './contender.ts';
-import type { Observer } from './observe.ts';
+import type { DeviceWatch } from './observe.ts';
 import { type Proof, prove } from './proof.ts';
 import { boundOf, type Environment, type Row, type Status, sizeText } from './results.ts';
 import type { Roofline } from './roofline.ts';
@@ -15,7 +15,7 @@ export interface MeasureOptions {
 export interface Surroundings {
   readonly environment: Environment;
   readonly roofline: Roofline | null;
-  readonly observer: Observer;
+  readonly observer: DeviceWatch;
   say(text: string): void;
   /** Asked between runs; true ends the measurement with what there is. */
   stop(): boolean;
@@ -81,7 +81,7 @@ async function start(
   work: Work,
   expected: Readonly<Record<string, Expected>>,
   entry: Entry,
-  observer: Observer,
+  observer: DeviceWatch,
 ): Promise<Ready | Failure> {
   const { library, form } = entry;
   const fail = (status: Status, detail: string, more: Partial<Row> = {}): Failure => ({
@@ -160,7 +160,7 @@ async function inTurns(
 }
 
 /** What is not timed: counts of one run, and the GPU's own clock. */
-async function finish({ contender, proof, first, times }: Ready, observer: Observer): Promise<Failure> {
+async function finish({ contender, proof, first, times }: Ready, observer: DeviceWatch): Promise<Failure> {
   const counts = await observer.count(() => contender.run());
   const clocked: number[] = [];
   for (let i = 0; i < CLOCKED; i++) {

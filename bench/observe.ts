@@ -10,7 +10,7 @@ export interface Counts {
   readonly peakBytes: number;
 }
 
-export interface Observer {
+export interface DeviceWatch {
   /** Devices opened since, the newest last. */
   readonly devices: readonly GPUDevice[];
   /** Errors that nobody caught, since the last call. */
@@ -112,7 +112,7 @@ class Clock {
 }
 
 /** Starts to watch; once in a process or page. */
-export function observe(interfaces: Interfaces): Observer {
+export function watchDevices(interfaces: Interfaces): DeviceWatch {
   const devices: GPUDevice[] = [];
   const deviceOf = new WeakMap<object, GPUDevice>();
   const buffersOf = new WeakMap<object, readonly GPUBuffer[]>();

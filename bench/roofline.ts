@@ -4,8 +4,8 @@ import {
   exp2Chains,
   fmaChains,
   MATRIX_CHAINS,
-  type MatrixShape,
   NOTHING,
+  type SubgroupMatrixConfig,
   subgroupMatrix,
 } from './rooflineKernels.ts';
 import { quantile } from './statistics.ts';
@@ -24,7 +24,7 @@ export interface Roofline {
   /** f16 multiply-adds, FLOP/s; null where the adapter has no shader-f16. */
   readonly flopsF16: number | null;
   /** Products of fragments, FLOP/s, and which; null where the adapter has none. */
-  readonly matrix: (MatrixShape & { readonly flops: number }) | null;
+  readonly matrix: (SubgroupMatrixConfig & { readonly flops: number }) | null;
 }
 
 const REPEATS = 4;
@@ -207,7 +207,7 @@ interface Configuration {
 }
 
 /** f16 with f32 sums before anything else: the one that a loss can use. */
-function matrixShape(info: GPUAdapterInfo): MatrixShape | null {
+function matrixShape(info: GPUAdapterInfo): SubgroupMatrixConfig | null {
   const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: readonly Configuration[] };
   const order = ['f16 f32', 'f32 f32', 'f16 f16'];
   const rank = (c: Configuration): number => order.indexOf(`${c.componentType} ${c.resultType}`);

@@ -46,7 +46,7 @@ export const NOTHING = `${HEAD}
 @compute @workgroup_size(1) fn main() { out[0].x = p.seed; }`;
 
 /** A product of fragments that the adapter has an instruction for. */
-export interface MatrixShape {
+export interface SubgroupMatrixConfig {
   readonly component: string;
   readonly result: string;
   readonly m: number;
@@ -57,7 +57,7 @@ export interface MatrixShape {
 export const MATRIX_CHAINS = 4;
 
 /** Fragments multiplied on and on; a workgroup is one subgroup. */
-export function subgroupMatrix({ component, result, m, n, k }: MatrixShape, width: number): string {
+export function subgroupMatrix({ component, result, m, n, k }: SubgroupMatrixConfig, width: number): string {
   const left = `subgroup_matrix_left<${component}, ${k}, ${m}>`;
   const right = `subgroup_matrix_right<${component}, ${n}, ${k}>`;
   const sum = `subgroup_matrix_result<${result}, ${n}, ${m}>`;

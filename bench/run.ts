@@ -47,7 +47,7 @@ export function parseSizes(parts: readonly string[]): Record<string, number[]> {
 }
 
 /** A case's own sizes, with the asked extents in place of theirs: every combination once. */
-export function sizesOf(of: Case, asked: Readonly<Record<string, readonly number[]>>, quick: boolean): Size[] {
+export function askedSizes(of: Case, asked: Readonly<Record<string, readonly number[]>>, quick: boolean): Size[] {
   const own = quick ? [of.quick] : of.sizes;
   const axes = of.axes.filter((axis) => asked[axis]);
   const replaced = axes.reduce<readonly Size[]>(

@@ -3,7 +3,7 @@ import type { KernelSource, Tuning } from '../src/gpu/kernel.ts';
 import { shrunk, TILES } from '../src/launch/tile.ts';
 import { kernelNames, readKernel } from './generate.ts';
 
-export interface Variant {
+export interface KernelVariant {
   readonly kernel: KernelSource;
   readonly tuning: Tuning;
   /** `matmul TM=16 TV=2 WX=8 WY=1` */
@@ -43,7 +43,7 @@ function tuningsOf(kernel: KernelSource): Tuning[] {
   return tunings;
 }
 
-function named(kernel: KernelSource, tuning: Tuning): Variant {
+function named(kernel: KernelSource, tuning: Tuning): KernelVariant {
   const settings = Object.entries(tuning).map(([key, value]) => ` ${key}=${value}`);
   return { kernel, tuning, name: kernel.name + settings.join('') };
 }
@@ -65,7 +65,7 @@ export function eachValue({ tunables }: KernelSource): Tuning[] {
 }
 
 /** In plain WGSL, which every adapter takes. */
-export function variants(): Variant[] {
+export function variants(): KernelVariant[] {
   return kernelNames().flatMap((name) => {
     const kernel = readKernel(name);
     return tuningsOf(kernel).map((tuning) => named(kernel, tuning));
@@ -81,8 +81,8 @@ const MATRIX_UNITS: readonly Tuning[] = [
 ];
 
 /** In the families that need more than every adapter has. */
-export function familyVariants(): Variant[] {
-  const list: Variant[] = [];
+export function familyVariants(): KernelVariant[] {
+  const list: KernelVariant[] = [];
   for (const name of kernelNames()) {
     const kernel = readKernel(name);
     const swaps = new Set(kernel.swaps?.map(({ by }) => by));

@@ -4,9 +4,9 @@ import { mount } from '../../src/report/mount.ts';
 import { openHost } from '../host.browser.ts';
 import { contenders } from '../ours.ts';
 import { drawMemory, drawRoofline, drawTimes } from '../report/charts.ts';
-import { table } from '../report/write.ts';
+import { timesTable } from '../report/write.ts';
 import type { Row, Session } from '../results.ts';
-import { checkAxes, chooseCases, parseSizes, runCases, sizesOf } from '../run.ts';
+import { askedSizes, checkAxes, chooseCases, parseSizes, runCases } from '../run.ts';
 import { CASES } from '../works/index.ts';
 
 const SECONDS = 60;
@@ -43,7 +43,7 @@ async function run(): Promise<void> {
     const chosen = chooseCases(named.length > 0 ? named : undefined);
     const asked = parseSizes([sizes.value]);
     checkAxes(chosen, asked);
-    const plan = chosen.map((of) => ({ of, sizes: sizesOf(of, asked, quick.checked) }));
+    const plan = chosen.map((of) => ({ of, sizes: askedSizes(of, asked, quick.checked) }));
     const { environment, observer, note, roofline: measureRoof } = await openHost();
     say(`${note}: roofline`);
     const roofline = await measureRoof();
@@ -70,7 +70,7 @@ function show(session: Session): void {
   const names = [...new Set(rows.map((row) => row.case))];
   const box = (id: string, title: string): string =>
     `<section class="card"><h2>${title}</h2><div class="chart" id="${id}"></div></section>`;
-  results.innerHTML = `<section class="card wide"><h2>Every number</h2>${table(rows)}
+  results.innerHTML = `<section class="card wide"><h2>Every number</h2>${timesTable(rows)}
     <p><a id="json" download="gramian-bench.json">JSON</a></p></section>
     ${box('roofline', 'Roofline')}
     ${names.map((name, c) => box(`time-${c}`, `${name}: time`) + box(`memory-${c}`, `${name}: GPU memory`)).join('')}`;

@@ -12,7 +12,7 @@ const UNCHECKED =
 /** A compiler that hangs costs its own question only. */
 const CHILD_MS = 120_000;
 
-export interface ProbeOptions {
+export interface AdapterProbeOptions {
   /** Few and small measurements. */
   readonly quick: boolean;
   /** Dawn's, in place of those that show most. */
@@ -26,7 +26,7 @@ export interface ProbeOptions {
 
 export const NAMES: readonly string[] = Object.keys(QUESTIONS);
 
-export async function probe({ quick, toggles = FAST, only, say, keep }: ProbeOptions): Promise<object> {
+export async function probeAdapter({ quick, toggles = FAST, only, say, keep }: AdapterProbeOptions): Promise<object> {
   const bed = await makeBed(toggles, quick);
   if (only) return attempt(() => QUESTIONS[only](bed));
   const answers: Record<string, unknown> = { date: new Date().toISOString(), toggles, ...offered(bed) };

@@ -30,7 +30,7 @@ ${roofline ? tiles(roofline) : ''}
 <div class="cards">
 ${roofline ? card(`roofline-${s}`, 'Roofline', "Operations and bytes of each work's leanest schedule.", true) : ''}
 ${charts.join('\n')}
-<section class="card wide"><h2>Every number</h2>${table(rows)}</section>
+<section class="card wide"><h2>Every number</h2>${timesTable(rows)}</section>
 </div>`;
 }
 
@@ -71,7 +71,7 @@ const HEADINGS = [
 ];
 
 /** Times of all contenders and their ratio to the package's own. */
-export function table(rows: readonly Row[]): string {
+export function timesTable(rows: readonly Row[]): string {
   const ours = new Map(rows.filter(isOurs).map((row) => [`${row.case} ${row.size}`, row.median]));
   const line = (row: Row): string => {
     const base = ours.get(`${row.case} ${row.size}`);

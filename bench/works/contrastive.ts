@@ -17,7 +17,7 @@ export function grid(rows: readonly number[], d: number, more: Size = {}): Size[
 }
 
 /** A loss's result under the names of a work. */
-export function answer({ value, gradients }: LossResult, names: readonly string[]): ExactOutputs {
+export function lossOutputs({ value, gradients }: LossResult, names: readonly string[]): ExactOutputs {
   const named = names.map((name, i) => [`d_${name}`, gradients[i].data] as const);
   return { value: [value], ...Object.fromEntries(named) };
 }
@@ -57,7 +57,7 @@ const SYMMETRIC: readonly Case[] = [
       const inputs = views(size);
       const [z0, z1] = [exact(inputs.z0), exact(inputs.z1)];
       const temperature = 0.5;
-      const reference = () => answer(symmetric.ntXent(z0, z1, temperature), ['z0', 'z1']);
+      const reference = () => lossOutputs(symmetric.ntXent(z0, z1, temperature), ['z0', 'z1']);
       return {
         inputs,
         differentiated: ['z0', 'z1'],
@@ -97,7 +97,7 @@ const SYMMETRIC: readonly Case[] = [
         differentiated: ['z0', 'z1'],
         labels,
         options: { temperature },
-        reference: () => answer(symmetric.supCon([z0, z1], [...labels], temperature), ['z0', 'z1']),
+        reference: () => lossOutputs(symmetric.supCon([z0, z1], [...labels], temperature), ['z0', 'z1']),
         ...(size.n ** 2 > MANY_PAIRS && {
           expected: () => {
             const { value, gradients } = approach.contrast(
@@ -133,10 +133,10 @@ const SYMMETRIC: readonly Case[] = [
           differentiated: ['z0', 'z1'],
           options,
           reference: () =>
-            answer(name === 'dcl' ? symmetric.dcl(z0, z1, temperature) : hard.hcl(z0, z1, temperature, beta, tauPlus), [
-              'z0',
-              'z1',
-            ]),
+            lossOutputs(
+              name === 'dcl' ? symmetric.dcl(z0, z1, temperature) : hard.hcl(z0, z1, temperature, beta, tauPlus),
+              ['z0', 'z1'],
+            ),
         };
       },
     }),
@@ -159,7 +159,7 @@ const SYMMETRIC: readonly Case[] = [
           differentiated: ['z'],
           options,
           reference: () =>
-            answer(name === 'uniformity' ? symmetric.uniformity(exact(z), 2) : twoSided.koLeo(exact(z)), ['z']),
+            lossOutputs(name === 'uniformity' ? symmetric.uniformity(exact(z), 2) : twoSided.koLeo(exact(z)), ['z']),
         };
       },
     }),
@@ -185,7 +185,7 @@ const TWO_SIDED: readonly Case[] = [
         inputs,
         differentiated: ['a', 'b'],
         options: { logitScale },
-        reference: () => answer(twoSided.clip(a, b, logitScale), ['a', 'b']),
+        reference: () => lossOutputs(twoSided.clip(a, b, logitScale), ['a', 'b']),
         ...(size.n ** 2 > MANY_PAIRS && {
           expected: () => approach.clip(a, b, logitScale, some(approach.SAMPLED, size.n)),
         }),
@@ -208,7 +208,7 @@ const TWO_SIDED: readonly Case[] = [
         inputs,
         differentiated: ['a', 'b'],
         options: { logitScale, bias },
-        reference: () => answer(twoSided.sigLip(exact(inputs.a), exact(inputs.b), logitScale, bias), ['a', 'b']),
+        reference: () => lossOutputs(twoSided.sigLip(exact(inputs.a), exact(inputs.b), logitScale, bias), ['a', 'b']),
       };
     },
   },
@@ -236,7 +236,7 @@ const ONE_SIDED: readonly Case[] = [
         inputs,
         differentiated: ['query'],
         options: { temperature },
-        reference: () => answer(oneSided.infoNCE(query, key, temperature, queue), ['query']),
+        reference: () => lossOutputs(oneSided.infoNCE(query, key, temperature, queue), ['query']),
         expected: () => approach.infoNCE(query, key, queue, temperature, 1, some(approach.SAMPLED, n)),
       };
     },
@@ -258,7 +258,7 @@ const ONE_SIDED: readonly Case[] = [
         inputs,
         differentiated: ['query'],
         options: { temperature },
-        reference: () => answer(oneSided.mocoV3(query, key, temperature), ['query']),
+        reference: () => lossOutputs(oneSided.mocoV3(query, key, temperature), ['query']),
         expected: () =>
           approach.infoNCE(query, key, null, temperature, 2 * temperature, some(approach.SAMPLED, size.n)),
       };
@@ -285,7 +285,7 @@ const ONE_SIDED: readonly Case[] = [
         reference: () => {
           const ids = Array.from({ length: k }, (_, c) => c);
           const phi = matrix(k, 1, concentrations.data);
-          return answer(oneSided.protoNCE(exact(query), exact(centroids), phi, ids, [...labels]), ['query']);
+          return lossOutputs(oneSided.protoNCE(exact(query), exact(centroids), phi, ids, [...labels]), ['query']);
         },
       };
     },
@@ -316,7 +316,7 @@ const ONE_SIDED: readonly Case[] = [
           inputs,
           differentiated: live,
           options,
-          reference: () => answer(results[name](), live),
+          reference: () => lossOutputs(results[name](), live),
         };
       },
     };

@@ -311,7 +311,7 @@ export function vicReg(
 }
 
 /** a b in some of its entries. */
-export function product(a: Matrix, b: Matrix, entries: readonly number[]): Expected {
+export function matmulEntries(a: Matrix, b: Matrix, entries: readonly number[]): Expected {
   const values = entries.map((t) => {
     const [i, j] = [Math.floor(t / b.columns), t % b.columns];
     let sum = 0;

@@ -1,7 +1,7 @@
 import * as reference from '../../test/reference/losses/secondOrder.ts';
 import { numbers } from '../../test/reference/ops.ts';
 import { covariance, crossCorrelation } from '../../test/reference/secondOrder.ts';
-import { answer, grid } from './contrastive.ts';
+import { grid, lossOutputs } from './contrastive.ts';
 import * as approach from './exact.ts';
 import { type Case, exact, normal, type Size, secondView, some } from './work.ts';
 
@@ -41,7 +41,7 @@ export const FEATURES: readonly Case[] = [
         inputs,
         differentiated: ['z0', 'z1'],
         options: { lambda, epsilon },
-        reference: () => answer(reference.barlowTwins(z0, z1, lambda, epsilon), ['z0', 'z1']),
+        reference: () => lossOutputs(reference.barlowTwins(z0, z1, lambda, epsilon), ['z0', 'z1']),
         ...(size.n * size.d ** 2 > MUCH && {
           expected: () => approach.barlowTwins(z0, z1, lambda, epsilon, some(approach.SAMPLED, size.d)),
         }),
@@ -64,7 +64,7 @@ export const FEATURES: readonly Case[] = [
         inputs,
         differentiated: ['z0', 'z1'],
         options,
-        reference: () => answer(reference.vicReg(z0, z1), ['z0', 'z1']),
+        reference: () => lossOutputs(reference.vicReg(z0, z1), ['z0', 'z1']),
         ...(size.n * size.d ** 2 > MUCH && {
           expected: () => approach.vicReg(z0, z1, options, some(approach.SAMPLED, size.d)),
         }),
@@ -83,7 +83,7 @@ export const FEATURES: readonly Case[] = [
       make: ({ n, d }) => {
         // Narrow, so that the hinge of the variance term is not at rest.
         const z = { shape: [n, d], data: normal([n, d], 1).data.map((x) => 0.7 * x) };
-        return { inputs: { z }, differentiated: ['z'], reference: () => answer(of(exact(z)), ['z']) };
+        return { inputs: { z }, differentiated: ['z'], reference: () => lossOutputs(of(exact(z)), ['z']) };
       },
     }),
   ),
@@ -103,7 +103,7 @@ export const FEATURES: readonly Case[] = [
         inputs: { logits0, logits1 },
         differentiated: ['logits0', 'logits1'],
         options: { temperature: 1 },
-        reference: () => answer(reference.clusterLoss(exact(logits0), exact(logits1), 1), ['logits0', 'logits1']),
+        reference: () => lossOutputs(reference.clusterLoss(exact(logits0), exact(logits1), 1), ['logits0', 'logits1']),
       };
     },
   },
@@ -126,7 +126,7 @@ export const FEATURES: readonly Case[] = [
         differentiated: names,
         options: { instanceTemperature: 0.5, clusterTemperature: 1 },
         reference: () =>
-          answer(
+          lossOutputs(
             reference.contrastiveClustering(
               [exact(inputs.z0), exact(inputs.z1)],
               [exact(inputs.logits0), exact(inputs.logits1)],

@@ -4,7 +4,7 @@ import { logSumExp as logSumExpOf } from '../../test/reference/matrix.ts';
 import * as reference from '../../test/reference/ops.ts';
 import { pairReduction } from '../../test/reference/pairReduction.ts';
 import type { Matrix } from '../contender.ts';
-import { product as someOf } from './exact.ts';
+import { matmulEntries as someOf } from './exact.ts';
 import { type Case, exact, mapped, normal, type Size, some } from './work.ts';
 
 /** Entries of a product that are compared. */

@@ -3,7 +3,7 @@ import { sinkhornDivergence, swav } from '../../test/reference/losses/transport.
 import { logSumExp, type Matrix, matrix, normalize, row } from '../../test/reference/matrix.ts';
 import { addGradients, entropicOT, sinkhorn } from '../../test/reference/transport.ts';
 import type { Expected } from '../contender.ts';
-import { answer } from './contrastive.ts';
+import { lossOutputs } from './contrastive.ts';
 import { SAMPLED, sampledRows } from './exact.ts';
 import { type Case, exact, mapped, normal, type Size, secondView, some } from './work.ts';
 
@@ -140,7 +140,7 @@ export const TRANSPORT: readonly Case[] = [
         differentiated: ['z0', 'z1', 'prototypes'],
         options: { temperature, epsilon, iterations },
         reference: () =>
-          answer(swav({ views, prototypes }, temperature, { epsilon, iterations }), ['z0', 'z1', 'prototypes']),
+          lossOutputs(swav({ views, prototypes }, temperature, { epsilon, iterations }), ['z0', 'z1', 'prototypes']),
         ...(n * k > 2 ** 17 && { expected: () => someOfSwav(views, prototypes, temperature, epsilon, iterations) }),
       };
     },
@@ -164,7 +164,7 @@ export const TRANSPORT: readonly Case[] = [
         inputs,
         differentiated: ['x', 'y'],
         options: { epsilon, iterations },
-        reference: () => answer(transportOf(exact(inputs.x), exact(inputs.y), epsilon, iterations), ['x', 'y']),
+        reference: () => lossOutputs(transportOf(exact(inputs.x), exact(inputs.y), epsilon, iterations), ['x', 'y']),
       };
     },
   },
@@ -184,7 +184,7 @@ export const TRANSPORT: readonly Case[] = [
         inputs,
         differentiated: ['x', 'y'],
         options: { epsilon, iterations },
-        reference: () => answer(sinkhornDivergence(exact(inputs.x), exact(inputs.y), epsilon), ['x', 'y']),
+        reference: () => lossOutputs(sinkhornDivergence(exact(inputs.x), exact(inputs.y), epsilon), ['x', 'y']),
       };
     },
   },

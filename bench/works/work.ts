@@ -108,4 +108,4 @@ export function some(count: number, of: number, seed = 1): number[] {
   return [...chosen].sort((a, b) => a - b);
 }
 
-export const product = (...extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
+export const elementCount = (...extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);

@@ -11,13 +11,13 @@ import { during, PATIENCE } from './during.ts';
 import { freeFiles, givenFiles, writeEmbeddings } from './embeddings.ts';
 import { checkAdapter, openEngine } from './engine.ts';
 import { evaluate, featureScores, overAll, pixels, type Split } from './evaluate.ts';
+import { logLine } from './logLine.ts';
 import { METHODS, methodOf } from './methods.ts';
 import type { TrainedOn } from './progressRecord.ts';
 import type { FeatureScores } from './report/data.ts';
 import { scoresOf, sentenceOf } from './results.ts';
 import { placeOf } from './resume.ts';
 import { classNames, drawnOf } from './run.ts';
-import { say } from './say.ts';
 import { originOf, trainedOn } from './trainedOn.ts';
 import { checkDirectory, checkFile } from './writable.ts';
 
@@ -66,7 +66,7 @@ async function openTrained(
     ...(whole && asked !== undefined ? { testFraction: 0 } : {}),
   } as const;
   const splits = await during(`reading ${data}`, () => openJoined(place, given, whole), PATIENCE);
-  for (const note of splits.notes ?? []) say(note);
+  for (const note of splits.notes ?? []) logLine(note);
   for (const set of [splits.train, splits.test]) if (set) refuseOtherShape(command, data, set, saved, facts);
   const engine = await openEngine(command, adapter);
   try {
@@ -145,7 +145,7 @@ export async function embed(
     const { images } = upload(trained, set);
     using rows = overAll(engine, images, (batch) => method.embed(batch));
     await writeEmbeddings(files, await rows.data(), rows.shape, set);
-    say(
+    logLine(
       `${files.table}: [${rows.shape.join(', ')}], the ${part} images of ${data}; their names and labels: ${files.names}`,
     );
   } finally {
@@ -167,7 +167,7 @@ export async function evaluateCheckpoint(
     const splits = numbered ?? trained.splits;
     const names = numbered ? [...facts.classes] : classNames(splits);
     if (!numbered && method.scoresOf === 'classes')
-      say(`the classes of ${data} are not those that the classifier knows: its own scores are left out`);
+      logLine(`the classes of ${data} are not those that the classifier knows: its own scores are left out`);
     const given = { classes: names.length, seed: config.seed };
     // Of its own data the images that it learnt from, so that the scores are those of the run; of other data all.
     const train = upload(trained, own ? trainSetOf(splits, config) : splits.train);
@@ -177,13 +177,13 @@ export async function evaluateCheckpoint(
     const evaluation = await during('measuring the trained encoder', () =>
       evaluate(engine, method, train, test, { ...given, corrupted, classifies: numbered !== null }),
     );
-    for (const warning of evaluation.warnings) say(`warning: ${warning}`);
+    for (const warning of evaluation.warnings) logLine(`warning: ${warning}`);
     if (json) {
       const scores = { ...evaluation, raw, untrained, step, config, data };
       process.stdout.write(`${JSON.stringify(scores, null, 2)}\n`);
       return;
     }
-    say(`${METHODS[config.method].title} after ${step} steps, on ${data}`);
+    logLine(`${METHODS[config.method].title} after ${step} steps, on ${data}`);
     process.stdout.write(`${sentenceOf(raw, untrained, evaluation)}\n`);
     for (const [name, value] of Object.entries(scoresOf(evaluation))) process.stdout.write(`${name}: ${value}\n`);
   } finally {

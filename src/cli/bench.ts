@@ -8,7 +8,7 @@ import { contenders as ours } from '../../bench/ours.ts';
 import { untilQuiet } from '../../bench/quiet.node.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
 import { CSV_HEADER, digits, type Environment, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
-import { checkAxes, chooseCases, parseSizes, runCases, sizesOf } from '../../bench/run.ts';
+import { askedSizes, checkAxes, chooseCases, parseSizes, runCases } from '../../bench/run.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { checkFile } from './writable.ts';
 
@@ -47,7 +47,7 @@ export async function bench(options: BenchOptions): Promise<void> {
   const cases = chooseCases(options.cases);
   const asked = parseSizes(options.sizes ?? []);
   checkAxes(cases, asked);
-  const plan = cases.map((of) => ({ of, sizes: sizesOf(of, asked, options.quick ?? false) }));
+  const plan = cases.map((of) => ({ of, sizes: askedSizes(of, asked, options.quick ?? false) }));
   const peers = options.peers.includes('all') ? Object.keys(PEERS) : options.peers.filter((name) => name !== 'none');
   for (const name of peers)
     if (!PEERS[name]) fail(`--peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);

@@ -6,9 +6,9 @@ import { readSafetensors, type SafeTensor, writeSafetensors } from '../data/safe
 import { GramianError } from '../gpu/errors.ts';
 import { quoted } from './command.ts';
 import { keepAs, reasonOf, writeWhole } from './files.ts';
+import { logLine } from './logLine.ts';
 import type { Progress } from './progressRecord.ts';
 import { readProgress } from './progressRecord.ts';
-import { say } from './say.ts';
 
 export const CHECKPOINT = 'checkpoint.safetensors';
 /** The one before: whatever happens to the newest, the work is not lost. */
@@ -121,7 +121,7 @@ async function fileOf(given: string): Promise<string> {
   const path = (await stat(given).catch(() => null))?.isDirectory() ? join(given, CHECKPOINT) : given;
   const spare = join(dirname(path), PREVIOUS);
   if (basename(path) !== CHECKPOINT || (await exists(path)) || !(await exists(spare))) return path;
-  say(`${path} is missing: taking the one before it, ${spare}`);
+  logLine(`${path} is missing: taking the one before it, ${spare}`);
   return spare;
 }
 

@@ -102,7 +102,7 @@ export function withDefaults(config: Partial<RunConfig>): RunConfig {
   return { ...DEFAULTS, options: {}, ...config } as RunConfig;
 }
 
-interface Range {
+interface Bounds {
   readonly low: number;
   readonly high: number;
   readonly whole: boolean;
@@ -124,7 +124,7 @@ const RANGES = {
   validation: { low: 0, high: 0.9, whole: false },
   size: { low: 8, high: 1024, whole: true, zero: true },
   cropSize: { low: 4, high: 1024, whole: true, zero: true },
-} satisfies Partial<Record<keyof RunConfig, Range>>;
+} satisfies Partial<Record<keyof RunConfig, Bounds>>;
 
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   method: Object.keys(METHODS),
@@ -140,7 +140,7 @@ const KEYS: readonly (keyof RunConfig)[] = [
 
 /** What is expected of a setting; null where the value is fine. */
 function expectedOf(name: keyof RunConfig, value: unknown): string | null {
-  const range: Range | undefined = Object.hasOwn(RANGES, name) ? RANGES[name as keyof typeof RANGES] : undefined;
+  const range: Bounds | undefined = Object.hasOwn(RANGES, name) ? RANGES[name as keyof typeof RANGES] : undefined;
   if (range) return (range.zero && value === 0) || isWithin(value, range) ? null : wordsOf(range);
   if (WORDS[name]) return WORDS[name].includes(value as string) ? null : WORDS[name].join(', ');
   if (name === 'cached' || name === 'corrupted') return typeof value === 'boolean' ? null : 'true or false';
@@ -148,10 +148,10 @@ function expectedOf(name: keyof RunConfig, value: unknown): string | null {
   return isRecord(value) ? null : 'an object with the options of the method';
 }
 
-const isWithin = (value: unknown, { low, high, whole }: Range): boolean =>
+const isWithin = (value: unknown, { low, high, whole }: Bounds): boolean =>
   typeof value === 'number' && value >= low && value <= high && (!whole || Number.isInteger(value));
 
-const wordsOf = ({ low, high, whole }: Range): string => `${whole ? 'an integer' : 'a number'} in [${low}, ${high}]`;
+const wordsOf = ({ low, high, whole }: Bounds): string => `${whole ? 'an integer' : 'a number'} in [${low}, ${high}]`;
 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -237,7 +237,7 @@ export function settingOption(name: keyof typeof RANGES, command = 'train'): (te
 }
 
 /** A number from the command line; the message names the option. */
-export function numberOption(command: string, name: string, range: Range): (text: string) => number {
+export function numberOption(command: string, name: string, range: Bounds): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() === '' || !isWithin(value, range))

@@ -1,4 +1,4 @@
-import { say } from './say.ts';
+import { logLine } from './logLine.ts';
 
 const AGAIN_MS = 20_000;
 /** After which a person wonders, in milliseconds. */
@@ -10,10 +10,10 @@ export const PATIENCE = 1500;
  */
 export async function during<T>(what: string, work: () => Promise<T>, patience = 0): Promise<T> {
   const begun = performance.now();
-  if (patience === 0) say(what);
-  const first = patience > 0 ? setTimeout(() => say(what), patience) : undefined;
+  if (patience === 0) logLine(what);
+  const first = patience > 0 ? setTimeout(() => logLine(what), patience) : undefined;
   const timer = setInterval(
-    () => say(`${what}: ${Math.round((performance.now() - begun) / 1000)} s so far`),
+    () => logLine(`${what}: ${Math.round((performance.now() - begun) / 1000)} s so far`),
     AGAIN_MS,
   ).unref();
   try {

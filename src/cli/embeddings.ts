@@ -5,8 +5,8 @@ import { GramianError } from '../gpu/errors.ts';
 import { exists } from './checkpoint.ts';
 import { numbered } from './directory.ts';
 import { writeWhole } from './files.ts';
+import { logLine } from './logLine.ts';
 import { writeNpy } from './npy.ts';
-import { say } from './say.ts';
 
 /** Where embeddings go: the numbers, and what their rows are of. */
 export interface EmbeddingFiles {
@@ -45,7 +45,7 @@ export async function givenFiles(table: string): Promise<EmbeddingFiles> {
   ];
   if (foreign !== undefined)
     throw new GramianError(`embed: ${foreign} is there already, expected a new name; give another --out.`);
-  say(`${table} is written anew`);
+  logLine(`${table} is written anew`);
   return { table, names };
 }
 

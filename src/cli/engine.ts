@@ -1,7 +1,7 @@
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Choices } from '../tuning/choices.ts';
-import { say } from './say.ts';
+import { logLine } from './logLine.ts';
 
 /** Says what is wrong with `--adapter` before anything is opened. */
 export function checkAdapter(command: string, adapter: string): 'auto' | 'hardware' | 'software' {
@@ -17,9 +17,9 @@ export async function openEngine(
   tune: 'cached' | 'full' | Choices = 'cached',
 ): Promise<Engine> {
   const engine = await createEngine({ adapter: checkAdapter(command, adapter), tune });
-  say(`adapter: ${engine.info.note}`);
+  logLine(`adapter: ${engine.info.note}`);
   const choices = typeof tune === 'string' ? null : tune;
   if (choices && choices.adapter !== engine.choices().adapter)
-    say(`the checkpoint was made on ${choices.adapter}: its numbers go on, but not to the same bits`);
+    logLine(`the checkpoint was made on ${choices.adapter}: its numbers go on, but not to the same bits`);
   return engine;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { GramianError } from '../gpu/errors.ts';
 import { quoted } from './command.ts';
 import { reasonOf } from './files.ts';
-import { say } from './say.ts';
+import { logLine } from './logLine.ts';
 
 const LOCK = 'lock';
 
@@ -50,7 +50,7 @@ export async function lockDirectory(op: string, directory: string, made: boolean
             `wait for it${holder?.host === hostname() ? '' : `, or remove ${quoted(path)} if it has ended`}.`,
         );
       await removeDead(path, found);
-      say(
+      logLine(
         `${directory}: taken over from ${holder ? `process ${holder.pid}, which is dead` : 'a lock without an owner'}`,
       );
     } finally {

@@ -10,7 +10,7 @@ import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
 import { paceOption } from './schedule.ts';
 import { STUDIES } from './studies.ts';
 import { train } from './train.ts';
-import { tune } from './tune.ts';
+import { tuneCommand } from './tune.ts';
 
 /** Commander prints an argument's own sentence after naming the option. */
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -181,7 +181,7 @@ program
   .option('--fresh', 'measure again what is remembered')
   .option('--json <file>', 'questions and times, for programs')
   .addOption(adapterOption())
-  .action(tune);
+  .action(tuneCommand);
 
 program
   .command('probe')
@@ -191,8 +191,8 @@ program
   .option('--only <question>', 'one of them alone')
   .option('--json <file>', 'default: stdout')
   .action(async (options) => {
-    const { probe } = await import('./probe.ts'); // as bench
-    await probe(options);
+    const { probeCommand } = await import('./probe.ts'); // as bench
+    await probeCommand(options);
   });
 
 program

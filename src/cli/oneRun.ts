@@ -7,6 +7,7 @@ import type { RunConfig } from './config.ts';
 import { clearRun, type RunDirectory } from './directory.ts';
 import type { Evaluation } from './evaluate.ts';
 import { writeWhole } from './files.ts';
+import { logLine } from './logLine.ts';
 import { METHODS } from './methods.ts';
 import { showProgress } from './progress.ts';
 import type { FeatureScores, ReportData } from './report/data.ts';
@@ -14,7 +15,6 @@ import { renderReport } from './report/write.ts';
 import { flat, pageScript, picture, scoresOf, sentenceOf } from './results.ts';
 import { explainGrowth } from './resume.ts';
 import { classNames, percent, type Run, startRun } from './run.ts';
-import { say } from './say.ts';
 import { isTime, type Pace } from './schedule.ts';
 import type { Signals } from './signals.ts';
 import type { Origin } from './trainedOn.ts';
@@ -77,7 +77,7 @@ async function reportOn(task: Task, run: Run, config: RunConfig, directory: stri
   };
   const page = join(directory, 'report.html');
   await writeWhole('train', page, renderReport(report, await pageScript()));
-  say(
+  logLine(
     `${metrics.imagesPerSecond.toFixed(0)} images/s, peak GPU memory ${(metrics.peakBytes / 1e6).toFixed(0)} MB; report: ${page}`,
   );
   process.stdout.write(`${sentenceOf(raw, untrained, evaluation)}\n`);
@@ -108,12 +108,12 @@ export async function finishedRun(
   if (saved) run.load(saved);
   else await run.measureStart(raw);
   const start = run.progress();
-  say(
+  logLine(
     `${config.method}, seed ${config.seed}: ${run.totalSteps} steps of ${config.batch}; k-NN before training: ` +
       `raw pixels ${percent(start.raw.knn)}, untrained encoder ${percent(start.untrained.knn)}`,
   );
   if (saved) {
-    say(`going on at step ${start.step} of ${saved.path}`);
+    logLine(`going on at step ${start.step} of ${saved.path}`);
     explainGrowth(saved.progress.config, run, config);
   }
   // Only now that the new run is sure to begin, and never what it goes on from.
@@ -161,7 +161,7 @@ async function trainAndSave(
     view.end();
   }
   if (!signals.asked) return true;
-  say(`stopped at step ${run.progress().step}; saved ${target}. Go on with: ${wayOn(target)}`);
+  logLine(`stopped at step ${run.progress().step}; saved ${target}. Go on with: ${wayOn(target)}`);
   process.exitCode = signals.exitCode;
   return false;
 }
@@ -221,7 +221,7 @@ export async function measured(
     adapter: engine.info.description,
     config,
   };
-  for (const warning of evaluation.warnings) say(`warning: ${warning}`);
+  for (const warning of evaluation.warnings) logLine(`warning: ${warning}`);
   await writeWhole('train', join(directory, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
   return { metrics, evaluation };
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
-import { probe as measure, NAMES } from '../../bench/probe/run.ts';
+import { probeAdapter as measure, NAMES } from '../../bench/probe/run.ts';
 import { GramianError } from '../gpu/errors.ts';
-import { say } from './say.ts';
+import { logLine } from './logLine.ts';
 import { checkFile } from './writable.ts';
 
 export interface ProbeCommand {
@@ -12,7 +12,7 @@ export interface ProbeCommand {
 }
 
 /** `gramian probe`: what the adapter can do, as JSON on stdout or into a file; progress on stderr. */
-export async function probe({ quick = false, only, toggles, json }: ProbeCommand): Promise<void> {
+export async function probeCommand({ quick = false, only, toggles, json }: ProbeCommand): Promise<void> {
   if (only && !NAMES.includes(only)) throw new GramianError(`probe: --only ${only}, expected ${NAMES.join(', ')}.`);
   if (json) checkFile('probe', 'json', json);
   const textOf = (answers: object): string => `${JSON.stringify(answers, null, 2)}\n`;
@@ -20,7 +20,7 @@ export async function probe({ quick = false, only, toggles, json }: ProbeCommand
     quick,
     only,
     toggles: toggles ?? process.env.GRAMIAN_DAWN_TOGGLES,
-    say: (text) => say(`probe: ${text}`),
+    say: (text) => logLine(`probe: ${text}`),
     keep: (answers) => json && writeFileSync(json, textOf(answers)),
   });
   if (json) writeFileSync(json, textOf(answers));

@@ -1,8 +1,8 @@
 import { GramianError } from '../gpu/errors.ts';
 import { type Checkpoint, exists } from './checkpoint.ts';
 import { defined, flagOf, type RunConfig } from './config.ts';
+import { logLine } from './logLine.ts';
 import { type Run, rateOf } from './run.ts';
-import { say } from './say.ts';
 import type { Origin } from './trainedOn.ts';
 
 const MAY_DIFFER = '--epochs (more), --checkpoint-every, --adapter, --out, and --data with the same images';
@@ -65,7 +65,7 @@ export function explainGrowth(before: RunConfig, run: Run, now: RunConfig): void
   if (now.epochs === before.epochs) return;
   const { step } = run.progress();
   const old = rateOf(before, run.epochSteps)(step);
-  say(
+  logLine(
     `--epochs ${before.epochs} -> ${now.epochs}: the schedules of ${now.epochs} epochs are taken at step ${step}, where the learning rate ` +
       `jumps from ${shortly(old)} to ${shortly(run.learningRate())}`,
   );

@@ -6,6 +6,7 @@ import { methodName, type PartialConfig, type RunConfig } from './config.ts';
 import { RESULTS, takeDirectory } from './directory.ts';
 import { writeWhole } from './files.ts';
 import { asTyped } from './invoked.ts';
+import { logLine } from './logLine.ts';
 import { METHODS } from './methods.ts';
 import { finishedRun, type Metrics, measured, reporting, type Task } from './oneRun.ts';
 import type { Done, RunPlan, Variant } from './plan.ts';
@@ -16,7 +17,6 @@ import { renderComparison } from './report/write.ts';
 import { pageScript, picture } from './results.ts';
 import { refuseOtherImages } from './resume.ts';
 import { classNames, percent } from './run.ts';
-import { say } from './say.ts';
 import { STUDIES } from './studies.ts';
 
 /** The variants that `--compare`, `--study` and `--seeds` ask for, all with one budget. */
@@ -125,14 +125,14 @@ async function trainPlan(task: Task, plan: RunPlan, directory: string): Promise<
     join(directory, RESULTS),
     `${JSON.stringify({ ...data, runs: compared.map(({ embeddings: _, loss: __, ...rest }) => rest) }, null, 2)}\n`,
   );
-  say(`report: ${page}`);
+  logLine(`report: ${page}`);
 }
 
 /** A finished run: from its directory, or trained now; null where somebody stopped it. */
 async function oneOf(task: Task, config: RunConfig, path: string, raw?: FeatureScores): Promise<Done | null> {
   const known = await finishedEarlier(path, config);
   if (known) {
-    say(`${config.method}, seed ${config.seed}: taken from ${path}`);
+    logLine(`${config.method}, seed ${config.seed}: taken from ${path}`);
     return known;
   }
   const directory = await takeDirectory(path);
@@ -153,7 +153,7 @@ async function oneOf(task: Task, config: RunConfig, path: string, raw?: FeatureS
 
 /** What a run of the same settings left when it was stopped: a damaged newest state gives way to the one before. */
 async function begunEarlier(directory: string, { origin }: Task): Promise<Checkpoint | null> {
-  const saved = await newestIn(directory, ({ message }) => say(`${message.replace(/\.$/, '')}: passed over`));
+  const saved = await newestIn(directory, ({ message }) => logLine(`${message.replace(/\.$/, '')}: passed over`));
   if (saved) refuseOtherImages(saved, saved.progress.config.data, origin);
   return saved;
 }

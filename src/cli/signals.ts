@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { say } from './say.ts';
+import { logLine } from './logLine.ts';
 
 // Not SIGHUP: nohup ignores it, and listening would undo that.
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
@@ -26,7 +26,7 @@ export function watchSignals(): Signals {
     if (!finishing) process.exit(asked?.code ?? code);
     if (!asked) {
       asked = { code, at: performance.now() };
-      say('stopping: this step ends, then the run is saved; another signal after 2 s leaves at once');
+      logLine('stopping: this step ends, then the run is saved; another signal after 2 s leaves at once');
     } else if (performance.now() - asked.at > SAME_REQUEST_MS) process.exit(asked.code);
   };
   for (const signal of SIGNALS) process.on(signal, () => heed(signal));

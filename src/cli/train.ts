@@ -11,10 +11,10 @@ import { during, PATIENCE } from './during.ts';
 import { checkAdapter, openEngine } from './engine.ts';
 import { asTyped } from './invoked.ts';
 import { refuseSeveralProcesses } from './launcher.ts';
+import { logLine } from './logLine.ts';
 import { METHODS } from './methods.ts';
 import { type Task, trainOne } from './oneRun.ts';
 import { continuedConfig, placeOf, refuseOtherImages } from './resume.ts';
-import { say } from './say.ts';
 import { type Pace, paceText } from './schedule.ts';
 import { planRuns, trainSeveral } from './several.ts';
 import { watchSignals } from './signals.ts';
@@ -74,7 +74,7 @@ export async function train(given: TrainOptions): Promise<void> {
     const small = /swiftshader/i.test(engine.info.description);
     const reduced = saved ? null : reducedBy(wanted, small);
     if (reduced)
-      say(`this adapter is slow: taking the smaller defaults ${reduced}; any of these options chooses another`);
+      logLine(`this adapter is slow: taking the smaller defaults ${reduced}; any of these options chooses another`);
     const complete = (one: PartialConfig) => completeConfig(one, small, opened.train);
     const config = continued ?? complete(wanted);
     const splits = config.validation > 0 ? holdOut(opened.train, config.validation) : opened;
@@ -151,14 +151,14 @@ function describeData(
   { train, test, notes = [] }: ImageSplits,
   { method, batch, accumulate, cached, validation }: RunConfig,
 ): void {
-  say(
+  logLine(
     `data: ${train.name}, ${train.count} training and ${test?.count ?? 0} ${validation > 0 ? 'validation' : 'test'} images of ` +
       `${train.channels} x ${train.height} x ${train.width}`,
   );
-  for (const note of notes) say(note);
+  for (const note of notes) logLine(note);
   if (accumulate === 1) return;
   const { accumulation } = METHODS[method];
-  say(
+  logLine(
     `gradients of ${accumulate} parts of ${batch / accumulate} images are added up: batch norm sees a part at a time, and ` +
       `${accumulation && !cached ? `the loss is another one, as ${accumulation}` : 'the loss stays the same'}`,
   );

@@ -15,7 +15,7 @@ export interface TuneCommand {
 }
 
 /** `gramian tune`: measures how usual work is best done here, and remembers it for later processes. */
-export async function tune({ rows, columns, budget, fresh = false, json, adapter }: TuneCommand): Promise<void> {
+export async function tuneCommand({ rows, columns, budget, fresh = false, json, adapter }: TuneCommand): Promise<void> {
   if (json) checkFile('tune', 'json', json);
   const engine = await openEngine('tune', adapter, fresh ? 'full' : 'cached');
   const report = await measureStandardWork(engine, { rows, columns }, budget);

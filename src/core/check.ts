@@ -18,17 +18,11 @@ export function random(op: string, value: unknown, name = 'random'): void {
     fail(op, `${name} is ${say(value)}, expected a generator with gaussian().`);
 }
 
-/** A layer, or what has its parameters and buffers. */
-export function part(op: string, name: string, value: unknown): void {
-  const given = value as { parameters?: unknown; buffers?: unknown } | null | undefined;
-  if (!isPlain(given?.parameters) || !isPlain(given?.buffers))
-    fail(op, `${name} is ${say(value)}, expected something with parameters and buffers.`);
-}
-
 export function layer(op: string, name: string, value: unknown): void {
-  if (typeof (value as { forward?: unknown } | null | undefined)?.forward !== 'function')
-    fail(op, `${name} is ${say(value)}, expected a Layer.`);
-  part(op, name, value);
+  const given = value as { forward?: unknown; parameters?: unknown; buffers?: unknown } | null | undefined;
+  if (typeof given?.forward !== 'function') fail(op, `${name} is ${say(value)}, expected a Layer.`);
+  if (!isPlain(given.parameters) || !isPlain(given.buffers))
+    fail(op, `${name} is ${say(value)}, expected something with parameters and buffers.`);
 }
 
 /** Extents, outermost first; none at all are those of one number. */

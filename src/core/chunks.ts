@@ -9,7 +9,7 @@ export interface Binder {
 }
 
 /** Rows `first` to `first + count`. */
-export interface Range {
+export interface RowRange {
   readonly first: number;
   readonly count: number;
 }
@@ -18,7 +18,7 @@ export interface Range {
  * Cuts `rows` rows into ranges that can be bound, where the widest buffer has `width` floats a row. One range is the rule:
  * only what is larger than the adapter binds at a time (often 128 MiB) needs more.
  */
-export function ranges(by: Binder, rows: number, width = 1): Range[] {
+export function ranges(by: Binder, rows: number, width = 1): RowRange[] {
   const limit = by.info.limits.maxStorageBufferBindingSize;
   if (4 * rows * width <= limit) return [{ first: 0, count: rows }];
   const most = Math.floor(limit / (4 * width * ALIGNMENT)) * ALIGNMENT;
@@ -27,13 +27,13 @@ export function ranges(by: Binder, rows: number, width = 1): Range[] {
       'ranges',
       `${ALIGNMENT} rows of ${width} floats need more than the ${limit} bytes that this adapter binds.`,
     );
-  const cut: Range[] = [];
+  const cut: RowRange[] = [];
   for (let first = 0; first < rows; first += most) cut.push({ first, count: Math.min(most, rows - first) });
   return cut;
 }
 
 /** The rows of `range` of something that has `width` floats a row, to be bound. */
-export function part(whole: { readonly storage: Storage } | Storage, range: Range, width = 1): Storage {
+export function part(whole: { readonly storage: Storage } | Storage, range: RowRange, width = 1): Storage {
   const storage = whole instanceof Storage ? whole : whole.storage;
   const bytes = 4 * range.count * width;
   if (range.first === 0 && bytes >= storage.bytes - 12) return storage; // pooled storage ends at a multiple of 16

@@ -21,17 +21,17 @@ export interface Observed {
   /** What `fn` returned, with a fresh tensor for each output. */
   readonly shape: (fresh: (i: number) => Tensor) => unknown;
   readonly watch: Watch | null;
-  readonly source: Source;
+  readonly source: MemorySource;
 }
 
-export type Source = Reserve | typeof IMAGINED;
+export type MemorySource = Reserve | typeof IMAGINED;
 
 /** Runs `fn` without launching, on stand-ins for the inputs. */
 export function observe(
   context: Context,
   fn: (...inputs: Tensor[]) => unknown,
   given: readonly Tensor[],
-  source: Source,
+  source: MemorySource,
 ): Observed {
   const device = context.lowLevel;
   const capture = new Capture(device);
@@ -64,13 +64,13 @@ export function observe(
 }
 
 /** Undoes what is left of a function that was observed and never ran. */
-export function takeBack(capture: Capture, source: Source): void {
+export function takeBack(capture: Capture, source: MemorySource): void {
   capture.undoHooks();
   for (const leaf of capture.leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.memory)) leaf.zeroGrad();
 }
 
 /** Whether this memory was taken while the function was observed. */
-export function isMade(source: Source, { slot, buffer }: Storage): boolean {
+export function isMade(source: MemorySource, { slot, buffer }: Storage): boolean {
   return source === IMAGINED ? buffer === null : slot !== null && slot.reserve === source;
 }
 

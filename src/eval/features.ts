@@ -6,7 +6,7 @@ import { column_moments, probe_features } from '../gpu/kernels.generated.ts';
 const GROUP = 64;
 
 /** Rows of standardised features with a 1 behind them, `stride` floats each. */
-export interface Features {
+export interface DesignMatrix {
   readonly rows: Storage;
   readonly count: number;
 }
@@ -19,7 +19,7 @@ export function standardFeatures(
   test: Tensor,
   order: Uint32Array<ArrayBuffer>,
   stride: number,
-): [Features, Features] {
+): [DesignMatrix, DesignMatrix] {
   const [rows, columns] = train.shape;
   const mean = context.empty([columns], op);
   const scale = context.empty([columns], op);
@@ -29,7 +29,7 @@ export function standardFeatures(
     groups: Math.ceil(columns / GROUP),
     work: 4 * train.size,
   });
-  const prepare = (x: Tensor, rowOrder: Uint32Array<ArrayBuffer>): Features => {
+  const prepare = (x: Tensor, rowOrder: Uint32Array<ArrayBuffer>): DesignMatrix => {
     const count = x.shape[0];
     const out = context.scratch(count * stride, op);
     context.run(probe_features, {

@@ -9,7 +9,7 @@ import { JUDGED, labelsOf } from '../ops/labels.ts';
 import { adamW } from '../optim/adamW.ts';
 import { factor } from '../optim/optimizer.ts';
 import { cosineSchedule } from '../optim/schedule.ts';
-import { type Features, standardFeatures } from './features.ts';
+import { type DesignMatrix, standardFeatures } from './features.ts';
 
 export interface ProbeOptions {
   /** [N, D] frozen features, and N class numbers. */
@@ -94,7 +94,7 @@ export async function linearProbe(options: ProbeOptions): Promise<{ accuracy: nu
 }
 
 interface Task {
-  readonly learnt: Features;
+  readonly learnt: DesignMatrix;
   /** In the order of the learnt rows. */
   readonly labels: Tensor;
   readonly classes: number;

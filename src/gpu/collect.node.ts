@@ -7,7 +7,7 @@ let gc: (() => void) | null | undefined;
  * Collects garbage now. V8 sees a few hundred bytes where a GPUBuffer or a GPUBindGroup is dropped, and none of the memory
  * behind it: left alone it collects them after tens of thousands, by when a driver may have run out of something.
  */
-export function collect(): void {
+export function collectGarbage(): void {
   if (gc === undefined) gc = find();
   gc?.();
 }

@@ -1,13 +1,13 @@
 import { destroyAtExit, openAdapter, pace } from '#platform';
 import { bindByName } from './bindings.ts';
 import { type Storage, USAGE } from './buffers.ts';
-import { type DeviceInfo, describe, EXTRA_FEATURES, MATRICES, refuseSmall } from './deviceInfo.ts';
+import { type DeviceInfo, describeDevice, EXTRA_FEATURES, MATRICES, refuseSmall } from './deviceInfo.ts';
 import { DeviceLostError, formatBytes, GramianError, NoRoomError, OutOfMemoryError } from './errors.ts';
 import { type Effect, type Failure, Failures } from './failures.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
 import { BufferPool } from './pool.ts';
-import { type Launch, Queue, SLOT_BYTES } from './queue.ts';
+import { type Launch, LaunchQueue, SLOT_BYTES } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
@@ -28,7 +28,7 @@ export interface LaunchOptions {
   readonly tuning?: Tuning;
   /** Buffers that it fills from end to end without reading them: what was wrong with their numbers is over. */
   readonly overwrites?: readonly string[];
-  /** Noted before it, see `togetherWork`. */
+  /** Noted before it, see `togetherEffect`. */
   readonly before?: Effect;
 }
 
@@ -47,7 +47,7 @@ export class Device {
   hasGuests: boolean;
   private isShared: boolean;
   readonly pool: BufferPool;
-  readonly queue: Queue;
+  readonly queue: LaunchQueue;
   /** For mutation runs: another source for a kernel about to be launched, on any device. */
   static substitute: (kernel: KernelSource, tuning?: Tuning) => KernelSource = (kernel) => kernel;
   private readonly pipelines: PipelineCache;
@@ -66,7 +66,7 @@ export class Device {
     const { failures } = this;
     this.pipelines = new PipelineCache(gpu, true, (error) => failures.add(error));
     const groups = new BindGroupCache(gpu);
-    this.queue = new Queue(gpu, groups, info.software ? 2e6 : 5e8, {
+    this.queue = new LaunchQueue(gpu, groups, info.software ? 2e6 : 5e8, {
       failures,
       unanswered: () => this.pool.waiting,
       makeRoom: () => this.pool.trim(),
@@ -263,7 +263,7 @@ export class Device {
 export async function openDevice(options: OpenOptions): Promise<Device> {
   if (options.device) {
     refuseSmall(options.device);
-    return new Device(options.device, describe(options.device, null, false, 'a device of yours'), true);
+    return new Device(options.device, describeDevice(options.device, null, false, 'a device of yours'), true);
   }
   const { adapter, source, note } = await openAdapter({
     adapter: options.adapter ?? 'auto',
@@ -285,7 +285,7 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
   });
   destroyAtExit(gpu);
   const software = source !== 'hardware' && source !== 'browser';
-  return new Device(gpu, describe(gpu, adapter.info, software, note), false);
+  return new Device(gpu, describeDevice(gpu, adapter.info, software, note), false);
 }
 
 /** What happened, without the list of calls that led there. */

@@ -79,7 +79,12 @@ export function extrasOf(features: ReadonlySet<string>, info: SubgroupInfo | nul
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
 
-export function describe(gpu: GPUDevice, given: GPUAdapterInfo | null, software: boolean, note: string): DeviceInfo {
+export function describeDevice(
+  gpu: GPUDevice,
+  given: GPUAdapterInfo | null,
+  software: boolean,
+  note: string,
+): DeviceInfo {
   const info = given ?? gpu.adapterInfo;
   const { vendor = '', architecture = '', description = '', device = '' } = info ?? {};
   const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;

@@ -1,4 +1,4 @@
-import { collect } from '#platform';
+import { collectGarbage } from '#platform';
 import { type GramianError, KernelError } from './errors.ts';
 import type { KernelSource, Tuning } from './kernel.ts';
 import { type Linked, link } from './link.ts';
@@ -136,7 +136,7 @@ export function droppedGroups(count: number): void {
   dropped += count;
   if (dropped < MOST_DROPPED) return;
   dropped = 0;
-  collect();
+  collectGarbage();
 }
 
 /** Bind groups by pipeline and buffer ranges; a training step asks for the same ones again and again. */

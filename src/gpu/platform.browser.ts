@@ -21,7 +21,7 @@ export function destroyAtExit(_device: GPUDevice): void {}
 export function pace(_done: Promise<unknown>): void {}
 
 /** A browser counts the GPU's memory itself when it decides to collect. */
-export function collect(): void {}
+export function collectGarbage(): void {}
 
 interface PageStorage {
   getItem(key: string): string | null;

@@ -5,7 +5,7 @@ import { NoAdapterError } from './no-adapter.ts';
 import type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
 import { driverEnvironment, ensureLoader, type Pin, systemDrivers } from './vulkan.node.ts';
 
-export { collect } from './collect.node.ts';
+export { collectGarbage } from './collect.node.ts';
 export { keep, recall } from './keep.node.ts';
 export { pace } from './pacing.node.ts';
 export type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';

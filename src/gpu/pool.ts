@@ -1,4 +1,4 @@
-import { collect } from '#platform';
+import { collectGarbage } from '#platform';
 import { IMAGINED, putInOrder, type Reserve, type Slot, Storage, sizeClass, USAGE } from './buffers.ts';
 import { formatBytes, OutOfMemoryError } from './errors.ts';
 import { type Failure, newContents } from './failures.ts';
@@ -163,7 +163,7 @@ export class BufferPool {
     this.abandoned.buffers++;
     if (this.abandoned.bytes <= CROWDED && this.abandoned.buffers <= MOST_ABANDONED) return;
     this.abandoned = { bytes: 0, buffers: 0 };
-    collect(); // which would not come for their sake
+    collectGarbage(); // which would not come for their sake
   }
 
   /** A view of a buffer that is not ours: never pooled, never destroyed. */
@@ -267,7 +267,7 @@ export class BufferPool {
         `${what}: needs a buffer of ${formatBytes(bytes)}, this device makes at most ${formatBytes(limit)}.`,
       );
     if (this.liveBytes > this.crowdedAt) {
-      collect(); // what was dropped comes back in a later turn, and sets this anew
+      collectGarbage(); // what was dropped comes back in a later turn, and sets this anew
       this.crowdedAt = 2 * this.liveBytes;
     }
     const [buffer, failed] = this.create(size);

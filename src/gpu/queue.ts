@@ -63,7 +63,7 @@ export interface QueueHost {
  * up, or when the work encoded would keep the GPU busy for long. While the GPU has not answered whether there is room for
  * a new buffer, all that would touch the queue is held, in order: a buffer that failed can then be made once more.
  */
-export class Queue {
+export class LaunchQueue {
   /** Numbers the submit that is being encoded. */
   current = 0;
   submits = 0;

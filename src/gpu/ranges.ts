@@ -1,6 +1,6 @@
 import { type Contents, newContents } from './failures.ts';
 
-interface Range {
+interface KnownRange {
   offset: number;
   end: number;
   readonly contents: Contents;
@@ -8,7 +8,7 @@ interface Range {
 
 /** What is known of the numbers in buffers that others name too: theirs, and ours that were handed out. */
 export class KnownRanges {
-  private readonly ranges = new WeakMap<GPUBuffer, Range[]>();
+  private readonly ranges = new WeakMap<GPUBuffer, KnownRange[]>();
 
   /** Of a range of somebody's buffer. Ranges that overlap share what is known: a write to one is a write to the other. */
   at(buffer: GPUBuffer, offset: number, bytes: number): Contents {

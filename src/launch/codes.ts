@@ -1,4 +1,4 @@
-import { part, type Range, ranges } from '../core/chunks.ts';
+import { part, type RowRange, ranges } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
 import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -26,12 +26,12 @@ export interface Scored {
 }
 
 /** What every pass over the scores needs. */
-interface Batch extends Scored {
+interface CodesProblem extends Scored {
   readonly context: Context;
   readonly op: string;
   readonly codes: Storage;
   /** Rows that can be bound at a time. */
-  readonly cut: readonly Range[];
+  readonly cut: readonly RowRange[];
   /** log2(e) / epsilon, its first 12 bits and the rest. */
   readonly split: { readonly scale: number; readonly rest: number };
 }
@@ -44,12 +44,12 @@ interface Batch extends Scored {
 export function launchCodes(context: Context, op: string, scored: Scored, codes: Storage): void {
   const { rows, columns } = scored;
   const cut = ranges(context, rows, columns);
-  const batch = { ...scored, context, op, codes, cut, split: splitScale(1 / scored.epsilon) };
+  const problem = { ...scored, context, op, codes, cut, split: splitScale(1 / scored.epsilon) };
   const { software } = context.info;
   const shape = software ? null : sweepShape(columns);
-  if (software && columns % 4 === 0 && cut.length === 1) keptPowers(batch);
-  else if (shape) sweeps(batch, shape);
-  else separatePasses(batch);
+  if (software && columns % 4 === 0 && cut.length === 1) keptPowers(problem);
+  else if (shape) sweeps(problem, shape);
+  else separatePasses(problem);
 }
 
 /** How a workgroup holds a row: SIDE^2 lanes with QUADS vec4s each, few of them first. Null where it is too long. */
@@ -59,11 +59,11 @@ function sweepShape(columns: number): Tuning | null {
   return null;
 }
 
-function sweeps(batch: Batch, shape: Tuning): void {
-  const { context, op, rows, columns, iterations, scores, codes, cut, split } = batch;
+function sweeps(problem: CodesProblem, shape: Tuning): void {
+  const { context, op, rows, columns, iterations, scores, codes, cut, split } = problem;
   const [u, w] = [startScaling(context, op, rows), startScaling(context, op, columns)];
   const going = startState(context, op);
-  sumColumns(batch, u, w, going);
+  sumColumns(problem, u, w, going);
   // Few workgroups keep the sums of each short, many keep the machine busy; the sums take 2 / rowsEach of a read of scores.
   const rowsEach = Math.max(Math.ceil(rows / 512), 4);
   const counts = cut.map(({ count }) => Math.ceil(count / rowsEach));
@@ -99,7 +99,7 @@ function sweeps(batch: Batch, shape: Tuning): void {
 }
 
 /** By updates that read the powers themselves, or the scores where those are WIDE: both kept in `codes`. */
-function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, codes, split }: Batch): void {
+function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, codes, split }: CodesProblem): void {
   const columns4 = columns / 4;
   const form = context.scratch(1, op);
   fill(context, form, 1, 0);
@@ -143,13 +143,13 @@ function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, c
 }
 
 /** Rows and columns by reads of their own, from logits of any size. */
-function separatePasses(batch: Batch): void {
-  const { context, op, rows, columns, iterations, scores, codes, cut, split } = batch;
+function separatePasses(problem: CodesProblem): void {
+  const { context, op, rows, columns, iterations, scores, codes, cut, split } = problem;
   const [u, w] = [startScaling(context, op, rows), startScaling(context, op, columns)];
   const { tuning, rowsPerGroup } = rowTuning(context);
   const going = startState(context, op);
   for (let t = 1; t <= iterations; t++) {
-    sumColumns(batch, u, w, going);
+    sumColumns(problem, u, w, going);
     for (const range of cut)
       context.run(sinkhorn_rows, {
         params: { rows: range.count, columns, ...split },
@@ -169,7 +169,7 @@ function separatePasses(batch: Batch): void {
 
 /** The columns' factors from those of the rows, by a read of the scores. */
 function sumColumns(
-  { context, op, rows, columns, scores, cut, split }: Batch,
+  { context, op, rows, columns, scores, cut, split }: CodesProblem,
   u: Scaling,
   w: Scaling,
   state: Storage,

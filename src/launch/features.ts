@@ -1,5 +1,5 @@
 import * as check from '../core/checkTensor.ts';
-import type { Range } from '../core/chunks.ts';
+import type { RowRange } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -86,7 +86,7 @@ export function featureRows(
   context: Context,
   op: string,
   { z, rows, columns, moments }: Features,
-  { first, count }: Range = { first: 0, count: columns },
+  { first, count }: RowRange = { first: 0, count: columns },
 ): Packed {
   const stride = roundUp(count, 4);
   const out = context.scratch(rows * stride, op);
@@ -105,7 +105,7 @@ export function featureColumns(
   context: Context,
   op: string,
   { z, rows, columns, moments }: Features,
-  { first, count }: Range,
+  { first, count }: RowRange,
 ): Packed {
   const stride = roundUp(rows, 4);
   const out = context.scratch(count * stride, op);

@@ -7,7 +7,7 @@ import type { AdapterKind } from '../tuning/costModel.ts';
 import { roundUp } from './tile.ts';
 
 /** A row-major matrix somewhere in memory: `at` and `stride` count floats. */
-export interface Source {
+export interface StridedMatrix {
   readonly of: Storage | Tensor;
   readonly rows: number;
   readonly columns: number;
@@ -34,12 +34,12 @@ function storageOf(of: Storage | Tensor): Storage {
 }
 
 /** Whether tile products can read it in place: rows begin at multiples of four floats, and the binding ends at one. */
-function aligned({ of, columns, at = 0, stride = columns }: Source): boolean {
+function aligned({ of, columns, at = 0, stride = columns }: StridedMatrix): boolean {
   return at % 4 === 0 && stride % 4 === 0 && storageOf(of).bytes % 16 === 0;
 }
 
 /** The matrix with its rows as they are, each padded with zeros to a multiple of 4; in place if it can be. */
-export function packedRows(context: Context, op: string, source: Source): Packed {
+export function packedRows(context: Context, op: string, source: StridedMatrix): Packed {
   const { of, rows, columns, at = 0, stride = columns } = source;
   if (aligned(source)) return { of, at, stride, release: () => {} };
   const own = copyRows(context, op, source, rows);
@@ -47,7 +47,7 @@ export function packedRows(context: Context, op: string, source: Source): Packed
 }
 
 /** Its copy in scratch memory: [paddedRows, columns rounded up to 4], zeros in the padding. */
-export function copyRows(context: Context, op: string, source: Source, paddedRows: number): Storage {
+export function copyRows(context: Context, op: string, source: StridedMatrix, paddedRows: number): Storage {
   const { of, rows, columns, at = 0, stride = columns } = source;
   const outStride = roundUp(columns, 4);
   const out = context.scratch(paddedRows * outStride, op);
@@ -64,7 +64,7 @@ export function copyRows(context: Context, op: string, source: Source, paddedRow
 export function packedTranspose(
   context: Context,
   op: string,
-  source: Source,
+  source: StridedMatrix,
   paddedRows = roundUp(source.rows, 4),
 ): Packed {
   const out = context.scratch(source.columns * paddedRows, op);
@@ -75,7 +75,7 @@ export function packedTranspose(
 /** out[k, i] = x[i, k]; zeros for i from the last row to `outColumns`. */
 export function launchTranspose(
   context: Context,
-  source: Source,
+  source: StridedMatrix,
   out: Storage | Tensor,
   outColumns = source.rows,
 ): void {
@@ -115,7 +115,7 @@ function transposeCost(count: number, { bytes, flops }: AdapterKind): number {
 export function leftRows(
   context: Context,
   op: string,
-  source: Source,
+  source: StridedMatrix,
   columns: number,
 ): { along: 'rows' | 'columns'; operand: Packed } {
   // The kernel for rows reads them in fours.

@@ -1,7 +1,7 @@
 import type { Context } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { leftRows } from './pack.ts';
-import { addToGradient, type Points, type PointsGradient, panelWidth } from './points.ts';
+import { addToGradient, type Points, type PointsGradient, rowsPerPanel } from './points.ts';
 import { launchProduct } from './product.ts';
 
 /** Rows `first` to `first + count` of a matrix over all pairs of rows of two sets. */
@@ -41,7 +41,7 @@ export function weighPairs(
   },
 ): void {
   const stride = b.paddedRows;
-  const width = kept ? a.count : panelWidth(context, b, a.count);
+  const width = kept ? a.count : rowsPerPanel(context, b, a.count);
   const of = kept ?? context.scratch(width * stride, op);
   for (let first = 0; first < a.count; first += width) {
     const count = Math.min(width, a.count - first);
@@ -79,5 +79,5 @@ export function weighPairs(
 
 /** Panels that `weighPairs` goes through without `kept`. */
 export function countPanels(context: Context, a: Points, b: Points): number {
-  return Math.ceil(a.count / panelWidth(context, b, a.count));
+  return Math.ceil(a.count / rowsPerPanel(context, b, a.count));
 }

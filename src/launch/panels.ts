@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { leftRows } from './pack.ts';
-import { addToGradient, finishGradient, type Points, panelWidth, startGradient } from './points.ts';
+import { addToGradient, finishGradient, type Points, rowsPerPanel, startGradient } from './points.ts';
 import { shrunk, tileOf } from './tile.ts';
 
 /** A kernel that writes the weights w[j - first, i] of a panel, and what it needs beside the points. */
@@ -33,7 +33,7 @@ export function gradientInPanels(
   const { tuning, rows: tileRows, columns: tileColumns } = most ? shrunk(any, most.rows, most.columns) : any;
   const width = left.paddedRows;
   const strips = Math.ceil(width / tileColumns);
-  const panel = panelWidth(context, left, right.count);
+  const panel = rowsPerPanel(context, left, right.count);
   const weights = context.scratch(panel * width, op);
   const toLeft = startGradient(context, op, left);
   const toRight = alone ? toLeft : startGradient(context, op, right);

@@ -158,7 +158,7 @@ export function addToGradient(
 const PANEL_STEP = 16; // whatever the tile: what a panel adds up is part of the result's bits
 
 /** Rows of a panel of weights against all of `points`: enough to keep launches few, within 4 N D floats and one binding. */
-export function panelWidth(
+export function rowsPerPanel(
   context: Context,
   { paddedRows, columns }: Pick<Points, 'paddedRows' | 'columns'>,
   count: number,

@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { kept_gradient, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
 import { leftRows } from './pack.ts';
-import { addToGradient, featuresOf, type Points, type PointsGradient, panelWidth, rowsOf } from './points.ts';
+import { addToGradient, featuresOf, type Points, type PointsGradient, rowsOf, rowsPerPanel } from './points.ts';
 import {
   type Kept,
   keepScores,
@@ -206,7 +206,7 @@ export function couplingGradient(
   if (scores.kept?.form)
     return keptCouplingGradient(context, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
   const width = x.paddedRows;
-  const panel = panelWidth(context, x, y.count);
+  const panel = rowsPerPanel(context, x, y.count);
   const weights = context.scratch(panel * width, op);
   const each = share / (x.count * y.count);
   for (let first = 0; first < y.count; first += panel) {
@@ -242,7 +242,7 @@ function keptCouplingGradient(
 ): void {
   const { of, stride } = kept;
   launchPlan(context, rows, columns, scores.scale, kept, form);
-  const panel = panelWidth(context, x, y.count);
+  const panel = rowsPerPanel(context, x, y.count);
   /** `count` rows of `to` from `first` on: the part that comes from `depth` points of the other side from `from` on. */
   const addGradient = (
     to: PointsGradient,

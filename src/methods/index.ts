@@ -10,7 +10,7 @@ export { type MoCoOptions, moCo } from './moco.ts';
 export { type MovingAverage, type MovingAverageOptions, movingAverage } from './movingAverage.ts';
 export { optimizerOf } from './optimizerOf.ts';
 export { type PCLOptions, pcl } from './pcl.ts';
-export { type Prototypes, prototypeLayer } from './prototypes.ts';
+export { type PrototypeLayer, prototypeLayer } from './prototypes.ts';
 export { fifoQueue, type Queue } from './queue.ts';
 export { type SimCLROptions, simCLR } from './simclr.ts';
 export { type SimSiamOptions, simSiam } from './simSiam.ts';

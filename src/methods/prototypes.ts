@@ -7,7 +7,7 @@ import { normalize } from '../ops/normalize.ts';
 import type { Part } from './method.ts';
 
 /** Learned directions that embeddings are compared with. */
-export interface Prototypes extends Part {
+export interface PrototypeLayer extends Part {
   /** [K, D] */
   readonly weight: Tensor;
   /** Puts every row back on the unit sphere, in place and outside of the gradient. */
@@ -15,7 +15,7 @@ export interface Prototypes extends Part {
 }
 
 /** SwAV's prototype layer: K rows without bias, from random directions. */
-export function prototypeLayer(context: Context, random: Random, count: number, features: number): Prototypes {
+export function prototypeLayer(context: Context, random: Random, count: number, features: number): PrototypeLayer {
   const op = 'prototypeLayer';
   check.context(op, context);
   check.random(op, random);

@@ -1,4 +1,4 @@
-import type { Range } from '../core/chunks.ts';
+import type { RowRange } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
@@ -194,7 +194,7 @@ function autoDual(context: Context, op: string, view: Features, scale: number, w
 }
 
 /** Ranges of features that are laid out at a time, so that the copies stay within O(N^2) floats. */
-function pieces({ rows, columns }: Features): Range[] {
+function pieces({ rows, columns }: Features): RowRange[] {
   const width = Math.max(1024, 8 * roundUp(rows, 16));
   return Array.from({ length: Math.ceil(columns / width) }, (_, i) => ({
     first: i * width,
@@ -220,7 +220,7 @@ function gradientRows(
   context: Context,
   op: string,
   view: Features,
-  piece: Range,
+  piece: RowRange,
   gram: Operand,
   gradient: Tensor,
 ): Packed {

@@ -8,13 +8,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Contender, Entry } from '../../bench/contender.ts';
 import { browserName } from '../../bench/host.browser.ts';
 import { isMemory, measure } from '../../bench/measure.ts';
-import { type Interfaces, millisecondsOf, type Observer, observe } from '../../bench/observe.ts';
+import { type DeviceWatch, type Interfaces, millisecondsOf, watchDevices } from '../../bench/observe.ts';
 import { setUp } from '../../bench/ours.ts';
 import { prove } from '../../bench/proof.ts';
 import { untilQuiet } from '../../bench/quiet.node.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
 import { boundOf, COLUMNS, CSV_HEADER, fromCsv, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
-import { checkAxes, chooseCases, parseSizes, sizesOf } from '../../bench/run.ts';
+import { askedSizes, checkAxes, chooseCases, parseSizes } from '../../bench/run.ts';
 import { quantile, summarise } from '../../bench/statistics.ts';
 import { CASES, type Case, type Size, workOf } from '../../bench/works/index.ts';
 import type { Engine } from '../../src/index.ts';
@@ -42,7 +42,7 @@ const roofline = {
   flopsF16: null,
   matrix: null,
 };
-const observer: Observer = {
+const observer: DeviceWatch = {
   devices: [],
   takeErrors: () => [],
   count: async (run) => {
@@ -355,7 +355,7 @@ function pretendGPU() {
 describe('observe', () => {
   test('counts what one run uses, not what idles in a pool', async () => {
     const { asked, GPUAdapter, interfaces } = pretendGPU();
-    const watching = observe(interfaces);
+    const watching = watchDevices(interfaces);
     const device = await new GPUAdapter().requestDevice();
     expect(asked).toEqual([['timestamp-query']]);
     const [input, idle] = [1000, 50_000].map((size) => device.createBuffer({ size }));
@@ -379,7 +379,7 @@ describe('observe', () => {
 
   test('keeps errors that nobody caught until they are taken', async () => {
     const { GPUAdapter, interfaces } = pretendGPU();
-    const watching = observe(interfaces);
+    const watching = watchDevices(interfaces);
     const device = await new GPUAdapter().requestDevice({ requiredFeatures: ['timestamp-query'] });
     class GPUValidationError {
       readonly message = 'no\nmore';
@@ -534,11 +534,11 @@ describe('sizes', () => {
   test('asked extents take the place of the case s own', () => {
     const asked = parseSizes(['n=512,2048 d=64', 'k=3']);
     expect(asked).toEqual({ n: [512, 2048], d: [64], k: [3] });
-    expect(sizesOf(caseOf('clip'), asked, false)).toEqual([
+    expect(askedSizes(caseOf('clip'), asked, false)).toEqual([
       { n: 512, d: 64 },
       { n: 2048, d: 64 },
     ]);
-    expect(sizesOf(caseOf('clip'), {}, true)).toEqual([caseOf('clip').quick]);
+    expect(askedSizes(caseOf('clip'), {}, true)).toEqual([caseOf('clip').quick]);
   });
 
   test.each<[() => unknown, string]>([
@@ -549,7 +549,7 @@ describe('sizes', () => {
       () => checkAxes([caseOf('clip')], { q: [2] }),
       'bench: --sizes q=..., expected an axis of the chosen cases: n, d.',
     ],
-    [() => sizesOf(caseOf('ntXent'), { n: [513] }, false), 'bench: ntXent has n = 513, expected a multiple of 2.'],
+    [() => askedSizes(caseOf('ntXent'), { n: [513] }, false), 'bench: ntXent has n = 513, expected a multiple of 2.'],
   ])('%s is refused', (ask, sentence) => expect(ask).toThrow(sentence));
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { collect } from '#platform';
+import { collectGarbage } from '#platform';
 import type { Tensor } from '../../src/core/tensor.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { place } from '../../src/gpu/kernels.generated.ts';
@@ -242,7 +242,7 @@ test('tensors that are dropped without dispose() give their memory back, but for
   expect(own.memory().buffers).toBeGreaterThan(8);
   for (let round = 0; round < 3; round++) {
     await new Promise((resolve) => setTimeout(resolve));
-    collect();
+    collectGarbage();
   }
   await new Promise((resolve) => setTimeout(resolve));
   expect(own.memory().buffers).toBeLessThan(5);

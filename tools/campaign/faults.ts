@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import type { FaultRow } from './gpuFaults.ts';
-import { answer, child, table, whole } from './table.ts';
+import { child, childResult, table, whole } from './table.ts';
 import { TrainFaults } from './trainFaults.ts';
 
 const { values: given } = parseArgs({
@@ -31,7 +31,7 @@ const failed = (what: string, complaint: string): void =>
 const parts = given.only ? [given.only] : ['gpu', 'files', 'kills'];
 if (parts.includes('gpu')) {
   try {
-    rows.push(...answer<FaultRow[]>(await child('gpuFaults.ts', [String(repeats)])));
+    rows.push(...childResult<FaultRow[]>(await child('gpuFaults.ts', [String(repeats)])));
   } catch (error) {
     failed('faults of the GPU', (error as Error).message);
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { sizes } from './heap.ts';
 import { CYCLE, type Held, MODES, type Mode, type Seen } from './soakRun.ts';
-import { answer, child, rise, table, whole } from './table.ts';
+import { child, childResult, rise, table, whole } from './table.ts';
 
 const MOST_RISE = 0.01; // over the last 80 % of the steps
 const JUDGED_FROM = 20_000; // steps: before, V8 is still compiling, and what rises is its code
@@ -63,7 +63,7 @@ for (const mode of modes) {
   let seen: Seen;
   try {
     const args = ['--mode', mode, String(steps), String(seed), folder];
-    seen = answer<Seen>(await child('soakRun.ts', args, { node: NODE }));
+    seen = childResult<Seen>(await child('soakRun.ts', args, { node: NODE }));
   } catch (error) {
     failures.push(`${mode}: ${(error as Error).message}`);
     rows.push([mode, ...new Array(12).fill('')]);

@@ -61,7 +61,7 @@ export function ended(
 }
 
 /** The last line of what a child printed, as JSON. */
-export function answer<T>({ stdout, stderr, code, signal }: Ended): T {
+export function childResult<T>({ stdout, stderr, code, signal }: Ended): T {
   const last = stdout.trim().split('\n').at(-1) ?? '';
   try {
     return JSON.parse(last) as T;

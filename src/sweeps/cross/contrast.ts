@@ -9,7 +9,7 @@ import { mul } from '../../ops/arithmetic.ts';
 import { reshape } from '../../ops/reshape.ts';
 import { crossPass } from './pass.ts';
 import { recomputeCross } from './recompute.ts';
-import { differenceScores, productScores } from './scores.ts';
+import { differenceCrossScores, productCrossScores } from './scores.ts';
 
 /**
  * CLIP's core: row i of `a` and row i of `b` are positives of each other, all other pairs of an a and a b negatives.
@@ -27,7 +27,7 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
   const side = right.paddedRows;
   const whole = n <= 8 * d && 4 * n * side <= context.info.limits.maxStorageBufferBindingSize;
   const cache = whole && context.needsGrad(a, b, scale) ? context.scratch(n * side, op) : null;
-  const scores = (live ? differenceScores : productScores)({ op, context, a: left, b: right });
+  const scores = (live ? differenceCrossScores : productCrossScores)({ op, context, a: left, b: right });
   const { positives } = scores;
   const { tops: log2Z, sums: miss } = crossPass(context, op, left, right, scale, scores, { whole, cache });
   const losses = context.scratch(2 * n, op);

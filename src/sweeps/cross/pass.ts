@@ -2,7 +2,7 @@ import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { cross_merge } from '../../gpu/kernels.generated.ts';
-import { type Points, panelWidth } from '../../launch/points.ts';
+import { type Points, rowsPerPanel } from '../../launch/points.ts';
 import { roundUp, tileOf } from '../../launch/tile.ts';
 import type { CrossScores } from './scores.ts';
 
@@ -23,7 +23,7 @@ export function crossPass(
   const { count: n, columns: depth } = a;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'row pass', n, n, depth);
   const side = b.paddedRows;
-  const panel = whole ? n : panelWidth(context, b, n); // the same, and so are the sums' bits, whoever wants a gradient
+  const panel = whole ? n : rowsPerPanel(context, b, n); // the same, and so are the sums' bits, whoever wants a gradient
   const groups = context.info.software ? 16 : 1024;
   const strips = Math.ceil(panel / tileRows);
   // Slices enough that a few rows fill the machine too, their parts within N D floats.

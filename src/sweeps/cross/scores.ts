@@ -52,7 +52,7 @@ interface Sides {
 }
 
 /** Products of unit rows. */
-export function productScores({ op, context, b }: Sides): CrossScores {
+export function productCrossScores({ op, context, b }: Sides): CrossScores {
   const side = b.paddedRows;
   const positives = context.scratch(side, op);
   return {
@@ -78,7 +78,7 @@ export function productScores({ op, context, b }: Sides): CrossScores {
  * Differences of rows, for a scale of the caller's (see lib/cross_gaps.wgsl): its gradient is what little scores differ by
  * where rows share a direction. Shifts both sides' transposed rows in place.
  */
-export function differenceScores({ op, context, a, b }: Sides): CrossScores {
+export function differenceCrossScores({ op, context, a, b }: Sides): CrossScores {
   const { count: n, columns } = a;
   const side = b.paddedRows;
   const [a_, b_] = [a, b].map(({ rows, rowStride }) => ({ of: rows, stride: rowStride }));

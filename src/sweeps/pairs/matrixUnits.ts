@@ -3,8 +3,8 @@ import { type Halves, launchFragments, room, toHalves } from '../../launch/halve
 import { type Form, fragmentTuning } from '../../launch/productForm.ts';
 import { roundUp } from '../../launch/tile.ts';
 import { makeUnits, type Units } from '../../launch/unitRows.ts';
-import { panelWidth } from './panels.ts';
-import { type MatrixUnitKernels, type PairProblem, type PairSchedule, sizesOf } from './problem.ts';
+import { columnsPerPanel } from './panels.ts';
+import { extentsOf, type MatrixUnitKernels, type PairProblem, type PairSchedule } from './problem.ts';
 
 type Fragments = Extract<Form, { by: 'fragments' }>;
 
@@ -20,7 +20,7 @@ const TOP_WEIGHT = 2;
  */
 export function matrixUnits(problem: PairProblem, form: Fragments, kernels: MatrixUnitKernels): PairSchedule {
   const { op, context, views } = problem;
-  const { n, d } = sizesOf(views);
+  const { n, d } = extentsOf(views);
   const { tuning, rows: spanRows, columns: spanColumns } = fragmentTuning(context, form);
   // Whole spans of rows and of columns, which are powers of two; the partial sums stay within 2 n d floats.
   let edge = Math.max(spanRows, spanColumns);
@@ -53,7 +53,7 @@ export function matrixUnits(problem: PairProblem, form: Fragments, kernels: Matr
     },
     gradient: (temperature, rows) => {
       const gradient = context.scratch(paddedRows * rowStride, op);
-      const panel = panelWidth(context, units, edge);
+      const panel = columnsPerPanel(context, units, edge);
       const topUnit = context.constant(TOP_UNIT); // packed.top may have gone with the caller's scope
       const topWeight = context.constant(TOP_WEIGHT);
       const source = { of: units.rows, at: 0, stride: rowStride, rows: paddedRows, columns };

@@ -14,13 +14,13 @@ export function panels(problem: PairProblem, tile: Tile, form: Form): PairSchedu
   return {
     units,
     sums: () => sums(null),
-    gradient: (temperature, rows) => gradientInPanels(problem, tile, units, operand, temperature, rows),
+    gradient: (temperature, rows) => pairGradientInPanels(problem, tile, units, operand, temperature, rows),
     release,
   };
 }
 
 /** See `PairGradient.gradient`. */
-export function gradientInPanels(
+export function pairGradientInPanels(
   { op, context, kernels }: PairProblem,
   tile: Tile,
   units: Units,
@@ -30,7 +30,7 @@ export function gradientInPanels(
 ): Storage {
   const { paddedRows, rowStride, count: n, columns } = units;
   const gradient = context.scratch(paddedRows * rowStride, op);
-  const panel = panelWidth(context, units, tile.columns);
+  const panel = columnsPerPanel(context, units, tile.columns);
   const product = tileOf(context, 'product', n, columns, panel);
   const weights = context.scratch(panel * paddedRows, op);
   for (let first = 0; first < paddedRows; first += panel) {
@@ -68,7 +68,7 @@ export function gradientInPanels(
 }
 
 /** Columns a panel, a multiple of `step`: such that its n x width weights stay within 4 n d, and can be bound. */
-export function panelWidth(context: Context, { count: n, columns, paddedRows }: Units, step: number): number {
+export function columnsPerPanel(context: Context, { count: n, columns, paddedRows }: Units, step: number): number {
   const bindable = context.info.limits.maxStorageBufferBindingSize / (4 * paddedRows);
   return Math.max(step, Math.floor(Math.min(wantedWidth(n, columns), bindable) / step) * step);
 }

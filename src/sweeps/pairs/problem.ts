@@ -78,7 +78,7 @@ export interface PairSchedule extends PairGradient {
 }
 
 /** Rows of all views, and their features. */
-export function sizesOf(views: Views): { n: number; d: number } {
+export function extentsOf(views: Views): { n: number; d: number } {
   const list = Object.values(views);
   return { n: list.reduce((total, view) => total + view.shape[0], 0), d: list[0].shape[1] };
 }

@@ -3,8 +3,8 @@ import type { KernelSource } from '../../gpu/kernel.ts';
 import { launchRowPass, launchShortfalls, type RowStatistics, type Skip } from '../../launch/rowPass.ts';
 import { tileOf } from '../../launch/tile.ts';
 import { makeUnits } from '../../launch/unitRows.ts';
-import { gradientInPanels } from './panels.ts';
-import { type PairGradient, type PairProblem, sizesOf } from './problem.ts';
+import { pairGradientInPanels } from './panels.ts';
+import { extentsOf, type PairGradient, type PairProblem } from './problem.ts';
 
 /** A kernel on lib/row_pass.wgsl, and what its pairs are logits times. */
 export interface RowPass {
@@ -34,7 +34,7 @@ export interface RunningMaximum extends PairGradient {
  */
 export function runningMaximum(problem: PairProblem, { kernel, scale, gaps }: RowPass): RunningMaximum {
   const { op, context, views, buffers } = problem;
-  const { n, d } = sizesOf(views);
+  const { n, d } = extentsOf(views);
   const tile = tileOf(context, 'pairs', n, n, d);
   const units = makeUnits(context, op, views, tile.columns);
   const columns = { of: units.transposed, stride: units.paddedRows, rows: n };
@@ -53,7 +53,7 @@ export function runningMaximum(problem: PairProblem, { kernel, scale, gaps }: Ro
       return { passes, shortfalls, release };
     },
     gradient: (temperature, rows) =>
-      gradientInPanels(problem, tile, units, { of: units.transposed, tuning: {} }, temperature, rows),
+      pairGradientInPanels(problem, tile, units, { of: units.transposed, tuning: {} }, temperature, rows),
     release: () => units.release(),
   };
 }

@@ -4,7 +4,7 @@ import { because, type Choice } from '../../tuning/choices.ts';
 import { cachedTriangle } from './cachedTriangle.ts';
 import { matrixUnits } from './matrixUnits.ts';
 import { panels, wantedWidth } from './panels.ts';
-import { type PairProblem, type PairSchedule, sizesOf } from './problem.ts';
+import { extentsOf, type PairProblem, type PairSchedule } from './problem.ts';
 import { rowBlock, WIDEST_ROW_BLOCK } from './rowBlock.ts';
 
 const SCHEDULES = { 'cached triangle': cachedTriangle, panels, 'row block': rowBlock } as const;
@@ -32,7 +32,7 @@ const SCHEDULE: Choice<Name> = {
  */
 export function scheduleOf(problem: PairProblem): PairSchedule {
   const { context, kernels, views } = problem;
-  const { n, d } = sizesOf(views);
+  const { n, d } = extentsOf(views);
   const form = productForm(context, { rows: n, columns: n, depth: d }, kernels.forms);
   if (form.by === 'fragments' && kernels.matrixUnits) return matrixUnits(problem, form, kernels.matrixUnits);
   const among = schedulesFor(problem, form);
@@ -45,7 +45,7 @@ export function scheduleOf(problem: PairProblem): PairSchedule {
 
 /** The schedules that there are: a triangle has to fit in 4 n d floats, and a row's features among its block's accumulators. */
 function schedulesFor({ context, views }: PairProblem, form: Form): Name[] {
-  const { n, d } = sizesOf(views);
+  const { n, d } = extentsOf(views);
   const among: Name[] = n <= 8 * d ? ['cached triangle', 'panels'] : ['panels'];
   // On a software adapter workgroup memory costs more than the panels.
   const blocks = form.by === 'tile' && d <= WIDEST_ROW_BLOCK && !context.info.software;

@@ -5,7 +5,7 @@ import { toHalves } from '../../launch/halves.ts';
 import type { Form } from '../../launch/productForm.ts';
 import type { Tile } from '../../launch/tile.ts';
 import { makeUnits, type Units } from '../../launch/unitRows.ts';
-import { type PairProblem, type PartialSums, sizesOf } from './problem.ts';
+import { extentsOf, type PairProblem, type PartialSums } from './problem.ts';
 
 // The magnitude for which kernels/products/halves.wgsl multiplies by 1.
 const UNSCALED = 16384;
@@ -39,7 +39,7 @@ export function makeTriangle(
   form: Form,
   { growing }: { growing: boolean },
 ): Triangle {
-  const { n, d } = sizesOf(views);
+  const { n, d } = extentsOf(views);
   const perInvocation = tuning.WY === 1;
   const { maxEdge, ...family } = perInvocation ? kernels.perInvocation : kernels.workgroup;
   const slots = perInvocation ? tuning.WX : 1;

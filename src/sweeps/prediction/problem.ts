@@ -12,7 +12,7 @@ export interface SwappedPrediction {
 }
 
 /** What both forms of one loss share. */
-export interface Batch {
+export interface SwappedProblem {
   readonly context: Context;
   readonly op: string;
   /** [K, D] */
@@ -37,4 +37,9 @@ export interface Results {
 }
 
 /** One form of the loss: losses of all rows of all views, and with them the gradients of views and prototypes. */
-export type Prediction = (batch: Batch, units: readonly Units[], options: SwappedPrediction, results: Results) => void;
+export type Prediction = (
+  problem: SwappedProblem,
+  units: readonly Units[],
+  options: SwappedPrediction,
+  results: Results,
+) => void;

@@ -8,7 +8,7 @@ import { launchProduct } from '../../launch/product.ts';
 import { splitScale } from '../../launch/scaling.ts';
 import { rowTuning } from '../../launch/tile.ts';
 import type { Units } from '../../launch/unitRows.ts';
-import type { Batch, Prediction } from './problem.ts';
+import type { Prediction, SwappedProblem } from './problem.ts';
 
 // Floats of scores and codes in memory at a time, as a multiple of the points' own (N + L + K) D.
 const STORED = 16;
@@ -33,7 +33,7 @@ function stagesOf(views: number): readonly Stage[] {
 }
 
 /** Whether scores and codes may be stored: within 16 times the memory of what they are of, and such that kernels can read them. */
-export function storable({ context, prototypes }: Batch, units: readonly Units[]): boolean {
+export function scoresFit({ context, prototypes }: SwappedProblem, units: readonly Units[]): boolean {
   const [rows, [count, columns]] = [longest(units), prototypes.shape];
   const matrices = 1 + stagesOf(units.length)[0].sources.length;
   return (
@@ -53,13 +53,13 @@ function longest(units: readonly Units[]): number {
  * d L / d s_v = share (|A(v)| P_v - sum_{a in A(v)} Q_a), in place of the scores.
  */
 export const storedPrediction: Prediction = (
-  batch,
+  problem,
   units,
   { temperature, epsilon, iterations },
   { losses, gradients, share },
 ) => {
-  const { context, op, rows, stride, toPrototypes } = batch;
-  const prototypes = makePoints(context, op, 'prototypes', batch.prototypes, 'dot');
+  const { context, op, rows, stride, toPrototypes } = problem;
+  const prototypes = makePoints(context, op, 'prototypes', problem.prototypes, 'dot');
   const { count: columns } = prototypes;
   const { tuning, rowsPerGroup } = rowTuning(context);
   const scores = context.scratch(longest(units) * columns, op);
@@ -67,14 +67,14 @@ export const storedPrediction: Prediction = (
     const codes = sources.map((source) => {
       const of = context.scratch(units[source].count * columns, op);
       const { count } = units[source];
-      score(batch, prototypes, units[source], count, scores);
+      score(problem, prototypes, units[source], count, scores);
       const scored = part(scores, { first: 0, count }, columns);
       launchCodes(context, op, { scores: scored, rows: count, columns, epsilon, iterations }, of);
       return { source, of };
     });
     for (const v of views) {
       const own = codes.filter(({ source }) => source !== v).map(({ of }) => of);
-      score(batch, prototypes, units[v], rows, scores);
+      score(problem, prototypes, units[v], rows, scores);
       context.run(swav_slopes, {
         params: { rows, columns4: columns / 4, first_row: v * rows, ...splitScale(1 / temperature) },
         buffers: { codes0: own[0], codes1: own[own.length - 1], scores, losses },
@@ -113,7 +113,7 @@ export const storedPrediction: Prediction = (
 };
 
 /** out[n, k] = u_n.c_k for the first `rows` rows. */
-function score({ context }: Batch, prototypes: Points, units: Units, rows: number, out: Storage): void {
+function score({ context }: SwappedProblem, prototypes: Points, units: Units, rows: number, out: Storage): void {
   launchProduct(
     context,
     { rows, columns: prototypes.count, depth: prototypes.columns },

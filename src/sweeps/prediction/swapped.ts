@@ -4,8 +4,8 @@ import { launchTotal } from '../../launch/reduce.ts';
 import { roundUp } from '../../launch/tile.ts';
 import { makeUnits, noReflection, unitsBackward } from '../../launch/unitRows.ts';
 import { mul } from '../../ops/arithmetic.ts';
-import type { Batch, SwappedPrediction } from './problem.ts';
-import { storable, storedPrediction } from './stored.ts';
+import type { SwappedPrediction, SwappedProblem } from './problem.ts';
+import { scoresFit, storedPrediction } from './stored.ts';
 import { sweptPrediction } from './swept.ts';
 
 /**
@@ -31,7 +31,7 @@ export function swappedPrediction(
   });
   still.release();
   const stride = roundUp(columns, 4);
-  const batch: Batch = {
+  const problem: SwappedProblem = {
     context,
     op,
     prototypes,
@@ -41,23 +41,23 @@ export function swappedPrediction(
     toPrototypes: wanted ? context.unscoped(() => context.full(prototypes.shape, 0)) : null,
   };
   const losses = context.scratch(views.length * rows, op);
-  const gradients = units.map(() => context.scratch(batch.floats, op));
+  const gradients = units.map(() => context.scratch(problem.floats, op));
   const share = 1 / (2 * (views.length - 1) * rows * temperature);
-  const predict = storable(batch, units) ? storedPrediction : sweptPrediction;
-  predict(batch, units, options, { losses, gradients, share });
+  const predict = scoresFit(problem, units) ? storedPrediction : sweptPrediction;
+  predict(problem, units, options, { losses, gradients, share });
   const loss = context.empty([], op);
   launchTotal(context, losses, loss, views.length * rows, share * temperature);
   losses.release();
   return context.record(op, [...views, prototypes, ...queues], loss, {
     release: () => {
       for (const storage of [...units, ...gradients]) storage.release();
-      batch.toPrototypes?.dispose();
+      problem.toPrototypes?.dispose();
     },
     backward: (dy) => [
       ...views.map((view, v) =>
         view.requiresGrad ? unitsBackward(context, op, units[v], [rows], gradients[v], { dy })[0] : null,
       ),
-      prototypes.requiresGrad ? mul(batch.toPrototypes as Tensor, dy) : null,
+      prototypes.requiresGrad ? mul(problem.toPrototypes as Tensor, dy) : null,
       ...queues.map(() => null),
     ],
   });

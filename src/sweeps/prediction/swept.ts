@@ -3,7 +3,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { accumulate, swav_rows } from '../../gpu/kernels.generated.ts';
 import { copyRows, leftRows, packedTranspose } from '../../launch/pack.ts';
-import { panelWidth } from '../../launch/points.ts';
+import { rowsPerPanel } from '../../launch/points.ts';
 import { launchProduct } from '../../launch/product.ts';
 import type { Columns } from '../../launch/rowPass.ts';
 import {
@@ -18,7 +18,7 @@ import { roundUp } from '../../launch/tile.ts';
 import type { Units } from '../../launch/unitRows.ts';
 import { sub } from '../../ops/arithmetic.ts';
 import { mean } from '../../ops/sum.ts';
-import type { Batch, Prediction } from './problem.ts';
+import type { Prediction, SwappedProblem } from './problem.ts';
 
 /**
  * In panels of prototypes from the plans' factors: neither scores nor codes are stored. Codes enter loss and gradient of the views only through t_a = Q_a C, [N, D]: what row n of view v loses is
@@ -27,36 +27,36 @@ import type { Batch, Prediction } from './problem.ts';
  * direction, P C and Q C would be that direction each, and their difference what rounding left of it.
  */
 export const sweptPrediction: Prediction = (
-  batch,
+  problem,
   units,
   { temperature, epsilon, iterations },
   { losses, gradients, share },
 ) => {
-  const { context, op, rows, stride, toPrototypes } = batch;
-  const asGiven = alongFeatures(batch, batch.prototypes);
-  const less = context.noGrad(() => context.scope(() => sub(batch.prototypes, mean(batch.prototypes, 0))));
-  const centred = alongFeatures(batch, less);
+  const { context, op, rows, stride, toPrototypes } = problem;
+  const asGiven = alongFeatures(problem, problem.prototypes);
+  const less = context.noGrad(() => context.scope(() => sub(problem.prototypes, mean(problem.prototypes, 0))));
+  const centred = alongFeatures(problem, less);
   const centredRows = copyRows(context, op, { of: less, rows: less.shape[0], columns: less.shape[1] }, less.shape[0]);
   less.dispose();
   const targets = [0, 1].map((source) => {
-    const target = context.scratch(batch.floats, op);
-    fill(context, target, batch.floats, 0);
-    const others = toPrototypes ? sumOfOthers(batch, units, source) : null;
-    const plan = codes(batch, asGiven, units[source], epsilon, iterations);
-    sweep(batch, plan, centredRows, target, 1, others && { rows: others.of, scale: -share });
+    const target = context.scratch(problem.floats, op);
+    fill(context, target, problem.floats, 0);
+    const others = toPrototypes ? sumOfOthers(problem, units, source) : null;
+    const plan = codes(problem, asGiven, units[source], epsilon, iterations);
+    sweep(problem, plan, centredRows, target, 1, others && { rows: others.of, scale: -share });
     others?.release();
     plan.release();
     return target;
   });
   units.forEach((view, v) => {
-    const plan = predictions(batch, centred, view, temperature);
+    const plan = predictions(problem, centred, view, temperature);
     const sources = v === 0 ? 2 : v === 1 ? 1 : 3;
     context.run(swav_rows, {
       params: {
         rows,
         first_row: v * rows,
         row_stride4: stride / 4,
-        prototypes: batch.prototypes.shape[0],
+        prototypes: problem.prototypes.shape[0],
         sources,
         inverse_temperature: 1 / temperature,
         share,
@@ -73,16 +73,16 @@ export const sweptPrediction: Prediction = (
       work: 4 * rows * stride,
     });
     const scale = (sources === 3 ? 2 : 1) * share;
-    if (toPrototypes) sweep(batch, plan, centredRows, gradients[v], scale, { rows: view.rows, scale });
+    if (toPrototypes) sweep(problem, plan, centredRows, gradients[v], scale, { rows: view.rows, scale });
     plan.release();
   });
   for (const kept of [...targets, asGiven, centred, centredRows]) kept.release();
 };
 
 /** Prototypes as the operand of products along the features. */
-type Prototypes = Columns & { release(): void };
+type FeatureOperand = Columns & { release(): void };
 
-function alongFeatures({ context, op }: Batch, x: Tensor): Prototypes {
+function alongFeatures({ context, op }: SwappedProblem, x: Tensor): FeatureOperand {
   const [rows, columns] = x.shape;
   const { of, stride, release } = packedTranspose(context, op, { of: x, rows, columns });
   return { of: of as Storage, stride, rows, release };
@@ -97,7 +97,7 @@ interface TransportPlan {
 }
 
 function startPlan(
-  { context, op }: Batch,
+  { context, op }: SwappedProblem,
   prototypes: Columns,
   units: Units,
   count: number,
@@ -115,9 +115,15 @@ function startPlan(
 }
 
 /** Q_a: Sinkhorn over the view's rows and its queue's; the factors of the first rows are those of the view. */
-function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number, iterations: number): TransportPlan {
-  const { context, op } = batch;
-  const plan = startPlan(batch, prototypes, units, units.count, 1 / epsilon);
+function codes(
+  problem: SwappedProblem,
+  prototypes: Columns,
+  units: Units,
+  epsilon: number,
+  iterations: number,
+): TransportPlan {
+  const { context, op } = problem;
+  const plan = startPlan(problem, prototypes, units, units.count, 1 / epsilon);
   const state = startState(context, op);
   const excess = context.scratch(Math.max(units.count, prototypes.rows), op);
   for (let t = 0; t < iterations; t++) {
@@ -126,16 +132,16 @@ function codes(batch: Batch, prototypes: Columns, units: Units, epsilon: number,
   }
   state.release();
   excess.release();
-  const samples = { ...plan.samples, points: { ...plan.samples.points, rows: batch.rows } };
+  const samples = { ...plan.samples, points: { ...plan.samples.points, rows: problem.rows } };
   return { ...plan, samples };
 }
 
 /** P_v = softmax(scores / tau): one update of the samples, and none of the prototypes. */
-function predictions(batch: Batch, prototypes: Columns, units: Units, temperature: number): TransportPlan {
-  const { context, op } = batch;
-  const plan = startPlan(batch, prototypes, units, batch.rows, 1 / temperature);
+function predictions(problem: SwappedProblem, prototypes: Columns, units: Units, temperature: number): TransportPlan {
+  const { context, op } = problem;
+  const plan = startPlan(problem, prototypes, units, problem.rows, 1 / temperature);
   const state = startState(context, op);
-  const excess = context.scratch(batch.rows, op);
+  const excess = context.scratch(problem.rows, op);
   updateScaling(context, op, plan.samples, plan.prototypes, plan.scores, { state, excess });
   state.release();
   excess.release();
@@ -144,7 +150,7 @@ function predictions(batch: Batch, prototypes: Columns, units: Units, temperatur
 
 /** out[n] += scale sum_k P_nk c_k, c the centred prototypes, and with `also` rows r: dC[k] += also.scale sum_n P_nk r_n. */
 function sweep(
-  { context, op, prototypes, rows, stride, toPrototypes }: Batch,
+  { context, op, prototypes, rows, stride, toPrototypes }: SwappedProblem,
   plan: TransportPlan,
   centredRows: Storage,
   out: Storage,
@@ -153,7 +159,7 @@ function sweep(
 ): void {
   const [all, columns] = prototypes.shape;
   const width = roundUp(rows, 4);
-  const panel = panelWidth(context, { paddedRows: width, columns }, all);
+  const panel = rowsPerPanel(context, { paddedRows: width, columns }, all);
   const weights = context.scratch(panel * width, op);
   const one = context.constant(1);
   for (let first = 0; first < all; first += panel) {
@@ -194,7 +200,7 @@ function sweep(
 
 /** The unit rows of all views but `source`, added up. */
 function sumOfOthers(
-  { context, op, floats }: Batch,
+  { context, op, floats }: SwappedProblem,
   units: readonly Units[],
   source: number,
 ): { of: Storage; release(): void } {

@@ -10,7 +10,7 @@ import { canShift, temperatureGradient } from '../temperature.ts';
 import { type Candidates, isCentred, LEAST_PANEL, type RowSweep } from './panel.ts';
 import { recomputeCancelling } from './recompute.ts';
 import { runningSweep } from './running.ts';
-import { differenceScores, type PanelScores, productScores } from './scores.ts';
+import { differencePanelScores, type PanelScores, productPanelScores } from './scores.ts';
 import { shiftedSweep } from './shifted.ts';
 
 /** `[N, D]` of a query that can be swept: itself and a panel of its scores have to be bound. */
@@ -60,7 +60,7 @@ export function rowContrast(
   const results = context.scratch(4 * n, op);
   const sweep = (): RowSweep => {
     if (known !== undefined && canShift(known)) return shiftedSweep(context, op, units, candidates, known, wanted);
-    const scores = live ? differences() : productScores(candidates.temperature.of);
+    const scores = live ? differences() : productPanelScores(candidates.temperature.of);
     const swept = runningSweep(context, op, units, candidates, scores, wanted);
     scores.release();
     return swept;
@@ -68,7 +68,7 @@ export function rowContrast(
   const differences = (): PanelScores => {
     const plain = context.scratch(n * d, op);
     ownUnits(plain, false);
-    const scores = differenceScores(context, op, units, { of: plain, stride: d }, results);
+    const scores = differencePanelScores(context, op, units, { of: plain, stride: d }, results);
     plain.release();
     return scores;
   };

@@ -16,7 +16,7 @@ export interface PanelScores {
 }
 
 /** Products of unit rows. `unread` is bound, as something has to be. */
-export function productScores(unread: Storage | Tensor): PanelScores {
+export function productPanelScores(unread: Storage | Tensor): PanelScores {
   return { pairs: 'products', gap: 0, prepare: () => unread, release: () => {} };
 }
 
@@ -26,7 +26,7 @@ export function productScores(unread: Storage | Tensor): PanelScores {
  * @param own the positive of each row, with the very bits of its column: less an axis that is put back it is rounded otherwise
  * @param results the positives' scores go there, from 2 N on
  */
-export function differenceScores(
+export function differencePanelScores(
   context: Context,
   op: string,
   units: Units,

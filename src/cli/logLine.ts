@@ -1,4 +1,4 @@
 /** A line for people, on stderr: stdout is for results. */
-export function say(text: string): void {
+export function logLine(text: string): void {
   process.stderr.write(`${text}\n`);
 }
