@@ -5,7 +5,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // Files of few lines that take minutes where kernels compile slowly. Vitest begins with the largest files where it has not
 // measured yet, as after a clone: one of these at the end would keep one core busy and the other idle.
 const LONG = [
-  'losses/losses',
+  'losses/pairs',
+  'losses/sides',
+  'losses/others',
   'losses/symmetric',
   'cli/cli',
   'cli/work',
@@ -18,6 +20,7 @@ const LONG = [
   'methods/methods',
   'eval/eval',
   'gpu/faults',
+  'gpu/process',
 ];
 
 class LongFirst extends BaseSequencer {

@@ -205,7 +205,7 @@ What the authors' code does differently.
 `;
 
 const BY_HAND = (name: string): string => `
-Written. By hand now, with \`npx vitest run test/losses/losses.test.ts -t "^${name}"\` between steps:
+Written. By hand now, with \`npx vitest run test/losses -t "^${name}"\` between steps:
   test/reference/losses/${name}.ts  the paper's formula in f64, with its gradient
   src/losses/${name}.ts             the loss, composed from ops and sweeps; its comment
   test/losses/${name}.ts            golden values, temperatures, invariances

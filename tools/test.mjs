@@ -18,6 +18,7 @@ const ONCE = [
   'kernels/races.test.ts',
   'project/**',
   'report/**',
+  'tuning/choices.test.ts',
 ];
 
 const quick = process.argv[2] === '--quick';
@@ -25,13 +26,17 @@ const quick = process.argv[2] === '--quick';
 const chosen = quick
   ? [
       'gpu/link',
-      'losses/losses',
+      'losses/pairs',
+      'losses/sides',
+      'losses/others',
       'ops/ops',
       'methods/methods',
       'optim/optim',
       'errors/errors',
       'core/failures',
       'engine/recorded',
+      'engine/recordedTraining',
+      'engine/recordedRefused',
       'cli/invoked',
       'cli/beforehand',
     ].map((name) => `test/${name}.test.ts`)

@@ -13,9 +13,10 @@ import * as optim from '../../src/optim/index.ts';
 import { sharedEngine } from '../engine.ts';
 import { DATA, ENGINE, EVAL, MADE_TOO, TENSOR } from './files.ts';
 import { type Kind, Later } from './kinds.ts';
+import { NN } from './nn.ts';
 import { ERRORS, ROOT } from './root.ts';
 import type { Signature, Signatures } from './signatures.ts';
-import { MADE, METHODS, NN, OPTIM } from './systems.ts';
+import { MADE, METHODS, OPTIM } from './systems.ts';
 import { BAD, makeWorld, type World } from './world.ts';
 
 // Every export x every value that is wrong somewhere: a sentence that names the op and the argument, never a number and

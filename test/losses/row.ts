@@ -3,7 +3,7 @@ import { type Values, values } from '../cases.ts';
 import type { LossResult } from '../reference/losses/result.ts';
 import { type Matrix, matrix } from '../reference/matrix.ts';
 
-/** What holds exactly, whatever the numbers: see the runners in losses.test.ts. */
+/** What holds exactly, whatever the numbers: see moves.ts. */
 export type Invariance =
   | 'permutation'
   | 'row scale'
@@ -32,7 +32,7 @@ export interface Golden {
   readonly inputs?: (golden: GoldenInputs) => Matrix[];
 }
 
-/** A loss as a table row: the generic runner, losses.test.ts, makes all its tests. */
+/** A loss as a table row: contract.ts makes all its tests. */
 export interface LossRow {
   readonly name: string;
   /** The loss's tensor inputs for n rows of d numbers of that kind. What is no tensor (labels) `run` derives from n. */

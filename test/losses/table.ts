@@ -18,3 +18,8 @@ export const LOSSES: readonly LossRow[] = [
   ...BATCH,
   ...HARD,
 ];
+
+// A test file each, for two processes: losses whose kernels are the same stand together, as each process compiles its own.
+export const PAIRS: readonly LossRow[] = [...SYMMETRIC, ...HARD];
+export const SIDES: readonly LossRow[] = [...ONE_SIDED, ...PAIRED, ...TWO_SIDED];
+export const OTHERS: readonly LossRow[] = LOSSES.filter((loss) => !PAIRS.includes(loss) && !SIDES.includes(loss));
