@@ -149,7 +149,7 @@ const work = (
   name: string,
   table: string,
 ): string => `import * as reference from '../../test/reference/losses/${name}.ts';
-import { answer, grid, pairs } from './contrastive.ts';
+import { lossOutputs, grid, pairs } from './contrastive.ts';
 import { type Case, exact } from './work.ts';
 
 export const ${table}: readonly Case[] = [
@@ -165,7 +165,7 @@ export const ${table}: readonly Case[] = [
       const inputs = pairs(size, 'z0', 'z1');
       const live = ['z0', 'z1'];
       const [z0, z1] = [exact(inputs.z0), exact(inputs.z1)];
-      return { inputs, differentiated: live, reference: () => answer(reference.${name}(z0, z1), live) };
+      return { inputs, differentiated: live, reference: () => lossOutputs(reference.${name}(z0, z1), live) };
     },
   },
 ];
