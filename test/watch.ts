@@ -99,7 +99,7 @@ export async function withBindingLimit<T>(engine: Engine, bytes: number, fn: () 
 export async function slack(engine: Engine, tensor: Tensor): Promise<Set<number>> {
   const { slot, buffer } = tensor.storage;
   if (!slot) return new Set();
-  const bytes = await engine.readStorage('slack', engine.lowLevel.pool.wrap(buffer, 0, slot.bytes), slot.bytes);
+  const bytes = await engine.lowLevel.read('slack', engine.lowLevel.pool.wrap(buffer, 0, slot.bytes), slot.bytes);
   return new Set(new Uint32Array(bytes).subarray(tensor.size));
 }
 

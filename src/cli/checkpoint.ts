@@ -176,5 +176,5 @@ export function restore(
   }
   // Only when all fit, so that no network is half restored.
   for (const [name, tensor] of Object.entries(into))
-    tensor.engine.write(tensor, (saved.get(name) as SafeTensor & { data: Float32Array<ArrayBuffer> }).data);
+    tensor.write((saved.get(name) as SafeTensor & { data: Float32Array<ArrayBuffer> }).data);
 }

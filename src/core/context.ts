@@ -17,9 +17,7 @@ import { type OpLaunch, storagesOf } from './opLaunch.ts';
 import { Scopes } from './scopes.ts';
 import { type OpRule, TapeNode } from './tape.ts';
 import { Tensor, tensorsIn } from './tensor.ts';
-import { type DataType, type Numbers, numbers, type TensorData } from './tensorData.ts';
-
-const UNKNOWN = 'the function is being recorded, so there are no numbers yet; do it outside.';
+import { type DataType, numbers, type TensorData } from './tensorData.ts';
 
 export interface EngineInfo extends DeviceInfo {
   /** Kernel families in use; `'f32'` runs everywhere. */
@@ -206,25 +204,6 @@ export class Context {
   }
 
   /** @internal */
-  async read(op: string, tensor: Tensor): Promise<ArrayBuffer> {
-    if (this.observers.withoutNumbers) {
-      this.observers.refuse(new GramianError(`${op}: ${UNKNOWN}`));
-      return new Promise(() => {}); // the capture fails; this must not fail too, with nobody listening
-    }
-    const storage = tensor.storage.retain(); // a dispose() during the await must not free what is being read
-    try {
-      return await this.gpu.read(op, storage, 4 * tensor.size, () => this.inspector.report());
-    } finally {
-      storage.release();
-    }
-  }
-
-  /** @internal The bytes of storage that is no tensor's. */
-  readStorage(op: string, storage: Storage, bytes: number): Promise<ArrayBuffer> {
-    return this.gpu.read(op, storage, bytes);
-  }
-
-  /** @internal */
   run(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning, overwrites }: OpLaunch): void {
     const { before } = this;
     this.before = undefined;
@@ -290,30 +269,6 @@ export class Context {
     const tensor = this.laidOut(layout, what);
     toLayout(this, of.storage, layout, tensor.memory);
     return tensor;
-  }
-
-  /** @internal Refuses what needs numbers while there are none. */
-  assertNumbers(op: string): void {
-    if (this.observers.withoutNumbers) this.fail(op, UNKNOWN);
-  }
-
-  /** @internal Overwrites a tensor's numbers from the CPU. */
-  write(tensor: Tensor, values: Numbers['values']): void {
-    this.assertNumbers('write');
-    if (!tensor.packed) return this.writeInLayout(tensor, values);
-    const { storage } = tensor;
-    this.gpu.queue.write(storage, values);
-    this.wrote(storage.contents, 'write()');
-    if (!storage.contents.inParts) storage.contents.failure = storage.slot?.failure ?? null;
-  }
-
-  private writeInLayout(tensor: Tensor, values: Numbers['values']): void {
-    const packed = this.gpu.pool.acquire(values.byteLength, 'write', true);
-    this.gpu.queue.write(packed, values);
-    toLayout(this, packed, tensor, tensor.memory);
-    packed.release();
-    tensor.memory.contents.writer = 'write()';
-    this.opEnded();
   }
 
   /** @internal Another tensor on the same numbers, as kernels read them. */

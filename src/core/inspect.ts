@@ -19,7 +19,6 @@ interface Numbers {
 interface Launching extends Launcher {
   readonly lowLevel: Device;
   scratch(count: number, what: string): Storage;
-  readStorage(op: string, storage: Storage, bytes: number): Promise<ArrayBuffer>;
 }
 
 interface Question {
@@ -117,7 +116,7 @@ export class Inspector {
     // All reads are encoded before anything is awaited: a replay meanwhile starts with answers of its own. Where one
     // fails, so did the submit that asked, with all that it was to write.
     const reads = asked.map(({ found, questions }) =>
-      this.by.readStorage('check', found, 4 * questions.length).catch(() => null),
+      this.by.lowLevel.read('check', found, 4 * questions.length).catch(() => null),
     );
     for (const [i, bytes] of (await Promise.all(reads)).entries()) {
       const answers = bytes && new Uint32Array(bytes);

@@ -1,5 +1,5 @@
 import type { LaunchOptions } from '../gpu/device.ts';
-import type { GramianError } from '../gpu/errors.ts';
+import { GramianError } from '../gpu/errors.ts';
 import type { Contents } from '../gpu/failures.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
 import type { Answer } from '../tuning/choices.ts';
@@ -38,6 +38,9 @@ interface Observation<Tensor> {
   readonly observer: Observer<Tensor>;
   readonly known: Map<Contents, Contents> | null;
 }
+
+const noNumbers = (op: string): GramianError =>
+  new GramianError(`${op}: the function is being recorded, so there are no numbers yet; do it outside.`);
 
 /** Who looks on: a stack, since a function that is observed may have others observed. */
 export class Observers<Tensor> {
@@ -83,9 +86,14 @@ export class Observers<Tensor> {
     return this.stack.some(({ observer }) => observer.runsNever);
   }
 
-  /** Tells all who wait for a function to be replayed that it cannot be. */
-  refuse(error: GramianError): void {
-    for (const { observer } of this.stack) observer.refuse?.(error);
+  /** Refuses what needs numbers while there are none. */
+  assertNumbers(op: string): void {
+    if (this.withoutNumbers) throw noNumbers(op);
+  }
+
+  /** Where nothing can be thrown: tells all who wait for the function to be replayed that it cannot be. */
+  refuse(op: string): void {
+    for (const { observer } of this.stack) observer.refuse?.(noNumbers(op));
   }
 
   /** Before something is noted of these contents: what was known of them comes back when the observer has gone. */

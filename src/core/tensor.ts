@@ -1,10 +1,10 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Context } from './context.ts';
-import { fromLayout, isPacked } from './layout.ts';
+import { fromLayout, isPacked, toLayout } from './layout.ts';
 import { fail, say } from './say.ts';
 import { backward, type TapeNode } from './tape.ts';
-import { type DataType, numbers, type TensorData } from './tensorData.ts';
+import { type DataType, type Numbers, numbers, type TensorData } from './tensorData.ts';
 
 export type { DataType };
 
@@ -93,7 +93,7 @@ export class Tensor implements Disposable {
    */
   get buffer(): GPUBuffer {
     this.assertUsable('buffer');
-    this.context.assertNumbers('buffer');
+    this.context.observers.assertNumbers('buffer');
     this.context.assertComputed(this.memory);
     this.context.flush();
     return this.memory.expose();
@@ -108,7 +108,7 @@ export class Tensor implements Disposable {
   async data(): Promise<Float32Array> {
     this.assertUsable('data');
     this.refresh();
-    const bytes = await this.context.read('data', this);
+    const bytes = await this.read('data');
     return new ARRAYS[this.dtype](bytes) as Float32Array;
   }
 
@@ -117,7 +117,21 @@ export class Tensor implements Disposable {
     this.assertUsable('item');
     if (this.size !== 1) this.context.fail('item', `tensor is [${this.shape.join(', ')}], expected one number.`);
     this.refresh();
-    return new ARRAYS[this.dtype](await this.context.read('item', this))[0];
+    return new ARRAYS[this.dtype](await this.read('item'))[0];
+  }
+
+  private async read(op: string): Promise<ArrayBuffer> {
+    const { context } = this;
+    if (context.observers.withoutNumbers) {
+      context.observers.refuse(op);
+      return new Promise(() => {}); // the capture fails; this must not fail too, with nobody listening
+    }
+    const storage = this.storage.retain(); // a dispose() during the await must not free what is being read
+    try {
+      return await context.lowLevel.read(op, storage, 4 * this.size, () => context.inspector.report());
+    } finally {
+      storage.release();
+    }
   }
 
   /** Adds d(this)/d(leaf) to the `grad` of every leaf with `requiresGrad` that this one number depends on. */
@@ -142,7 +156,27 @@ export class Tensor implements Disposable {
     if (shape.length > 1 && shape.join() !== this.shape.join())
       this.context.fail('write', `data is [${shape.join(', ')}], expected [${this.shape.join(', ')}].`);
     if (dtype !== this.readAs) this.context.fail('write', `data holds ${dtype}, expected ${this.readAs}.`);
-    this.context.write(this, values);
+    this.context.observers.assertNumbers('write');
+    if (this.packed) this.overwrite(values);
+    else this.overwriteInLayout(values);
+  }
+
+  private overwrite(values: Numbers['values']): void {
+    const { context, memory } = this;
+    context.lowLevel.queue.write(memory, values);
+    context.wrote(memory.contents, 'write()');
+    if (!memory.contents.inParts) memory.contents.failure = memory.slot?.failure ?? null;
+  }
+
+  private overwriteInLayout(values: Numbers['values']): void {
+    const { context, memory } = this;
+    const { pool, queue } = context.lowLevel;
+    const packed = pool.acquire(values.byteLength, 'write', true);
+    queue.write(packed, values);
+    toLayout(context, packed, this, memory);
+    packed.release();
+    memory.contents.writer = 'write()';
+    context.opEnded();
   }
 
   zeroGrad(): void {

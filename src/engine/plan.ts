@@ -156,7 +156,7 @@ export class Plan {
     buffers: Readonly<Record<string, GPUBuffer | BufferRange>>,
   ): void {
     this.context.assertAlive('encode');
-    this.context.assertNumbers('encode');
+    this.context.observers.assertNumbers('encode');
     if (this.disposed) throw new UsedAfterDisposeError('encode: the plan was disposed, expected a live one.');
     if (
       typeof target !== 'object' ||

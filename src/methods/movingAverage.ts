@@ -73,7 +73,7 @@ export function movingAverage(
     embed: (x) => context.noGrad(() => average.forward(x, false)),
     update(place) {
       checkPlace(op, place);
-      if (schedule === 'cosine') context.write(rate, Float32Array.of(1 - momentumOf(place)));
+      if (schedule === 'cosine') rate.write(Float32Array.of(1 - momentumOf(place)));
       for (const name of names) {
         const own = average.parameters[name];
         context.run(moving_average, {

@@ -115,8 +115,8 @@ export function pcl(context: Context, options: PCLOptions): Method {
         const { clusters } = own;
         const result = await eStep(features, { clusters, iterations, restarts, seed: seed + m, temperature, alpha });
         copyInto(context, own.centroids, result.centroids, 0);
-        context.write(own.concentrations, result.concentrations);
-        context.write(own.assignments, Float32Array.from(result.assignments));
+        own.concentrations.write(result.concentrations);
+        own.assignments.write(Float32Array.from(result.assignments));
         result.centroids.dispose();
         found.push(result.assignments);
       }

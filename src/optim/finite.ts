@@ -36,7 +36,7 @@ export async function firstNonFinite(
         work: range.count,
       });
     });
-    const first = new Uint32Array(await context.readStorage(op, found, 4 * pieces.length));
+    const first = new Uint32Array(await context.lowLevel.read(op, found, 4 * pieces.length));
     const slot = first.findIndex((index) => index !== NOTHING);
     return slot < 0 ? null : { name: pieces[slot].name, index: pieces[slot].range.first + first[slot] };
   } finally {

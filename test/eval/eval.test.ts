@@ -230,7 +230,7 @@ describe('standardised features', () => {
       return { mean, deviation: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / rows) };
     });
     for (const [k, { rows: storage, count }] of found.entries()) {
-      const out = new Float32Array(await engine.readStorage('probe', storage, 4 * count * stride));
+      const out = new Float32Array(await engine.lowLevel.read('probe', storage, 4 * count * stride));
       for (let i = 0; i < count; i++) {
         const row = k === 0 ? data.subarray(order[i] * columns) : asked.subarray(i * columns);
         moments.forEach(({ mean, deviation }, j) => {

@@ -113,7 +113,7 @@ describe('the order of a step', () => {
     const network = (name: string) => {
       const net = queryNetwork(engine, createRandom(0), { ...NETWORK, ...SMALL }, 2);
       for (const [key, tensor] of Object.entries(net.parameters))
-        engine.write(tensor, Float32Array.from(after[`${name}.${key}`]));
+        tensor.write(Float32Array.from(after[`${name}.${key}`]));
       return net;
     };
     const [query, key] = [network('query'), network('key')];

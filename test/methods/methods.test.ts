@@ -63,7 +63,7 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
     const rest = optimize(second);
     await walk(engine, second, rest, 0, 1);
     for (const [name, tensor] of Object.entries(tensorsOfRun(second, rest)))
-      engine.write(tensor, Float32Array.from(saved[name]));
+      tensor.write(Float32Array.from(saved[name]));
     rest.steps = half.steps;
     const tail = await walk(engine, second, rest, 5, DATA.totalSteps);
     expect([...head, ...tail]).toEqual(losses);
@@ -149,7 +149,7 @@ describe('a batch in parts', () => {
   test('accumulated gradients are the mean of the parts; a queue takes in every part, and keys move once', async () => {
     const method = methods['moco v2'].make(engine, 1);
     const [name, key] = ['query.encoder.conv1.weight', method.buffers['key.encoder.conv1.weight']];
-    engine.write(key, new Float32Array(key.size));
+    key.write(new Float32Array(key.size));
     const loss = trainStep(engine, method, still, partsOf(method, 0, 4), placeOf(0));
     expect(await method.buffers['queue.pointer'].item()).toBe(DATA.batch);
     expect(Number.isFinite(await loss.item())).toBe(true);

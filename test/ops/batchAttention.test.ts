@@ -31,16 +31,8 @@ function makeParameters(channels: number, reduction: number, seed = 3): BatchAtt
   const parameters = batchAttentionParameters(engine(), channels, { reduction, seed });
   Object.entries(named(parameters)).forEach(([name, tensor], i) => {
     const noise = normals(tensor.size, 100 * seed + i);
-    if (/norm\.(weight|runningVariance)$/.test(name))
-      engine().write(
-        tensor,
-        noise.map((x) => 1 + 0.3 * Math.tanh(x)),
-      );
-    if (/norm\.(bias|runningMean)$/.test(name))
-      engine().write(
-        tensor,
-        noise.map((x) => 0.3 * x),
-      );
+    if (/norm\.(weight|runningVariance)$/.test(name)) tensor.write(noise.map((x) => 1 + 0.3 * Math.tanh(x)));
+    if (/norm\.(bias|runningMean)$/.test(name)) tensor.write(noise.map((x) => 0.3 * x));
   });
   return parameters;
 }

@@ -116,8 +116,8 @@ describe('batchNorm', () => {
     const inputs = [leaf(x, shape), leaf(norm.weight, [channels]), leaf(norm.bias, [channels])];
     const running = [norm.mean, norm.variance].map((values) => engine.tensor(values, [channels]));
     const run = () => {
-      engine.write(running[0], norm.mean);
-      engine.write(running[1], norm.variance);
+      running[0].write(norm.mean);
+      running[1].write(norm.variance);
       const [runningMean, runningVariance] = running;
       return batchNorm(
         inputs[0],

@@ -220,7 +220,7 @@ test.each<[string, Exclude<Form, { by: 'tile' }>]>([
       const top = engine.tensor(new Uint32Array(most.buffer));
       const packed = toHalves(engine, 'test', form, { of: x, at, stride, rows, columns: count }, out, top);
       const numbers = (form.split ? 2 : 1) * out.rows * out.stride;
-      const bytes = await engine.readStorage('test', packed.of, (halves ? 2 : 4) * numbers);
+      const bytes = await engine.lowLevel.read('test', packed.of, (halves ? 2 : 4) * numbers);
       const lift = halves ? 2 ** (14 - Math.floor(Math.log2(most[0]))) : 1;
       const got = halves ? Array.from(new Uint16Array(bytes), ofHalf) : [...new Float32Array(bytes)];
       for (let n = 0; n < out.rows * out.stride; n++) {
