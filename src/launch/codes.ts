@@ -13,7 +13,9 @@ import {
   sinkhorn_update,
   sinkhorn_wide,
 } from '../gpu/kernels.generated.ts';
-import { launchScalingUpdate, type Scaling, splitScale, startScaling, startState, updateFromKept } from './scaling.ts';
+import { updateFromKept } from './keptScores.ts';
+import { type Scaling, splitScale, startScaling, startState } from './scaling.ts';
+import { launchScalingUpdate } from './scalingSweep.ts';
 import { rowTuning } from './tile.ts';
 
 /** Scores [rows, columns] in memory, whose codes are wanted. */

@@ -3,19 +3,11 @@ import { fillBits } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { kept_gradient, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
+import { keepScores, launchPlan } from './keptScores.ts';
 import { leftRows } from './pack.ts';
 import { addToGradient, featuresOf, type Points, type PointsGradient, rowsOf, rowsPerPanel } from './points.ts';
-import {
-  type Kept,
-  keepScores,
-  launchPlan,
-  launchScalingWeights,
-  plainAt,
-  type Scores,
-  type Side,
-  startScaling,
-  updateScaling,
-} from './scaling.ts';
+import { type Kept, plainAt, type Scores, type Side, startScaling } from './scaling.ts';
+import { launchScalingWeights, updateScaling } from './scalingSweep.ts';
 import { tileOf } from './tile.ts';
 
 /** Without `tolerance`: exactly this many iterations. With it: at most, and until the marginal error is within it. */

@@ -6,14 +6,8 @@ import { copyRows, leftRows, packedTranspose } from '../../launch/pack.ts';
 import { rowsPerPanel } from '../../launch/points.ts';
 import { launchProduct } from '../../launch/product.ts';
 import type { Columns } from '../../launch/rowPass.ts';
-import {
-  launchScalingWeights,
-  type Scores,
-  type Side,
-  startScaling,
-  startState,
-  updateScaling,
-} from '../../launch/scaling.ts';
+import { type Scores, type Side, startScaling, startState } from '../../launch/scaling.ts';
+import { launchScalingWeights, updateScaling } from '../../launch/scalingSweep.ts';
 import { roundUp } from '../../launch/tile.ts';
 import type { Units } from '../../launch/unitRows.ts';
 import { sub } from '../../ops/arithmetic.ts';
