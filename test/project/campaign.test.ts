@@ -16,9 +16,13 @@ test.each(MODES.filter((mode) => mode !== 'never-dispose'))(
 );
 
 test('a line through points rises by what it rises', () => {
-  expect(rise([0, 1, 2, 3, 4].map((x) => [x, 100 + x]))).toBeCloseTo(0.04, 12);
-  expect(rise([0, 1, 2, 3].map((x) => [x, x % 2 === 0 ? 10 : 12]))).toBeCloseTo(1.2 / 10.4, 12);
-  expect(rise([[0, 5]])).toBe(0);
+  const straight = rise([0, 1, 2, 3, 4].map((x) => [x, 100 + x]));
+  expect(straight.share).toBeCloseTo(0.04, 12);
+  expect(straight.error).toBeCloseTo(0, 12);
+  const crooked = rise([0, 1, 2, 3].map((x) => [x, x % 2 === 0 ? 10 : 12]));
+  expect(crooked.share).toBeCloseTo(1.2 / 10.4, 12);
+  expect(crooked.error).toBeCloseTo((Math.sqrt(1.6 / 5) * 3) / 10.4, 12);
+  expect(rise([[0, 5]])).toEqual({ share: 0, error: 0 });
 });
 
 test('tables are as wide as their cells', () => {

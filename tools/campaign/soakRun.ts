@@ -33,6 +33,17 @@ export interface Held {
   readonly pipelines: number;
 }
 
+/** Memory at one moment, in megabytes. */
+export interface Sample {
+  readonly step: number;
+  /** JavaScript's heap after a collection. */
+  readonly heap: number;
+  /** Resident memory after it. */
+  readonly collected: number;
+  /** Resident memory at the ends of the cycles since the sample before, their mean: with what V8 has not collected yet. */
+  readonly resident: number;
+}
+
 export interface Seen {
   readonly adapter: string;
   readonly seconds: number;
@@ -49,11 +60,7 @@ export interface Seen {
   readonly most: readonly [Held, Held];
   /** What is left when everything was let go and collected. */
   readonly after: Held;
-  /**
-   * Step, megabytes of JavaScript's heap after a collection, and resident megabytes: the mean of what was resident at the ends of
-   * the cycles since the sample before.
-   */
-  readonly samples: readonly (readonly [number, number, number])[];
+  readonly samples: readonly Sample[];
   /** The step of the first snapshot: samples after it are judged. */
   readonly from: number;
   /** Snapshots of the heap there and at the end, if they were asked for. */
@@ -322,7 +329,7 @@ export async function soak(mode: Mode, steps: number, seed: number, folder?: str
   }));
   const trainer = TRAINERS[mode](bench);
   const started = performance.now();
-  const samples: [number, number, number][] = [];
+  const samples: Sample[] = [];
   const losses: number[] = []; // the last ones
   const cycles = Math.max(4, Math.ceil(steps / CYCLE));
   // Few, and none where nothing is disposed: forced collections make a run look better than it is.
@@ -363,7 +370,9 @@ export async function soak(mode: Mode, steps: number, seed: number, folder?: str
     ends++;
     if (cycle % every > 0) continue;
     if (forced) await collect();
-    samples.push([cycle * CYCLE, megabytes(process.memoryUsage().heapUsed), megabytes(resident / ends)]);
+    const { heapUsed, rss } = process.memoryUsage();
+    const at = { step: cycle * CYCLE, heap: megabytes(heapUsed), collected: megabytes(rss) };
+    samples.push({ ...at, resident: megabytes(resident / ends) });
     [resident, ends] = [0, 0];
     if (from === 0 && cycle >= EARLY * cycles) {
       from = cycle * CYCLE;

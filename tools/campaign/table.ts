@@ -10,17 +10,20 @@ export function table(heads: readonly string[], rows: readonly (readonly unknown
   return [line(cells[0]), line(widths.map((width) => '-'.repeat(width))), ...cells.slice(1).map(line)].join('\n');
 }
 
-/** How much a least-squares line through the points rises from the first to the last, relative to where it starts. */
-export function rise(points: readonly (readonly [number, number])[]): number {
+/**
+ * How much a least-squares line through the points rises from the first to the last, relative to where it starts, and the standard
+ * error of that share by how far the points lie off the line.
+ */
+export function rise(points: readonly (readonly [number, number])[]): { share: number; error: number } {
   const n = points.length;
-  if (n < 2) return 0;
+  if (n < 3) return { share: 0, error: 0 };
   const mean = (k: 0 | 1): number => points.reduce((total, point) => total + point[k], 0) / n;
   const [x, y] = [mean(0), mean(1)];
-  const slope =
-    points.reduce((total, [a, b]) => total + (a - x) * (b - y), 0) /
-    points.reduce((total, [a]) => total + (a - x) ** 2, 0);
-  const first = points[0][0];
-  return (slope * (points[n - 1][0] - first)) / (y + slope * (first - x));
+  const spread = points.reduce((total, [a]) => total + (a - x) ** 2, 0);
+  const slope = points.reduce((total, [a, b]) => total + (a - x) * (b - y), 0) / spread;
+  const off = points.reduce((total, [a, b]) => total + (b - y - slope * (a - x)) ** 2, 0) / (n - 2);
+  const [start, length] = [y + slope * (points[0][0] - x), points[n - 1][0] - points[0][0]];
+  return { share: (slope * length) / start, error: (Math.sqrt(off / spread) * length) / start };
 }
 
 export interface Ended {
