@@ -1,7 +1,8 @@
 // w_ji = 2^(l_ij - top_i) / t_j in place of s_ij, l_ij = s_ij / (t_j ln 2), for the columns j of a panel and all rows i
 // top, sum and weighted of a row (see merge_rows) go on from the panels before; what was gathered from those is
 // falls_i = 2^(old top - new top) of its former self. A row's own positive joins neither maximum nor sum, and gets 0.
-// With GAP the panel holds |u_i - v_j|^2, and s_ij is -(1 - s_ij) less what is the same for all j: see gap_scores.
+// With GAP the panel holds |u_i - v_j|^2, and s_ij is -(1 - s_ij) less what is the same for all j: see gap_scores. Then there is
+// one temperature, and top_i is a score: scores are subtracted first, as products with 1 / t_j would round away what they differ by.
 // @use grid rows merge_rows finite
 const GAP: u32 = 0; // @tune 0 1
 struct Params {
@@ -38,12 +39,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   let row = group * (WG / LANES) + lane / LANES;
   let i = min(row, p.rows - 1u);
+  let k = select(1.0, LOG2E * over_temperature(0u), GAP == 1u);
   let positive = positives[i] - p.first; // wraps to a large number where it is not in this panel
   var before = RowSums(FLOOR, 0.0, 0.0);
   if (p.first > 0u) { before = RowSums(tops[i], sums[i], weighteds[i]); }
   var high = FLOOR;
   for (var j = lane % LANES; j < p.columns; j += LANES) {
-    let l = score(j, j * p.stride + i) * (LOG2E * over_temperature(j));
+    let l = score(j, j * p.stride + i) * select(LOG2E * over_temperature(j), 1.0, GAP == 1u);
     high = max(high, select(l, FLOOR, j == positive));
   }
   let top = max(before.top, row_max(lane, high));
@@ -56,7 +58,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     for (var j = start + lane % LANES; j < end; j += LANES) {
       let at = j * p.stride + i;
       let over = over_temperature(j);
-      let from_top = fma(score(j, at), LOG2E * over, -top);
+      var from_top = (score(j, at) - top) * k;
+      if (GAP == 0u) { from_top = fma(score(j, at), LOG2E * over, -top); }
       let below = select(from_top, 0.0, from_top > 0.0); // min would hide a NaN
       let e = select(exp2(below), 0.0, j == positive);
       part += e;
@@ -69,9 +72,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   sum = row_sum(lane, sum);
   weighted = row_sum(lane, weighted);
   if (row >= p.rows || lane % LANES != 0u) { return; }
-  let merged = merge_rows(before, RowSums(top, sum, weighted), 1.0);
+  let merged = merge_rows(before, RowSums(top, sum, weighted), k);
   tops[i] = merged.top;
   sums[i] = merged.sum;
   weighteds[i] = merged.weighted;
-  falls[i] = exp2(before.top - merged.top);
+  falls[i] = exp2(fall(before.top, merged.top, k));
 }

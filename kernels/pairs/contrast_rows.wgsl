@@ -2,7 +2,7 @@
 // slope[i] = d loss[i] / d log(1 / temperature) = sum_j p_ij (l_ij - l_positive), where the positive's own term is 0.
 // top, sum and weighted are those of all columns but the positive, whose logit is a dot product of its own.
 // With CENTRED `own` is less the last axis, see unit_rows. With GAP logits are of -(1 - s_ij), less what is the same for all j,
-// and the positive's is in `results`, where its slope goes: see gap_positives.
+// top is a score, as contrast_panel_running has it, and the positive's is in `results`, where its slope goes: see gap_positives.
 // @use grid rows contrast
 const CENTRED: u32 = 0; // @tune 0 1
 const GAP: u32 = 0; // @tune 0 1
@@ -49,15 +49,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   let own_temperature = temperature[min(positives[i], p.temperatures - 1u)];
   let inverse = poisoned(1.0 / own_temperature, own_temperature);
-  let positive = cosine * (LOG2E * inverse);
-  let top = tops[i];
-  let rest = sums[i];
+  let k = LOG2E * inverse;
+  let positive = select(cosine * k, 0.0, GAP == 1u); // with GAP logits are from the positive's on
+  let top = select(tops[i], (tops[i] - cosine) * k, GAP == 1u);
+  let rest = select(sums[i], poisoned(sums[i], cosine * k), GAP == 1u);
   let outcome = contrast(rest, top, positive);
   let share = exp2(min(top - outcome.log2_z, 126.0));
   results[i] = outcome.loss;
   results[p.rows + i] = share;
   results[2u * p.rows + i] = (share * rest) * inverse; // is outcome.miss, with the roundings of what it is weighed against
   var slope = 0.0;
-  if (rest > 0.0 && !blank) { slope = share * fma(rest, top - positive, weighteds[i]) * LN2; }
+  if (rest > 0.0 && !blank) { slope = outcome.miss * ((top - positive) + weighteds[i] / rest) * LN2; }
   results[3u * p.rows + i] = slope;
 }

@@ -1,5 +1,5 @@
 // statistics[first + i] = (sum, top, weighted, level) of row i of a row pass: see row_pass
-// top comes as a score, and leaves as a logit in powers of two. level is what its logits lack: of a pass over 1 - s_ij (gap = 1, see gap_scores) what is the same for all j.
+// top is a score. level is what its logits lack: of a pass over 1 - s_ij (gap = 1, see gap_scores) what is the same for all j.
 // @use grid
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
@@ -22,5 +22,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let k = LOG2E / temperature[0];
   var level = 0.0;
   if (p.gap == 1u) { level = (1.0 - shortfalls[i]) * k; }
-  statistics[p.first + i] = vec4f(sums[i], tops[i] * k, weighteds[i], level);
+  statistics[p.first + i] = vec4f(sums[i], tops[i], weighteds[i], level);
 }

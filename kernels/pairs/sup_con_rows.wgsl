@@ -38,20 +38,23 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let k = LOG2E / temperature[0];
     let negatives = statistics[i];
     let positives = statistics[p.n + i];
-    let positives_log = poisoned(positives.y + log2(positives.x), positives.x + temperature[0]);
-    let row = contrast(negatives.x, negatives.y, positives_log);
+    // Logits from the positives' top on: scores are subtracted first, as k times one would round away what they differ by.
+    let lead = (negatives.y - positives.y) * k;
+    let positives_log = poisoned(log2(positives.x), positives.x + temperature[0]);
+    let row = contrast(negatives.x, lead, positives_log);
     let top = max(negatives.y, positives.y);
-    let z = negatives.x * exp2(negatives.y - top) + positives.x * exp2(positives.y - top);
+    let z = negatives.x * exp2((negatives.y - top) * k) + positives.x * exp2((positives.y - top) * k);
     loss = row.loss;
-    factors = vec4f(top + positives.w, 1.0 / z, top + positives.w, 0.0);
+    factors = vec4f(fma(top, k, positives.w), 1.0 / z, fma(top, k, positives.w), 0.0);
     hold = row.miss;
     miss = row.miss;
     reach = row.miss;
-    let positives_mean = positives.y + positives.z / positives.x; // of the logits, as the softmax weighs them
-    if (negatives.x > 0.0) { slope = row.miss * (negatives.y + negatives.z / negatives.x - positives_mean); }
+    let positives_mean = positives.z / positives.x; // of the logits, as the softmax weighs them
+    if (negatives.x > 0.0) { slope = row.miss * (lead + (negatives.z / negatives.x - positives_mean)); }
     if (count > 1.0 && INSIDE == 0u) {
-      loss += (positives_log - k * mean) * LN2;
-      slope += positives_mean - k * mean;
+      let over = (positives.y - mean) * k;
+      loss += (positives_log + over) * LN2;
+      slope += positives_mean + over;
       factors.w = 1.0 / z;
       hold = 1.0 / count;
       // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what these do to the gradient, times the distance, must not count.
@@ -60,7 +63,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
     if (count > 1.0 && INSIDE == 1u) {
       loss += log(count);
-      factors.z = positives.y + positives.w;
+      factors.z = fma(positives.y, k, positives.w);
       factors.w = -row.miss / positives.x;
       hold = 0.0;
     }

@@ -12,12 +12,22 @@ import { roundUp, rowTuning, WIDEST } from './tile.ts';
  */
 export type Reflection = Storage;
 
-/** The reflection that takes row 0 of `z` to the last axis. */
-export function makeReflection(context: Context, op: string, z: Tensor | Storage, columns: number): Reflection {
+// It and the rows that tell whether it is worth it.
+const ROWS_LOOKED_AT = 5;
+
+/** The reflection that takes row 0 of `z` ([rows, columns]) to the last axis, or none where the next few rows are not near it. */
+export function makeReflection(
+  context: Context,
+  op: string,
+  z: Tensor | Storage,
+  rows: number,
+  columns: number,
+): Reflection {
   const out = context.scratch(2 * columns + 4, op);
+  const count = Math.min(rows, ROWS_LOOKED_AT);
   context.run(reflection, {
-    params: { columns },
-    buffers: { z, reflection: out },
+    params: { rows: count, columns },
+    buffers: { z: part(z, { first: 0, count }, columns), reflection: out },
     groups: 1,
     work: 4 * columns,
     tuning: rowTuning(context).tuning,
@@ -51,7 +61,7 @@ export interface Units {
 /**
  * Normalises the rows of all views ([n_v, columns] each), stacked in order.
  * @param multiple rows are padded to it
- * @param reflected by which reflection; default: that of the first view's first row. Rows whose products are taken share one
+ * @param reflected by which reflection; default: that of the first view. Rows whose products are taken share one
  */
 export function makeUnits(
   context: Context,
@@ -61,9 +71,8 @@ export function makeUnits(
   reflected?: Reflection,
 ): Units {
   const list = Object.entries(views);
-  const columns = list[0][1].shape[1];
-  const shared =
-    reflected?.retain() ?? makeReflection(context, op, part(list[0][1], { first: 0, count: 1 }, columns), columns);
+  const [own, columns] = list[0][1].shape;
+  const shared = reflected?.retain() ?? makeReflection(context, op, list[0][1], own, columns);
   const count = list.reduce((total, [, view]) => total + view.shape[0], 0);
   const paddedRows = roundUp(count, multiple);
   const rowStride = roundUp(columns, 4);

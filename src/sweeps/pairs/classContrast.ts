@@ -208,14 +208,14 @@ interface Statistics {
 }
 
 function shiftedStatistics(problem: PairProblem, n: number): Statistics {
-  const { op, context, temperature } = problem;
+  const { op, context } = problem;
   const pairs = scheduleOf(problem);
   const { of: partial, behind, layout } = pairs.sums();
   const statistics = context.scratch(8 * n, op);
   for (const positives of [0, 1])
     context.run(partial_totals, {
       params: { n, ...layout, start: positives * behind, first: positives * n },
-      buffers: { partial, temperature, statistics },
+      buffers: { partial, statistics },
       groups: Math.ceil(n / 64),
       work: n * layout.blocks * layout.slots,
     });

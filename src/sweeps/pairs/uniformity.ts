@@ -124,13 +124,13 @@ interface Total {
 
 /** The mean of e_ij over all ordered pairs, in four parts. */
 function shiftedTotal(problem: PairProblem, n: number): Total {
-  const { op, context, temperature } = problem;
+  const { op, context } = problem;
   const pairs = scheduleOf(problem);
   const { of: partial, layout } = pairs.sums();
   const statistics = context.scratch(4 * n, op);
   context.run(partial_totals, {
     params: { n, ...layout, start: 0, first: 0 },
-    buffers: { partial, temperature, statistics },
+    buffers: { partial, statistics },
     groups: Math.ceil(n / 64),
     work: n * layout.blocks * layout.slots,
   });

@@ -1,5 +1,4 @@
 import * as check from '../../core/checkTensor.ts';
-import { part } from '../../core/chunks.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { contrast_gradient, contrast_rows } from '../../gpu/kernels.generated.ts';
@@ -42,7 +41,7 @@ export function rowContrast(
   const { context } = query;
   const [n, d] = query.shape;
   const wanted = context.needsGrad(query);
-  const reflection = makeReflection(context, op, part(candidates.own, { first: 0, count: 1 }, d), d);
+  const reflection = makeReflection(context, op, candidates.own, n, d);
   const units = makeUnits(context, op, { query }, 4, reflection);
   reflection.release();
   const { known } = candidates.temperature;
