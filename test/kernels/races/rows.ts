@@ -157,7 +157,7 @@ export const ROWS: Record<string, Case[]> = {
   ],
   reflection: [
     {
-      params: { columns: 70 },
+      params: { rows: 1, columns: 70 },
       buffers: { z: Float32Array.from({ length: 70 }, (_, k) => (k === 69 ? 3 : 0)), reflection: floats(144) },
       groups: 1,
       tuning: LANES,
