@@ -68,7 +68,7 @@ export class Device {
     const groups = new BindGroupCache(gpu);
     this.queue = new LaunchQueue(gpu, groups, info.software ? 2e6 : 5e8, {
       failures,
-      unanswered: () => this.pool.waiting,
+      unanswered: () => this.pool.allocator.waiting,
       makeRoom: () => this.pool.trim(),
       refused: (error, effects) => this.refused(error, effects),
       pace: info.software ? pace : null,
@@ -102,7 +102,7 @@ export class Device {
 
   /** Why the GPU took none of a submit: a buffer without memory or a kernel that does not compile is the cause, if there is one. */
   private async refused({ message }: GPUError, effects: readonly Effect[]): Promise<Failure> {
-    await Promise.all([this.pipelines.settled(), this.pool.settled]);
+    await Promise.all([this.pipelines.settled(), this.pool.allocator.settled]);
     for (const { storages } of effects as readonly Launch[])
       for (const { slot } of storages) if (slot?.failure) return slot.failure;
     for (const { pipeline } of effects as readonly Launch[])

@@ -1,15 +1,13 @@
 import { collectGarbage } from '#platform';
-import { IMAGINED, putInOrder, type Reserve, type Slot, Storage, sizeClass, USAGE } from './buffers.ts';
-import { formatBytes, OutOfMemoryError } from './errors.ts';
-import { type Failure, newContents } from './failures.ts';
+import { Allocator, type AllocatorHost } from './allocator.ts';
+import { IMAGINED, putInOrder, type Reserve, type Slot, Storage, sizeClass } from './buffers.ts';
+import { newContents } from './failures.ts';
 import { KnownRanges } from './ranges.ts';
 import { Tenants } from './tenants.ts';
 
 /** Bytes held from which on it may be that tensors were dropped. */
 const CROWDED = 2 ** 28;
 const MOST_ABANDONED = 8192;
-
-const STORAGE_USAGE = USAGE.STORAGE | USAGE.COPY_SRC | USAGE.COPY_DST;
 
 /** Live and idle GPU memory in bytes. */
 export interface MemoryReport {
@@ -24,16 +22,9 @@ export interface MemoryReport {
 }
 
 /** What the pool needs to know of the device around it. */
-export interface PoolHost {
-  /** Caches that name a buffer let it go. */
-  readonly onForget: (buffer: GPUBuffer) => void;
+export interface PoolHost extends AllocatorHost {
   /** Runs `fn` after the submit of encoded work that names this slot. */
   readonly afterUse: (slot: { readonly usedAt: number }, fn: () => void) => void;
-  /** How often work that names new buffers had to go to the GPU without its answer. */
-  readonly forced: () => number;
-  readonly onOutOfMemory: (error: OutOfMemoryError) => Failure;
-  /** The GPU has answered for every buffer. */
-  readonly onAnswered: () => void;
 }
 
 /**
@@ -55,31 +46,21 @@ export class BufferPool {
   /** @internal For tests, too. */
   readonly reserves = new Set<Reserve>();
   private source: Reserve | typeof IMAGINED | null = null;
-  private made = 0;
   private crowdedAt = CROWDED;
   /** Since the last collection that they made necessary. */
   private abandoned = { bytes: 0, buffers: 0 };
   private readonly capBytes: number;
   readonly ranges = new KnownRanges();
-  /** Buffers of which the GPU has not said whether there is room. */
-  private unanswered = 0;
-  /** Resolves when the GPU has answered for all buffers so far. */
-  settled: Promise<void> = Promise.resolve();
-  /** What the last of them failed with: one cause, one error. */
-  private failure: Failure | null = null;
   /** Set by tests: fills a released buffer, so that a read after release shows. */
   poison: ((storage: Storage) => void) | null = null;
   private readonly host: PoolHost;
+  readonly allocator: Allocator;
 
   constructor(device: GPUDevice, host: PoolHost, capBytes = 2 ** 30) {
     this.device = device;
     this.host = host;
     this.capBytes = capBytes;
-  }
-
-  /** Whether the GPU has still to say if there is room for a buffer. */
-  get waiting(): boolean {
-    return this.unanswered > 0;
+    this.allocator = new Allocator(device, host, this);
   }
 
   /** Uninitialised storage of at least `bytes`; `what` names it in an error. */
@@ -206,7 +187,7 @@ export class BufferPool {
   }
 
   /** What is released within a reserve stays out of everybody else's reach, so it is held. */
-  private get heldBytes(): number {
+  get heldBytes(): number {
     let bytes = this.liveBytes;
     for (const reserve of this.reserves) bytes += reserve.idleBytes;
     return bytes;
@@ -261,76 +242,12 @@ export class BufferPool {
   }
 
   private newSlot(size: number, bytes: number, what: string): Slot {
-    const limit = this.device.limits.maxBufferSize;
-    if (size > limit)
-      throw new OutOfMemoryError(
-        `${what}: needs a buffer of ${formatBytes(bytes)}, this device makes at most ${formatBytes(limit)}.`,
-      );
+    this.allocator.assertPossible(size, bytes, what);
     if (this.liveBytes > this.crowdedAt) {
       collectGarbage(); // what was dropped comes back in a later turn, and sets this anew
       this.crowdedAt = 2 * this.liveBytes;
     }
-    const [buffer, failed] = this.create(size);
-    const slot: Slot = {
-      id: this.made++,
-      buffer,
-      bytes: size,
-      usedAt: -1,
-      reserve: null,
-      uploaded: false,
-      lent: false,
-      tenants: [],
-      failure: null,
-    };
-    this.unanswered++;
-    const forced = this.host.forced();
-    const settle = async (): Promise<void> => {
-      if ((await failed) && !(await this.again(slot, forced))) this.fail(slot, what, bytes);
-      slot.tenants = null;
-      if (--this.unanswered > 0) return;
-      this.failure = null;
-      this.host.onAnswered();
-    };
-    this.settled = Promise.all([this.settled, settle()]).then(() => {});
-    return slot;
-  }
-
-  /** A second try, with the memory of idle buffers given back first. */
-  private async again(slot: Slot, forced: number): Promise<boolean> {
-    this.trim();
-    if (this.host.forced() !== forced) return false;
-    const [buffer, failed] = this.create(slot.bytes);
-    // Work that had to be submitted meanwhile names the first buffer.
-    if ((await failed) || this.host.forced() !== forced) {
-      buffer.destroy();
-      return false;
-    }
-    this.host.onForget(slot.buffer);
-    slot.buffer = buffer;
-    return true;
-  }
-
-  private fail(slot: Slot, what: string, bytes: number): void {
-    const { maxBufferSize } = this.device.limits;
-    this.failure ??= this.host.onOutOfMemory(
-      new OutOfMemoryError(
-        `${what}: the GPU has no room for ${formatBytes(bytes)} beside ${formatBytes(this.heldBytes - slot.bytes)} that are held, ` +
-          `even without idle buffers (one buffer may have ${formatBytes(maxBufferSize)}); ` +
-          'dispose() of tensors, work in a scope(), or take fewer rows at a time.',
-      ),
-    );
-    slot.failure = this.failure;
-    for (const contents of slot.tenants ?? []) contents.failure = slot.failure;
-  }
-
-  private create(size: number): [buffer: GPUBuffer, failed: Promise<boolean>] {
-    this.device.pushErrorScope('out-of-memory');
-    const buffer = this.device.createBuffer({ size, usage: STORAGE_USAGE });
-    const failed = this.device.popErrorScope().then(
-      (error) => error !== null,
-      () => false, // the device is gone: its own log says so
-    );
-    return [buffer, failed];
+    return this.allocator.make(size, bytes, what);
   }
 
   private destroy(slot: Slot): void {

@@ -1,3 +1,4 @@
+import { AdapterSpeed } from './adapterSpeed.ts';
 import { type Storage, USAGE } from './buffers.ts';
 import { NoRoomError } from './errors.ts';
 import {
@@ -87,12 +88,10 @@ export class LaunchQueue {
   forced = 0;
   private work = 0;
   private certain = true;
-  private inFlight = 0;
   private scheduled = false;
   /** Settled when the GPU has answered for all submits so far, and what failed is marked. */
   private answers: Promise<void> = Promise.resolve();
-  /** Multiply-adds a millisecond: a guess, then measured. */
-  workPerMs: number;
+  private readonly speed: AdapterSpeed;
   /** Set by tests to cut every launch to this many groups. */
   groupsPerSubmit = Number.POSITIVE_INFINITY;
   /** Set by tests to fold launches of more groups than this. */
@@ -101,7 +100,7 @@ export class LaunchQueue {
   constructor(device: GPUDevice, groups: BindGroupCache, workPerMs: number, host: QueueHost) {
     this.device = device;
     this.groups = groups;
-    this.workPerMs = workPerMs;
+    this.speed = new AdapterSpeed(workPerMs);
     this.host = host;
     host.failures.encoded = () => this.effects;
     this.readback = new Readback(device);
@@ -114,7 +113,7 @@ export class LaunchQueue {
 
   launch(launch: Launch): void {
     const { groups, work, maybe = false } = launch;
-    const budget = this.workPerMs * BUDGET_MS;
+    const budget = this.speed.workPerMs * BUDGET_MS;
     const cut = Math.max(1, Math.min(groups, this.groupsPerSubmit, Math.floor((groups * budget) / Math.max(work, 1))));
     if (launch.before) this.note(launch.before);
     for (let first = 0; first < groups; first += cut) {
@@ -257,7 +256,9 @@ export class LaunchQueue {
     this.answer(submit);
     this.submits++;
     this.changes++;
-    this.time(work);
+    const done = device.queue.onSubmittedWorkDone();
+    this.host.pace?.(done);
+    this.speed.learn(work, done);
   }
 
   /** Takes the GPU's answer for a submit, after those before it. */
@@ -266,28 +267,6 @@ export class LaunchQueue {
     const error = this.device.popErrorScope().catch(() => null); // the device is gone: its own log says so
     this.answers = Promise.all([error, this.answers]).then(async ([refusal]) =>
       failures.answer(submit, refusal ? await refused(refusal, submit.effects) : null),
-    );
-  }
-
-  /** Learns the adapter's speed from submits that had the GPU to themselves and ran long enough to tell. */
-  private time(work: number): void {
-    const alone = this.inFlight === 0;
-    const start = performance.now();
-    this.inFlight++;
-    const done = this.device.queue.onSubmittedWorkDone();
-    this.host.pace?.(done);
-    done.then(
-      () => {
-        this.inFlight--;
-        const ms = performance.now() - start;
-        if (alone && ms > 5 && work > this.workPerMs) {
-          const measured = work / ms;
-          this.workPerMs += (Math.min(measured, 4 * this.workPerMs) - this.workPerMs) / 4;
-        }
-      },
-      () => {
-        this.inFlight--;
-      },
     );
   }
 
