@@ -16,7 +16,8 @@ import {
 } from '../tuning/families.ts';
 import { dryRun } from './dryRun.ts';
 import { type Explained, explained } from './explain.ts';
-import { Plan, type PlanInputs } from './plan.ts';
+import { Plan } from './plan.ts';
+import type { PlanInputs } from './planArguments.ts';
 import { type Recorded, recorded } from './recorded.ts';
 import { type TuneOptions, type TuneReport, tune } from './tuner.ts';
 

@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
 import { copy } from '../core/fills.ts';
 import { bytesOf } from '../core/layout.ts';
-import { Tensor } from '../core/tensor.ts';
+import type { Tensor } from '../core/tensor.ts';
 import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
@@ -10,17 +10,7 @@ import type { Failure } from '../gpu/failures.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
 import { Capture, type Captured } from './capture.ts';
-
-/** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
-export type PlanInputs = Readonly<
-  Record<string, readonly number[] | { shape: readonly number[]; requiresGrad?: boolean }>
->;
-
-/** A range of a GPUBuffer: offset in bytes, a multiple of 256 (default 0). */
-export interface BufferRange {
-  readonly buffer: GPUBuffer;
-  readonly offset?: number;
-}
+import { type BufferRange, inputOf, outputsOf, type PlanInputs, rangesOf } from './planArguments.ts';
 
 /**
  * Captured work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
@@ -171,7 +161,7 @@ export class Plan {
     const { failure } = this;
     this.failure = null;
     failure?.throw(); // of the call before: the GPU answers later
-    const ranges = this.checked(buffers);
+    const ranges = rangesOf(this.bytes, buffers);
     this.assertReady();
     this.context.flush(); // what the plan closes over may still be on its way
     const groups = this.bindGroups(ranges);
@@ -206,32 +196,6 @@ export class Plan {
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  private checked(buffers: Readonly<Record<string, GPUBuffer | BufferRange>>): Map<string, Binding> {
-    const ranges = new Map<string, Binding>();
-    for (const name of Object.keys(buffers))
-      if (!Object.hasOwn(this.sizes, name))
-        this.context.fail('encode', `the plan has no "${name}"; it has ${Object.keys(this.sizes).join(', ')}.`);
-    for (const [name, bytes] of this.bytes) {
-      const given = buffers[name];
-      if (!given) this.context.fail('encode', `buffer "${name}" is missing.`);
-      if (given instanceof Tensor)
-        // its numbers may start anywhere in its buffer
-        this.context.fail('encode', `${name} is ${check.say(given)}, expected a GPUBuffer or { buffer, offset }.`);
-      const { buffer, offset = 0 } = typeof given === 'object' && 'buffer' in given ? given : { buffer: given };
-      if (typeof buffer?.size !== 'number')
-        this.context.fail('encode', `${name} is ${check.say(buffer)}, expected a GPUBuffer or { buffer, offset }.`);
-      if ((buffer.usage & USAGE.STORAGE) === 0)
-        this.context.fail('encode', `${name} lacks usage STORAGE, expected a storage buffer.`);
-      if (typeof offset !== 'number' || !(offset >= 0))
-        this.context.fail('encode', `${name} has offset ${check.say(offset)}, expected a multiple of 256.`);
-      if (offset % 256 !== 0) this.context.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
-      if (offset + bytes > buffer.size)
-        this.context.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${bytes}.`);
-      ranges.set(name, { buffer, offset, bytes });
-    }
-    return ranges;
   }
 
   private bindGroups(ranges: Map<string, Binding>): readonly GPUBindGroup[] {
@@ -319,29 +283,4 @@ function copyOf(context: Context, tensor: Tensor): Storage {
   const size = bytesOf(tensor) / 4;
   copy(context, { storage: tensor.memory, size }, { storage: memory, size });
   return memory;
-}
-
-function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad: boolean } {
-  const called = `inputs.${name}`;
-  if (Array.isArray(input)) return { shape: check.shape('plan', input, called), requiresGrad: false };
-  if (typeof input !== 'object' || input === null)
-    check.fail('plan', `input "${name}" is ${check.say(input)}, expected a shape or { shape, requiresGrad }.`);
-  const defaults = { shape: undefined as unknown, requiresGrad: false as boolean };
-  const { shape, requiresGrad } = check.options('plan', input, defaults, called);
-  return { shape: check.shape('plan', shape, `${called}.shape`), requiresGrad };
-}
-
-function outputsOf(context: Context, result: unknown, { refused, hooks }: Capture): Record<string, Tensor> {
-  check.synchronous('plan', 'build', result);
-  if (refused) throw refused;
-  if (hooks.length > 0)
-    check.fail('plan', 'build calls what counts its runs (an optimiser), expected it outside; use engine.recorded().');
-  const plain = typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Tensor);
-  if (!plain) check.fail('plan', `build returned ${check.say(result)}, expected an object of Tensors by name.`);
-  for (const [name, output] of Object.entries(result as object))
-    if (!(output instanceof Tensor)) check.fail('plan', `output "${name}" is ${check.say(output)}, expected a Tensor.`);
-  for (const [name, output] of Object.entries(result as Record<string, Tensor>))
-    if (output.context !== context)
-      check.fail('plan', `output "${name}" lives on another device, expected a Tensor of this engine.`);
-  return result as Record<string, Tensor>;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -80,4 +80,11 @@ test('a circle fails, of types alone too; those of context, tensor and tape may 
   expect(
     await broken({ 'src/core/tensor.ts': uses('./context.ts'), 'src/core/context.ts': uses('./tensor.ts') }),
   ).toEqual(['src/core/context.ts noImportCycles', 'src/core/tensor.ts noImportCycles']);
+});
+
+test('no file of src/ has more than 350 lines, but for what is generated', () => {
+  const src = fileURLToPath(new URL('../../src/', import.meta.url));
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const long = files.filter((file) => readFileSync(join(src, file), 'utf8').split('\n').length - 1 > 350);
+  expect(long.filter((file) => !file.endsWith('.generated.ts'))).toEqual([]);
 });
