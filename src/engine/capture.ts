@@ -1,8 +1,11 @@
+import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
+import type { Watch } from '../core/inspect.ts';
+import { type Layout, layoutOf } from '../core/layout.ts';
 import type { Observer, ReplayHook } from '../core/observers.ts';
-import type { Tensor } from '../core/tensor.ts';
+import { Tensor } from '../core/tensor.ts';
 import { bindByName } from '../gpu/bindings.ts';
-import type { Storage } from '../gpu/buffers.ts';
+import { IMAGINED, type Reserve, type Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Effect } from '../gpu/failures.ts';
@@ -10,8 +13,10 @@ import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
 import { SLOT_BYTES } from '../gpu/queue.ts';
 
+const OP = 'recorded';
+
 /** One launch as an op asked for it, compiled and checked. */
-export interface Captured {
+export interface CapturedLaunch {
   readonly pipeline: Pipeline;
   /** In the order of the kernel's buffers. */
   readonly storages: readonly Storage[];
@@ -28,7 +33,7 @@ export interface Captured {
 
 /** What a function does that is to be replayed: it runs once, and launches nothing. */
 export class Capture implements Observer<Tensor> {
-  readonly launches: Captured[] = [];
+  readonly launches: CapturedLaunch[] = [];
   /** Numbers that came from the CPU. */
   readonly uploads: (Float32Array | Int32Array | Uint32Array)[] = [];
   readonly hooks: ReplayHook[] = [];
@@ -95,4 +100,94 @@ export class Capture implements Observer<Tensor> {
   undoHooks(): void {
     for (const { undo } of [...this.hooks].reverse()) undo();
   }
+}
+
+/** A tensor that `fn` returned. */
+interface Output {
+  readonly storage: Storage;
+  readonly layout: Layout;
+}
+
+/** A function that was captured, and how to build its result anew. */
+export interface CapturedFunction {
+  readonly capture: Capture;
+  readonly inputs: readonly Storage[];
+  readonly outputs: readonly Output[];
+  /** What `fn` returned, with a fresh tensor for each output. */
+  readonly shape: (fresh: (i: number) => Tensor) => unknown;
+  readonly watch: Watch | null;
+  readonly source: MemorySource;
+}
+
+export type MemorySource = Reserve | typeof IMAGINED;
+
+/** Captures `fn` on stand-ins for the inputs; memory comes from `source`, `IMAGINED` where nothing of it will ever run. */
+export function captureFunction(
+  context: Context,
+  fn: (...inputs: Tensor[]) => unknown,
+  given: readonly Tensor[],
+  source: MemorySource,
+): CapturedFunction {
+  const device = context.lowLevel;
+  const capture = new Capture(device);
+  const inputs: Storage[] = [];
+  const outputs: Output[] = [];
+  let shape: CapturedFunction['shape'] = () => undefined;
+  const body = (): void => {
+    const standIns = given.map((tensor) => context.placeholder(layoutOf(tensor), tensor.requiresGrad));
+    for (const { memory } of standIns) inputs.push(memory);
+    const result = fn(...standIns);
+    if (capture.refused) throw capture.refused;
+    shape = template(context, result, outputs);
+    standIns.forEach(({ grad }, i) => {
+      if (grad && !outputs.some(({ storage }) => storage === grad.memory))
+        context.fail(
+          OP,
+          `fn leaves inputs[${i}] a grad, expected it among the results; return it, or pass a detach()ed input.`,
+        );
+    });
+    // All that was made goes with the scope, but for the memory of results.
+    for (const { storage } of outputs) if (isMade(source, storage)) storage.retain();
+  };
+  try {
+    const watch = device.pool.within(source, () => context.inspector.watchingApart(() => capture.run(context, body)));
+    return { capture, inputs, outputs, shape, watch, source };
+  } catch (error) {
+    takeBack(capture, source);
+    throw error;
+  }
+}
+
+/** Undoes what is left of a function that was captured and never ran. */
+export function takeBack(capture: Capture, source: MemorySource): void {
+  capture.undoHooks();
+  for (const leaf of capture.leaves.keys()) if (leaf.grad && isMade(source, leaf.grad.memory)) leaf.zeroGrad();
+}
+
+/** Whether this memory was taken while the function was captured. */
+export function isMade(source: MemorySource, { slot, buffer }: Storage): boolean {
+  return source === IMAGINED ? buffer === null : slot !== null && slot.reserve === source;
+}
+
+/** Lists the tensors of a result, and gives back a function that builds the result anew. */
+function template(context: Context, value: unknown, outputs: Output[]): CapturedFunction['shape'] {
+  if (value instanceof Tensor) {
+    if (value.context !== context)
+      context.fail(OP, 'fn returned a Tensor of another engine, expected one of this context.');
+    const i = outputs.push({ storage: value.memory, layout: layoutOf(value) }) - 1;
+    return (fresh) => fresh(i);
+  }
+  if (value === undefined || value === null) return () => value;
+  if (Array.isArray(value)) {
+    const parts = value.map((item) => template(context, item, outputs));
+    return (fresh) => parts.map((part) => part(fresh));
+  }
+  if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    const parts = Object.entries(value).map(([name, item]) => [name, template(context, item, outputs)] as const);
+    return (fresh) => Object.fromEntries(parts.map(([name, part]) => [name, part(fresh)]));
+  }
+  return context.fail(
+    OP,
+    `fn returned ${check.say(value)}, expected Tensors, alone or in arrays and plain objects; all else would stay as it is now.`,
+  );
 }

@@ -9,11 +9,11 @@ import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Failure } from '../gpu/failures.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
 import { fold, SLOT_BYTES } from '../gpu/queue.ts';
-import { Capture, type Captured } from './capture.ts';
+import { Capture, type CapturedLaunch } from './capture.ts';
 import { type BufferRange, inputOf, outputsOf, type PlanInputs, rangesOf } from './planArguments.ts';
 
 /**
- * Captured work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
+ * CapturedLaunch work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
  * being a guest. Scratch memory and parameters belong to the plan, so encoding creates nothing but bind groups.
  */
 export class Plan {
@@ -22,7 +22,7 @@ export class Plan {
   private readonly bytes = new Map<string, number>();
   private readonly context: Context;
   private readonly device: Device;
-  private readonly steps: Captured[];
+  private readonly steps: CapturedLaunch[];
   private readonly reserve = new Reserve();
   private readonly foreign = new Set<Storage>();
   private readonly named = new Map<Storage, string>();

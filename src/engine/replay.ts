@@ -5,7 +5,7 @@ import type { Device } from '../gpu/device.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import { type Effect, writeEffect } from '../gpu/failures.ts';
 import type { Launch } from '../gpu/queue.ts';
-import { isMade, type Observed, observe, takeBack } from './observed.ts';
+import { type CapturedFunction, captureFunction, isMade, takeBack } from './capture.ts';
 import { assertSameWork } from './sameWork.ts';
 
 const OP = 'recorded';
@@ -17,7 +17,7 @@ export class Replay {
   private readonly context: Context;
   private readonly device: Device;
   private readonly reserve = new Reserve();
-  private readonly seen: Observed;
+  private readonly captured: CapturedFunction;
   private readonly launches: Launch[] = [];
   /** Positions of the launches that bind an input. */
   private readonly onInputs: number[] = [];
@@ -36,7 +36,7 @@ export class Replay {
     this.context = context;
     this.device = context.lowLevel;
     try {
-      this.seen = observe(context, fn, inputs, this.reserve);
+      this.captured = captureFunction(context, fn, inputs, this.reserve);
     } catch (error) {
       this.device.pool.close(this.reserve);
       throw error;
@@ -44,14 +44,14 @@ export class Replay {
     try {
       this.prepare();
     } catch (error) {
-      takeBack(this.seen.capture, this.reserve);
+      takeBack(this.captured.capture, this.reserve);
       this.dispose();
       throw error;
     }
   }
 
   private prepare(): void {
-    const { capture, inputs } = this.seen;
+    const { capture, inputs } = this.captured;
     const made = new Set<Storage>();
     capture.launches.forEach(({ pipeline, storages, params, groups, work, maybe, overwrites, before }, i) => {
       const { kernel } = pipeline;
@@ -93,9 +93,9 @@ export class Replay {
   /** Runs `fn` once more without launching, and refuses what a replay would do differently. */
   confirm(fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]): void {
     this.checkGrads();
-    const again = observe(this.context, fn, inputs, IMAGINED);
+    const again = captureFunction(this.context, fn, inputs, IMAGINED);
     try {
-      assertSameWork(this.context, this.seen, again);
+      assertSameWork(this.context, this.captured, again);
     } catch (error) {
       takeBack(again.capture, IMAGINED);
       throw error;
@@ -106,8 +106,8 @@ export class Replay {
 
   /** @param fresh `fn` itself has just run: what it does beside its launches is done. */
   run(inputs: readonly Tensor[], fresh: boolean): unknown {
-    const { context, device, seen } = this;
-    const { capture, outputs, watch } = seen;
+    const { context, device, captured } = this;
+    const { capture, outputs, watch } = captured;
     try {
       for (const [storage, place] of this.closedOver)
         if (!storage.alive)
@@ -139,15 +139,15 @@ export class Replay {
     for (const { memory } of inputs) if (memory.slot) memory.slot.usedAt = current;
     this.leaveGrads();
     context.opEnded();
-    return seen.shape((i) => {
+    return captured.shape((i) => {
       const { storage, layout } = outputs[i];
-      const at = seen.inputs.indexOf(storage);
+      const at = captured.inputs.indexOf(storage);
       return context.handle(layout, at < 0 ? storage : inputs[at].memory);
     });
   }
 
   dispose(): void {
-    const { outputs, watch } = this.seen;
+    const { outputs, watch } = this.captured;
     for (const { storage } of outputs) if (isMade(this.reserve, storage)) storage.release();
     for (const { after } of this.grads) if (after && isMade(this.reserve, after)) after.release();
     watch?.found.release();
@@ -179,14 +179,14 @@ export class Replay {
   /** What a call has in the place of a stand-in, or of a range of one; all else is what it is. */
   private now(storage: Storage): Storage {
     const whole = storage.whole ?? storage;
-    const i = this.seen.inputs.indexOf(whole);
+    const i = this.captured.inputs.indexOf(whole);
     if (i < 0) return storage;
     const own = this.bound[i];
     return whole === storage ? own : own.range(storage.offset - whole.offset, storage.bytes);
   }
 
   private writtenWith(storage: Storage): Storage[] {
-    const of = this.seen.capture.launches.filter(
+    const of = this.captured.capture.launches.filter(
       ({ storages, pipeline: { kernel } }) => kernel.buffers[storages.indexOf(storage)]?.access === 'read_write',
     );
     return of.flatMap(({ storages, pipeline: { kernel } }) =>
@@ -202,20 +202,20 @@ export class Replay {
     inputs.forEach(({ memory: storage }, i) => {
       if (isMade(this.reserve, storage))
         this.context.fail(OP, `inputs[${i}] is a result of this step, which overwrites it; copy it first.`);
-      const written = this.written.has(this.seen.inputs[i]);
+      const written = this.written.has(this.captured.inputs[i]);
       const shares =
         [...this.closedOver.keys()].some(
           (other) => other.buffer === storage.buffer && (written || this.written.has(other)),
         ) ||
         inputs.some(
           (other, j) =>
-            j !== i && other.memory.buffer === storage.buffer && (written || this.written.has(this.seen.inputs[j])),
+            j !== i && other.memory.buffer === storage.buffer && (written || this.written.has(this.captured.inputs[j])),
         );
       if (shares) this.context.fail(OP, `inputs[${i}] shares its memory with a tensor that fn writes; copy it first.`);
     });
     this.bound = inputs.map(({ memory }) => memory);
     for (const at of this.onInputs) {
-      const storages = this.seen.capture.launches[at].storages.map((storage) => this.now(storage));
+      const storages = this.captured.capture.launches[at].storages.map((storage) => this.now(storage));
       this.launches[at] = { ...this.launches[at], storages, group: null };
     }
   }

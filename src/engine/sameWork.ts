@@ -1,12 +1,11 @@
 import type { Context } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import type { Captured } from './capture.ts';
-import { isMade, type Observed } from './observed.ts';
+import { type CapturedFunction, type CapturedLaunch, isMade } from './capture.ts';
 
 const OP = 'recorded';
 
 /** Refuses a second run that asks for other work than the first: a replay would repeat the first one's. */
-export function assertSameWork(context: Context, first: Observed, second: Observed): void {
+export function assertSameWork(context: Context, first: CapturedFunction, second: CapturedFunction): void {
   const refuse = (sentence: string): never => context.fail(OP, sentence);
   const [a, b] = [first.capture, second.capture];
   const uploads = a.uploads.length === b.uploads.length && a.uploads.every((list, i) => equal(list, b.uploads[i]));
@@ -43,7 +42,7 @@ export function assertSameWork(context: Context, first: Observed, second: Observ
 }
 
 /** An input's position, or when the storage first came up among those that `fn` made; itself where it is neither. */
-function rolesOf({ capture, inputs, source }: Observed): (storage: Storage) => Storage | string {
+function rolesOf({ capture, inputs, source }: CapturedFunction): (storage: Storage) => Storage | string {
   const order = new Map<Storage, number>();
   for (const { storages } of capture.launches)
     for (const storage of storages) {
@@ -66,7 +65,7 @@ function sameBinding(a: Storage, roleA: Storage | string, b: Storage, roleB: Sto
   return roleA.buffer === roleB.buffer && roleA.offset === roleB.offset;
 }
 
-function name(launch: Captured | undefined): string {
+function name(launch: CapturedLaunch | undefined): string {
   return launch ? `${launch.pipeline.kernel.name} of ${launch.groups} workgroups` : 'none';
 }
 
