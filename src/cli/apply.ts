@@ -5,7 +5,7 @@ import { openData, openJoined } from '../data/open.ts';
 import { statistics } from '../data/statistics.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
-import type { Method } from '../methods/contract.ts';
+import type { Method } from '../methods/method.ts';
 import { type Checkpoint, loadCheckpoint, restore } from './checkpoint.ts';
 import { during, PATIENCE } from './during.ts';
 import { freeFiles, givenFiles, writeEmbeddings } from './embeddings.ts';

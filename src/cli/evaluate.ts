@@ -7,7 +7,7 @@ import { clusteringScores } from '../eval/clustering.ts';
 import { spreadOf, usageOf, winnersOf } from '../eval/collapse.ts';
 import { knn } from '../eval/knn.ts';
 import { linearProbe } from '../eval/probe.ts';
-import type { Method } from '../methods/contract.ts';
+import type { Method } from '../methods/method.ts';
 import { kMeans } from '../ops/kMeans.ts';
 import { slice } from '../ops/slice.ts';
 import type { FeatureScores } from './report/data.ts';

@@ -3,9 +3,9 @@ import { type Augmentation, augmentations, type ResidentImages, uploadImages } f
 import { type ImageSet, type ImageSplits, permutation, subset } from '../data/dataset.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
-import type { Batch, Method, Place } from '../methods/contract.ts';
-import { trainStep } from '../methods/method.ts';
+import type { Batch, Method, Place } from '../methods/method.ts';
 import { optimizerOf } from '../methods/optimizerOf.ts';
+import { trainStep } from '../methods/trainStep.ts';
 import { concat } from '../ops/concat.ts';
 import { firstNonFinite } from '../optim/finite.ts';
 import { cosineSchedule } from '../optim/schedule.ts';

@@ -5,9 +5,9 @@ import { linear } from '../nn/layers.ts';
 import { convEncoder } from '../nn/networks.ts';
 import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
 import { crossEntropy } from '../ops/crossEntropy.ts';
-import type { Method, NetworkOptions } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf } from './method.ts';
+import type { Method, NetworkOptions } from './method.ts';
+import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
 export interface BA2MOptions extends Omit<NetworkOptions, 'hidden' | 'projection'> {
   /** Classes to tell apart. Default 10. */

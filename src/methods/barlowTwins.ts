@@ -3,9 +3,9 @@ import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
-import type { Method, NetworkOptions, TwoStep } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf, viewsOf } from './method.ts';
+import type { Method, NetworkOptions, TwoStep } from './method.ts';
+import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 
 export interface BarlowTwinsMethodOptions extends NetworkOptions {
   /** Weight of what lies off the diagonal. Default 0.0051; see `barlowTwins`. */

@@ -6,10 +6,10 @@ import { varianceTerm } from '../losses/vicReg.ts';
 import { sequential } from '../nn/layer.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { add, mul } from '../ops/arithmetic.ts';
-import type { Method, NetworkOptions } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf, viewsOf } from './method.ts';
+import type { Method, NetworkOptions } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
+import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 
 export interface BYOLOptions extends NetworkOptions {
   /**

@@ -4,9 +4,9 @@ import { createRandom } from '../core/random.ts';
 import { contrastiveClustering as loss } from '../losses/contrastiveClustering.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import type { Method, NetworkOptions, TwoStep } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf } from './method.ts';
+import type { Method, NetworkOptions, TwoStep } from './method.ts';
+import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
 export interface ContrastiveClusteringMethodOptions extends NetworkOptions {
   /** Clusters to find. Default 10. */

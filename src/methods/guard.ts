@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { checkSizes, type EncoderOptions } from '../nn/networks.ts';
 import { checkLabels } from '../ops/labels.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import type { Batch, Method, NetworkOptions, OverAll, Place, Wants } from './contract.ts';
+import type { Batch, Method, NetworkOptions, OverAll, Place, Wants } from './method.ts';
 
 const MOST_WIDTH = 2 ** 20;
 

@@ -2,10 +2,9 @@ export { type KMeansOptions, type KMeansResult, kMeans } from '../ops/kMeans.ts'
 export { type BA2MOptions, ba2m } from './ba2m.ts';
 export { type BarlowTwinsMethodOptions, barlowTwins } from './barlowTwins.ts';
 export { type BYOLOptions, byol } from './byol.ts';
-export type { Batch, Method, NetworkOptions, OverAll, Place, TwoStep, Wants } from './contract.ts';
 export { type ContrastiveClusteringMethodOptions, contrastiveClustering } from './contrastiveClustering.ts';
 export { type Clustering, type EStepOptions, eStep } from './eStep.ts';
-export { type StepOptions, trainStep } from './method.ts';
+export type { Batch, Method, NetworkOptions, OverAll, Place, TwoStep, Wants } from './method.ts';
 export { type MoCoOptions, moCo } from './moco.ts';
 export { type MovingAverage, type MovingAverageOptions, movingAverage } from './movingAverage.ts';
 export { optimizerOf } from './optimizerOf.ts';
@@ -16,4 +15,5 @@ export { type SimCLROptions, simCLR } from './simclr.ts';
 export { type SimSiamOptions, simSiam } from './simSiam.ts';
 export { type SupConMethodOptions, supCon } from './supCon.ts';
 export { type SwAVMethodOptions, swav } from './swav.ts';
+export { type StepOptions, trainStep } from './trainStep.ts';
 export { type VICRegMethodOptions, vicReg } from './vicReg.ts';

@@ -1,142 +1,87 @@
-import * as check from '../core/checkTensor.ts';
-import type { Context } from '../core/context.ts';
-import { accumulate } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { Layer, NamedTensors } from '../nn/layer.ts';
-import { add, mul } from '../ops/arithmetic.ts';
-import { concat } from '../ops/concat.ts';
-import { slice } from '../ops/slice.ts';
-import { sum } from '../ops/sum.ts';
-import { factor, type Optimizer } from '../optim/optimizer.ts';
-import type { Batch, Method, Place, TwoStep } from './contract.ts';
-import { checkParts, checkPlace } from './guard.ts';
+import type { NamedTensors } from '../nn/layer.ts';
+import type { EncoderOptions } from '../nn/networks.ts';
 
-/** Defaults of `NetworkOptions`; methods with wide heads have others. */
-export const NETWORK = {
-  channels: Number.NaN,
-  size: Number.NaN,
-  seed: 0,
-  width: 16,
-  features: 256,
-  pool: 'flatten' as 'flatten' | 'mean',
-  hidden: 256,
-  projection: 64,
-};
-
-/** Streams of one seed. */
-export const STREAM = { online: 1, target: 2, queue: 3, prototypes: 4, negatives: 5 } as const;
-
-/** What has tensors of its own: a layer, or a piece of state. */
-export type Part = Pick<Layer, 'parameters' | 'buffers'>;
-
-/** The tensors of all parts, named `PART.tensor`. */
-export function tensorsOf(parts: Readonly<Record<string, Part>>): Part {
-  const join = (key: keyof Part): NamedTensors =>
-    Object.fromEntries(
-      Object.entries(parts).flatMap(([part, own]) =>
-        Object.entries(own[key]).map(([name, tensor]) => [`${part}.${name}`, tensor]),
-      ),
-    );
-  return { parameters: join('parameters'), buffers: join('buffers') };
+/** The images of one step. */
+export interface Batch {
+  /** [V N, C, H, W]: view 0 of all N images, then view 1, ... */
+  readonly views: Tensor;
+  /** [V' N, C, h, w]: further, smaller views in the same order, for methods that want them. */
+  readonly crops?: Tensor;
+  /** N class numbers, for methods that learn from them. */
+  readonly labels?: Int32Array;
+  /** N numbers of the images in the training set. */
+  readonly indices: Int32Array;
 }
 
-/** The views of a batch, [N, C, H, W] each. */
-export function viewsOf({ views }: Batch, count: number): Tensor[] {
-  const n = views.shape[0] / count;
-  return Array.from({ length: count }, (_, v) => slice(views, v * n, (v + 1) * n));
+/** Where training stands. All schedules are read off it, so that a resumed run needs no more than this and its tensors. */
+export interface Place {
+  /** Optimiser steps done. */
+  readonly step: number;
+  readonly epochSteps: number;
+  readonly totalSteps: number;
+  /** Which part of a batch whose gradients are accumulated; default 0. */
+  readonly part?: number;
 }
 
-/** How far training has come, in [0, 1]. */
-export function progressOf({ step, totalSteps }: Place): number {
-  return Math.min(1, step / totalSteps);
+/** What a method needs of the data. */
+export interface Wants {
+  /** Views of each image. */
+  readonly views: number;
+  /** Further small ones. */
+  readonly crops: number;
+  /** Class numbers. */
+  readonly labels: boolean;
 }
 
-export interface StepOptions {
-  /** Of this step; default: the optimiser's own. */
-  readonly learningRate?: number;
-  /** Cached gradients, where there are several parts: the loss sees all of them at once. Default false. */
-  readonly cached?: boolean;
+/** A loss of outputs that can be made a part of the batch at a time. */
+export interface TwoStep {
+  /** One or more [N, D], a view or a head each. */
+  project(batch: Batch): Tensor[];
+  /** @param labels N class numbers, where the method learns from them */
+  contrast(outputs: readonly Tensor[], labels?: Int32Array): Tensor;
 }
+
+/** Runs `of` over all training images, plain and in their order: [N, C, H, W] a piece -> [all, features]. */
+export type OverAll = (of: (images: Tensor) => Tensor) => Tensor;
 
 /**
- * One step: gradients of every part of the batch (their mean, where there are several), the optimiser, and what follows.
+ * A training system: what it learns and remembers, its loss on the views of a batch, and its embedding.
  *
- * Several parts are gradient accumulation: less memory for the same batch. Batch norm then sees a part at a time, and so
- * does every loss that compares the samples of a batch with each other; MoCo's queue holds the keys of the parts before. Only
- * means over samples (`byol`, `simSiam`, cross-entropy) keep their value. With `cached`, a method that has `twoStep` keeps its
- * own too: GradCache (Gao et al. 2021, arXiv 2101.06983) embeds all parts without a tape, takes the loss's gradient for the
- * embeddings, and embeds each part again to pass it on: one forward more.
- * @param parts make a part of the batch, the same each time
- * @returns the loss, without a tape
+ * The order of a step is `loss`, `backward()`, the optimiser's step, `afterStep`. `loss` does all that comes before the
+ * step, in its paper's order: MoCo moves its key encoder, embeds keys, compares with the queue as it was, and then
+ * enqueues; SwAV renormalises its prototypes first. `afterStep` is for what follows the new parameters: BYOL's target.
  */
-export function trainStep(
-  context: Context,
-  method: Method,
-  optimizer: Pick<Optimizer, 'step' | 'zeroGrad'>,
-  parts: readonly (() => Batch)[],
-  place: Place,
-  options?: StepOptions,
-): Tensor {
-  const op = 'trainStep';
-  const { learningRate, cached } = check.options(op, options, {
-    learningRate: undefined as number | undefined,
-    cached: false as boolean,
-  });
-  check.context(op, context);
-  checkParts(op, method, optimizer, parts, cached);
-  checkPlace(op, place);
-  if (learningRate !== undefined) factor(op, 'learningRate', learningRate);
-  return context.scope(() => {
-    const { twoStep } = method;
-    const loss =
-      cached && twoStep && parts.length > 1
-        ? cachedGradients(context, twoStep, parts)
-        : addedGradients(context, method, parts, place);
-    optimizer.step(learningRate);
-    optimizer.zeroGrad();
-    method.afterStep?.(place);
-    return loss;
-  });
+export interface Method {
+  readonly name: string;
+  readonly wants: Wants;
+  /** Leaves that the optimiser moves. */
+  readonly parameters: NamedTensors;
+  /** Whether the parameter of that name keeps its learning rate whatever the schedule says: see `optimizerOf`. Default: none does. */
+  heldRate?(name: string): boolean;
+  /** All else that a checkpoint must hold. */
+  readonly buffers: NamedTensors;
+  /** To be awaited before the first step of every epoch, and before the first after a checkpoint was loaded: PCL's E-step. */
+  prepare?(place: Place, overAll: OverAll): Promise<void>;
+  /** The loss of one batch. */
+  loss(batch: Batch, place: Place): Tensor;
+  /** The loss in two steps, `contrast` of `project`, where nothing else happens in between: what cached gradients need. */
+  readonly twoStep?: TwoStep;
+  /** After the optimiser has moved the parameters. */
+  afterStep?(place: Place): void;
+  /** [N, C, H, W] -> [N, features], with the running moments: what evaluation and users of the encoder see. */
+  embed(images: Tensor): Tensor;
+  /** [N, C, H, W] -> [N, K]: scores of what the method sorts images into, if it does. */
+  scores?(images: Tensor): Tensor;
+  readonly scoresOf?: 'clusters' | 'prototypes' | 'classes';
 }
 
-function addedGradients(context: Context, method: Method, parts: readonly (() => Batch)[], place: Place): Tensor {
-  const total = context.full([], 0);
-  parts.forEach((batchOf, part) => {
-    context.scope(() => {
-      const loss = method.loss(batchOf(), { ...place, part });
-      const share = parts.length > 1 ? mul(loss, 1 / parts.length) : loss;
-      share.backward();
-      accumulate(context, total, share);
-    });
-  });
-  return total;
-}
-
-function cachedGradients(context: Context, { project, contrast }: TwoStep, parts: readonly (() => Batch)[]): Tensor {
-  let labels: Int32Array | undefined;
-  const made = parts.map((batchOf) =>
-    context.scope(() => {
-      const batch = batchOf();
-      if (batch.labels) labels = Int32Array.from([...(labels ?? []), ...batch.labels]);
-      return context.noGrad(() => project(batch));
-    }),
-  );
-  const outputs = made[0].map((_, o) => {
-    const all = concat(made.map((own) => own[o]));
-    return context.alias(all, all.shape, true);
-  });
-  const loss = contrast(outputs, labels);
-  loss.backward();
-  let first = 0;
-  for (const batchOf of parts)
-    context.scope(() => {
-      const again = project(batchOf());
-      const rows = again[0].shape[0];
-      const weighted = again.map((output, o) =>
-        sum(mul(output, slice(outputs[o].grad as Tensor, first, first + rows))),
-      );
-      weighted.reduce((total, one) => add(total, one)).backward();
-      first += rows;
-    });
-  return loss.detach();
+/** The encoder and projection head that a method is built with. */
+export interface NetworkOptions extends Omit<EncoderOptions, 'attention' | 'depth'> {
+  /** Chooses the initial weights. Default 0. */
+  readonly seed?: number;
+  /** Width of the heads' hidden layers. */
+  readonly hidden?: number;
+  /** Length of the projection that the loss sees. */
+  readonly projection?: number;
 }

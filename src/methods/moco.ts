@@ -7,10 +7,10 @@ import { type Layer, sequential } from '../nn/layer.ts';
 import { linear } from '../nn/layers.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { add } from '../ops/arithmetic.ts';
-import type { Method, NetworkOptions } from './contract.ts';
 import { checkKeys, checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf, viewsOf } from './method.ts';
+import type { Method, NetworkOptions } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
+import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 import { fifoQueue } from './queue.ts';
 
 export interface MoCoOptions extends NetworkOptions {

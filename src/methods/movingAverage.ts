@@ -5,9 +5,9 @@ import type { Tensor } from '../core/tensor.ts';
 import { moving_average } from '../gpu/kernels.generated.ts';
 import type { Layer } from '../nn/layer.ts';
 import { momentumSchedule } from '../optim/schedule.ts';
-import type { Place } from './contract.ts';
 import { checkPlace } from './guard.ts';
-import type { Part } from './method.ts';
+import type { Place } from './method.ts';
+import type { Part } from './parts.ts';
 
 export interface MovingAverageOptions {
   /** What stays of the average at every step, in [0, 1]; the first of a schedule. */

@@ -2,7 +2,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Layer } from '../nn/layer.ts';
 import { concat } from '../ops/concat.ts';
 import { slice } from '../ops/slice.ts';
-import type { Batch } from './contract.ts';
+import type { Batch } from './method.ts';
 
 /**
  * Multi-crop: the encoder runs once for each size of view, so that its batch norm sees one size at a time; the head runs

@@ -1,8 +1,8 @@
 import * as check from '../core/check.ts';
 import type { NamedTensors } from '../nn/layer.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import type { Method } from './contract.ts';
 import { checkOptimizer } from './guard.ts';
+import type { Method } from './method.ts';
 
 /**
  * An optimiser of all that a method learns. Where the method holds the learning rate of some parameters (SimSiam's predictor),

@@ -7,12 +7,12 @@ import { infoNCE } from '../losses/infoNCE.ts';
 import { protoNCE } from '../losses/protoNCE.ts';
 import { add, mul } from '../ops/arithmetic.ts';
 import { checkLabels } from '../ops/labels.ts';
-import type { Method, NetworkOptions } from './contract.ts';
 import { eStep } from './eStep.ts';
 import { checkKeys, checkNetwork, guarded } from './guard.ts';
-import { NETWORK, type Part, STREAM, tensorsOf, viewsOf } from './method.ts';
+import type { Method, NetworkOptions } from './method.ts';
 import { queryNetwork } from './moco.ts';
 import { movingAverage } from './movingAverage.ts';
+import { NETWORK, type Part, STREAM, tensorsOf, viewsOf } from './parts.ts';
 import { fifoQueue } from './queue.ts';
 
 export interface PCLOptions extends NetworkOptions {

@@ -4,7 +4,7 @@ import { copyInto } from '../core/fills.ts';
 import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { normalize } from '../ops/normalize.ts';
-import type { Part } from './method.ts';
+import type { Part } from './parts.ts';
 
 /** Learned directions that embeddings are compared with. */
 export interface PrototypeLayer extends Part {

@@ -6,7 +6,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { advance, enqueue } from '../gpu/kernels.generated.ts';
 import { normalize } from '../ops/normalize.ts';
 import { MOST_ROWS } from './guard.ts';
-import type { Part } from './method.ts';
+import type { Part } from './parts.ts';
 
 /** Rows of earlier batches, the oldest overwritten first. */
 export interface Queue extends Part {

@@ -4,9 +4,9 @@ import { createRandom } from '../core/random.ts';
 import { simSiam as simSiamLoss } from '../losses/simSiam.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { add } from '../ops/arithmetic.ts';
-import type { Method, NetworkOptions } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf, viewsOf } from './method.ts';
+import type { Method, NetworkOptions } from './method.ts';
+import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 
 export interface SimSiamOptions extends NetworkOptions {
   /** Width of the predictor's hidden layer; default: that of the projection, where the paper's networks have a quarter of it. */

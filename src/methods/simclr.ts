@@ -4,9 +4,9 @@ import { createRandom } from '../core/random.ts';
 import { ntXent } from '../losses/ntXent.ts';
 import { convEncoder, projectionHead } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import type { Method, NetworkOptions, TwoStep } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf } from './method.ts';
+import type { Method, NetworkOptions, TwoStep } from './method.ts';
+import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
 export interface SimCLROptions extends NetworkOptions {
   /** Default 0.15; see `ntXent`. */

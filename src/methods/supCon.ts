@@ -4,9 +4,9 @@ import { createRandom } from '../core/random.ts';
 import { supCon as supConLoss } from '../losses/supCon.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import type { Method, NetworkOptions, TwoStep } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf } from './method.ts';
+import type { Method, NetworkOptions, TwoStep } from './method.ts';
+import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
 export interface SupConMethodOptions extends NetworkOptions {
   /** Default 0.1; see `supCon`. */

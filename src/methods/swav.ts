@@ -5,10 +5,10 @@ import { swav as swavLoss } from '../losses/swav.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
 import { matmul } from '../ops/matmul.ts';
 import { normalize } from '../ops/normalize.ts';
-import type { Method, NetworkOptions, Place } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded, MOST_ROWS } from './guard.ts';
-import { NETWORK, progressOf, STREAM, tensorsOf } from './method.ts';
+import type { Method, NetworkOptions, Place } from './method.ts';
 import { multiCrop } from './multiCrop.ts';
+import { NETWORK, progressOf, STREAM, tensorsOf } from './parts.ts';
 import { prototypeLayer } from './prototypes.ts';
 import { fifoQueue } from './queue.ts';
 

@@ -3,9 +3,9 @@ import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { vicReg as vicRegLoss } from '../losses/vicReg.ts';
 import { convEncoder, perceptron } from '../nn/networks.ts';
-import type { Method, NetworkOptions, TwoStep } from './contract.ts';
 import { checkNetwork, encoderOptions, guarded } from './guard.ts';
-import { NETWORK, STREAM, tensorsOf, viewsOf } from './method.ts';
+import type { Method, NetworkOptions, TwoStep } from './method.ts';
+import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 
 export interface VICRegMethodOptions extends NetworkOptions {
   /** Default 10; the paper's 25 leaves the views of small batches little but what they share. */

@@ -3,8 +3,8 @@
 import { createRandom } from '../../src/core/random.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
-import { trainStep } from '../../src/methods/method.ts';
 import { simCLR } from '../../src/methods/simclr.ts';
+import { trainStep } from '../../src/methods/trainStep.ts';
 import { sgd } from '../../src/optim/index.ts';
 import { methods } from '../methods/table.ts';
 import { free, walk } from '../methods/training.ts';

@@ -3,8 +3,8 @@
 import { createRandom } from '../../src/core/random.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import type { Batch, Method, Place } from '../../src/methods/contract.ts';
-import { trainStep } from '../../src/methods/method.ts';
+import type { Batch, Method, Place } from '../../src/methods/method.ts';
+import { trainStep } from '../../src/methods/trainStep.ts';
 import { concat } from '../../src/ops/concat.ts';
 import type { Optimizer } from '../../src/optim/optimizer.ts';
 import { normals } from '../engine.ts';

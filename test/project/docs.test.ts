@@ -116,7 +116,7 @@ test('every system of the command has its page, and every option there is one of
     const name = /methods\/(\w+)\.md/.exec(page)?.[1] as string;
     if (name === 'README') continue;
     const file = join(root, 'src/methods', `${name === 'cc' ? 'contrastiveClustering' : (sources[name] ?? name)}.ts`);
-    const source = `${readFileSync(file, 'utf8')}${readFileSync(join(root, 'src/methods/contract.ts'), 'utf8')}${readFileSync(join(root, 'src/nn/networks.ts'), 'utf8')}`;
+    const source = `${readFileSync(file, 'utf8')}${readFileSync(join(root, 'src/methods/method.ts'), 'utf8')}${readFileSync(join(root, 'src/nn/networks.ts'), 'utf8')}`;
     const rows = [...readFileSync(join(root, page), 'utf8').matchAll(/^\| (`[\w`, ]+`) \|/gm)];
     expect(rows.length, page).toBeGreaterThan(0);
     for (const [, cell] of rows)
