@@ -73,11 +73,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let slope = sums[p.columns + k];
   let spread = moments[k].spread;
   let diagonal = own[k];
-  let lift = f.scale * dy[0];
+  let factor = f.scale * dy[0];
   for (var i = first; i < end; i++) {
     let along = standard(f, i, k) * slope;
     var rest = fma(-along, share, gradient_at(o, diagonal, i, k) - mean);
     if (p.rows == 2u && spread > 0.0) { rest = along * p.epsilon / spread; }
-    g[i * p.columns + k] = rest * lift;
+    g[i * p.columns + k] = rest * factor;
   }
 }

@@ -1,5 +1,5 @@
-// out = (solarised(clamp(colour * clamp(gain * blur(x) + lift))) + noise - mean) / deviation
-// One workgroup an image. draws[b] goes on with (blur1, blur2, gain, lift), (noise, stream, solarise, -), 3 rows of colour, whose
+// out = (solarised(clamp(colour * clamp(gain * blur(x) + offset))) + noise - mean) / deviation
+// One workgroup an image. draws[b] goes on with (blur1, blur2, gain, offset), (noise, stream, solarise, -), 3 rows of colour, whose
 // fourth column is added. blur is 5 x 5, edges repeated: weights 1 - 2 blur1 - 2 blur2, blur1 beside, blur2 beyond.
 // @use grid random
 const WG: u32 = 64;

@@ -2,7 +2,7 @@
 // t_i = sum_j exp(l_ij) / Z'_j - 1 is what all weights of i add up to, as those of its own softmax add up to 0. It is small
 // where all powers are near each other: then it is a mean of what N exp(l_ij) / Z'_j is above 1, and that has its digits.
 // Else it is the sum without the positive, less what that lacks.
-// u, v are apart from the first rows of their sides, see anchored_rows, and exp(l_ij) / Z comes by them, see cross_lifts.
+// u, v are apart from the first rows of their sides, see anchored_rows, and exp(l_ij) / Z comes by them, see cross_log_means.
 // A workgroup looks after ROWS rows, one after the other: with nothing to do it should not cost software adapters its start.
 // @use grid expm1
 const WG: u32 = 64;
@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> others: array<f32>; // v
 @group(0) @binding(3) var<storage, read> units: array<f32>; // the rows themselves
 @group(0) @binding(4) var<storage, read> other_units: array<f32>;
-@group(0) @binding(5) var<storage, read> lifts: array<vec4f>;
+@group(0) @binding(5) var<storage, read> log_means: array<vec4f>;
 @group(0) @binding(6) var<storage, read> logit_scale: array<f32>;
 @group(0) @binding(7) var<storage, read> cancels: array<u32>;
 @group(0) @binding(8) var<storage, read_write> g: array<f32>; // [n, stride]
@@ -39,12 +39,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 fn recompute_row(i: u32, lane: u32) {
   let row = i * p.stride;
   let k = LOG2E * logit_scale[0];
-  let mine = lifts[p.own_at + i];
+  let mine = log_means[p.own_at + i];
   let count = f32(p.n);
-  var total = vec3f(); // of n exp(l_ij) / Z'_j - 1; of exp(l_ij) / Z'_j without the positive; of columns without a lift
+  var total = vec3f(); // of n exp(l_ij) / Z'_j - 1; of exp(l_ij) / Z'_j without the positive; of columns whose log mean has no digits
   for (var first = 0u; first < p.n; first += WG) {
     let j = min(first + lane, p.n - 1u);
-    let theirs = lifts[p.other_at + j];
+    let theirs = log_means[p.other_at + j];
     var product = 0.0;
     for (var d = 0u; d < p.columns; d++) { product = fma(own[row + d], others[j * p.stride + d], product); }
     let along = exp2(min(fma(k, theirs.x + product, -mine.y) - log2(count), 0.0));
@@ -69,7 +69,7 @@ fn recompute_row(i: u32, lane: u32) {
   workgroupBarrier();
   var sum = vec3f();
   for (var m = 0u; m < WG; m++) { sum += totals[m]; }
-  let t = select(sum.y - lifts[p.other_at + i].w, sum.x / count, sum.z == 0.0);
+  let t = select(sum.y - log_means[p.other_at + i].w, sum.x / count, sum.z == 0.0);
   for (var d = lane; d < p.columns; d += WG) {
     g[row + d] += p.scale * t * (other_units[row + d] - units[row + d]);
   }

@@ -29,8 +29,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   clear_fragments(&c);
   gather_fragments(&c, p.first + row0 + (sub / 2u) * SM * FM, p.stride, p.low,
                    p.first + column0 + (sub % 2u) * SN * FN, p.stride, p.low, p.depth, lane);
-  let k = times_power_of_two(LOG2E / temperature[0], -2 * part_lift(top[0]));
-  let lift = power_of_two(part_lift(bitcast<u32>(TOP_WEIGHT)));
+  let k = times_power_of_two(LOG2E / temperature[0], -2 * part_scale_exponent(top[0]));
+  let part_scale = power_of_two(part_scale_exponent(bitcast<u32>(TOP_WEIGHT)));
   let last = p.n - 1u;
   // @unroll
   for (var m = 0u; m < SM; m++) {
@@ -49,7 +49,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let s = strip[e] * k;
       var w = exp2(min(s - log2_z[at_i], 0.0)) + exp2(min(s - log2_z[at_j], 0.0));
       if (i == j || i == row_mark(j) || i >= p.n || j >= p.n) { w = 0.0; }
-      w *= lift;
+      w *= part_scale;
       let high = high_part(w);
       let at = within * p.width + column0 + e % SPAN_COLUMNS;
       weights[at] = part(high);

@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let cell = triangle_block(group);
   let sub = lane / SUBGROUP;
   let k = LOG2E / temperature[0];
-  let scale = times_power_of_two(k, -2 * part_lift(top[0]));
+  let scale = times_power_of_two(k, -2 * part_scale_exponent(top[0]));
   for (var x = lane; x < p.edge; x += WG) { column_sums[x] = 0.0; }
   for (var down = 0u; down < p.edge; down += SPAN_ROWS) {
     let row0 = cell.x * p.edge + down;

@@ -1,4 +1,4 @@
-// out[r, c] = part(lift x[r, c]), zeros past x's rows and columns; SPLIT: what that rounds away follows as a second copy
+// out[r, c] = part(part_scale x[r, c]), zeros past x's rows and columns; SPLIT: what that rounds away follows as a second copy
 // Two halves of 11 bits hold 22 of an f32's 24. One invocation makes four neighbours of one row.
 // @use grid part power_of_two
 const WG: u32 = 64;
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let r = four / stride4;
   if (group >= p.end_group || r >= p.out_rows) { return; }
   let c = 4u * (four % stride4);
-  let lift = power_of_two(part_lift(top[0]));
+  let part_scale = power_of_two(part_scale_exponent(top[0]));
   var value = vec4f();
   if (r < p.rows) {
     let at = p.x_at + r * p.x_stride + c;
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (c + 2u < p.columns) { value.z = x[at + 2u]; }
     if (c + 3u < p.columns) { value.w = x[at + 3u]; }
   }
-  value *= lift;
+  value *= part_scale;
   let high = vec4f(high_part(value.x), high_part(value.y), high_part(value.z), high_part(value.w));
   out[four] = vec4<part>(high);
   if (SPLIT == 1u) { out[p.out_rows * stride4 + four] = vec4<part>(value - high); }

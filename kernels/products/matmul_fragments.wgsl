@@ -1,4 +1,4 @@
-// out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (lifts) (+ out[i, j]), by fragments that subgroups hold together
+// out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (scales of both) (+ out[i, j]), by fragments that subgroups hold together
 // LEFT_ROWS: lhs[i, k]. The operands are those of halves, padded to whole spans; out is not.
 // @use grid fragments power_of_two
 struct Params {
@@ -29,9 +29,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let down = select(1u, p.lhs_stride, LEFT_ROWS == 1u);
   gather_fragments(&c, p.lhs_at + row * down, p.lhs_stride, p.lhs_low, p.rhs_at + column, p.rhs_stride, p.rhs_low, p.depth,
                    lane);
-  let lift = -(part_lift(lhs_top[0]) + part_lift(rhs_top[0]));
-  let half = power_of_two(lift / 2);
-  let rest = power_of_two(lift - lift / 2);
+  let exponent = -(part_scale_exponent(lhs_top[0]) + part_scale_exponent(rhs_top[0]));
+  let half = power_of_two(exponent / 2);
+  let rest = power_of_two(exponent - exponent / 2);
   // @unroll
   for (var m = 0u; m < SM; m++) {
     // @unroll

@@ -1,5 +1,5 @@
-// out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (lifts) (+ out[i, j]), of operands that halves made
-// SPLIT: three products of halves, hi hi + hi lo + lo hi. Without F16 the operands are f32 and not lifted.
+// out[i, j] = scale * sum_k lhs[k, i] rhs[k, j] / (scales of both) (+ out[i, j]), of operands that halves made
+// SPLIT: three products of halves, hi hi + hi lo + lo hi. Without F16 the operands are f32 and not scaled.
 // @use tile_main tile_long stored part power_of_two
 const SPLIT: u32 = 0; // @tune 0 1
 
@@ -25,7 +25,7 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
     let low_right = select(0u, p.rhs_low4, term == 2u);
     tile_long_product(c, left + low_left, p.lhs_stride4, right + low_right, p.rhs_stride4, p.depth);
   }
-  let down = -(part_lift(lhs_top[0]) + part_lift(rhs_top[0]));
+  let down = -(part_scale_exponent(lhs_top[0]) + part_scale_exponent(rhs_top[0]));
   // @unroll
   for (var i = 0u; i < TM * TV; i++) {
     (*c)[i] = (*c)[i] * power_of_two(down / 2) * power_of_two(down - down / 2);

@@ -72,12 +72,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let flip = 1.0 - reflection[p.columns];
   // |z|^2 = (a |r|)^2 + excess
   let excess = fma(2.0 * part_along, row_sum(lane, rests.y * share), row_sum(lane, rests.z * share));
-  var lift = reach / norm; // on the last axis
+  var last_coordinate = reach / norm; // on the last axis
   let shift = select(0.0, 1.0, reflection[p.columns + 1u] > 0.0); // rows below the norm's floor would not survive it
-  var rest = lift - shift;
+  var rest = last_coordinate - shift;
   if (abs(reach) > 0.5 * norm && length > FLOOR) {
     let short = excess * (unit / norm) * (unit / (abs(reach) + norm));
-    lift = sign(reach) * (1.0 - short);
+    last_coordinate = sign(reach) * (1.0 - short);
     if (reach > 0.0) { rest = -short; }
   }
   // M takes the last axis to r: an error of `across` is that of one coordinate of z, the last. What it is off is seen there.
@@ -87,7 +87,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   seen = row_sum(lane, seen);
   let end = p.columns - 1u;
-  let off = z[start + end] / norm - fma(reflection[r + end], lift, seen) * (reflection[p.columns + 1u] * reflection[p.columns + 2u]);
+  let off = z[start + end] / norm - fma(reflection[r + end], last_coordinate, seen) * (reflection[p.columns + 1u] * reflection[p.columns + 2u]);
   across += select(off * norm / reflection[end], 0.0, nearly_parallel || reflection[end] == 0.0);
   let scale = 1.0 / norm;
   let real = row < p.rows;
@@ -102,8 +102,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       u = flip * (fma(-across, reflection[k], y) / norm); // exactly 1 where columns = 1
       last = k == p.columns - 1u;
     }
-    units[to * p.row_stride + k] = u + select(0.0, select(lift, rest, CENTRED == 1u), last);
-    if (TRANSPOSED == 1u && k < p.columns) { units_t[k * p.column_stride + to] = u + select(0.0, lift, last); }
+    units[to * p.row_stride + k] = u + select(0.0, select(last_coordinate, rest, CENTRED == 1u), last);
+    if (TRANSPOSED == 1u && k < p.columns) { units_t[k * p.column_stride + to] = u + select(0.0, last_coordinate, last); }
   }
   if (real && lane % LANES == 0u) {
     inverse_norms[to] = select(select(scale, -scale, length <= FLOOR), 0.0, top == 0.0 && !not_finite(square));

@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let along = row_sum(lane, sums.x);
   let radial = select(along / size, 0.0, free);
   let level = row_sum(lane, sums.z);
-  let lift = row_sum(lane, sums.w);
+  let along_v = row_sum(lane, sums.w);
   let cancelling = row_sum(lane, square) - radial * along < 0.1 * radial * along;
   var rest = vec2f(); // of what the projection leaves: u.t, v.t
   for (var k = select(p.columns, lane % LANES, cancelling); k < p.columns; k += LANES) {
@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   rest = vec2f(row_sum(lane, rest.x), row_sum(lane, rest.y));
   let again = rest.x / size;
-  let across = select(fma(-radial, level, lift), fma(-again, level, rest.y), cancelling);
+  let across = select(fma(-radial, level, along_v), fma(-again, level, rest.y), cancelling);
   if (row >= p.rows) { return; }
   let stuck = p.columns == 1u && inverse > 0.0;
   let factor = (1.0 - reflection[p.columns]) * (abs(inverse) * (p.factor * dy[0] / temperature[0]));

@@ -162,7 +162,7 @@ function waves({ height, width }: Drawn, settings: Settings & { size?: number },
   return [...all, ...phases, 0, 0];
 }
 
-/** (blur1, blur2, gain, lift), (noise, -, -, -); the stream of the noise and whether to solarise come to the latter. */
+/** (blur1, blur2, gain, offset), (noise, -, -, -); the stream of the noise and whether to solarise come to the latter. */
 function appearance({ blur, strokes, noise }: Settings, between: Between, chance: Chance): number[] {
   const blurs = chance(blur.probability);
   const sigma = between(...blur.sigma);
@@ -173,8 +173,8 @@ function appearance({ blur, strokes, noise }: Settings, between: Between, chance
   const strength = between(0, noise);
   const changes = strokes[0] !== 0.5 || strokes[1] !== 0.5;
   const gain = changes ? STROKE_GAIN : 1;
-  const lift = changes ? 0.5 - STROKE_GAIN * level : 0;
-  return [blurs ? near / total : 0, blurs ? far / total : 0, gain, lift, strength, 0, 0, 0];
+  const offset = changes ? 0.5 - STROKE_GAIN * level : 0;
+  return [blurs ? near / total : 0, blurs ? far / total : 0, gain, offset, strength, 0, 0, 0];
 }
 
 /** Three rows of four: colour' = matrix colour + last column. Grey images use the first number of the first row, and its last. */
@@ -197,8 +197,8 @@ function colours({ channels }: Drawn, mean: number, settings: Settings, between:
   return inverts ? after(diagonal(-1, 1), m) : m;
 }
 
-function diagonal(factor: number, lift: number): number[] {
-  return [factor, 0, 0, lift, 0, factor, 0, lift, 0, 0, factor, lift];
+function diagonal(factor: number, offset: number): number[] {
+  return [factor, 0, 0, offset, 0, factor, 0, offset, 0, 0, factor, offset];
 }
 
 /** colour' = kept colour + (1 - kept) luma */

@@ -69,7 +69,7 @@ export function renderView(
   mean: readonly number[],
   deviation: readonly number[],
 ): Float64Array {
-  const [a, b, c, number, d, e, f, , blur1, blur2, gain, lift, noise, stream, solarises] = draws;
+  const [a, b, c, number, d, e, f, , blur1, blur2, gain, offset, noise, stream, solarises] = draws;
   const colour = draws.subarray(16, 28);
   const [u0, v0, k0, l0, u1, v1, k1, l1, phase0, phase1] = draws.subarray(28, DRAW);
   const texel = (channel: number, x: number, y: number) =>
@@ -109,7 +109,7 @@ export function renderView(
         const from = channel * area + clamp(y + dy, outHeight - 1) * outWidth + clamp(x + dx, outWidth - 1);
         sum += weights[dx + 2] * weights[dy + 2] * moved[from];
       }
-    levelled[at] = clamp(gain * sum + lift);
+    levelled[at] = clamp(gain * sum + offset);
   });
   const out = new Float64Array(moved.length);
   each((channel, x, y, at) => {

@@ -118,7 +118,7 @@ describe('linking a family', () => {
   });
 });
 
-/** f16 with unlimited exponents: 11 bits, as in lib/part_f16.wgsl, which lifts numbers into its range. */
+/** f16 with unlimited exponents: 11 bits, as in lib/part_f16.wgsl, which scales numbers into its range. */
 function half(x: number): number {
   if (x === 0) return 0;
   const step = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10);
@@ -221,11 +221,11 @@ test.each<[string, Exclude<Form, { by: 'tile' }>]>([
       const packed = toHalves(engine, 'test', form, { of: x, at, stride, rows, columns: count }, out, top);
       const numbers = (form.split ? 2 : 1) * out.rows * out.stride;
       const bytes = await engine.lowLevel.read('test', packed.of, (halves ? 2 : 4) * numbers);
-      const lift = halves ? 2 ** (14 - Math.floor(Math.log2(most[0]))) : 1;
+      const scale = halves ? 2 ** (14 - Math.floor(Math.log2(most[0]))) : 1;
       const got = halves ? Array.from(new Uint16Array(bytes), ofHalf) : [...new Float32Array(bytes)];
       for (let n = 0; n < out.rows * out.stride; n++) {
         const [r, c] = [Math.floor(n / out.stride), n % out.stride];
-        const wanted = r < rows && c < count ? lift * source[at + r * stride + c] : 0;
+        const wanted = r < rows && c < count ? scale * source[at + r * stride + c] : 0;
         // Half of the last of 11 bits, or of f16's subnormal ones.
         const step = halves ? Math.max(Math.abs(wanted) * 2 ** -11, 2 ** -25) : 0;
         expect(Math.abs(got[n] - wanted), `[${r}, ${c}]`).toBeLessThanOrEqual(step);
@@ -271,8 +271,8 @@ test('the largest magnitude of a part of a matrix, whatever lies beside it', asy
 });
 
 /** Largest error of a product by f64, in units of the sums of magnitudes. */
-async function productError(engine: Engine, lift = 1): Promise<number> {
-  const scaled = A.map((value) => value * lift);
+async function productError(engine: Engine, scale = 1): Promise<number> {
+  const scaled = A.map((value) => value * scale);
   const c = await matmul(engine.tensor(scaled, [M, K]), engine.tensor(B, [K, N])).data();
   let worst = 0;
   for (let i = 0; i < M; i++)
@@ -339,8 +339,8 @@ test.skipIf(!offered.f16)(
   'operands in half precision: 11 bits of each, at any magnitude',
   async () => {
     const engine = await engineOf({ families: ['f16'], matmulPrecision: 'medium' });
-    for (const lift of [1, 1e30, 1e-30]) {
-      const error = await productError(engine, lift);
+    for (const scale of [1, 1e30, 1e-30]) {
+      const error = await productError(engine, scale);
       expect(error).toBeLessThan(2 * 2 ** -11);
       expect(error).toBeGreaterThan(2 ** -16); // it is half precision indeed
     }
@@ -385,7 +385,7 @@ test.each<[string, MatrixShape, MatmulPrecision, number, number]>([
   async (_, shape, precision, budget, gradient) => {
     if (shape.of === 'f16' && !offered.f16) return;
     const engine = await emulated(shape, precision);
-    for (const lift of [1, 1e30]) expect(await productError(engine, lift)).toBeLessThan(budget);
+    for (const scale of [1, 1e30]) expect(await productError(engine, scale)).toBeLessThan(budget);
     const off = await lossError(engine);
     expect(off.gradient).toBeLessThan(gradient);
     expect(off.value).toBeLessThan(gradient);

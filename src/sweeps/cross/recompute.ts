@@ -2,7 +2,7 @@ import type { Context } from '../../core/context.ts';
 import { fillBits } from '../../core/fills.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
-import { anchored_rows, cross_lifts, cross_recompute } from '../../gpu/kernels.generated.ts';
+import { anchored_rows, cross_log_means, cross_recompute } from '../../gpu/kernels.generated.ts';
 import { findCancelling, rowsToRecompute } from '../../launch/cancellation.ts';
 import type { Points, PointsGradient } from '../../launch/points.ts';
 import { rowTuning } from '../../launch/tile.ts';
@@ -44,7 +44,7 @@ export function recomputeCross(
   const { tuning, rowsPerGroup } = rowTuning(context);
   const ROWS = rowsToRecompute(context);
   const work = 4 * n * n * columns;
-  const lifts = context.scratch(4 * (sides[1].at + n), op);
+  const logMeans = context.scratch(4 * (sides[1].at + n), op);
   const any = context.scratch(1, op);
   fillBits(context, any, 1, 0);
   const each = (then: (own: CrossSide, other: CrossSide, s: number) => void): void =>
@@ -61,7 +61,7 @@ export function recomputeCross(
         inverse_norms: points.units?.inverseNorms as Storage,
         cancels: cancels[s] ?? some,
         apart: apart[s],
-        lifts,
+        log_means: logMeans,
         any,
       },
       groups: Math.ceil(n / rowsPerGroup),
@@ -70,7 +70,7 @@ export function recomputeCross(
     }),
   );
   each((own, other, s) =>
-    context.run(cross_lifts, {
+    context.run(cross_log_means, {
       params: { n, columns, stride, own_at: own.at, other_at: other.at },
       buffers: {
         own: apart[s],
@@ -80,7 +80,7 @@ export function recomputeCross(
         miss,
         positives,
         logit_scale: scale,
-        lifts,
+        log_means: logMeans,
       },
       groups: Math.ceil(n / ROWS),
       work,
@@ -99,7 +99,7 @@ export function recomputeCross(
         others: apart[1 - s],
         units: own.points.rows,
         other_units: other.points.rows,
-        lifts,
+        log_means: logMeans,
         logit_scale: scale,
         cancels: mine,
         g,
@@ -110,5 +110,5 @@ export function recomputeCross(
       tuning: { ROWS },
     });
   });
-  for (const storage of [...cancels, lifts, any, ...apart]) storage?.release();
+  for (const storage of [...cancels, logMeans, any, ...apart]) storage?.release();
 }

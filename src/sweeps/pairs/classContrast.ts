@@ -3,7 +3,7 @@ import type { Storage } from '../../gpu/buffers.ts';
 import {
   class_apart,
   class_gaps,
-  class_lifts,
+  class_mean_expm1,
   class_means,
   class_sums,
   partial_totals,
@@ -132,9 +132,9 @@ export function classContrast(
       const { units } = pairs;
       const gathered = { ...units, g: pairs.gradient(tau, rows) };
       const cancels = findCancelling(context, op, gathered, { of: reaches });
-      const lifts = context.scratch(2 * n, op);
+      const meanExpm1 = context.scratch(2 * n, op);
       const ROWS = rowsToRecompute(context);
-      context.run(class_lifts, {
+      context.run(class_mean_expm1, {
         params: { n, columns: units.columns, row_stride: units.rowStride },
         buffers: {
           units: units.rows,
@@ -143,7 +143,7 @@ export function classContrast(
           classes: rows.classes,
           row_factors: rowFactors,
           misses,
-          lifts,
+          mean_expm1: meanExpm1,
         },
         groups: Math.ceil(n / ROWS),
         work: 2 * n * n * units.columns,
@@ -152,10 +152,10 @@ export function classContrast(
       });
       recompute(context, sup_con_recompute, gathered, cancels, {
         others: n,
-        buffers: { temperature: tau, ...rows, lifts },
+        buffers: { temperature: tau, ...rows, mean_expm1: meanExpm1 },
       });
       cancels.release();
-      lifts.release();
+      meanExpm1.release();
       const slope = { dy, factor, temperature: tau };
       const gradients = unitsBackward(context, op, units, lengths, gathered.g, slope);
       gathered.g.release();

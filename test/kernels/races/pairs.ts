@@ -16,7 +16,7 @@ import {
 } from './case.ts';
 
 export const PAIRS: Record<string, Case[]> = {
-  class_lifts: [
+  class_mean_expm1: [
     {
       params: { n: 3, columns: 70, row_stride: 72 },
       buffers: {
@@ -26,7 +26,7 @@ export const PAIRS: Record<string, Case[]> = {
         classes: Uint32Array.of(0, 0, 0),
         row_factors: floats(12).fill(1),
         misses: floats(3).fill(0.5),
-        lifts: floats(6),
+        mean_expm1: floats(6),
       },
       groups: 3,
       tuning: {},
@@ -156,7 +156,7 @@ export const PAIRS: Record<string, Case[]> = {
         classes: Uint32Array.of(0, 1, 0),
         row_factors: floats(12).fill(1),
         holds: floats(3),
-        lifts: floats(6).fill(-1),
+        mean_expm1: floats(6).fill(-1),
       },
     },
   ],
@@ -169,7 +169,7 @@ export const PAIRS: Record<string, Case[]> = {
         inverse_norms: floats(3), // below the norm's floor
         cancels: cancelling.buffers.cancels,
         apart: floats(3 * 72),
-        lifts: floats(16),
+        log_means: floats(16),
         any: new Uint32Array(1),
       },
       groups: 3,
@@ -177,7 +177,7 @@ export const PAIRS: Record<string, Case[]> = {
       expected: { any: [1], apart: Array.from({ length: 214 }, (_, t) => (t < 144 ? 0 : 0.1)) },
     },
   ],
-  cross_lifts: [
+  cross_log_means: [
     {
       params: { n: 3, columns: 70, stride: 72, own_at: 0, other_at: 4 },
       buffers: {
@@ -188,11 +188,11 @@ export const PAIRS: Record<string, Case[]> = {
         miss: floats(8).fill(0.25),
         positives: floats(4),
         logit_scale: Float32Array.of(2),
-        lifts: floats(32),
+        log_means: floats(32),
       },
       groups: 3,
       tuning: {},
-      expected: { lifts: [0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 0, 0] },
+      expected: { log_means: [0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 1, 0.25, 0, 0, 0, 0] },
     },
   ],
   contrast_recompute: [
@@ -219,7 +219,7 @@ export const PAIRS: Record<string, Case[]> = {
         others: floats(3 * 72),
         units: cancelling.buffers.units,
         other_units: Float32Array.from(cancelling.buffers.units as Float32Array, (x) => x + 1),
-        lifts: Float32Array.from({ length: 32 }, (_, t) => (t % 4 === 1 ? -1 : t % 4 === 2 ? 1 : 0)), // sums of 3 / 2
+        log_means: Float32Array.from({ length: 32 }, (_, t) => (t % 4 === 1 ? -1 : t % 4 === 2 ? 1 : 0)), // sums of 3 / 2
         logit_scale: Float32Array.of(2),
         cancels: Uint32Array.of(0, 1, 0),
         g: floats(3 * 72).fill(7),

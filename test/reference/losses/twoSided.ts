@@ -58,7 +58,7 @@ export function clip(a: Matrix, b: Matrix, scale: number): LossResult {
 export function sigLip(a: Matrix, b: Matrix, scale: number, bias: number): LossResult & { bias: number } {
   const n = a.rows;
   const s = cosines(a, b);
-  let [value, slope, lift] = [0, 0, 0];
+  let [value, slope, biasSlope] = [0, 0, 0];
   const g = s.map((line, i) =>
     line.map((x, j) => {
       const y = i === j ? 1 : -1;
@@ -66,11 +66,11 @@ export function sigLip(a: Matrix, b: Matrix, scale: number, bias: number): LossR
       value += (Math.max(-l, 0) + Math.log1p(Math.exp(-Math.abs(l)))) / n;
       const weight = -y / (1 + Math.exp(l)) / n;
       slope += weight * x;
-      lift += weight;
+      biasSlope += weight;
       return weight * scale;
     }),
   );
-  return { value, gradients: gradientsOf(a, b, g), temperature: slope, bias: lift };
+  return { value, gradients: gradientsOf(a, b, g), temperature: slope, bias: biasSlope };
 }
 
 /** KoLeo: -mean log(|u_i - u_nn(i)| + 1e-8), nn(i) the other row of the largest cosine, the lower one of two. */

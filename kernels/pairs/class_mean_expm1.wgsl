@@ -1,4 +1,4 @@
-// lifts[i] = (mean over P_i of e_ij - 1, R / Z), e_ij = exp((s_ij - 1) / tau), for rows that cancel, with positives near them
+// mean_expm1[i] = (mean over P_i of e_ij - 1, R / Z), e_ij = exp((s_ij - 1) / tau), for rows that cancel, with positives near them
 // R / Z is -1 for all others. 1 - s_ij comes by differences: see recompute_rows.
 // @use grid expm1
 const WG: u32 = 64;
@@ -13,7 +13,7 @@ struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, row_stri
 @group(0) @binding(4) var<storage, read> classes: array<u32>;
 @group(0) @binding(5) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
 @group(0) @binding(6) var<storage, read> misses: array<f32>;
-@group(0) @binding(7) var<storage, read_write> lifts: array<vec2f>;
+@group(0) @binding(7) var<storage, read_write> mean_expm1: array<vec2f>;
 
 var<workgroup> parts: array<vec2f, WG>;
 
@@ -24,14 +24,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group) { return; }
   for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.n); i++) {
     if (cancels[i] == 1u && row_factors[i].w > 0.0) { // not of positives that are alone, or weigh inside the logarithm
-      lift_of(i, lane);
+      mean_expm1_of(i, lane);
     } else if (lane == 0u) {
-      lifts[i] = vec2f(0.0, -1.0);
+      mean_expm1[i] = vec2f(0.0, -1.0);
     }
   }
 }
 
-fn lift_of(i: u32, lane: u32) {
+fn mean_expm1_of(i: u32, lane: u32) {
   let k = LOG2E / temperature[0];
   let own = classes[i];
   var part = vec2f(); // sum, number
@@ -50,8 +50,8 @@ fn lift_of(i: u32, lane: u32) {
   if (lane == 0u) {
     var total = vec2f();
     for (var m = 0u; m < WG; m++) { total += parts[m]; }
-    let lift = total.x / total.y;
-    lifts[i] = select(vec2f(0.0, -1.0), vec2f(lift, misses[i]), lift > -0.98);
+    let mean = total.x / total.y;
+    mean_expm1[i] = select(vec2f(0.0, -1.0), vec2f(mean, misses[i]), mean > -0.98);
   }
   workgroupBarrier();
 }

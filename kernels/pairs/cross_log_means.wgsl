@@ -1,4 +1,4 @@
-// lifts[i] = (x_i, log2 of mean_j 2^(k (y_j + u_i.v_j)), whether that has its digits, miss_i), k = scale / ln 2, where some row cancels
+// log_means[i] = (x_i, log2 of mean_j 2^(k (y_j + u_i.v_j)), whether that has its digits, miss_i), k = scale / ln 2, where some row cancels
 // u and v are what the rows of two sides are apart from the first of their side, x_i = v_0.u_i and y_j = u_0.v_j: the score
 // of i and j is that of 0 and 0, and x_i + y_j + u_i.v_j. Where all of it but x_i is small against the temperature, the mean
 // is 1 and what little it is off, which the logarithm of a sum has no digits of: what log2_z knows is for the other rows.
@@ -17,7 +17,7 @@ struct Params { first_group: u32, end_group: u32, n: u32, columns: u32, stride: 
 @group(0) @binding(5) var<storage, read> miss: array<f32>;
 @group(0) @binding(6) var<storage, read> positives: array<f32>; // scores s_ii, as log2_z has them
 @group(0) @binding(7) var<storage, read> logit_scale: array<f32>;
-@group(0) @binding(8) var<storage, read_write> lifts: array<vec4f>; // of both sides; x of both is there
+@group(0) @binding(8) var<storage, read_write> log_means: array<vec4f>; // of both sides; x of both is there
 
 var<workgroup> parts: array<vec2f, WG>;
 
@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     for (var j = lane; j < p.n && part.y == 0.0; j += WG) {
       var product = 0.0;
       for (var d = 0u; d < p.columns; d++) { product = fma(own[i * p.stride + d], others[j * p.stride + d], product); }
-      let l = k * (lifts[p.other_at + j].x + product);
+      let l = k * (log_means[p.other_at + j].x + product);
       part += vec2f(exp2_less_1(l), select(1.0, 0.0, abs(l) <= FAR));
     }
     parts[lane] = part;
@@ -41,9 +41,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       var total = vec2f();
       for (var m = 0u; m < WG; m++) { total += parts[m]; }
       let at = p.own_at + i;
-      let x = lifts[at].x;
+      let x = log_means[at].x;
       let known = fma(-k, positives[0] + x, log2_z[at]) - log2(f32(p.n));
-      lifts[at] = vec4f(x, select(known, log2_1p(total.x / f32(p.n)), total.y == 0.0), select(0.0, 1.0, total.y == 0.0), miss[at]);
+      log_means[at] = vec4f(x, select(known, log2_1p(total.x / f32(p.n)), total.y == 0.0), select(0.0, 1.0, total.y == 0.0), miss[at]);
     }
     workgroupBarrier();
   }
