@@ -50,9 +50,9 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
     // @unroll
     for (var v = 0u; v < TV; v++) {
       let i = m * TV + v;
-      let hold = totals[m / 4u][m % 4u] * (own_four(row + m, column4 + v * WX) - anchor[v]);
-      let left = hold - weighted[i];
-      let cancels = largest(left) < CANCELS * largest(abs(hold) + abs(weighted[i]));
+      let own_term = totals[m / 4u][m % 4u] * (own_four(row + m, column4 + v * WX) - anchor[v]);
+      let left = own_term - weighted[i];
+      let cancels = largest(left) < CANCELS * largest(abs(own_term) + abs(weighted[i]));
       cancelling |= select(0u, 1u << i, cancels);
       (*c)[i] += select(left, vec4f(), cancels);
     }

@@ -25,9 +25,9 @@ fn blurred_row(row: u32, column: u32, blur: vec4f) -> f32 {
 
 // One row where nothing blurs: a loop, as some adapters run both sides of an if.
 fn blurred(plane: u32, column: u32, row: u32, blur: vec4f) -> f32 {
-  let reach = select(0, 2, blur.x > 0.0);
+  let radius = select(0, 2, blur.x > 0.0);
   var sum = 0.0;
-  for (var d = -reach; d <= reach; d++) {
+  for (var d = -radius; d <= radius; d++) {
     let y = u32(clamp(i32(row) + d, 0, i32(p.height) - 1));
     let weight = select(select(blur.y, blur.x, abs(d) == 1), 1.0 - 2.0 * (blur.x + blur.y), d == 0);
     sum = fma(weight, blurred_row(plane + y * p.width, column, blur), sum);

@@ -30,9 +30,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 @group(0) @binding(5) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4], rows i - first
 
 // @kernel sup_con_panel pair_products sup_con_weigh
-// w_ji = sum over both rows of factor 2^(l_ij - top) - hold, for the columns j of a panel and all rows i from its first on
+// w_ji = sum over both rows of factor 2^(l_ij - top) - target_weight, for the columns j of a panel and all rows i from its first on
 @group(0) @binding(3) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
-@group(0) @binding(4) var<storage, read> holds: array<f32>;
+@group(0) @binding(4) var<storage, read> target_weights: array<f32>;
 @group(0) @binding(5) var<storage, read> temperature: array<f32>;
 @group(0) @binding(7) var<storage, read_write> weights: array<vec4f>; // [panel, 4 width4], rows i - first
 

@@ -72,11 +72,11 @@ fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
 }
 
 // @kernel sup_con_recompute mark_class expm1
-// g[i] = sum_j w_ij (u_j - u_i), w_ij the sum over both rows of factor 2^(l_ij - top) - hold, 0 for i = j: see sup_con_panel
+// g[i] = sum_j w_ij (u_j - u_i), w_ij the sum over both rows of factor 2^(l_ij - top) - target_weight, 0 for i = j: see sup_con_panel
 // Of positives that all but coincide e_ij / Z and 1 / |P| differ in their last digits: there it is what class_mean_expm1 says.
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
 @group(0) @binding(5) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
-@group(0) @binding(7) var<storage, read> holds: array<f32>;
+@group(0) @binding(7) var<storage, read> target_weights: array<f32>;
 @group(0) @binding(8) var<storage, read> mean_expm1: array<vec2f>;
 
 fn other(at: u32) -> f32 { return units[at]; }
@@ -93,9 +93,9 @@ fn half_weight(i: u32, same: bool, k: f32, gap: f32) -> f32 {
   if (!same) { return factors.y * exp2(min(fma(-k, gap, k - factors.x), 0.0)); }
   let terms = mean_expm1[i]; // mean over P_i of e_ij - 1, R / Z
   if (terms.y >= 0.0) {
-    return holds[i] * fma(1.0 - terms.y, (exp2_less_1(-k * gap) - terms.x) / (1.0 + terms.x), -terms.y);
+    return target_weights[i] * fma(1.0 - terms.y, (exp2_less_1(-k * gap) - terms.x) / (1.0 + terms.x), -terms.y);
   }
-  return fma(factors.w, exp2(min(fma(-k, gap, k - factors.z), 0.0)), -holds[i]);
+  return fma(factors.w, exp2(min(fma(-k, gap, k - factors.z), 0.0)), -target_weights[i]);
 }
 
 // @kernel uniformity_recompute

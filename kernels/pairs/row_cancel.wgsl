@@ -1,5 +1,5 @@
-// cancels[i] = 1 where the gradient of row i all but cancels, |g - u (u.g)| < max(|g|, scale reach_i) / 16, else 0
-// reach_i is the least that the terms of one sign add up to: g itself may be what is left of it.
+// cancels[i] = 1 where the gradient of row i all but cancels, |g - u (u.g)| < max(|g|, scale cancellation_scale_i) / 16, else 0
+// cancellation_scale_i is the least that the terms of one sign add up to: g itself may be what is left of it.
 // A row below the norm's floor is not one: its gradient knows what is along it, too; with DISTANCES that is what
 // recompute_rows makes, and each such row is one.
 // Of such a gradient rounding has taken four bits and more: see recompute_rows. The kernel says what the `gradient` is, four
@@ -10,7 +10,7 @@ const DISTANCES: u32 = 0; // @tune 0 1
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, stride4: u32, at: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> units: array<vec4f>; // [rows, stride4], zeros past the columns
-@group(0) @binding(2) var<storage, read> reaches: array<f32>; // from `at` on
+@group(0) @binding(2) var<storage, read> cancellation_scales: array<f32>; // from `at` on
 @group(0) @binding(3) var<storage, read_write> cancels: array<u32>;
 
 @compute @workgroup_size(WG)
@@ -36,8 +36,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let length = row_sum(lane, dot(lengths, vec4f(1.0)));
   if (row >= p.rows || lane % LANES != 0u) { return; }
   let across = square - along * along / max(length, 1e-30);
-  let reach = p.scale * reaches[p.at + row];
-  let cancel = length > 0.5 && across < max(square, reach * reach) * (1.0 / 256.0);
+  let cancellation_scale = p.scale * cancellation_scales[p.at + row];
+  let cancel = length > 0.5 && across < max(square, cancellation_scale * cancellation_scale) * (1.0 / 256.0);
   cancels[row] = select(0u, 1u, cancel || (DISTANCES == 1u && length < 0.999));
 }
 
@@ -62,7 +62,7 @@ fn gradient(row: u32, at4: u32) -> vec4f {
   let j = select(i + half, i - half, i >= half);
   let own = select(units[at4], vec4f(), inverse_norms[i] < 0.0);
   let other = units[at4 + j * p.stride4 - i * p.stride4];
-  let all = g[at4] - (reaches[p.at + i] + reaches[p.at + j]) * (other - own);
+  let all = g[at4] - (cancellation_scales[p.at + i] + cancellation_scales[p.at + j]) * (other - own);
   if (row < p.rows) { g[at4] = all; }
   return all;
 }

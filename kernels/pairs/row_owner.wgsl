@@ -90,7 +90,7 @@ fn share_weights(i: u32, j: u32, local: vec3u) {
 // @kernel sup_con_owner pair_products sup_con_weigh
 // g[i] = sum_j w_ij u_j for the rows of a workgroup, w as sup_con_panel's
 @group(0) @binding(3) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
-@group(0) @binding(4) var<storage, read> holds: array<f32>;
+@group(0) @binding(4) var<storage, read> target_weights: array<f32>;
 @group(0) @binding(5) var<storage, read> temperature: array<f32>;
 @group(0) @binding(7) var<storage, read> rows: array<vec4f>; // units, [4 stride4, row_stride4]
 @group(0) @binding(8) var<storage, read_write> g: array<vec4f>; // [4 stride4, row_stride4]

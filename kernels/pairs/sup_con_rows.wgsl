@@ -16,9 +16,9 @@ struct Params { first_group: u32, end_group: u32, n: u32 }
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read_write> results: array<f32>; // losses [n], slopes [n]
 @group(0) @binding(5) var<storage, read_write> row_factors: array<vec4f>; // top and factor: of negatives, of positives
-@group(0) @binding(6) var<storage, read_write> holds: array<f32>; // what a positive weighs less
+@group(0) @binding(6) var<storage, read_write> target_weights: array<f32>; // what is subtracted from the weight of a positive
 @group(0) @binding(7) var<storage, read_write> misses: array<f32>; // R / Z
-@group(0) @binding(8) var<storage, read_write> reaches: array<f32>; // see row_cancel
+@group(0) @binding(8) var<storage, read_write> cancellation_scales: array<f32>; // see row_cancel
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -31,9 +31,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var loss = 0.0;
   var slope = 0.0;
   var factors = vec4f();
-  var hold = 0.0;
+  var target_weight = 0.0;
   var miss = 0.0;
-  var reach = 0.0;
+  var cancellation_scale = 0.0;
   if (count > 0.0) {
     let k = LOG2E / temperature[0];
     let negatives = statistics[i];
@@ -46,9 +46,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let z = negatives.x * exp2((negatives.y - top) * k) + positives.x * exp2((positives.y - top) * k);
     loss = row.loss;
     factors = vec4f(fma(top, k, positives.w), 1.0 / z, fma(top, k, positives.w), 0.0);
-    hold = row.miss;
+    target_weight = row.miss;
     miss = row.miss;
-    reach = row.miss;
+    cancellation_scale = row.miss;
     let positives_mean = positives.z / positives.x; // of the logits, as the softmax weighs them
     if (negatives.x > 0.0) { slope = row.miss * (lead + (negatives.z / negatives.x - positives_mean)); }
     if (count > 1.0 && INSIDE == 0u) {
@@ -56,16 +56,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       loss += (positives_log + over) * LN2;
       slope += positives_mean + over;
       factors.w = 1.0 / z;
-      hold = 1.0 / count;
+      target_weight = 1.0 / count;
       // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what these do to the gradient, times the distance, must not count.
       let apart = sqrt(max(2.0 * select(1.0 - mean, -mean, GAP == 1u), 1e-6));
-      if (apart < 0.25) { reach = max(reach, apart * inverseSqrt(count) / temperature[0]); }
+      if (apart < 0.25) { cancellation_scale = max(cancellation_scale, apart * inverseSqrt(count) / temperature[0]); }
     }
     if (count > 1.0 && INSIDE == 1u) {
       loss += log(count);
       factors.z = fma(positives.y, k, positives.w);
       factors.w = -row.miss / positives.x;
-      hold = 0.0;
+      target_weight = 0.0;
     }
   }
   // A zero row is half of 1 short: all its scores are 0, and what they seem to differ by is rounding.
@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   results[i] = loss;
   results[p.n + i] = slope * LN2;
   row_factors[i] = factors;
-  holds[i] = hold;
+  target_weights[i] = target_weight;
   misses[i] = miss;
-  reaches[i] = reach;
+  cancellation_scales[i] = cancellation_scale;
 }

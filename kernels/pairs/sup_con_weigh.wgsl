@@ -1,7 +1,7 @@
-// weigh: products of rows j and columns i become w_ji = sum over both rows of factor 2^(l_ij - top) - hold, in place
-// top, factor and hold are those of a row's positives where i and j are of one class, else of its negatives, which have
-// no hold; w is 0 for i = j. A top is no smaller than the logit, so nothing overflows at any temperature. The kernel declares
-// `row_factors`, `holds` and `temperature`.
+// weigh: products of rows j and columns i become w_ji = sum over both rows of factor 2^(l_ij - top) - target_weight, in place
+// top, factor and target_weight are those of a row's positives where i and j are of one class, else of its negatives, which have no
+// target weight; w is 0 for i = j. A top is no smaller than the logit, so nothing overflows at any temperature. The kernel declares
+// `row_factors`, `target_weights` and `temperature`.
 // @use tile_shape mark_class
 const LOG2E: f32 = 1.4426950408889634;
 
@@ -17,7 +17,7 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
     let y = row_factors[at.y];
     let z = row_factors[at.z];
     let w = row_factors[at.w];
-    let hold = vec4f(holds[at.x], holds[at.y], holds[at.z], holds[at.w]);
+    let target_weight = vec4f(target_weights[at.x], target_weights[at.y], target_weights[at.z], target_weights[at.w]);
     // @unroll
     for (var m = 0u; m < TM; m++) {
       let j = j0 + m;
@@ -29,10 +29,10 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
       let top_j = select(vec4f(factors.x), vec4f(factors.z), same);
       let factor_j = select(vec4f(factors.y), vec4f(factors.w), same);
       let both = factor_i * exp2(min(fma(s, k, -top_i), vec4f())) + factor_j * exp2(min(fma(s, k, -top_j), vec4f()));
-      let held = select(vec4f(), hold + holds[min(j, last)], same);
+      let target = select(vec4f(), target_weight + target_weights[min(j, last)], same);
       let blank = j >= p.n;
       let skip = (i == vec4u(j)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
-      (*c)[m * TV + v] = select(both - held, vec4f(), skip);
+      (*c)[m * TV + v] = select(both - target, vec4f(), skip);
     }
   }
 }

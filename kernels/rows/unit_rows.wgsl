@@ -50,13 +50,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let norm = poisoned(max(length, FLOOR), square); // all of a row with a NaN or an infinity is NaN: max would hide it
   let part_along = high(along * reflection[p.columns + 2u]);
   let a = part_along * unit;
-  let reach = a * reflection[p.columns + 1u];
+  let parallel = a * reflection[p.columns + 1u];
   // What y has, from what x has; but of a row that is nearly parallel to r little would be left of that.
-  let part_reach = part_along * reflection[p.columns + 1u];
+  let part_parallel = part_along * reflection[p.columns + 1u];
   var rests = vec3f(
     fma(-part_along, reflection[p.columns + 3u], level),
-    fma(-part_reach, reflection[p.columns + 1u], along),
-    square - part_reach * (2.0 * along / max(reflection[p.columns + 1u], 1e-30) - part_reach)); // y.v, y.r, y.y
+    fma(-part_parallel, reflection[p.columns + 1u], along),
+    square - part_parallel * (2.0 * along / max(reflection[p.columns + 1u], 1e-30) - part_parallel)); // y.v, y.r, y.y
   let nearly_parallel = rests.z < 0.25 * square;
   if (nearly_parallel) { rests = vec3f(); }
   for (var head = select(p.columns, lane % LANES, nearly_parallel); head < p.columns; head += BLOCK * LANES) {
@@ -72,13 +72,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let flip = 1.0 - reflection[p.columns];
   // |z|^2 = (a |r|)^2 + excess
   let excess = fma(2.0 * part_along, row_sum(lane, rests.y * share), row_sum(lane, rests.z * share));
-  var last_coordinate = reach / norm; // on the last axis
+  var last_coordinate = parallel / norm; // on the last axis
   let shift = select(0.0, 1.0, reflection[p.columns + 1u] > 0.0); // rows below the norm's floor would not survive it
   var rest = last_coordinate - shift;
-  if (abs(reach) > 0.5 * norm && length > FLOOR) {
-    let short = excess * (unit / norm) * (unit / (abs(reach) + norm));
-    last_coordinate = sign(reach) * (1.0 - short);
-    if (reach > 0.0) { rest = -short; }
+  if (abs(parallel) > 0.5 * norm && length > FLOOR) {
+    let short = excess * (unit / norm) * (unit / (abs(parallel) + norm));
+    last_coordinate = sign(parallel) * (1.0 - short);
+    if (parallel > 0.0) { rest = -short; }
   }
   // M takes the last axis to r: an error of `across` is that of one coordinate of z, the last. What it is off is seen there.
   var seen = 0.0; // r.u

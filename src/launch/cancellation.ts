@@ -57,7 +57,7 @@ function launchCancel(
   const cancels = context.scratch(count, op);
   context.run(kernel, {
     params: { rows: count, columns, stride4: rowStride / 4, at, scale },
-    buffers: { units: rows, g, reaches: of, cancels, ...buffers },
+    buffers: { units: rows, g, cancellation_scales: of, cancels, ...buffers },
     groups: Math.ceil(count / rowsPerGroup),
     work: 4 * count * columns,
     tuning: { ...tuning, ...own },

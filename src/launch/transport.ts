@@ -2,7 +2,7 @@ import type { Context } from '../core/context.ts';
 import { fillBits } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { kept_gradient, transport_control, transport_reach, transport_start } from '../gpu/kernels.generated.ts';
+import { kept_gradient, transport_control, transport_radius, transport_start } from '../gpu/kernels.generated.ts';
 import { keepScores, launchPlan } from './keptScores.ts';
 import { leftRows } from './pack.ts';
 import { addToGradient, featuresOf, type Points, type PointsGradient, rowsOf, rowsPerPanel } from './points.ts';
@@ -56,25 +56,25 @@ function costs({ columns }: Points, epsilon: number): Scores {
 const SMALL_COSTS = 2;
 
 /** Bits of the largest |p - x_0|^2 of all points; release it. Its fourfold bounds every squared distance among them. */
-export function reachOf(context: Context, op: string, x: Points, y: Points): Storage {
-  const reach = context.scratch(1, op);
-  fillBits(context, reach, 1, 0);
+export function squaredRadiusOf(context: Context, op: string, x: Points, y: Points): Storage {
+  const squaredRadius = context.scratch(1, op);
+  fillBits(context, squaredRadius, 1, 0);
   for (const { rows, count, columns, rowStride } of [x, y])
-    context.run(transport_reach, {
+    context.run(transport_radius, {
       params: { rows: count, columns, stride: rowStride },
-      buffers: { x: rows, origin: x.rows, reach },
+      buffers: { x: rows, origin: x.rows, squared_radius: squaredRadius },
       groups: Math.ceil(count / 64),
       work: 3 * count * columns,
     });
-  return reach;
+  return squaredRadius;
 }
 
 /** The state of an iteration that has not begun, and that knows whether all costs are small against epsilon. */
-function begin(context: Context, op: string, reach: Storage, epsilon: number): Storage {
+function begin(context: Context, op: string, squaredRadius: Storage, epsilon: number): Storage {
   const state = context.scratch(16, op);
   context.run(transport_start, {
     params: { most: (SMALL_COSTS * epsilon * Math.LN2) / 2 },
-    buffers: { reach, state },
+    buffers: { squared_radius: squaredRadius, state },
     groups: 1,
     work: 16,
   });
@@ -83,8 +83,8 @@ function begin(context: Context, op: string, reach: Storage, epsilon: number): S
 
 export interface SinkhornSettings {
   readonly epsilon: number;
-  /** How far the points reach, see `reachOf`. */
-  readonly reach: Storage;
+  /** How far the points are from one of them, see `squaredRadiusOf`. */
+  readonly squaredRadius: Storage;
   /** KL penalty of both marginals; Infinity: they are exact. */
   readonly rho?: number;
   readonly stop: Stop;
@@ -103,14 +103,14 @@ export function couple(
   op: string,
   x: Points,
   y: Points,
-  { epsilon, reach, rho = Number.POSITIVE_INFINITY, stop, keep = 0, withGradient = false }: SinkhornSettings,
+  { epsilon, squaredRadius, rho = Number.POSITIVE_INFINITY, stop, keep = 0, withGradient = false }: SinkhornSettings,
 ): Coupling {
   const rows = { points: featuresOf(x), u: startScaling(context, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(context, op, y.count) };
   const swept = costs(x, epsilon);
   const fits = 4 * x.paddedRows * y.count <= Math.min(keep, context.info.limits.maxStorageBufferBindingSize);
   const range = rho === Number.POSITIVE_INFINITY ? RANGE : RANGE_UNBALANCED;
-  const [state, measuring] = [begin(context, op, reach, epsilon), begin(context, op, reach, epsilon)];
+  const [state, measuring] = [begin(context, op, squaredRadius, epsilon), begin(context, op, squaredRadius, epsilon)];
   const scores = fits ? keepScores(context, op, rows.points, columns.points, swept, range, state) : swept;
   const [excess, others] = [context.scratch(x.count, op), context.scratch(y.count, op)];
   const kappa = epsilon / rho;
@@ -131,11 +131,11 @@ export function coupleSelf(
   context: Context,
   op: string,
   x: Points,
-  { epsilon, reach, stop }: SinkhornSettings,
+  { epsilon, squaredRadius, stop }: SinkhornSettings,
 ): Coupling {
   const scores = costs(x, epsilon);
   const [points, u] = [featuresOf(x), startScaling(context, op, x.count)];
-  const [state, measuring] = [begin(context, op, reach, epsilon), begin(context, op, reach, epsilon)];
+  const [state, measuring] = [begin(context, op, squaredRadius, epsilon), begin(context, op, squaredRadius, epsilon)];
   const excess = context.scratch(x.count, op);
   const side = { points, u };
   const maybe = stop.tolerance !== undefined;

@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { debiased_terms } from '../gpu/kernels.generated.ts';
 import { finishGradient, makePoints, startGradient } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
-import { couple, coupleSelf, couplingGradient, reachOf } from '../launch/transport.ts';
+import { couple, coupleSelf, couplingGradient, squaredRadiusOf } from '../launch/transport.ts';
 import { checkedStop } from '../ops/entropicOT.ts';
 
 export interface SinkhornDivergenceOptions {
@@ -39,10 +39,10 @@ export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDiverg
     makePoints(context, op, 'x', x, 'sqeuclidean'),
     makePoints(context, op, 'y', y, 'sqeuclidean'),
   ];
-  const plan = { epsilon, stop, reach: reachOf(context, op, left, right) };
+  const plan = { epsilon, stop, squaredRadius: squaredRadiusOf(context, op, left, right) };
   const across = couple(context, op, left, right, plan);
   const [withinX, withinY] = [left, right].map((points) => coupleSelf(context, op, points, plan));
-  plan.reach.release();
+  plan.squaredRadius.release();
   const [n, m] = [left.count, right.count];
   const terms = context.scratch(n + m, op);
   for (const [u, within, first, count] of [

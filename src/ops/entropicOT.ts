@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { potentials, transport_report } from '../gpu/kernels.generated.ts';
 import { finishGradient, makePoints, startGradient } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
-import { couple, couplingGradient, DEFAULT_TOLERANCE, reachOf, stopOf } from '../launch/transport.ts';
+import { couple, couplingGradient, DEFAULT_TOLERANCE, squaredRadiusOf, stopOf } from '../launch/transport.ts';
 
 export interface EntropicOTOptions {
   /** Weight of the entropy, a number above 0, in units of the cost. A larger one converges faster, to a plan that is more spread out. */
@@ -60,10 +60,10 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
     makePoints(context, op, 'x', x, 'sqeuclidean'),
     makePoints(context, op, 'y', y, 'sqeuclidean'),
   ];
-  const reach = reachOf(context, op, left, right);
+  const squaredRadius = squaredRadiusOf(context, op, left, right);
   const withGradient = context.needsGrad(x, y);
-  const plan = couple(context, op, left, right, { epsilon, reach, rho, stop, keep: MOST_KEPT, withGradient });
-  reach.release();
+  const plan = couple(context, op, left, right, { epsilon, squaredRadius, rho, stop, keep: MOST_KEPT, withGradient });
+  squaredRadius.release();
   const [n, m] = [left.count, right.count];
   const f = context.empty([n], op);
   const g = context.empty([m], op);

@@ -109,10 +109,19 @@ export function classContrast(
   const means = positiveMeans(op, pairs.units, given, classes, by);
   const results = context.scratch(2 * n, op);
   const rowFactors = context.scratch(4 * n, op);
-  const [holds, misses, reaches] = [0, 1, 2].map(() => context.scratch(n, op));
+  const [targetWeights, misses, cancellationScales] = [0, 1, 2].map(() => context.scratch(n, op));
   context.run(sup_con_rows, {
     params: { n },
-    buffers: { statistics, means, temperature, results, row_factors: rowFactors, holds, misses, reaches },
+    buffers: {
+      statistics,
+      means,
+      temperature,
+      results,
+      row_factors: rowFactors,
+      target_weights: targetWeights,
+      misses,
+      cancellation_scales: cancellationScales,
+    },
     groups: Math.ceil(n / 64),
     work: 64 * n,
     tuning: { INSIDE: inside ? 1 : 0, GAP: by === 'gaps' ? 1 : 0 },
@@ -121,17 +130,17 @@ export function classContrast(
   means.release();
   const loss = context.empty([], op);
   launchSum(context, results, loss, { outer: 1, reduced: n, inner: 1, scale: factor });
-  const rows = { row_factors: rowFactors, holds, classes: classes.storage.retain() };
+  const rows = { row_factors: rowFactors, target_weights: targetWeights, classes: classes.storage.retain() };
   classes.dispose();
   return context.record(op, [...list, temperature], loss, {
     saved: [temperature],
     release: () => {
-      for (const held of [pairs, results, misses, reaches, ...Object.values(rows)]) held.release();
+      for (const held of [pairs, results, misses, cancellationScales, ...Object.values(rows)]) held.release();
     },
     backward: (dy, [tau]) => {
       const { units } = pairs;
       const gathered = { ...units, g: pairs.gradient(tau, rows) };
-      const cancels = findCancelling(context, op, gathered, { of: reaches });
+      const cancels = findCancelling(context, op, gathered, { of: cancellationScales });
       const meanExpm1 = context.scratch(2 * n, op);
       const ROWS = rowsToRecompute(context);
       context.run(class_mean_expm1, {

@@ -120,7 +120,7 @@ export const PAIRS: Record<string, Case[]> = {
       buffers: {
         units: Float32Array.from({ length: 144 }, (_, t) => (t % 72 < 70 ? Math.sin(t) / 6 : 0)),
         g: floats(144).fill(1),
-        reaches: Float32Array.of(0.5, 0.25),
+        cancellation_scales: Float32Array.of(0.5, 0.25),
         inverse_norms: floats(2).fill(1),
         cancels: new Uint32Array(2),
       },
@@ -140,7 +140,7 @@ export const PAIRS: Record<string, Case[]> = {
       buffers: {
         units: Float32Array.from({ length: 144 }, (_, t) => (t % 72 < 70 ? 1 / Math.sqrt(70) : 0)),
         g: Float32Array.from({ length: 144 }, (_, t) => (t < 72 ? 1 : Math.sin(t))), // along u; across
-        reaches: floats(3),
+        cancellation_scales: floats(3),
         cancels: new Uint32Array(2),
       },
       groups: 2,
@@ -155,7 +155,7 @@ export const PAIRS: Record<string, Case[]> = {
         ...cancelling.buffers,
         classes: Uint32Array.of(0, 1, 0),
         row_factors: floats(12).fill(1),
-        holds: floats(3),
+        target_weights: floats(3),
         mean_expm1: floats(6).fill(-1),
       },
     },
@@ -242,7 +242,9 @@ export const PAIRS: Record<string, Case[]> = {
       },
     },
   ],
-  sup_con_owner: [{ ...owner, buffers: { ...owner.buffers, classes, row_factors: waves(24), holds: waves(6) } }],
+  sup_con_owner: [
+    { ...owner, buffers: { ...owner.buffers, classes, row_factors: waves(24), target_weights: waves(6) } },
+  ],
   sup_con_sums: [classSums],
   sup_con_sums_cached: [{ ...classSums, buffers: { ...classSums.buffers, cache: floats(3 * 32 * 32) } }],
 };

@@ -1,4 +1,4 @@
-// reach[0] = max(reach[0], bits of |x_i - origin_0|^2): how far points are from one of them, which bounds all costs
+// squared_radius[0] = max(squared_radius[0], bits of |x_i - origin_0|^2): how far points are from one of them, which bounds all costs
 // Atomic, yet the same whatever the order, as a maximum is; magnitudes compare as their bits do, and NaN is larger than all.
 // @use grid
 const WG: u32 = 64;
@@ -7,7 +7,7 @@ struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, strid
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [rows, stride]
 @group(0) @binding(2) var<storage, read> origin: array<f32>; // its first row
-@group(0) @binding(3) var<storage, read_write> reach: array<atomic<u32>>;
+@group(0) @binding(3) var<storage, read_write> squared_radius: array<atomic<u32>>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -20,5 +20,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let apart = x[i * p.stride + k] - origin[k];
     square = fma(apart, apart, square);
   }
-  atomicMax(&reach[0], bitcast<u32>(square) & 0x7fffffffu);
+  atomicMax(&squared_radius[0], bitcast<u32>(square) & 0x7fffffffu);
 }
