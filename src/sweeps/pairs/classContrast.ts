@@ -10,7 +10,7 @@ import {
   row_pass_class,
   row_pass_gap_class,
   row_statistics,
-  sup_con_owner,
+  sup_con_row_block,
   sup_con_panel,
   sup_con_recompute,
   sup_con_rows,
@@ -35,7 +35,7 @@ const KERNELS: PairKernels = {
   sumsPerRow: 2,
   cachedWeights: { kernel: sup_con_weights_cached, temperature: false },
   panel: sup_con_panel,
-  rowBlock: sup_con_owner,
+  rowBlock: sup_con_row_block,
   matrixUnits: null,
   forms: ['tile', 'halves'],
 };

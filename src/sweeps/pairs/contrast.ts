@@ -2,7 +2,7 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../../gpu/kernel.ts';
 import {
-  nt_xent_owner,
+  nt_xent_row_block,
   nt_xent_panel,
   nt_xent_panel_fragments,
   nt_xent_recompute,
@@ -32,7 +32,7 @@ const KERNELS: PairKernels = {
   sumsPerRow: 1,
   cachedWeights: { kernel: nt_xent_weights_cached, temperature: true },
   panel: nt_xent_panel,
-  rowBlock: nt_xent_owner,
+  rowBlock: nt_xent_row_block,
   matrixUnits: { sums: nt_xent_sums_fragments, panel: nt_xent_panel_fragments },
   forms: ['tile', 'halves', 'fragments'],
 };

@@ -7,7 +7,7 @@ import {
   row_total,
   uniformity,
   uniformity_deficit,
-  uniformity_owner,
+  uniformity_row_block,
   uniformity_panel,
   uniformity_recompute,
   uniformity_sums,
@@ -31,7 +31,7 @@ const KERNELS: PairKernels = {
   sumsPerRow: 1,
   cachedWeights: { kernel: uniformity_weights_cached, temperature: false },
   panel: uniformity_panel,
-  rowBlock: uniformity_owner,
+  rowBlock: uniformity_row_block,
   matrixUnits: null,
   forms: ['tile'],
 };

@@ -38,7 +38,7 @@ export const classSums: Case = {
   ...pairSums,
   buffers: { ...pairSums.buffers, classes, partial: floats(2 * 2 * 64) },
 };
-export const owner: Case = {
+export const rowBlock: Case = {
   params: { n: 6, columns: 2, stride4: 16, row_stride4: 1 },
   buffers: {
     lhs: unitsT,

@@ -8,7 +8,7 @@ import {
   floats,
   LANES,
   one,
-  owner,
+  rowBlock,
   pairSums,
   rowPass,
   TILE,
@@ -65,7 +65,7 @@ export const PAIRS: Record<string, Case[]> = {
     { ...cancelling, buffers: { ...cancelling.buffers, log2_z: floats(3).fill(9), miss: floats(3) } },
   ],
   uniformity_recompute: [{ ...cancelling, buffers: { ...cancelling.buffers, weighing: Float32Array.of(-1, 0.5) } }],
-  nt_xent_owner: [{ ...owner, buffers: { ...owner.buffers, log2_z: floats(6).fill(4) } }],
+  nt_xent_row_block: [{ ...rowBlock, buffers: { ...rowBlock.buffers, log2_z: floats(6).fill(4) } }],
   uniformity_deficit: [0.9, 0.1].map((mean) => ({
     params: { n: 40, columns: 2, stride4: 16, slices: 2, slice_columns: 32 },
     buffers: {
@@ -79,7 +79,7 @@ export const PAIRS: Record<string, Case[]> = {
     tuning: { ...TILE, RUNNING: 0 },
     ...(mean < 0.5 ? { expected: { deficits: floats(6).fill(-1) } } : {}),
   })),
-  uniformity_owner: [{ ...owner, buffers: { ...owner.buffers, weighing: Float32Array.of(-1, 0.5) } }],
+  uniformity_row_block: [{ ...rowBlock, buffers: { ...rowBlock.buffers, weighing: Float32Array.of(-1, 0.5) } }],
   nt_xent_sums: [pairSums],
   uniformity_sums: [pairSums],
   uniformity_sums_cached: [{ ...pairSums, buffers: { ...pairSums.buffers, cache: floats(3 * 32 * 32) } }],
@@ -242,8 +242,8 @@ export const PAIRS: Record<string, Case[]> = {
       },
     },
   ],
-  sup_con_owner: [
-    { ...owner, buffers: { ...owner.buffers, classes, row_factors: waves(24), target_weights: waves(6) } },
+  sup_con_row_block: [
+    { ...rowBlock, buffers: { ...rowBlock.buffers, classes, row_factors: waves(24), target_weights: waves(6) } },
   ],
   sup_con_sums: [classSums],
   sup_con_sums_cached: [{ ...classSums, buffers: { ...classSums.buffers, cache: floats(3 * 32 * 32) } }],

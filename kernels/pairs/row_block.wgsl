@@ -1,4 +1,4 @@
-// g[i] = sum_j w_ij u_j: a workgroup owns rows i, and takes all columns j in turn; weights are in workgroup memory, and nowhere else
+// g[i] = sum_j w_ij u_j: a workgroup has the block of rows i to itself, and takes all columns j in turn; weights are in workgroup memory, and nowhere else
 // `weigh` turns a tile of what `pair_tile` gives into weights. A lane adds up FV vec4s of a row's features, WX apart. Each
 // kernel below says what `weigh` needs, and where `rows` and `g` are.
 // @use grid tile
@@ -80,14 +80,14 @@ fn share_weights(i: u32, j: u32, local: vec3u) {
   }
 }
 
-// @kernel nt_xent_owner pair_products nt_xent_weigh
+// @kernel nt_xent_row_block pair_products nt_xent_weigh
 // g[i] = sum_j exp(s_ij / tau) (1/Z_i + 1/Z_j) u_j, without i itself and its positive, for the rows of a workgroup
 @group(0) @binding(3) var<storage, read> log2_z: array<f32>;
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
 @group(0) @binding(5) var<storage, read> rows: array<vec4f>; // units, [4 stride4, row_stride4]
 @group(0) @binding(6) var<storage, read_write> g: array<vec4f>; // [4 stride4, row_stride4]
 
-// @kernel sup_con_owner pair_products sup_con_weigh
+// @kernel sup_con_row_block pair_products sup_con_weigh
 // g[i] = sum_j w_ij u_j for the rows of a workgroup, w as sup_con_panel's
 @group(0) @binding(3) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
 @group(0) @binding(4) var<storage, read> target_weights: array<f32>;
@@ -95,7 +95,7 @@ fn share_weights(i: u32, j: u32, local: vec3u) {
 @group(0) @binding(7) var<storage, read> rows: array<vec4f>; // units, [4 stride4, row_stride4]
 @group(0) @binding(8) var<storage, read_write> g: array<vec4f>; // [4 stride4, row_stride4]
 
-// @kernel uniformity_owner pair_distances uniformity_weigh
+// @kernel uniformity_row_block pair_distances uniformity_weigh
 // g[i] = sum_j 2 exp(-|u_i - u_j|^2 / (2 tau)) / Z u_j for the rows of a workgroup
 @group(0) @binding(3) var<storage, read> weighing: array<f32>; // see uniformity.wgsl
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
