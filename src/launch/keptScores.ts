@@ -4,12 +4,12 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
   kept_columns,
-  kept_columns_lanes,
+  kept_columns_per_invocation,
   kept_distances,
   kept_plan,
   kept_powers,
   kept_rows,
-  kept_rows_lanes,
+  kept_rows_per_invocation,
   kept_weights,
 } from '../gpu/kernels.generated.ts';
 import { launchProduct } from './product.ts';
@@ -123,7 +123,7 @@ export function updateFromKept(
   const buffers = { scores: kept.of, w: columns.u, state, u: rows.u, excess };
   const work = 16 * own * others;
   if (kept.form) {
-    context.run(down ? kept_columns_lanes : kept_rows_lanes, {
+    context.run(down ? kept_columns_per_invocation : kept_rows_per_invocation, {
       params: { ...params, stride4: kept.stride / 4 },
       buffers: { ...buffers, form: kept.form },
       groups: Math.ceil(own / (down ? 128 : 32)),

@@ -10,14 +10,14 @@ import {
   row_pass_class,
   row_pass_gap_class,
   row_statistics,
-  sup_con_row_block,
   sup_con_panel,
   sup_con_recompute,
+  sup_con_row_block,
   sup_con_rows,
   sup_con_sums,
   sup_con_sums_cached,
-  sup_con_sums_lanes,
-  sup_con_sums_lanes_cached,
+  sup_con_sums_per_invocation,
+  sup_con_sums_per_invocation_cached,
   sup_con_weights_cached,
 } from '../../gpu/kernels.generated.ts';
 import { findCancelling, recompute, rowsToRecompute } from '../../launch/cancellation.ts';
@@ -30,7 +30,7 @@ import { scheduleOf } from './schedule.ts';
 
 /** Rows of one class are positives of each other. */
 const KERNELS: PairKernels = {
-  perInvocation: { sums: sup_con_sums_lanes, cached: sup_con_sums_lanes_cached, maxEdge: 2048 },
+  perInvocation: { sums: sup_con_sums_per_invocation, cached: sup_con_sums_per_invocation_cached, maxEdge: 2048 },
   workgroup: { sums: sup_con_sums, cached: sup_con_sums_cached, maxEdge: 256 },
   sumsPerRow: 2,
   cachedWeights: { kernel: sup_con_weights_cached, temperature: false },

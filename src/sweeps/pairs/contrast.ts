@@ -2,17 +2,17 @@ import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../../gpu/kernel.ts';
 import {
-  nt_xent_row_block,
   nt_xent_panel,
   nt_xent_panel_fragments,
   nt_xent_recompute,
+  nt_xent_row_block,
   nt_xent_rows,
   nt_xent_rows_running,
   nt_xent_sums,
   nt_xent_sums_cached,
   nt_xent_sums_fragments,
-  nt_xent_sums_lanes,
-  nt_xent_sums_lanes_cached,
+  nt_xent_sums_per_invocation,
+  nt_xent_sums_per_invocation_cached,
   nt_xent_weights_cached,
   row_pass,
   row_pass_gap,
@@ -27,7 +27,7 @@ import { scheduleOf } from './schedule.ts';
 
 /** Rows i and i + n/2 are positives of each other. */
 const KERNELS: PairKernels = {
-  perInvocation: { sums: nt_xent_sums_lanes, cached: nt_xent_sums_lanes_cached, maxEdge: 2048 },
+  perInvocation: { sums: nt_xent_sums_per_invocation, cached: nt_xent_sums_per_invocation_cached, maxEdge: 2048 },
   workgroup: { sums: nt_xent_sums, cached: nt_xent_sums_cached, maxEdge: 512 },
   sumsPerRow: 1,
   cachedWeights: { kernel: nt_xent_weights_cached, temperature: true },

@@ -7,13 +7,13 @@ import {
   row_total,
   uniformity,
   uniformity_deficit,
-  uniformity_row_block,
   uniformity_panel,
   uniformity_recompute,
+  uniformity_row_block,
   uniformity_sums,
   uniformity_sums_cached,
-  uniformity_sums_lanes,
-  uniformity_sums_lanes_cached,
+  uniformity_sums_per_invocation,
+  uniformity_sums_per_invocation_cached,
   uniformity_weights_cached,
 } from '../../gpu/kernels.generated.ts';
 import { findCancelling, recompute } from '../../launch/cancellation.ts';
@@ -26,7 +26,7 @@ import { scheduleOf } from './schedule.ts';
 
 /** No row has a positive. Pairs are told by |u_i - u_j|^2, which no family of lower precision makes, and not by u_i.u_j. */
 const KERNELS: PairKernels = {
-  perInvocation: { sums: uniformity_sums_lanes, cached: uniformity_sums_lanes_cached, maxEdge: 2048 },
+  perInvocation: { sums: uniformity_sums_per_invocation, cached: uniformity_sums_per_invocation_cached, maxEdge: 2048 },
   workgroup: { sums: uniformity_sums, cached: uniformity_sums_cached, maxEdge: 512 },
   sumsPerRow: 1,
   cachedWeights: { kernel: uniformity_weights_cached, temperature: false },

@@ -104,9 +104,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
 }
 
-// @kernel nt_xent_sums_lanes pair_products keep_nothing mark_partner
-// @kernel nt_xent_sums_lanes_cached pair_products keep_tile mark_partner
-// @kernel sup_con_sums_lanes pair_products keep_nothing mark_class
-// @kernel sup_con_sums_lanes_cached pair_products keep_tile mark_class
-// @kernel uniformity_sums_lanes pair_distances keep_nothing mark_nobody
-// @kernel uniformity_sums_lanes_cached pair_distances keep_tile mark_nobody
+// @kernel nt_xent_sums_per_invocation pair_products keep_nothing mark_partner
+// @kernel nt_xent_sums_per_invocation_cached pair_products keep_tile mark_partner
+// @kernel sup_con_sums_per_invocation pair_products keep_nothing mark_class
+// @kernel sup_con_sums_per_invocation_cached pair_products keep_tile mark_class
+// @kernel uniformity_sums_per_invocation pair_distances keep_nothing mark_nobody
+// @kernel uniformity_sums_per_invocation_cached pair_distances keep_tile mark_nobody
