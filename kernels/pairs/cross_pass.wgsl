@@ -3,7 +3,7 @@
 // shift would need only one, but serves no scale above 43, and saves lavapipe nothing (24 ms a forward of 1,024 x 128, not 21).
 // One workgroup sweeps TILE_ROWS rows of a panel through a slice of the columns. Every lane keeps a part of its own for
 // each of its rows, and one for each of its columns a tile, which the next kernel merges: nothing crosses lanes.
-// The kernel says how `scores` are made, and what `keep` does with them.
+// The kernel says how `scores` are made, and what `store_in_cache` does with them.
 // @use grid tile
 const LOG2E: f32 = 1.4426950408889634;
 const FLOOR: f32 = -1e30; // top of a part without entries
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var c: array<vec4f, TILE_BLOCK>;
     tile_clear(&c);
     scores(&c, row, column4);
-    keep(&c, 0u, row, column4);
+    store_in_cache(&c, 0u, row, column4);
     var high: array<vec4f, TV>;
     var down: array<vec4f, TV>;
     // @unroll
@@ -100,7 +100,7 @@ fn skipped(i: u32, j4: u32) -> vec4<bool> {
   return (j == vec4u(i)) | (j >= vec4u(p.n)) | vec4<bool>(blank);
 }
 
-// @kernel cross_pass cross_products keep_nothing
-// @kernel cross_pass_gap cross_gaps keep_nothing
-// @kernel cross_pass_gap_kept cross_gaps keep_products
-// @kernel cross_pass_kept cross_products keep_products
+// @kernel cross_pass cross_products cache_nothing
+// @kernel cross_pass_gap cross_gaps cache_nothing
+// @kernel cross_pass_gap_cached cross_gaps cache_products
+// @kernel cross_pass_cached cross_products cache_products

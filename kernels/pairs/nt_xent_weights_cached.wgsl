@@ -1,4 +1,4 @@
-// w_ij = e_ij (1/Z_i + 1/Z_j) in place over the kept triangle; 0 for a positive pair: see positive_gradient
+// w_ij = e_ij (1/Z_i + 1/Z_j) in place over the cached triangle; 0 for a positive pair: see positive_gradient
 // @use grid triangle mark_partner
 const WG: u32 = 64;
 const ROWS: u32 = 4;

@@ -1,7 +1,7 @@
 // R[i] = sum over j of e_ij, e_ij = exp((s_ij - 1) / tau), without j = i and without i's positives; and their own sum
 // One workgroup sweeps one block (I, J), I <= J, of `edge` rows and columns; e_ij counts for row i and, by symmetry, for
 // row j. Every row ends with one partial sum from each of the blocks' columns, whose order is fixed by indices alone.
-// The shift by 1/tau keeps every e_ij in (0, 1], as unit rows have s <= 1. The kernel says what `keep` does with a tile,
+// The shift by 1/tau keeps every e_ij in (0, 1], as unit rows have s <= 1. The kernel says what `store_in_cache` does with a tile,
 // by their marks which rows are positives of each other, and whether they are summed, and in `pair_tile` what s_ij is.
 // @use grid tile stored triangle
 struct Params {
@@ -84,7 +84,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           column_sums[column_half + at + 3u] += down_positive.w;
         }
       }
-      keep(&c, group, top + local.y * TM, left / 4u + local.x);
+      store_in_cache(&c, group, top + local.y * TM, left / 4u + local.x);
     }
     // @unroll
     for (var m = 0u; m < TM; m++) {
@@ -111,9 +111,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
 }
 
-// @kernel nt_xent_sums pair_products keep_nothing mark_partner
-// @kernel nt_xent_sums_cached pair_products keep_tile mark_partner
-// @kernel sup_con_sums pair_products keep_nothing mark_class
-// @kernel sup_con_sums_cached pair_products keep_tile mark_class
-// @kernel uniformity_sums pair_distances keep_nothing mark_nobody
-// @kernel uniformity_sums_cached pair_distances keep_tile mark_nobody
+// @kernel nt_xent_sums pair_products cache_nothing mark_partner
+// @kernel nt_xent_sums_cached pair_products cache_tile mark_partner
+// @kernel sup_con_sums pair_products cache_nothing mark_class
+// @kernel sup_con_sums_cached pair_products cache_tile mark_class
+// @kernel uniformity_sums pair_distances cache_nothing mark_nobody
+// @kernel uniformity_sums_cached pair_distances cache_tile mark_nobody

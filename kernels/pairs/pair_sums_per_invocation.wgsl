@@ -78,7 +78,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         row_sums[top + m] += along[m];
         if (POSITIVES == 1u) { row_sums[MAX_EDGE + top + m] += along[(ALONG - TM) + m]; }
       }
-      keep(&c, group, top, left / 4u + local.x);
+      store_in_cache(&c, group, top, left / 4u + local.x);
     }
     if (cell.x != cell.y) {
       // @unroll
@@ -104,9 +104,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
 }
 
-// @kernel nt_xent_sums_per_invocation pair_products keep_nothing mark_partner
-// @kernel nt_xent_sums_per_invocation_cached pair_products keep_tile mark_partner
-// @kernel sup_con_sums_per_invocation pair_products keep_nothing mark_class
-// @kernel sup_con_sums_per_invocation_cached pair_products keep_tile mark_class
-// @kernel uniformity_sums_per_invocation pair_distances keep_nothing mark_nobody
-// @kernel uniformity_sums_per_invocation_cached pair_distances keep_tile mark_nobody
+// @kernel nt_xent_sums_per_invocation pair_products cache_nothing mark_partner
+// @kernel nt_xent_sums_per_invocation_cached pair_products cache_tile mark_partner
+// @kernel sup_con_sums_per_invocation pair_products cache_nothing mark_class
+// @kernel sup_con_sums_per_invocation_cached pair_products cache_tile mark_class
+// @kernel uniformity_sums_per_invocation pair_distances cache_nothing mark_nobody
+// @kernel uniformity_sums_per_invocation_cached pair_distances cache_tile mark_nobody

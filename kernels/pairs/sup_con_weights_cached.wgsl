@@ -1,4 +1,4 @@
-// w_ij = e_ij (factor_i + factor_j) - (target_weight_i + target_weight_j) in place over the kept triangle; 0 for i = j
+// w_ij = e_ij (factor_i + factor_j) - (target_weight_i + target_weight_j) in place over the cached triangle; 0 for i = j
 // Factors are those of the rows' positives where i and j are of one class, else of their negatives, which have no target weight.
 // @use grid triangle mark_class
 const WG: u32 = 64;

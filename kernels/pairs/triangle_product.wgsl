@@ -1,4 +1,4 @@
-// g[i] = sum_j w_ij u_j, w symmetric and kept as the blocks of its triangle
+// g[i] = sum_j w_ij u_j, w symmetric and cached as the blocks of its triangle
 // A workgroup owns rows of one block row I: for J >= I it reads block (I, J) along its rows, for J < I block (J, I)
 // along its columns, so that no two workgroups write the same row and nothing is transposed.
 // @use grid tile tile_rows

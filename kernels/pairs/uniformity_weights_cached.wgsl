@@ -1,4 +1,4 @@
-// w_ij = 2 e_ij / Z in place over the kept triangle
+// w_ij = 2 e_ij / Z in place over the cached triangle
 // @use grid triangle
 const WG: u32 = 64;
 const ROWS: u32 = 4;

@@ -1,6 +1,6 @@
-// FORM, RANGE, plain: how scores are kept. Where they span few powers of two, these themselves are, and factors are plain numbers
+// FORM, RANGE, plain: how scores are cached. Where they span few powers of two, these themselves are, and factors are plain numbers
 // form[FORM] is POWERS where all |l_nk| <= RANGE: factors then stay below K 2^(2 RANGE). WIDE: the kernels of logits take over.
-// LESS_1: what is kept is 2^l - 1, see powers_less_1.
+// LESS_1: what is cached is 2^l - 1, see powers_less_1.
 const FORM: u32 = 0;
 const POWERS: u32 = 0;
 const WIDE: u32 = 1;

@@ -23,12 +23,12 @@ fn scaled(before: vec2f, top: f32, sum: f32, others: u32) -> Scaled {
   if (!small) { level = log2(mean); }
   let step = p.step * (1.0 + state[EXTRA]);
   if (p.kappa > 0.0) {
-    let kept = round(p.damping * whole);
-    let rest = fma(p.damping, whole, -kept) - p.damping * level;
+    let integer = round(p.damping * whole);
+    let rest = fma(p.damping, whole, -integer) - p.damping * level;
     let more = select(round(rest), 0.0, small);
-    let gap = (1.0 + p.kappa) * ((before.x - (kept + more)) + (own - (rest - more)));
+    let gap = (1.0 + p.kappa) * ((before.x - (integer + more)) + (own - (rest - more)));
     let wanted = exp2(clamp(-p.kappa * (before.x + own), -100.0, 100.0));
-    let next = vec2f(kept + more, exp2_less_1(rest - more));
+    let next = vec2f(integer + more, exp2_less_1(rest - more));
     return Scaled(select(next, before, step == 0.0), wanted * exp2_less_1(clamp(gap, -100.0, 100.0)));
   }
   var excess = fma(before.y, mean, mean) + before.y;

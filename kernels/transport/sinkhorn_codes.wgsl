@@ -1,4 +1,4 @@
-// Q_nk = u_n w_k 2^(scale s_nk) / K, the codes, in place of the scores or powers that were kept
+// Q_nk = u_n w_k 2^(scale s_nk) / K, the codes, in place of the scores or powers that were cached
 // Neighbouring lanes write neighbours, which costs half of what a lane with rows of its own takes to write them.
 // @use grid scaling_logits narrow
 const WG: u32 = 8;

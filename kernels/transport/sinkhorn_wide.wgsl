@@ -6,7 +6,7 @@ struct Params { first_group: u32, end_group: u32, rows: u32, columns4: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<vec4f>; // s, [rows, columns4]
 @group(0) @binding(2) var<storage, read> form: array<u32>;
-@group(0) @binding(3) var<storage, read_write> kept: array<vec4f>; // powers, then t, [rows, columns4]
+@group(0) @binding(3) var<storage, read_write> cache: array<vec4f>; // powers, then t, [rows, columns4]
 @group(0) @binding(4) var<storage, read_write> state: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -19,5 +19,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (k == 0u) { state[STOPPED] = 1.0; }
     return;
   }
-  for (var n = 0u; n < p.rows; n++) { kept[n * p.columns4 + k] = scores[n * p.columns4 + k]; }
+  for (var n = 0u; n < p.rows; n++) { cache[n * p.columns4 + k] = scores[n * p.columns4 + k]; }
 }

@@ -154,7 +154,7 @@ export class Engine extends Context {
    * Captures what `fn` does on the GPU at its first call, and replays it at later ones: the same bits, without JavaScript
    * for each op. `fn` may call `backward()` and an optimiser's `step()`.
    *
-   * Inputs of other shapes are captured apart; the four used last are kept. What `fn` reads besides its inputs (weights,
+   * Inputs of other shapes are captured apart; the four used last are cached. What `fn` reads besides its inputs (weights,
    * running moments) is read anew at every call, in the same memory. Numbers are not: a learning rate belongs into
    * `optimizer.learningRate`, any other number that changes into a one-element tensor that you `write()`. The second call
    * runs `fn` once more to compare, and refuses other numbers, other labels or other work; with `check` on, every call does.

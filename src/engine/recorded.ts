@@ -5,7 +5,7 @@ import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import { Replay } from './replay.ts';
 
 const OP = 'recorded';
-const SHAPES_KEPT = 4;
+const SHAPES_CACHED = 4;
 
 /** A function of tensors whose work on the GPU is captured at its first call and replayed at later ones. */
 export interface Recorded<I extends readonly Tensor[], O> extends Disposable {
@@ -18,7 +18,7 @@ export interface Recorded<I extends readonly Tensor[], O> extends Disposable {
 /** See `Engine.recorded`. */
 export function recorded<I extends readonly Tensor[], O>(context: Context, fn: (...inputs: I) => O): Recorded<I, O> {
   const run = fn as unknown as (...inputs: Tensor[]) => unknown;
-  const kept = new Map<string, Replay>(); // the least recently used one first
+  const cache = new Map<string, Replay>(); // the least recently used one first
   let disposed = false;
 
   const step = (...inputs: I): O => {
@@ -30,29 +30,29 @@ export function recorded<I extends readonly Tensor[], O>(context: Context, fn: (
         'called inside of a function that is recorded, planned, prepared or tuned, expected it outside; call fn itself there.',
       );
     const key = keyOf(context, inputs);
-    let replay = kept.get(key);
+    let replay = cache.get(key);
     if (replay) {
-      kept.delete(key);
-      kept.set(key, replay);
+      cache.delete(key);
+      cache.set(key, replay);
       replay.assertCompiled();
       const fresh = !replay.confirmed || context.check;
       if (fresh) replay.confirm(run, inputs);
       return replay.run(inputs, fresh) as O;
     }
     replay = new Replay(context, run, inputs);
-    if (kept.size >= SHAPES_KEPT) {
-      const [oldest, dropped] = kept.entries().next().value as [string, Replay];
-      kept.delete(oldest);
+    if (cache.size >= SHAPES_CACHED) {
+      const [oldest, dropped] = cache.entries().next().value as [string, Replay];
+      cache.delete(oldest);
       dropped.dispose();
     }
-    kept.set(key, replay);
+    cache.set(key, replay);
     return replay.run(inputs, true) as O;
   };
 
   const dispose = (): void => {
     disposed = true;
-    for (const replay of kept.values()) replay.dispose();
-    kept.clear();
+    for (const replay of cache.values()) replay.dispose();
+    cache.clear();
   };
   return Object.assign(step, { dispose, [Symbol.dispose]: dispose });
 }

@@ -13,7 +13,7 @@ import {
   sinkhorn_update,
   sinkhorn_wide,
 } from '../gpu/kernels.generated.ts';
-import { updateFromKept } from './keptScores.ts';
+import { updateFromCache } from './keptScores.ts';
 import { type Scaling, splitScale, startScaling, startState } from './scaling.ts';
 import { launchScalingUpdate } from './scalingSweep.ts';
 import { rowTuning } from './tile.ts';
@@ -41,7 +41,7 @@ interface CodesProblem extends Scored {
 /**
  * Sinkhorn's codes into `codes` [rows, columns], whose memory also serves meanwhile. Three forms, by what is dear:
  * on a GPU memory, so a workgroup holds a row and reads it once an iteration; on software adapters powers and waiting lanes,
- * so the powers of two are kept in `codes`; and, where neither can be, two reads an iteration.
+ * so the powers of two are cached in `codes`; and, where neither can be, two reads an iteration.
  */
 export function launchCodes(context: Context, op: string, scored: Scored, codes: Storage): void {
   const { rows, columns } = scored;
@@ -49,7 +49,7 @@ export function launchCodes(context: Context, op: string, scored: Scored, codes:
   const problem = { ...scored, context, op, codes, cut, split: splitScale(1 / scored.epsilon) };
   const { software } = context.info;
   const shape = software ? null : sweepShape(columns);
-  if (software && columns % 4 === 0 && cut.length === 1) keptPowers(problem);
+  if (software && columns % 4 === 0 && cut.length === 1) cachedPowers(problem);
   else if (shape) sweeps(problem, shape);
   else separatePasses(problem);
 }
@@ -100,8 +100,8 @@ function sweeps(problem: CodesProblem, shape: Tuning): void {
   for (const storage of [u, w, going]) storage.release();
 }
 
-/** By updates that read the powers themselves, or the scores where those are WIDE: both kept in `codes`. */
-function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, codes, split }: CodesProblem): void {
+/** By updates that read the powers themselves, or the scores where those are WIDE: both cached in `codes`. */
+function cachedPowers({ context, op, rows, columns, epsilon, iterations, scores, codes, split }: CodesProblem): void {
   const columns4 = columns / 4;
   const form = context.scratch(1, op);
   fill(context, form, 1, 0);
@@ -113,9 +113,9 @@ function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, c
   });
   const samples = side(rows, startScaling(context, op, rows));
   const prototypes = side(columns, context.scratch(3 * columns, op)); // sinkhorn_powers gives them their first factors
-  const kept = { of: codes, rows: prototypes.points, stride: columns, form };
+  const cached = { of: codes, rows: prototypes.points, stride: columns, form };
   const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
-    updateFromKept(context, own, others, 1 / epsilon, kept, { state, excess: own.excess, maybe });
+    updateFromCache(context, own, others, 1 / epsilon, cached, { state, excess: own.excess, maybe });
   const overColumns = { groups: Math.ceil(columns4 / 32), work: 16 * rows * columns };
   context.run(sinkhorn_powers, {
     params: { rows, columns4, ...split },
@@ -125,7 +125,7 @@ function keptPowers({ context, op, rows, columns, epsilon, iterations, scores, c
   // The first sums of columns came with the powers; of scores they are taken here.
   context.run(sinkhorn_wide, {
     params: { rows, columns4 },
-    buffers: { scores, form, kept: codes, state: begun },
+    buffers: { scores, form, cache: codes, state: begun },
     groups: Math.ceil(columns4 / 16),
     work: 2 * rows * columns,
     maybe: true,

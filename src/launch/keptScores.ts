@@ -3,18 +3,18 @@ import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import {
-  kept_columns,
-  kept_columns_per_invocation,
-  kept_distances,
-  kept_plan,
-  kept_powers,
-  kept_rows,
-  kept_rows_per_invocation,
-  kept_weights,
+  cached_columns,
+  cached_columns_per_invocation,
+  cached_distances,
+  cached_plan,
+  cached_powers,
+  cached_rows,
+  cached_rows_per_invocation,
+  cached_weights,
 } from '../gpu/kernels.generated.ts';
 import { launchProduct } from './product.ts';
 import type { Columns } from './rowPass.ts';
-import { type Kept, type ScalingUpdate, type Scores, type Side, splitScale } from './scaling.ts';
+import { type Cached, type ScalingUpdate, type Scores, type Side, splitScale } from './scaling.ts';
 import { roundUp, rowTuning, tileOf } from './tile.ts';
 
 // Scores that are computed once and read by every update, where they fit.
@@ -25,7 +25,7 @@ import { roundUp, rowTuning, tileOf } from './tile.ts';
  * instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
  * @param state what says whether all costs are small against epsilon
  */
-export function keepScores(
+export function cacheScores(
   context: Context,
   op: string,
   rows: Columns,
@@ -34,7 +34,7 @@ export function keepScores(
   range: number,
   state: Storage,
 ): Scores {
-  const stride = keptStride(context, rows.rows);
+  const stride = cachedStride(context, rows.rows);
   const of = context.scratch(columns.rows * stride, op);
   const form = lanesAlone(context) ? context.scratch(1, op) : null;
   if (form) fill(context, form, 1, 0);
@@ -42,8 +42,8 @@ export function keepScores(
     of.release();
     form?.release();
   };
-  const kept: Kept = { of, rows, stride, form, release };
-  if (form) keepPowers(context, columns, scores, kept, form, range, state);
+  const kept: Cached = { of, rows, stride, form, release };
+  if (form) cachePowers(context, columns, scores, kept, form, range, state);
   else
     launchProduct(
       context,
@@ -57,7 +57,7 @@ export function keepScores(
 }
 
 /** Floats from one row that is kept to the next. */
-function keptStride(context: Context, columns: number): number {
+function cachedStride(context: Context, columns: number): number {
   const stride = roundUp(columns, 4);
   // Where lanes have rows of their own: a power of two apart, all would lie in one set of a CPU's cache. Gradients of
   // 2,048 x 2,048 x 64 took 52 ms, not 47.
@@ -65,11 +65,11 @@ function keptStride(context: Context, columns: number): number {
 }
 
 /** 2^score, or distances where one of them is beyond the range: the first launch says so in `form`. */
-function keepPowers(
+function cachePowers(
   context: Context,
   columns: Columns,
   scores: Scores,
-  { of, rows, stride }: Kept,
+  { of, rows, stride }: Cached,
   form: Storage,
   range: number,
   state: Storage,
@@ -77,7 +77,7 @@ function keepPowers(
   const size = { rows: columns.rows, columns: rows.rows, depth: scores.depth };
   const { tuning, ...tile } = tileOf(context, 'product', size.rows, size.columns, size.depth);
   const strips = Math.ceil(size.columns / tile.columns);
-  for (const kernel of [kept_powers, kept_distances])
+  for (const kernel of [cached_powers, cached_distances])
     context.run(kernel, {
       params: {
         ...size,
@@ -88,10 +88,10 @@ function keepPowers(
         ...splitScale(scores.scale),
         range,
       },
-      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form, ...(kernel === kept_powers ? { state } : {}) },
+      buffers: { lhs: columns.of, rhs: rows.of, scores: of, form, ...(kernel === cached_powers ? { state } : {}) },
       groups: Math.ceil(size.rows / tile.rows) * strips,
       work: 2 * size.rows * size.columns * size.depth,
-      maybe: kernel === kept_distances,
+      maybe: kernel === cached_distances,
       tuning,
     });
 }
@@ -102,12 +102,12 @@ function lanesAlone(context: Context): boolean {
 }
 
 /** The same in one launch, by a read of the scores. */
-export function updateFromKept(
+export function updateFromCache(
   context: Context,
   rows: Side,
   columns: Side,
   scale: number,
-  kept: Omit<Kept, 'release'>,
+  kept: Omit<Cached, 'release'>,
   { step = 1, kappa = 0, state, excess, maybe }: ScalingUpdate,
 ): void {
   const down = kept.rows === rows.points;
@@ -123,7 +123,7 @@ export function updateFromKept(
   const buffers = { scores: kept.of, w: columns.u, state, u: rows.u, excess };
   const work = 16 * own * others;
   if (kept.form) {
-    context.run(down ? kept_columns_per_invocation : kept_rows_per_invocation, {
+    context.run(down ? cached_columns_per_invocation : cached_rows_per_invocation, {
       params: { ...params, stride4: kept.stride / 4 },
       buffers: { ...buffers, form: kept.form },
       groups: Math.ceil(own / (down ? 128 : 32)),
@@ -133,7 +133,7 @@ export function updateFromKept(
     return;
   }
   const { tuning, rowsPerGroup } = rowTuning(context);
-  context.run(down ? kept_columns : kept_rows, {
+  context.run(down ? cached_columns : cached_rows, {
     params: { ...params, stride: kept.stride },
     buffers,
     groups: Math.ceil(own / (down ? 16 : rowsPerGroup)),
@@ -143,17 +143,17 @@ export function updateFromKept(
   });
 }
 
-/** Kept scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
+/** Cached scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
 export function launchPlan(
   context: Context,
   rows: Side,
   columns: Side,
   scale: number,
-  kept: Kept,
+  kept: Cached,
   form: Storage,
 ): void {
   const count = columns.points.rows;
-  context.run(kept_plan, {
+  context.run(cached_plan, {
     params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
     buffers: { form, w: columns.u, u: rows.u, scores: kept.of },
     groups: Math.ceil(kept.stride / 64),
@@ -168,13 +168,13 @@ export function weightsFromKept(
   rows: Side,
   columns: Side,
   scale: number,
-  kept: Kept,
+  kept: Cached,
   panel: { first: number; count: number; width: number; share: number },
   dy: Tensor,
   weights: Storage,
 ): void {
   const { first, count, width, share } = panel;
-  context.run(kept_weights, {
+  context.run(cached_weights, {
     params: {
       rows: count,
       columns: rows.points.rows,

@@ -17,7 +17,7 @@ export interface PairPanel {
  * Goes through the matrix of all pairs, a panel of rows of `a` at a time: `weigh` turns a_i.b_j into weights w_ij in place,
  * zeros behind them, and their weighted sums are added up: sum_j w_ij b_j for a, sum_i w_ij a_i for b. Scratch stays within
  * 4 N D floats.
- * @param kept the products of all pairs, where they are still there; overwritten
+ * @param cached the products of all pairs, where they are still there; overwritten
  * @param pairs what `weigh` gets where they are not: |a_i - b_j|^2 with `'distances'`
  */
 export function weighPairs(
@@ -29,23 +29,23 @@ export function weighPairs(
   {
     toA,
     toB,
-    kept,
+    cached,
     scale,
     pairs = 'products',
   }: {
     toA: PointsGradient | null;
     toB: PointsGradient | null;
-    kept?: Storage | null;
+    cached?: Storage | null;
     scale: number;
     pairs?: 'products' | 'distances';
   },
 ): void {
   const stride = b.paddedRows;
-  const width = kept ? a.count : rowsPerPanel(context, b, a.count);
-  const of = kept ?? context.scratch(width * stride, op);
+  const width = cached ? a.count : rowsPerPanel(context, b, a.count);
+  const of = cached ?? context.scratch(width * stride, op);
   for (let first = 0; first < a.count; first += width) {
     const count = Math.min(width, a.count - first);
-    if (!kept)
+    if (!cached)
       launchProduct(
         context,
         { rows: count, columns: b.count, depth: a.columns },
@@ -74,10 +74,10 @@ export function weighPairs(
       operand.release();
     }
   }
-  if (!kept) of.release();
+  if (!cached) of.release();
 }
 
-/** Panels that `weighPairs` goes through without `kept`. */
+/** Panels that `weighPairs` goes through without `cached`. */
 export function countPanels(context: Context, a: Points, b: Points): number {
   return Math.ceil(a.count / rowsPerPanel(context, b, a.count));
 }

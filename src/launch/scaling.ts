@@ -30,7 +30,7 @@ export function startScaling(context: Context, op: string, count: number): Scali
 /** Where the plain numbers of `count` factors start. */
 export const plainAt = (count: number): number => 2 * roundUp(count, 4);
 
-/** Where an iteration stands: kept on the GPU. At zero it goes on, without over-relaxation. */
+/** Where an iteration stands: on the GPU. At zero it goes on, without over-relaxation. */
 export function startState(context: Context, op: string): Storage {
   const state = context.scratch(16, op);
   fill(context, state, 16, 0);
@@ -48,11 +48,11 @@ export interface Scores {
   readonly depth: number;
   readonly scale: number;
   readonly distance: boolean;
-  readonly kept?: Kept;
+  readonly cached?: Cached;
 }
 
 /** The distances, or the powers of two that the plan takes of them: [columns j of the plan, stride], rows i next to each other. */
-export interface Kept {
+export interface Cached {
   readonly of: Storage;
   readonly rows: Columns;
   readonly stride: number;

@@ -8,7 +8,7 @@ import {
   scaling_weights,
   scaling_weights_distance,
 } from '../gpu/kernels.generated.ts';
-import { updateFromKept, weightsFromKept } from './keptScores.ts';
+import { updateFromCache, weightsFromKept } from './keptScores.ts';
 import type { Scaling, ScalingUpdate, Scores, Side } from './scaling.ts';
 import { roundUp, tileOf } from './tile.ts';
 
@@ -26,7 +26,7 @@ export function updateScaling(
   scores: Scores,
   update: ScalingUpdate,
 ): void {
-  if (scores.kept) return updateFromKept(context, rows, columns, scores.scale, scores.kept, update);
+  if (scores.kept) return updateFromCache(context, rows, columns, scores.scale, scores.kept, update);
   const { state, maybe } = update;
   const [a, b] = [rows.points, columns.points];
   const { depth, distance, scale } = scores;

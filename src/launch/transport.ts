@@ -2,11 +2,11 @@ import type { Context } from '../core/context.ts';
 import { fillBits } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { kept_gradient, transport_control, transport_radius, transport_start } from '../gpu/kernels.generated.ts';
-import { keepScores, launchPlan } from './keptScores.ts';
+import { cached_gradient, transport_control, transport_radius, transport_start } from '../gpu/kernels.generated.ts';
+import { cacheScores, launchPlan } from './keptScores.ts';
 import { leftRows } from './pack.ts';
 import { addToGradient, featuresOf, type Points, type PointsGradient, rowsOf, rowsPerPanel } from './points.ts';
-import { type Kept, plainAt, type Scores, type Side, startScaling } from './scaling.ts';
+import { type Cached, plainAt, type Scores, type Side, startScaling } from './scaling.ts';
 import { launchScalingWeights, updateScaling } from './scalingSweep.ts';
 import { tileOf } from './tile.ts';
 
@@ -88,9 +88,9 @@ export interface SinkhornSettings {
   /** KL penalty of both marginals; Infinity: they are exact. */
   readonly rho?: number;
   readonly stop: Stop;
-  /** Costs that take no more bytes than this are computed once and kept. Default: none are. */
-  readonly keep?: number;
-  /** Whether gradients will be asked for: they read what was kept. */
+  /** Costs that take no more bytes than this are computed once and cached. Default: none are. */
+  readonly cache?: number;
+  /** Whether gradients will be asked for: they read what was cached. */
   readonly withGradient?: boolean;
 }
 
@@ -103,15 +103,15 @@ export function couple(
   op: string,
   x: Points,
   y: Points,
-  { epsilon, squaredRadius, rho = Number.POSITIVE_INFINITY, stop, keep = 0, withGradient = false }: SinkhornSettings,
+  { epsilon, squaredRadius, rho = Number.POSITIVE_INFINITY, stop, cache = 0, withGradient = false }: SinkhornSettings,
 ): Coupling {
   const rows = { points: featuresOf(x), u: startScaling(context, op, x.count) };
   const columns = { points: featuresOf(y), u: startScaling(context, op, y.count) };
   const swept = costs(x, epsilon);
-  const fits = 4 * x.paddedRows * y.count <= Math.min(keep, context.info.limits.maxStorageBufferBindingSize);
+  const fits = 4 * x.paddedRows * y.count <= Math.min(cache, context.info.limits.maxStorageBufferBindingSize);
   const range = rho === Number.POSITIVE_INFINITY ? RANGE : RANGE_UNBALANCED;
   const [state, measuring] = [begin(context, op, squaredRadius, epsilon), begin(context, op, squaredRadius, epsilon)];
-  const scores = fits ? keepScores(context, op, rows.points, columns.points, swept, range, state) : swept;
+  const scores = fits ? cacheScores(context, op, rows.points, columns.points, swept, range, state) : swept;
   const [excess, others] = [context.scratch(x.count, op), context.scratch(y.count, op)];
   const kappa = epsilon / rho;
   const maybe = stop.tolerance !== undefined;
@@ -122,7 +122,7 @@ export function couple(
   });
   updateScaling(context, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
   for (const storage of [measuring, others]) storage.release();
-  if (!withGradient) scores.kept?.release();
+  if (!withGradient) scores.cached?.release();
   return coupling(x, y, rows, columns, withGradient ? scores : swept, excess, state);
 }
 
@@ -160,7 +160,7 @@ function coupling(
 ): Coupling {
   const release = (): void => {
     for (const storage of new Set([rows.u, columns.u, excess, state])) storage.release();
-    scores.kept?.release();
+    scores.cached?.release();
   };
   return { x, y, rows, columns, scores, excess, state, release };
 }
@@ -195,8 +195,8 @@ export function couplingGradient(
   dy: Tensor,
 ): void {
   const { x, y, rows, columns, scores } = plan;
-  if (scores.kept?.form)
-    return keptCouplingGradient(context, plan, scores.kept, scores.kept.form, toRows, toColumns, share, dy);
+  if (scores.cached?.form)
+    return cachedCouplingGradient(context, plan, scores.cached, scores.cached.form, toRows, toColumns, share, dy);
   const width = x.paddedRows;
   const panel = rowsPerPanel(context, x, y.count);
   const weights = context.scratch(panel * width, op);
@@ -221,19 +221,19 @@ export function couplingGradient(
   weights.release();
 }
 
-/** The same of a plan that is kept, read where it lies: by panels too, which are part of the bits. */
-function keptCouplingGradient(
+/** The same of a plan that is cached, read where it lies: by panels too, which are part of the bits. */
+function cachedCouplingGradient(
   context: Context,
   { x, y, rows, columns, scores }: Coupling,
-  kept: Kept,
+  cached: Cached,
   form: Storage,
   toRows: PointsGradient | null,
   toColumns: PointsGradient | null,
   share: number,
   dy: Tensor,
 ): void {
-  const { of, stride } = kept;
-  launchPlan(context, rows, columns, scores.scale, kept, form);
+  const { of, stride } = cached;
+  launchPlan(context, rows, columns, scores.scale, cached, form);
   const panel = rowsPerPanel(context, x, y.count);
   /** `count` rows of `to` from `first` on: the part that comes from `depth` points of the other side from `from` on. */
   const addGradient = (
@@ -246,7 +246,7 @@ function keptCouplingGradient(
     const { columns: features, rowStride } = to.points;
     const { tuning, ...tile } = tileOf(context, 'product', at.count, features, at.depth);
     const strips = Math.ceil(features / tile.columns);
-    context.run(kept_gradient, {
+    context.run(cached_gradient, {
       params: {
         rows: at.count,
         columns: features,

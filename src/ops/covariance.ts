@@ -27,9 +27,9 @@ export function covariance(z: Tensor): Tensor {
     release: features.release,
     backward: (dc, [x]) => {
       const dz = context.empty([rows, columns], op);
-      const kept = { ...features, z: x };
-      addToGradient(context, op, kept, dc, dz, { scale, transposed: false, accumulating: false });
-      addToGradient(context, op, kept, dc, dz, { scale, transposed: true, accumulating: true });
+      const saved = { ...features, z: x };
+      addToGradient(context, op, saved, dc, dz, { scale, transposed: false, accumulating: false });
+      addToGradient(context, op, saved, dc, dz, { scale, transposed: true, accumulating: true });
       return [dz];
     },
   });

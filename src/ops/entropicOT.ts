@@ -16,8 +16,8 @@ export interface EntropicOTOptions {
   rho?: number;
 }
 
-/** Bytes of costs that are kept: 2,048 x 2,048. A constant, so that memory stays linear in the points. */
-const MOST_KEPT = 2 ** 24;
+/** Bytes of costs that are cached: 2,048 x 2,048. A constant, so that memory stays linear in the points. */
+const MOST_CACHED = 2 ** 24;
 
 export interface EntropicOTResult {
   /** The dual value, one number; its gradient flows to x and y. */
@@ -37,7 +37,7 @@ export interface EntropicOTResult {
  * Entropic optimal transport between two clouds of points with uniform weights a_i = 1/N, b_j = 1/M:
  * min_P sum_ij P_ij |x_i - y_j|^2 / 2 + epsilon KL(P | a b^T), P 1 = a, P^T 1 = b, by Sinkhorn's algorithm in its log-domain
  * form. P_ij = a_i b_j exp((f_i + g_j - |x_i - y_j|^2 / 2) / epsilon). With `rho` the constraints become
- * rho KL(P 1 | a) + rho KL(P^T 1 | b). Costs up to 16 MiB are kept until the gradient; else memory is O(N + M) beside packed points.
+ * rho KL(P 1 | a) + rho KL(P^T 1 | b). Costs up to 16 MiB are cached until the gradient; else memory is O(N + M) beside packed points.
  * @param x [N, D]
  * @param y [M, D]
  * @returns value, potentials and diagnostics, all Tensors; the gradient of the value is the envelope theorem's
@@ -62,7 +62,14 @@ export function entropicOT(x: Tensor, y: Tensor, options: EntropicOTOptions): En
   ];
   const squaredRadius = squaredRadiusOf(context, op, left, right);
   const withGradient = context.needsGrad(x, y);
-  const plan = couple(context, op, left, right, { epsilon, squaredRadius, rho, stop, keep: MOST_KEPT, withGradient });
+  const plan = couple(context, op, left, right, {
+    epsilon,
+    squaredRadius,
+    rho,
+    stop,
+    cache: MOST_CACHED,
+    withGradient,
+  });
   squaredRadius.release();
   const [n, m] = [left.count, right.count];
   const f = context.empty([n], op);

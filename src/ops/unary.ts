@@ -61,9 +61,9 @@ function elementwise(
   const y = launch(context, kernel, x);
   return context.record(op, [x], y, {
     saved: [keeps === 'operand' ? x : y],
-    backward: (dy, [kept]) => {
+    backward: (dy, [saved]) => {
       const dx = context.empty(dy.shape, op);
-      launchPair(context, gradient, dy, kept, dx);
+      launchPair(context, gradient, dy, saved, dx);
       return [dx];
     },
   });

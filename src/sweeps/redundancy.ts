@@ -36,10 +36,10 @@ export function redundancy(
       for (const storage of [...views, own]) storage.release();
     },
     backward: (dy, [x0, x1, ...gradients]) => {
-      const kept = [x0, x1].map((z, v) => ({ ...views[v], z }));
+      const saved = [x0, x1].map((z, v) => ({ ...views[v], z }));
       return gradients.map((gradient, v) => {
-        const g = context.alias(gradient, gradient.shape, false); // in place: nobody reads what was kept again
-        standardBackward(context, op, kept[v], kept[1 - v], { g, own, factor, dy });
+        const g = context.alias(gradient, gradient.shape, false); // in place: nobody reads what was saved again
+        standardBackward(context, op, saved[v], saved[1 - v], { g, own, factor, dy });
         return g;
       });
     },

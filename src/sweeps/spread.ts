@@ -59,7 +59,7 @@ export function spread(
     backward: (dy, saved) =>
       sides.map(({ features: { moments }, own }, v) => {
         const z = saved[v];
-        const g = context.alias(saved[sides.length + v], z.shape, false); // in place: nobody reads what was kept again
+        const g = context.alias(saved[sides.length + v], z.shape, false); // in place: nobody reads what was saved again
         const { groups, cells } = rowCells(rows, columns);
         context.run(vicreg_grad, {
           params: { rows, columns, ...cells, apart: z1 ? 2 * invariance : 0, factor },

@@ -5,9 +5,9 @@ import type { Storage } from '../../gpu/buffers.ts';
 import type { KernelSource } from '../../gpu/kernel.ts';
 import {
   cross_pass,
+  cross_pass_cached,
   cross_pass_gap,
-  cross_pass_gap_kept,
-  cross_pass_kept,
+  cross_pass_gap_cached,
   cross_weights,
   cross_weights_gap,
 } from '../../gpu/kernels.generated.ts';
@@ -56,7 +56,7 @@ export function productCrossScores({ op, context, b }: Sides): CrossScores {
   const side = b.paddedRows;
   const positives = context.scratch(side, op);
   return {
-    pass: { sums: cross_pass, cached: cross_pass_kept },
+    pass: { sums: cross_pass, cached: cross_pass_cached },
     buffers: {},
     pairs: 'products',
     gap: 0,
@@ -90,7 +90,7 @@ export function differenceCrossScores({ op, context, a, b }: Sides): CrossScores
   const positives = context.scratch(side, op);
   gapPositives(context, offset, a_, b_, { rows: n, columns }, positives, { both: true });
   return {
-    pass: { sums: cross_pass_gap, cached: cross_pass_gap_kept },
+    pass: { sums: cross_pass_gap, cached: cross_pass_gap_cached },
     buffers: { shortfalls },
     pairs: 'distances',
     gap: 1,

@@ -6,7 +6,7 @@ import type { PairProblem, PairSchedule } from './problem.ts';
 import { makeTriangle } from './triangle.ts';
 
 /**
- * e_ij over the triangle are kept for the gradient, which makes weights of them in place and multiplies them as they lie:
+ * e_ij over the triangle are cached for the gradient, which makes weights of them in place and multiplies them as they lie:
  * A = G + G^T needs no more than one triangle.
  */
 export function cachedTriangle(problem: PairProblem, tile: Tile, form: Form): PairSchedule {
@@ -22,11 +22,11 @@ export function cachedTriangle(problem: PairProblem, tile: Tile, form: Form): Pa
     },
     gradient: (temperature, rows) => {
       const { paddedRows, rowStride, count: n, columns } = units;
-      const kept = cache as Storage;
+      const stored = cache as Storage;
       const gradient = context.scratch(paddedRows * rowStride, op);
       context.run(kernels.cachedWeights.kernel, {
         params: { n, edge },
-        buffers: { ...rows, cache: kept, ...(kernels.cachedWeights.temperature ? { temperature } : {}) },
+        buffers: { ...rows, cache: stored, ...(kernels.cachedWeights.temperature ? { temperature } : {}) },
         groups: entries / (16 * 64), // 4 x 4 entries an invocation
         work: 8 * entries,
       });
@@ -34,7 +34,7 @@ export function cachedTriangle(problem: PairProblem, tile: Tile, form: Form): Pa
       const strips = Math.ceil(columns / product.columns);
       context.run(triangle_product, {
         params: { edge, blocks, row_stride4: rowStride / 4, columns, strips },
-        buffers: { lhs: kept, rhs: units.rows, g: gradient },
+        buffers: { lhs: stored, rhs: units.rows, g: gradient },
         groups: (paddedRows / product.rows) * strips,
         work: paddedRows * paddedRows * columns,
         tuning,

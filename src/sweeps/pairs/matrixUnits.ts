@@ -15,7 +15,7 @@ const TOP_UNIT = 1;
 const TOP_WEIGHT = 2;
 
 /**
- * As `panels`, with pairs, weights and products on matrix units. Nothing is kept but the unit rows in their numbers: they make
+ * As `panels`, with pairs, weights and products on matrix units. Nothing is cached but the unit rows in their numbers: they make
  * the pairs again faster than memory would bring them.
  */
 export function matrixUnits(problem: PairProblem, form: Fragments, kernels: MatrixUnitKernels): PairSchedule {

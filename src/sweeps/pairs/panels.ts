@@ -8,7 +8,7 @@ import type { Units } from '../../launch/unitRows.ts';
 import type { PairProblem, PairSchedule } from './problem.ts';
 import { makeTriangle, type PairOperand } from './triangle.ts';
 
-/** Nothing is kept. The gradient computes the weights again, a panel of columns at a time, within 4 n d floats. */
+/** Nothing is cached. The gradient computes the weights again, a panel of columns at a time, within 4 n d floats. */
 export function panels(problem: PairProblem, tile: Tile, form: Form): PairSchedule {
   const { units, operand, sums, release } = makeTriangle(problem, tile, form, { growing: true });
   return {

@@ -6,7 +6,7 @@ import { makeTriangle } from './triangle.ts';
 /** Features of the rows of a block, at most: two vec4s for each of its workgroup's 16 columns of invocations. */
 export const WIDEST_ROW_BLOCK = 128;
 
-/** Nothing is kept. The gradient is one launch: each workgroup computes the weights of a block of rows, and their sums. */
+/** Nothing is cached. The gradient is one launch: each workgroup computes the weights of a block of rows, and their sums. */
 export function rowBlock(problem: PairProblem, tile: Tile, form: Form): PairSchedule {
   const { op, context, kernels } = problem;
   const { units, sums, release } = makeTriangle(problem, tile, form, { growing: true });

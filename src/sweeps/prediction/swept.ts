@@ -70,7 +70,7 @@ export const sweptPrediction: Prediction = (
     if (toPrototypes) sweep(problem, plan, centredRows, gradients[v], scale, { rows: view.rows, scale });
     plan.release();
   });
-  for (const kept of [...targets, asGiven, centred, centredRows]) kept.release();
+  for (const storage of [...targets, asGiven, centred, centredRows]) storage.release();
 };
 
 /** Prototypes as the operand of products along the features. */

@@ -15,7 +15,7 @@ export const TRANSPORT: Record<string, Case[]> = {
       },
     };
   }),
-  kept_columns: [
+  cached_columns: [
     {
       params: { rows: 40, columns: 18, stride: 20, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
       buffers: {
@@ -29,7 +29,7 @@ export const TRANSPORT: Record<string, Case[]> = {
       tuning: {},
     },
   ],
-  kept_rows: [
+  cached_rows: [
     {
       params: { rows: 2, columns: 70, stride: 72, scale: 1, rest: 0, step: 1, kappa: 0, damping: 1 },
       buffers: {

@@ -1,4 +1,4 @@
-// w_i = w_i / ratio_i^step, ratio_i = w_i mean_j u_j 2^(scale t_ji), for the columns i of scores that are kept
+// w_i = w_i / ratio_i^step, ratio_i = w_i mean_j u_j 2^(scale t_ji), for the columns i of scores that are cached
 // As scaling_pass and scaling_update in one. Neighbouring lanes read neighbours; PARTS of them share a column.
 // @use grid scaling_sum scaling_step powers_less_1
 const ACROSS: u32 = 16;

@@ -1,4 +1,4 @@
-// w[j - first, i] = share dy u_i u_j 2^(scale t_ji): the plan's columns j of a panel and all rows i, from scores that are kept
+// w[j - first, i] = share dy u_i u_j 2^(scale t_ji): the plan's columns j of a panel and all rows i, from scores that are cached
 // As scaling_weights, 0 for padding rows.
 // @use grid scaling scaling_logits
 const WG: u32 = 64;

@@ -1,5 +1,5 @@
-// u_j = u_j / ratio_j^step, ratio_j = u_j mean_i w_i 2^(scale t_ji), for the rows j of scores or powers that are kept
-// As kept_rows, for software adapters: a lane has rows, and reads them in fours.
+// u_j = u_j / ratio_j^step, ratio_j = u_j mean_i w_i 2^(scale t_ji), for the rows j of scores or powers that are cached
+// As cached_rows, for software adapters: a lane has rows, and reads them in fours.
 // @use grid scaling_sum scaling_step narrow
 const WG: u32 = 8;
 const EACH: u32 = 4; // rows of a lane, WG apart: a load of w serves them all

@@ -1,7 +1,7 @@
-// cache[cell, row + m, 4 (column4 + v WX) ..+3] = c: the tile goes into its block of the kept triangle
+// cache[cell, row + m, 4 (column4 + v WX) ..+3] = c: the tile goes into its block of the cached triangle
 @group(0) @binding(5) var<storage, read_write> cache: array<vec4f>; // [blocks of the triangle, edge, edge]
 
-fn keep(c: ptr<function, array<vec4f, TILE_BLOCK>>, cell: u32, row: u32, column4: u32) {
+fn store_in_cache(c: ptr<function, array<vec4f, TILE_BLOCK>>, cell: u32, row: u32, column4: u32) {
   let width = p.edge / 4u;
   let at = (cell * p.edge + row) * width + column4;
   // @unroll

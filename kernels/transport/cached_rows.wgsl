@@ -1,4 +1,4 @@
-// u_j = u_j / ratio_j^step, ratio_j = u_j mean_i w_i 2^(scale t_ji), for the rows j of scores that are kept
+// u_j = u_j / ratio_j^step, ratio_j = u_j mean_i w_i 2^(scale t_ji), for the rows j of scores that are cached
 // As scaling_pass and scaling_update in one, by LANES lanes a row.
 // @use grid rows scaling_sum scaling_step powers_less_1
 struct Params {

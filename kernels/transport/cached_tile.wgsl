@@ -1,4 +1,4 @@
-// keeps something of every distance t_ji = |b_j - a_i|^2, both k-major, four columns i at a time: see the kernel's `keep`
+// stores something of every distance t_ji = |b_j - a_i|^2, both k-major, four columns i at a time: see the kernel's `store_in_cache`
 // By a loop over a copy, as store_product. The kernel declares `form` (binding 4) and whether anything is `wanted`.
 // @use grid tile_distance
 struct Params {
@@ -29,11 +29,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var i = 0u; i < TM * TV; i++) {
     let to = row + i / TV;
     let at = column4 + (i % TV) * WX;
-    if (to < p.rows && at < p.stride4) { keep(to, at, copy[i]); }
+    if (to < p.rows && at < p.stride4) { store_in_cache(to, at, copy[i]); }
   }
 }
 
-// @kernel kept_powers scaling_logits narrow powers_less_1 solver_state
+// @kernel cached_powers scaling_logits narrow powers_less_1 solver_state
 // K_ji = 2^(scale t_ji), or K_ji - 1 where the state says SMALL_COSTS (the form is then LESS_1); 0 in the padding
 // The form is WIDE where |scale t_ji| is above p.range: such K, and factors, would leave f32.
 @group(0) @binding(4) var<storage, read_write> form: array<atomic<u32>>;
@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 
 fn wanted() -> bool { return true; }
 
-fn keep(row: u32, column4: u32, t: vec4f) {
+fn store_in_cache(row: u32, column4: u32, t: vec4f) {
   let outside = vec4u(4u * column4) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
   let small = state[SMALL_COSTS] != 0.0;
   let l = logits(t, vec4f());
@@ -53,10 +53,10 @@ fn keep(row: u32, column4: u32, t: vec4f) {
   }
 }
 
-// @kernel kept_distances narrow
+// @kernel cached_distances narrow
 // t_ji in place of the powers where those are WIDE; else nothing
 @group(0) @binding(4) var<storage, read> form: array<u32>;
 
 fn wanted() -> bool { return form[FORM] == WIDE; }
 
-fn keep(row: u32, column4: u32, t: vec4f) { scores[row * p.stride4 + column4] = t; }
+fn store_in_cache(row: u32, column4: u32, t: vec4f) { scores[row * p.stride4 + column4] = t; }

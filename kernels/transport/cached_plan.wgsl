@@ -1,4 +1,4 @@
-// P_ji = u_i w_j 2^(scale t_ji) in place of kept scores t, 0 in the padding; nothing where powers are kept instead
+// P_ji = u_i w_j 2^(scale t_ji) in place of cached scores t, 0 in the padding; nothing where powers are cached instead
 // Four columns a lane. A gradient then takes the factors for 1.
 // @use grid scaling_logits narrow
 const WG: u32 = 16;

@@ -1,5 +1,5 @@
-// w_i = w_i / ratio_i^step, ratio_i = w_i mean_j u_j 2^(scale t_ji), for the columns i of scores or powers that are kept
-// As kept_columns, for software adapters, where loads of one number and powers are dear: a lane has columns of its own, in fours.
+// w_i = w_i / ratio_i^step, ratio_i = w_i mean_j u_j 2^(scale t_ji), for the columns i of scores or powers that are cached
+// As cached_columns, for software adapters, where loads of one number and powers are dear: a lane has columns of its own, in fours.
 // @use grid scaling_sum scaling_step narrow
 const WG: u32 = 8;
 const EACH: u32 = 4; // vec4s of a lane, WG apart: a load of w serves them all, and half a kilobyte of a row is read at once

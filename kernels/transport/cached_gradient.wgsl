@@ -1,6 +1,6 @@
-// out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the powers kept of a plan
-// As differences, and without a plan in memory: its factors join where they are few. Where what is kept is the plan itself
-// (WIDE: kept_plan made it), they are taken for 1; LESS_1 powers are kept as what they are above 1.
+// out[i, d] = share dy u_i sum_k w_k K_ki (own[i, d] - rhs[k, d]) (+ out[i, d]), K the cached powers of a plan
+// As differences, and without a plan in memory: its factors join where they are few. Where what is cached is the plan itself
+// (WIDE: cached_plan made it), they are taken for 1; LESS_1 powers are cached as what they are above 1.
 // @use differences tile_main narrow
 struct Params {
   first_group: u32, end_group: u32,

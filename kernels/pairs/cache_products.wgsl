@@ -1,8 +1,8 @@
-// products[i, j] = c: the scores of a tile go into the kept matrix
+// products[i, j] = c: the scores of a tile go into the cached matrix
 @group(0) @binding(6) var<storage, read_write> products: array<vec4f>; // [n, 4 width4]
 
 // By a loop over a copy: SwiftShader never ended compiling the 32 conditions one after the other.
-fn keep(c: ptr<function, array<vec4f, TILE_BLOCK>>, cell: u32, row: u32, column4: u32) {
+fn store_in_cache(c: ptr<function, array<vec4f, TILE_BLOCK>>, cell: u32, row: u32, column4: u32) {
   var copy: array<vec4f, TILE_BLOCK>;
   // @unroll
   for (var i = 0u; i < TM * TV; i++) {
