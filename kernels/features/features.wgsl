@@ -29,13 +29,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
 }
 
-// @kernel heavy_rows standard
-// out[i, m] = standard(i, heavy[m]), zeros from `count` to out_stride
+// @kernel outlier_rows standard
+// out[i, m] = standard(i, outliers[m]), zeros from `count` to out_stride
 const WG: u32 = 256;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, count: u32, out_stride: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(3) var<storage, read> heavy: array<u32>; // [count]
+@group(0) @binding(3) var<storage, read> outliers: array<u32>; // [count]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>; // [rows, out_stride]
 
 @compute @workgroup_size(WG)
@@ -47,12 +47,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || i >= p.rows) { return; }
   let m = at - i * p.out_stride;
   var value = 0.0;
-  if (m < p.count) { value = standard(feature(heavy[m]), i, heavy[m]); }
+  if (m < p.count) { value = standard(feature(outliers[m]), i, outliers[m]); }
   out[at] = value;
 }
 
 // @kernel feature_columns standard
-// out[k, i] = light[first + k] * standard(i, first + k): the transpose, zeros from the last row to out_stride
+// out[k, i] = included[first + k] * standard(i, first + k): the transpose, zeros from the last row to out_stride
 // One invocation transposes a block of 4 x 4: reads and writes both stay within a few cache lines.
 const WG: u32 = 64;
 
@@ -76,10 +76,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     if (k + m < p.count) {
       let column = p.first + k + m;
       let f = feature(column);
-      let light = moments[column].light;
+      let included = moments[column].included;
       for (var q = 0u; q < 4u; q++) {
         var value = 0.0;
-        if (i + q < p.rows) { value = standard(f, i + q, column) * light; }
+        if (i + q < p.rows) { value = standard(f, i + q, column) * included; }
         out[(k + m) * p.out_stride + i + q] = value;
       }
     }

@@ -5,7 +5,7 @@ struct Moments {
   mean: f32, // of z[i, k] - z[0, k]
   scale: f32,
   spread: f32, // sum over i of (z[i, k] - mean)^2
-  light: f32, // 1, or 0 for a feature that the Gram matrix of the rows leaves out
+  included: f32, // 1, or 0 for a feature that the Gram matrix of the rows leaves out
 }
 
 struct Feature { first: f32, mean: f32, scale: f32 }

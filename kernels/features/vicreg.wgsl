@@ -2,9 +2,9 @@
 // @use grid
 
 // @kernel vicreg_diagonal
-// hinges[k] = max(0, 1 - s_k), squares[k] = light_k v_k^2, own[k] = -[s_k < 1] weight / s_k - extra light_k v_k
+// hinges[k] = max(0, 1 - s_k), squares[k] = included_k v_k^2, own[k] = -[s_k < 1] weight / s_k - extra included_k v_k
 // v_k = spread_k / (N - 1), s_k = sqrt(v_k + epsilon). own[k] is what feature k adds to its own gradient: outwards while s_k < 1, and
-// `extra` takes back what a product over the light features added already.
+// `extra` takes back what a product over the included features added already.
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, weight: f32, extra: f32 }
@@ -22,10 +22,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || k >= p.columns) { return; }
   let v = moments[k].z / f32(p.rows - 1u);
   let s = sqrt(v + p.epsilon);
-  let light = moments[k].w;
+  let included = moments[k].w;
   hinges[k] = select(1.0 - s, 0.0, s >= 1.0); // not by max, which hides a NaN
-  squares[k] = light * v * v;
-  own[k] = select(-p.weight / s, 0.0, s >= 1.0) - p.extra * light * v;
+  squares[k] = included * v * v;
+  own[k] = select(-p.weight / s, 0.0, s >= 1.0) - p.extra * included * v;
 }
 
 // @kernel vicreg_grad standard

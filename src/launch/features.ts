@@ -100,7 +100,7 @@ export function featureRows(
   return { of: out, at: 0, stride, release: () => out.release() };
 }
 
-/** A range of features transposed, zeros in place of those that are not light: [count, rows rounded up to 4]. */
+/** A range of features transposed, zeros in place of outliers: [count, rows rounded up to 4]. */
 export function featureColumns(
   context: Context,
   op: string,

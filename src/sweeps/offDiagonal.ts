@@ -2,7 +2,7 @@ import type { RowRange } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { heavy_features, heavy_rows, heavy_squares, inner_rows, off_diagonal } from '../gpu/kernels.generated.ts';
+import { inner_rows, off_diagonal, outlier_features, outlier_rows, outlier_squares } from '../gpu/kernels.generated.ts';
 import { type Features, featureColumns, featureRows } from '../launch/features.ts';
 import { launchGram } from '../launch/gram.ts';
 import { leftRows, type Operand, type Packed, packedRows, packedTranspose } from '../launch/pack.ts';
@@ -139,17 +139,17 @@ function autoDual(context: Context, op: string, view: Features, scale: number, w
   const { z, rows, columns, moments } = view;
   const count = Math.min(columns, Math.max(OUTLIERS, Math.ceil(rows / OUTLIERS)));
   const outliers = context.scratch(count, op);
-  context.run(heavy_features, {
+  context.run(outlier_features, {
     params: { columns, count },
-    buffers: { moments, heavy: outliers },
+    buffers: { moments, outliers },
     groups: 1,
     work: 8 * count * columns,
   });
   const stride = roundUp(count, 4);
   const outlierRows = context.scratch(rows * stride, op);
-  context.run(heavy_rows, {
+  context.run(outlier_rows, {
     params: { rows, columns, count, out_stride: stride },
-    buffers: { z, moments, heavy: outliers, out: outlierRows },
+    buffers: { z, moments, outliers, out: outlierRows },
     groups: Math.ceil((rows * stride) / 256),
     work: 4 * rows * stride,
   });
@@ -166,9 +166,9 @@ function autoDual(context: Context, op: string, view: Features, scale: number, w
     const lhs = { of: outlierRows, at: 0, stride, along: 'columns' as const };
     launchProduct(context, { rows: count, columns: piece.count, depth: rows }, lhs, own, products, { scale });
     own.release();
-    context.run(heavy_squares, {
+    context.run(outlier_squares, {
       params: { count, stride: products.stride, first: piece.first, columns: piece.count },
-      buffers: { heavy: outliers, moments, products: products.of, squares: outlierSquares },
+      buffers: { outliers, moments, products: products.of, squares: outlierSquares },
       groups: Math.ceil(piece.count / 64),
       work: 2 * count * piece.count,
     });

@@ -214,7 +214,7 @@ describe.each(Object.entries(LOSSES))('%s', (_, { run, exact }) => {
       for (const tensor of tensors) tensor.dispose();
       return total;
     };
-    // A multiply-add is one: 6 N D min(N, D) floating-point operations are 3, and 8 % goes to heavy features.
+    // A multiply-add is one: 6 N D min(N, D) floating-point operations are 3, and 8 % goes to outliers.
     expect(work(512, 2048) / (2048 * 512 * 512)).toBeLessThan(4.5);
     expect(work(512, 2048) / work(512, 1024)).toBeLessThan(2.1);
     expect(work(2048, 256) / (2048 * 256 * 256)).toBeLessThan(4.5);

@@ -85,19 +85,19 @@ export const FEATURES: Record<string, Case[]> = {
       },
     },
   ],
-  heavy_features: [
+  outlier_features: [
     {
       params: { columns: 70, count: 3 },
       buffers: {
-        // (mean, scale, spread, light): the largest spreads are those of 68, 5 and 7
+        // (mean, scale, spread, included): the largest spreads are those of 68, 5 and 7
         moments: Float32Array.from({ length: 4 * 70 }, (_, t) =>
           t % 4 === 3 ? 1 : t % 4 === 2 ? ({ 68: 9, 5: 8, 7: 8 }[(t - 2) / 4] ?? 1 / (t + 1)) : 0,
         ),
-        heavy: new Uint32Array(3),
+        outliers: new Uint32Array(3),
       },
       groups: 1,
       tuning: {},
-      expected: { heavy: [68, 5, 7] },
+      expected: { outliers: [68, 5, 7] },
     },
   ],
   inner_rows: [

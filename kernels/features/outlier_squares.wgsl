@@ -1,4 +1,4 @@
-// squares[k] = sum over the heavy m of c_mk^2, twice for a light k (it stands for c_km^2 too); c_mk = 0 where m is k
+// squares[k] = sum over the outliers m of c_mk^2, twice for any other k (it stands for c_km^2 too); c_mk = 0 where m is k
 // One lane a feature k of the piece that starts at feature `first`.
 // @use grid
 const WG: u32 = 64;
@@ -8,7 +8,7 @@ struct Params {
   count: u32, stride: u32, first: u32, columns: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> heavy: array<u32>; // [count]
+@group(0) @binding(1) var<storage, read> outliers: array<u32>; // [count]
 @group(0) @binding(2) var<storage, read> moments: array<vec4f>; // see standard
 @group(0) @binding(3) var<storage, read_write> products: array<f32>; // c: [count, stride]
 @group(0) @binding(4) var<storage, read_write> squares: array<f32>; // of all features
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var total = 0.0;
   for (var m = 0u; m < p.count; m++) {
     let at = m * p.stride + k;
-    if (heavy[m] == p.first + k) { products[at] = 0.0; }
+    if (outliers[m] == p.first + k) { products[at] = 0.0; }
     let c = products[at];
     total = fma(c, c, total);
   }

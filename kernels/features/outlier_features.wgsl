@@ -1,4 +1,4 @@
-// heavy[m] = the feature with the m-th largest spread (the first of equals); light[heavy[m]] = 0
+// outliers[m] = the feature with the m-th largest spread (the first of equals); included[outliers[m]] = 0
 // One workgroup: each lane knows the largest of its own features below the last one found, and the lanes compare.
 // @use grid
 const WG: u32 = 64;
@@ -6,7 +6,7 @@ const WG: u32 = 64;
 struct Params { first_group: u32, end_group: u32, columns: u32, count: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> moments: array<vec4f>; // [columns], see standard
-@group(0) @binding(2) var<storage, read_write> heavy: array<u32>; // [count]
+@group(0) @binding(2) var<storage, read_write> outliers: array<u32>; // [count]
 
 var<workgroup> spreads: array<f32, WG>;
 var<workgroup> features: array<u32, WG>;
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       if (more || earlier) { best = other; }
     }
     if (lane == best) {
-      heavy[m] = feature;
+      outliers[m] = feature;
       moments[feature].w = 0.0; // its own: no other lane reads it
     }
     workgroupBarrier(); // the next round writes what slow lanes still compare
