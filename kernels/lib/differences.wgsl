@@ -4,7 +4,7 @@
 // once more, by differences. Which four columns take those does not depend on the tile.
 // The kernel declares `own` and `rhs` as rows of vec4s, where they start in its Params, and how w lies: pair_weights.
 // Along k in spans, as every long sum of products.
-// @use tile_shape hand_round
+// @use tile_shape broadcast_left
 const CANCELS: f32 = 0.0625;
 
 fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
@@ -16,15 +16,15 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
   var totals = array<vec4f, TM4>();
   var weighted: array<vec4f, TILE_BLOCK>;
   tile_clear(&weighted);
-  let seat = hand_seat();
+  let own_lane = broadcast_lane();
   var mine: array<vec4f, TM4>;
   for (var first = 0u; first < p.depth; first += TILE_SPAN) {
     var some = array<vec4f, TM4>(); // with a value: it would keep that of the iteration before
     var part: array<vec4f, TILE_BLOCK>;
     tile_clear(&part);
     for (var k = first; k < min(first + TILE_SPAN, p.depth); k++) {
-      if (k % HANDS == 0u) { mine = pair_weights(row, k + seat % HANDS); } // past the depth: not handed round
-      let w = handed(mine, seat, k % HANDS);
+      if (k % BROADCAST_LANES == 0u) { mine = pair_weights(row, k + own_lane % BROADCAST_LANES); } // past the depth: not broadcast
+      let w = broadcast_left(mine, own_lane, k % BROADCAST_LANES);
       // @unroll
       for (var i = 0u; i < TM / 4; i++) {
         some[i] += w[i];

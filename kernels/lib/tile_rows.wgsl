@@ -4,10 +4,10 @@
 // @use tile tile_left_rows
 fn tile_product_rows(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32,
                      rhs_stride: u32, depth4: u32) {
-  let seat = hand_seat();
+  let own_lane = broadcast_lane();
   var mine: array<vec4f, TM4>;
   for (var k = 0u; k < 4u * depth4; k++) {
-    if (k % HANDS == 0u) { mine = tile_left_rows(lhs_at, lhs_stride, k + seat % HANDS); }
-    tile_outer(c, handed(mine, seat, k % HANDS), tile_right(rhs_at + k * rhs_stride));
+    if (k % BROADCAST_LANES == 0u) { mine = tile_left_rows(lhs_at, lhs_stride, k + own_lane % BROADCAST_LANES); }
+    tile_outer(c, broadcast_left(mine, own_lane, k % BROADCAST_LANES), tile_right(rhs_at + k * rhs_stride));
   }
 }

@@ -2,7 +2,7 @@
 // A product whose right operand is gathered from the image: rows are output channels, columns are positions (n, y, x),
 // and (Y, X) = (spread y + shift_y, spread x + shift_x). Forward: step = stride, direction = 1, spread = 1. Gradient of the
 // input: the same sum with direction = -1, once for each phase of the stride (spread = stride), so that no tap is wasted.
-// @use grid tile_shape hand_round tile_left
+// @use grid tile_shape broadcast_left tile_left
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, height: u32, width: u32, // of src
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var part: array<vec4f, TILE_BLOCK>;
   tile_clear(&part);
   var gathered = 0u;
-  let seat = hand_seat();
+  let own_lane = broadcast_lane();
   var mine: array<vec4f, TM4>;
   for (var ty = 0u; ty < p.taps_y; ty++) {
     for (var tx = 0u; tx < p.taps_x; tx++) {
@@ -60,8 +60,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
       var w = (p.first_tap + ty * p.tap_step_y + tx * p.tap_step_x) * p.channels * p.weight_stride4 + row / 4u;
       for (var channel = 0u; channel < p.channels; channel++) {
-        if (channel % HANDS == 0u) { mine = tile_left(w + (seat % HANDS) * p.weight_stride4); }
-        let a = handed(mine, seat, channel % HANDS);
+        if (channel % BROADCAST_LANES == 0u) { mine = tile_left(w + (own_lane % BROADCAST_LANES) * p.weight_stride4); }
+        let a = broadcast_left(mine, own_lane, channel % BROADCAST_LANES);
         // @unroll
         for (var v = 0u; v < TV; v++) {
           let b = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];

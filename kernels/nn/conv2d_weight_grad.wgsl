@@ -1,6 +1,6 @@
 // partial[s, co, (c, ky, kx)] = sum over the images n of slice s and positions (y, x) of dy[n, co, y, x] * src[n, c, ...]
 // A product over positions; few outputs, so the images are cut into slices whose partial sums another launch adds up.
-// @use grid tile_shape hand_round tile_outer
+// @use grid tile_shape broadcast_left tile_outer
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, height: u32, width: u32,
@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var part: array<vec4f, TILE_BLOCK>;
   tile_clear(&part);
   var gathered = 0u;
-  let seat = hand_seat();
+  let own_lane = broadcast_lane();
   var mine: array<vec4f, TM4>;
   let end = min((slice + 1u) * p.images_per_slice, p.images);
   for (var n = slice * p.images_per_slice; n < end; n++) {
@@ -68,13 +68,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let at = select(vec4u(), line[v] + sx, ok);
           b[v] = select(vec4f(), vec4f(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]), ok);
         }
-        if (x % HANDS == 0u) {
+        if (x % BROADCAST_LANES == 0u) {
           // @unroll
           for (var m = 0u; m < TM; m++) {
-            mine[m / 4u][m % 4u] = lhs[l + x + seat % HANDS + m * area];
+            mine[m / 4u][m % 4u] = lhs[l + x + own_lane % BROADCAST_LANES + m * area];
           }
         }
-        tile_outer(&part, handed(mine, seat, x % HANDS), b);
+        tile_outer(&part, broadcast_left(mine, own_lane, x % BROADCAST_LANES), b);
       }
       gathered += p.columns;
       for (; gathered >= p.span; gathered = 0u) { // once, or not at all

@@ -89,7 +89,7 @@ export function fragmentTuning(
   return { tuning: withReason(tuning, form), rows: 2 * SM * m, columns: 2 * SN * n };
 }
 
-/** How many lanes of a tile's row at most can hand the left operand round: those of a subgroup, or 0. */
+/** How many lanes of a tile's row at most can broadcast the left operand: those of a subgroup, or 0. */
 export function shuffleWidth(context: Context): number {
   const { size = 0, pinned = true } = context.info.subgroup ?? {};
   return uses(context, 'subgroups') && !pinned ? size : 0;

@@ -36,7 +36,7 @@ const HARDWARE = {
 const SHAPES = { ...SOFTWARE, ...HARDWARE };
 type Shape = keyof typeof SHAPES;
 
-/** A shape, and whether its lanes read the left operand themselves or hand it round by shuffles. */
+/** A shape, and whether its lanes read the left operand themselves or broadcast it by shuffles. */
 type TileName = Shape | `${Shape} shuffled`;
 interface TileOption {
   readonly tile: Tile;

@@ -44,7 +44,7 @@ const LAVAPIPE: AdapterKind = {
   accumulators: 128,
   alongRows: 0.5,
 };
-/** Lanes that hand the left operand round load each of its numbers once, wherever it lies. */
+/** Lanes that broadcast the left operand load each of its numbers once, wherever it lies. */
 const LAVAPIPE_SUBGROUPS: AdapterKind = { ...LAVAPIPE, alongRows: 1 };
 const SWIFTSHADER: AdapterKind = { ...LAVAPIPE, name: 'swiftshader', flops: 8e9, bytes: 1e9, exps: 0.2e9, lanes: 4 };
 const GPU: AdapterKind = {
