@@ -204,7 +204,7 @@ export class Context {
   }
 
   /** @internal */
-  run(kernel: KernelSource, { params, buffers, groups, work, maybe, tuning, overwrites }: OpLaunch): void {
+  run(kernel: KernelSource, { params, buffers, groups, work, conditional, tuning, overwrites }: OpLaunch): void {
     const { before } = this;
     this.before = undefined;
     const storages = storagesOf(buffers);
@@ -215,7 +215,7 @@ export class Context {
       if (failures.any && contents.failure && !overwrites?.includes(name)) contents.failure.throw();
       if (access === 'read_write') this.wrote(contents, kernel.name);
     }
-    const options = { params, buffers: storages, groups, work, maybe, tuning, overwrites, before };
+    const options = { params, buffers: storages, groups, work, conditional, tuning, overwrites, before };
     if (this.observers.current) this.observers.current.launch(kernel, options);
     else this.gpu.run(kernel, options);
   }

@@ -26,7 +26,7 @@ export interface CapturedLaunch {
   readonly repack: (() => void) | null;
   readonly groups: number;
   readonly work: number;
-  readonly maybe: boolean | undefined;
+  readonly conditional: boolean | undefined;
   readonly overwrites: readonly string[] | undefined;
   readonly before: Effect | undefined;
 }
@@ -49,7 +49,7 @@ export class Capture implements Observer<Tensor> {
 
   launch(
     kernel: KernelSource,
-    { params, buffers, groups, work, maybe, tuning, overwrites, before }: LaunchOptions,
+    { params, buffers, groups, work, conditional, tuning, overwrites, before }: LaunchOptions,
   ): void {
     const { device } = this;
     const storages = bindByName(kernel, buffers, device.info.limits.maxStorageBufferBindingSize);
@@ -68,7 +68,7 @@ export class Capture implements Observer<Tensor> {
       repack: typeof params === 'function' ? pack : null,
       groups,
       work,
-      maybe,
+      conditional,
       overwrites,
       before,
     });

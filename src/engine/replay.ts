@@ -53,7 +53,7 @@ export class Replay {
   private prepare(): void {
     const { capture, inputs } = this.captured;
     const made = new Set<Storage>();
-    capture.launches.forEach(({ pipeline, storages, params, groups, work, maybe, overwrites, before }, i) => {
+    capture.launches.forEach(({ pipeline, storages, params, groups, work, conditional, overwrites, before }, i) => {
       const { kernel } = pipeline;
       const wholes = storages.map((storage) => storage.whole ?? storage);
       wholes.forEach((storage, b) => {
@@ -71,7 +71,18 @@ export class Replay {
           );
       });
       if (wholes.some((storage) => inputs.includes(storage))) this.onInputs.push(i);
-      this.launches.push({ pipeline, kernel, storages, group: null, params, groups, work, maybe, overwrites, before });
+      this.launches.push({
+        pipeline,
+        kernel,
+        storages,
+        group: null,
+        params,
+        groups,
+        work,
+        conditional,
+        overwrites,
+        before,
+      });
     });
     this.made = [...made];
     this.fresh = writeEffect(...made);

@@ -24,7 +24,7 @@ export interface LaunchOptions {
   /** Multiply-adds, or their like, of the whole launch. */
   readonly work: number;
   /** May find nothing to do: its time then says nothing about the adapter's speed. */
-  readonly maybe?: boolean;
+  readonly conditional?: boolean;
   readonly tuning?: Tuning;
   /** Buffers that it fills from end to end without reading them: what was wrong with their numbers is over. */
   readonly overwrites?: readonly string[];
@@ -155,7 +155,7 @@ export class Device {
 
   /** Its parameters stand in memory that the next launch will overwrite. */
   private launchOf(kernel: KernelSource, options: LaunchOptions): Launch {
-    const { params, buffers, groups, work, maybe, tuning, overwrites, before } = options;
+    const { params, buffers, groups, work, conditional, tuning, overwrites, before } = options;
     const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
     for (const [i, storage] of bindings.entries()) {
       if (!storage.alive)
@@ -173,7 +173,7 @@ export class Device {
       params: this.packedWords,
       groups,
       work,
-      maybe,
+      conditional,
       overwrites,
       before,
     };

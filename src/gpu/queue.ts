@@ -36,7 +36,7 @@ export interface Launch extends Effect {
   /** Work of the whole launch in multiply-adds or their like; long launches are cut by it. */
   readonly work: number;
   /** May find nothing to do: its time then says nothing about the adapter's speed. */
-  readonly maybe?: boolean;
+  readonly conditional?: boolean;
 }
 
 /** Near-square, since `{limit, ceil}` would waste up to half of the launch. */
@@ -112,7 +112,7 @@ export class LaunchQueue {
   }
 
   launch(launch: Launch): void {
-    const { groups, work, maybe = false } = launch;
+    const { groups, work, conditional = false } = launch;
     const budget = this.speed.workPerMs * BUDGET_MS;
     const cut = Math.max(1, Math.min(groups, this.groupsPerSubmit, Math.floor((groups * budget) / Math.max(work, 1))));
     if (launch.before) this.note(launch.before);
@@ -120,7 +120,7 @@ export class LaunchQueue {
       const end = Math.min(groups, first + cut);
       this.encodeDispatch(launch, first, end);
       this.work += (work * (end - first)) / groups;
-      if (maybe) this.certain = false;
+      if (conditional) this.certain = false;
       if (this.work >= budget || end - first >= this.groupsPerSubmit) this.close();
     }
   }

@@ -97,7 +97,7 @@ export function recompute(
     buffers: { units: rows, cancels, g, ...buffers },
     groups: Math.ceil(count / ROWS),
     work: 4 * count * others * columns,
-    maybe: true,
+    conditional: true,
     tuning: { ...tuning, ROWS },
   });
 }

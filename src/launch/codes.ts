@@ -114,8 +114,8 @@ function cachedPowers({ context, op, rows, columns, epsilon, iterations, scores,
   const samples = side(rows, startScaling(context, op, rows));
   const prototypes = side(columns, context.scratch(3 * columns, op)); // sinkhorn_powers gives them their first factors
   const cached = { of: codes, rows: prototypes.points, stride: columns, form };
-  const update = (own: typeof samples, others: typeof samples, state: Storage, maybe = false): void =>
-    updateFromCache(context, own, others, 1 / epsilon, cached, { state, excess: own.excess, maybe });
+  const update = (own: typeof samples, others: typeof samples, state: Storage, conditional = false): void =>
+    updateFromCache(context, own, others, 1 / epsilon, cached, { state, excess: own.excess, conditional });
   const overColumns = { groups: Math.ceil(columns4 / 32), work: 16 * rows * columns };
   context.run(sinkhorn_powers, {
     params: { rows, columns4, ...split },
@@ -128,7 +128,7 @@ function cachedPowers({ context, op, rows, columns, epsilon, iterations, scores,
     buffers: { scores, form, cache: codes, state: begun },
     groups: Math.ceil(columns4 / 16),
     work: 2 * rows * columns,
-    maybe: true,
+    conditional: true,
   });
   update(prototypes, samples, begun, true);
   for (let t = 1; t <= iterations; t++) {

@@ -91,7 +91,7 @@ function cachePowers(
       buffers: { lhs: columns.of, rhs: rows.of, scores: of, form, ...(kernel === cached_powers ? { state } : {}) },
       groups: Math.ceil(size.rows / tile.rows) * strips,
       work: 2 * size.rows * size.columns * size.depth,
-      maybe: kernel === cached_distances,
+      conditional: kernel === cached_distances,
       tuning,
     });
 }
@@ -108,7 +108,7 @@ export function updateFromCache(
   columns: Side,
   scale: number,
   kept: Omit<Cached, 'release'>,
-  { step = 1, kappa = 0, state, excess, maybe }: ScalingUpdate,
+  { step = 1, kappa = 0, state, excess, conditional }: ScalingUpdate,
 ): void {
   const down = kept.rows === rows.points;
   const [own, others] = [rows.points.rows, columns.points.rows];
@@ -128,7 +128,7 @@ export function updateFromCache(
       buffers: { ...buffers, form: kept.form },
       groups: Math.ceil(own / (down ? 128 : 32)),
       work,
-      maybe,
+      conditional,
     });
     return;
   }
@@ -138,7 +138,7 @@ export function updateFromCache(
     buffers,
     groups: Math.ceil(own / (down ? 16 : rowsPerGroup)),
     work,
-    maybe,
+    conditional,
     tuning: down ? {} : tuning,
   });
 }
@@ -158,7 +158,7 @@ export function launchPlan(
     buffers: { form, w: columns.u, u: rows.u, scores: kept.of },
     groups: Math.ceil(kept.stride / 64),
     work: 12 * count * kept.stride,
-    maybe: true,
+    conditional: true,
   });
 }
 

@@ -78,5 +78,5 @@ export interface ScalingUpdate {
   /** What the marginals are above the wanted ones before the update, relative to 1 / N. */
   readonly excess: Storage;
   /** Whether `state` may say that there is nothing to do. */
-  readonly maybe?: boolean;
+  readonly conditional?: boolean;
 }

@@ -27,7 +27,7 @@ export function updateScaling(
   update: ScalingUpdate,
 ): void {
   if (scores.kept) return updateFromCache(context, rows, columns, scores.scale, scores.kept, update);
-  const { state, maybe } = update;
+  const { state, conditional } = update;
   const [a, b] = [rows.points, columns.points];
   const { depth, distance, scale } = scores;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'row pass', a.rows, b.rows, depth);
@@ -53,7 +53,7 @@ export function updateScaling(
     buffers: { lhs: a.of, rhs: b.of, own: rows.u, other: columns.u, state, partial },
     groups: strips * slices,
     work: a.rows * b.rows * (depth + 16),
-    maybe,
+    conditional,
     tuning,
   });
   launchScalingUpdate(context, partial, rows.u, { rows: a.rows, columns: b.rows, parts }, update);
@@ -66,14 +66,14 @@ export function launchScalingUpdate(
   partial: Storage,
   u: Scaling,
   { rows, columns, parts }: { rows: number; columns: number; parts: number },
-  { step = 1, kappa = 0, state, excess, maybe }: ScalingUpdate,
+  { step = 1, kappa = 0, state, excess, conditional }: ScalingUpdate,
 ): void {
   context.run(scaling_update, {
     params: { rows, parts, columns, step, kappa, damping: 1 / (1 + kappa) },
     buffers: { partial, state, u, excess },
     groups: Math.ceil(rows / 64),
     work: rows * (4 * parts + 32),
-    maybe,
+    conditional,
   });
 }
 

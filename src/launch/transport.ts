@@ -114,10 +114,10 @@ export function couple(
   const scores = fits ? cacheScores(context, op, rows.points, columns.points, swept, range, state) : swept;
   const [excess, others] = [context.scratch(x.count, op), context.scratch(y.count, op)];
   const kappa = epsilon / rho;
-  const maybe = stop.tolerance !== undefined;
+  const conditional = stop.tolerance !== undefined;
   context.encodeLoop(stop.iterations, () => {
-    updateScaling(context, op, rows, columns, scores, { kappa, state, excess, maybe });
-    updateScaling(context, op, columns, rows, scores, { kappa, state, excess: others, maybe });
+    updateScaling(context, op, rows, columns, scores, { kappa, state, excess, conditional });
+    updateScaling(context, op, columns, rows, scores, { kappa, state, excess: others, conditional });
     control(context, excess, state, x.count, stop, kappa === 0);
   });
   updateScaling(context, op, rows, columns, scores, { step: 0, kappa, state: measuring, excess });
@@ -138,10 +138,10 @@ export function coupleSelf(
   const [state, measuring] = [begin(context, op, squaredRadius, epsilon), begin(context, op, squaredRadius, epsilon)];
   const excess = context.scratch(x.count, op);
   const side = { points, u };
-  const maybe = stop.tolerance !== undefined;
-  const most = maybe ? Math.min(stop.iterations, MOST_SYMMETRIC) : stop.iterations;
+  const conditional = stop.tolerance !== undefined;
+  const most = conditional ? Math.min(stop.iterations, MOST_SYMMETRIC) : stop.iterations;
   context.encodeLoop(most, () => {
-    updateScaling(context, op, side, side, scores, { step: 0.5, state, excess, maybe });
+    updateScaling(context, op, side, side, scores, { step: 0.5, state, excess, conditional });
     control(context, excess, state, x.count, stop, false);
   });
   updateScaling(context, op, side, side, scores, { step: 0, state: measuring, excess });
@@ -179,7 +179,7 @@ function control(
     buffers: { excess, state },
     groups: 1,
     work: rows,
-    maybe: true,
+    conditional: true,
     tuning: { LANES: context.info.software ? 1 : 64 },
   });
 }

@@ -179,7 +179,7 @@ function updateCentroids(
     buffers: { spreads, empties, seats },
     groups: Math.ceil(clusters / 64),
     work: clusters * clusters,
-    maybe: true,
+    conditional: true,
   });
   launch(
     cluster_reseat,

@@ -84,7 +84,7 @@ export function recomputeCross(
       },
       groups: Math.ceil(n / ROWS),
       work,
-      maybe: true,
+      conditional: true,
       tuning: { ROWS },
     }),
   );
@@ -106,7 +106,7 @@ export function recomputeCross(
       },
       groups: Math.ceil(n / ROWS),
       work,
-      maybe: true,
+      conditional: true,
       tuning: { ROWS },
     });
   });

@@ -156,7 +156,7 @@ export function classContrast(
         },
         groups: Math.ceil(n / ROWS),
         work: 2 * n * n * units.columns,
-        maybe: true,
+        conditional: true,
         tuning: { ROWS },
       });
       recompute(context, sup_con_recompute, gathered, cancels, {

@@ -25,7 +25,7 @@ export function recomputeCancelling(
     buffers: { units: rows, own, results, temperature, cancels, g },
     groups: Math.ceil(n / ROWS),
     work: 4 * n * n * columns,
-    maybe: true,
+    conditional: true,
     tuning: { ROWS },
   });
   cancels.release();
