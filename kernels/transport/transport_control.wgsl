@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     state[EXTRA] = 0.0;
     return;
   }
-  for (var h = REMEMBERED - 1u; h > 0u; h--) { state[HISTORY + h] = state[HISTORY + h - 1u]; }
+  for (var h = HISTORY_LENGTH - 1u; h > 0u; h--) { state[HISTORY + h] = state[HISTORY + h - 1u]; }
   state[HISTORY] = error;
   let since = state[SINCE] + 1.0;
   state[SINCE] = since;

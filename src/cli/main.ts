@@ -169,7 +169,7 @@ program
 
 program
   .command('tune')
-  .description('Measure how losses and products are best done on this adapter, and remember it for later processes.')
+  .description('Measure how losses and products are best done on this adapter, and cache it for later processes.')
   .option('--rows <n...>', 'rows a view; default: 256,1024', numbers('rows', 2, 2 ** 20))
   .option('--columns <n...>', 'length of an embedding; default: 128', numbers('columns', 2, 2 ** 20))
   .option(
@@ -178,7 +178,7 @@ program
     number('budget', 0.001, 1e6, false, 'tune'),
     120,
   )
-  .option('--fresh', 'measure again what is remembered')
+  .option('--fresh', 'measure again what is cached')
   .option('--json <file>', 'questions and times, for programs')
   .addOption(adapterOption())
   .action(tuneCommand);

@@ -23,7 +23,7 @@ export async function tuneCommand({ rows, columns, budget, fresh = false, json, 
   const taken = measured.filter(({ option, instead }) => option !== instead).length;
   print(
     `${measured.length} questions in ${seconds.toFixed(0)} s${finished ? '' : ', not all of them: --budget gives it longer'}; ` +
-      `${taken} answered otherwise than before${place ? `; remembered in ${place}` : ''}`,
+      `${taken} answered otherwise than before${place ? `; cached in ${place}` : ''}`,
   );
   if (json) await writeFile(json, `${JSON.stringify({ adapter: engine.info, ...report }, null, 2)}\n`);
   engine.destroy();

@@ -152,7 +152,7 @@ export class Context {
     if (this.gpu.hasGuests) this.flush();
   }
 
-  /** @internal How to do what can be done in several ways: remembered, or predicted; see `ChoiceTable.ask`. */
+  /** @internal How to do what can be done in several ways: cached, or predicted; see `ChoiceTable.ask`. */
   choose<Option extends string>(
     choice: Choice<Option>,
     sizes: readonly number[],

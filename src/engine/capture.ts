@@ -5,7 +5,7 @@ import { type Layout, layoutOf } from '../core/layout.ts';
 import type { Observer, ReplayHook } from '../core/observers.ts';
 import { Tensor } from '../core/tensor.ts';
 import { bindByName } from '../gpu/bindings.ts';
-import { IMAGINED, type Reserve, type Storage } from '../gpu/buffers.ts';
+import { type Reserve, SHAPE_ONLY, type Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Effect } from '../gpu/failures.ts';
@@ -119,9 +119,9 @@ export interface CapturedFunction {
   readonly source: MemorySource;
 }
 
-export type MemorySource = Reserve | typeof IMAGINED;
+export type MemorySource = Reserve | typeof SHAPE_ONLY;
 
-/** Captures `fn` on stand-ins for the inputs; memory comes from `source`, `IMAGINED` where nothing of it will ever run. */
+/** Captures `fn` on stand-ins for the inputs; memory comes from `source`, `SHAPE_ONLY` where nothing of it will ever run. */
 export function captureFunction(
   context: Context,
   fn: (...inputs: Tensor[]) => unknown,
@@ -166,7 +166,7 @@ export function takeBack(capture: Capture, source: MemorySource): void {
 
 /** Whether this memory was taken while the function was captured. */
 export function isMade(source: MemorySource, { slot, buffer }: Storage): boolean {
-  return source === IMAGINED ? buffer === null : slot !== null && slot.reserve === source;
+  return source === SHAPE_ONLY ? buffer === null : slot !== null && slot.reserve === source;
 }
 
 /** Lists the tensors of a result, and gives back a function that builds the result anew. */

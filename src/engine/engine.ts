@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { type Device, openDevice } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { MemoryReport } from '../gpu/pool.ts';
-import { openChoices, rememberChoices } from '../tuning/choiceCache.ts';
+import { openChoices, saveChoices } from '../tuning/choiceCache.ts';
 import { type Choices, type ChoiceTable, isChoices } from '../tuning/choices.ts';
 import {
   chooseFamilies,
@@ -40,7 +40,7 @@ export interface EngineOptions {
   /**
    * How tile shapes and schedules are chosen. `'cached'` (default): what `tune()` measured on this adapter and driver, in
    * this process or an earlier one, and else what is predicted. `'off'`: nothing from earlier processes, and nothing is
-   * kept for later ones. `'full'`: as `'cached'`, but `tune()` measures again what is remembered. Or the `choices()` of
+   * kept for later ones. `'full'`: as `'cached'`, but `tune()` measures again what is cached. Or the `choices()` of
    * another engine: those and no others, so that the same work gives the same bits.
    */
   tune?: 'off' | 'cached' | 'full' | Choices;
@@ -90,7 +90,7 @@ export class Engine extends Context {
 
   /**
    * Measures how the ops that these functions call are best done on this adapter: tile shapes, schedules. What is clearly
-   * faster, and agrees with what was done before, is taken from now on, and remembered for later processes. The functions
+   * faster, and agrees with what was done before, is taken from now on, and cached for later processes. The functions
    * run without effect, and their kernels many times on memory of the tuner's: `await engine.tune([() => ntXent(z0,
    * z1).backward()])`. Nothing is ever measured outside of this call.
    */
@@ -116,7 +116,7 @@ export class Engine extends Context {
       fresh: this.tuning === 'full',
     });
     this.table.tunings++;
-    const place = this.tuning === 'off' ? null : await rememberChoices(this.table);
+    const place = this.tuning === 'off' ? null : await saveChoices(this.table);
     return { ...report, place };
   }
 
@@ -132,7 +132,7 @@ export class Engine extends Context {
   }
 
   /**
-   * All that was chosen so far, and what is remembered: plain JSON, to be kept with a checkpoint. An engine made with
+   * All that was chosen so far, and what is cached: plain JSON, to be kept with a checkpoint. An engine made with
    * `createEngine({ tune: choices })` on the same adapter gives the same bits, whatever was measured since.
    */
   choices(): Choices {

@@ -1,6 +1,6 @@
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { IMAGINED, Reserve, type Storage } from '../gpu/buffers.ts';
+import { Reserve, SHAPE_ONLY, type Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import { type Effect, writeEffect } from '../gpu/failures.ts';
@@ -104,11 +104,11 @@ export class Replay {
   /** Runs `fn` once more without launching, and refuses what a replay would do differently. */
   confirm(fn: (...inputs: Tensor[]) => unknown, inputs: readonly Tensor[]): void {
     this.checkGrads();
-    const again = captureFunction(this.context, fn, inputs, IMAGINED);
+    const again = captureFunction(this.context, fn, inputs, SHAPE_ONLY);
     try {
       assertSameWork(this.context, this.captured, again);
     } catch (error) {
-      takeBack(again.capture, IMAGINED);
+      takeBack(again.capture, SHAPE_ONLY);
       throw error;
     }
     this.leaveGrads(); // those of the second run have no memory

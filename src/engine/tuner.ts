@@ -36,7 +36,7 @@ export interface TuneReport {
   /** Whether every question was measured, now or earlier. */
   readonly finished: boolean;
   readonly seconds: number;
-  /** Where the choices are remembered; null where they are not. */
+  /** Where the choices are cached; null where they are not. */
   readonly place: string | null;
 }
 
@@ -88,7 +88,7 @@ async function race(device: Device, a: Trial, b: Trial, clock: () => number): Pr
 
 /**
  * Measures, for each function, one option after the other of every question that its ops ask, and takes what is faster.
- * @param fresh measures what is remembered again, too
+ * @param fresh measures what is cached again, too
  */
 export async function tune(
   context: Context,
@@ -117,7 +117,7 @@ export async function tune(
       const others = Object.entries(ms).filter(([name]) => name !== option);
       const say = (of: number | null): string => (of === null ? 'failed' : inMs(of / 1000));
       const reason = `measured ${say(ms[option])}; ${others.map(([name, of]) => `${name} ${say(of)}`).join(', ')}`;
-      table.remember(
+      table.cache(
         { [question]: option },
         'tuned',
         option === instead ? `${reason}; nothing was clearly faster` : reason,

@@ -44,7 +44,7 @@ export class Reserve {
 }
 
 /** No memory at all: for work that is looked at and not run. */
-export const IMAGINED = 'imagined';
+export const SHAPE_ONLY = 'shapeOnly';
 
 /**
  * One stay of some data in GPU memory. Every `acquire` makes a new one, so a stale handle can be told from the buffer's

@@ -1,6 +1,6 @@
 import { collectGarbage } from '#platform';
 import { Allocator, type AllocatorHost } from './allocator.ts';
-import { IMAGINED, putInOrder, type Reserve, type Slot, Storage, sizeClass } from './buffers.ts';
+import { putInOrder, type Reserve, SHAPE_ONLY, type Slot, Storage, sizeClass } from './buffers.ts';
 import { newContents } from './failures.ts';
 import { KnownRanges } from './ranges.ts';
 import { Tenants } from './tenants.ts';
@@ -45,7 +45,7 @@ export class BufferPool {
   private idleBytes = 0;
   /** @internal For tests, too. */
   readonly reserves = new Set<Reserve>();
-  private source: Reserve | typeof IMAGINED | null = null;
+  private source: Reserve | typeof SHAPE_ONLY | null = null;
   private crowdedAt = CROWDED;
   /** Since the last collection that they made necessary. */
   private abandoned = { bytes: 0, buffers: 0 };
@@ -68,7 +68,7 @@ export class BufferPool {
     const size = this.sizeOf(bytes);
     const rounded = Math.ceil(bytes / 16) * 16;
     const { source } = this;
-    if (source === IMAGINED) {
+    if (source === SHAPE_ONLY) {
       const buffer = null as unknown as GPUBuffer;
       const nowhere = {
         id: -1,
@@ -95,11 +95,11 @@ export class BufferPool {
     return storage;
   }
 
-  /** Runs `fn` with its memory taken from a reserve of its own, or imagined. */
-  within<T>(source: Reserve | typeof IMAGINED, fn: () => T): T {
+  /** Runs `fn` with its memory taken from a reserve of its own, or of shapes only. */
+  within<T>(source: Reserve | typeof SHAPE_ONLY, fn: () => T): T {
     const before = this.source;
     this.source = source;
-    if (source !== IMAGINED) this.reserves.add(source);
+    if (source !== SHAPE_ONLY) this.reserves.add(source);
     try {
       return fn();
     } finally {
@@ -226,7 +226,7 @@ export class BufferPool {
 
   private reserved(size: number): Slot | undefined {
     const { source } = this;
-    if (source === null || source === IMAGINED) return undefined;
+    if (source === null || source === SHAPE_ONLY) return undefined;
     const slot = source.idle.get(size)?.pop();
     if (slot) {
       source.idleBytes -= size;

@@ -13,7 +13,7 @@ import {
   sinkhorn_update,
   sinkhorn_wide,
 } from '../gpu/kernels.generated.ts';
-import { updateFromCache } from './keptScores.ts';
+import { updateFromCache } from './cachedScores.ts';
 import { type Scaling, splitScale, startScaling, startState } from './scaling.ts';
 import { launchScalingUpdate } from './scalingSweep.ts';
 import { rowTuning } from './tile.ts';

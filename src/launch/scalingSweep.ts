@@ -8,11 +8,11 @@ import {
   scaling_weights,
   scaling_weights_distance,
 } from '../gpu/kernels.generated.ts';
-import { updateFromCache, weightsFromKept } from './keptScores.ts';
+import { updateFromCache, weightsFromCache } from './cachedScores.ts';
 import type { Scaling, ScalingUpdate, Scores, Side } from './scaling.ts';
 import { roundUp, tileOf } from './tile.ts';
 
-// A sweep over all pairs, in tiles: the scores of a pair are computed where they are needed, or read where they are kept.
+// A sweep over all pairs, in tiles: the scores of a pair are computed where they are needed, or read where they are cached.
 
 const LOG2E = Math.LOG2E;
 const SMALL = 65536; // floats that partial sums may take however few the points are
@@ -26,7 +26,7 @@ export function updateScaling(
   scores: Scores,
   update: ScalingUpdate,
 ): void {
-  if (scores.kept) return updateFromCache(context, rows, columns, scores.scale, scores.kept, update);
+  if (scores.cached) return updateFromCache(context, rows, columns, scores.scale, scores.cached, update);
   const { state, conditional } = update;
   const [a, b] = [rows.points, columns.points];
   const { depth, distance, scale } = scores;
@@ -82,12 +82,12 @@ export function launchScalingWeights(
   context: Context,
   rows: Side,
   columns: Side,
-  { depth, scale, distance, kept }: Scores,
+  { depth, scale, distance, cached }: Scores,
   panel: { first: number; count: number; width: number; share: number },
   dy: Tensor,
   weights: Storage,
 ): void {
-  if (kept) return weightsFromKept(context, rows, columns, scale, kept, panel, dy, weights);
+  if (cached) return weightsFromCache(context, rows, columns, scale, cached, panel, dy, weights);
   const { first, count, width, share } = panel;
   const { tuning, rows: tileRows, columns: tileColumns } = tileOf(context, 'pairs', columns.points.rows, width, depth);
   const strips = Math.ceil(width / tileColumns);

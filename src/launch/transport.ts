@@ -3,7 +3,7 @@ import { fillBits } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { cached_gradient, transport_control, transport_radius, transport_start } from '../gpu/kernels.generated.ts';
-import { cacheScores, launchPlan } from './keptScores.ts';
+import { cacheScores, launchPlan } from './cachedScores.ts';
 import { leftRows } from './pack.ts';
 import { addToGradient, featuresOf, type Points, type PointsGradient, rowsOf, rowsPerPanel } from './points.ts';
 import { type Cached, plainAt, type Scores, type Side, startScaling } from './scaling.ts';

@@ -215,8 +215,8 @@ function checkParameters(
     learned[`${branch}.norm.weight`] = [norm?.weight, [channels]];
     learned[`${branch}.norm.bias`] = [norm?.bias, [channels]];
   }
-  const remembered: typeof learned = { runningLevel: [runningLevel, [1]], runningCount: [runningCount, [1]] };
-  for (const [name, [tensor, shape]] of Object.entries({ ...learned, ...remembered })) {
+  const running: typeof learned = { runningLevel: [runningLevel, [1]], runningCount: [runningCount, [1]] };
+  for (const [name, [tensor, shape]] of Object.entries({ ...learned, ...running })) {
     check.contextOf(op, { [`parameters.${name}`]: tensor });
     if (tensor.shape.join() !== shape.join())
       check.fail(

@@ -22,14 +22,14 @@ export function redundancy(
   const off = crossOffDiagonal(context, op, views, 1 / rows, context.needsGrad(z0, z1));
   const factor = (2 * lambda) / rows;
   const extra = off.whole ? factor : 0;
-  const { misses, squares, own } = launchDiagonal(context, op, views, { epsilon, weight: 2 / rows, extra });
+  const { losses, squares, own } = launchDiagonal(context, op, views, { epsilon, weight: 2 / rows, extra });
   const loss = context.empty([], op);
   launchTerms(context, loss, [
     ...off.squares.map((term) => ({ ...term, scale: lambda })),
     ...(off.whole ? [{ of: squares, count: columns, scale: -lambda }] : []),
-    { of: misses, count: columns },
+    { of: losses, count: columns },
   ]);
-  for (const storage of [off, misses, squares]) storage.release();
+  for (const storage of [off, losses, squares]) storage.release();
   const result = context.record(op, [z0, z1], loss, {
     saved: [z0, z1, ...off.gradients],
     release: () => {
@@ -54,7 +54,7 @@ function launchDiagonal(
   op: string,
   [{ z, rows, columns, moments }, other]: readonly [Features, Features],
   weights: { epsilon: number; weight: number; extra: number },
-): Record<'misses' | 'squares' | 'own', Storage> {
+): Record<'losses' | 'squares' | 'own', Storage> {
   const { slices, ...slice } = rowSlices(rows, columns);
   const partial = context.scratch(2 * slices * columns, op);
   context.run(diagonal_slices, {
@@ -66,13 +66,13 @@ function launchDiagonal(
   const sums = context.scratch(2 * columns, op);
   launchSum(context, partial, sums, { outer: 1, reduced: slices, inner: 2 * columns });
   partial.release();
-  const [misses, squares, own] = [0, 1, 2].map(() => context.scratch(columns, op));
+  const [losses, squares, own] = [0, 1, 2].map(() => context.scratch(columns, op));
   context.run(barlow_diagonal, {
     params: { rows, columns, ...weights },
-    buffers: { sums, moments, other_moments: other.moments, misses, squares, own },
+    buffers: { sums, moments, other_moments: other.moments, losses, squares, own },
     groups: Math.ceil(columns / 64),
     work: 10 * columns,
   });
   sums.release();
-  return { misses, squares, own };
+  return { losses, squares, own };
 }

@@ -18,23 +18,23 @@ export async function openChoices(info: DeviceInfo, tune: 'off' | 'cached' | 'fu
   const adapter = adapterName(info);
   // Bits are promised on the same adapter only; on another, what suited the first one may be slow.
   if (isChoices(tune)) {
-    if (tune.adapter === adapter) table.remember(tune.options, 'given', 'given to createEngine');
+    if (tune.adapter === adapter) table.cache(tune.options, 'given', 'given to createEngine');
   } else if (tune !== 'off') {
     const choices = await recalled(adapter, true);
-    table.remember(choices?.options ?? {}, 'cached', 'measured on this adapter earlier');
+    table.cache(choices?.options ?? {}, 'cached', 'measured on this adapter earlier');
   }
   return table;
 }
 
 /** Writes what was measured on this adapter, beside what other processes wrote meanwhile; returns where. */
-export async function rememberChoices(table: ChoiceTable): Promise<string | null> {
+export async function saveChoices(table: ChoiceTable): Promise<string | null> {
   const own = table.export({ measured: true });
   const others = await recalled(own.adapter, false);
   const options = { ...others?.options, ...own.options };
   return keep(choicesFile(own.adapter), `${JSON.stringify({ ...own, options }, null, 2)}\n`);
 }
 
-/** What is remembered for this adapter by the same edition; a file that cannot be understood is ignored, with a warning. */
+/** What is cached for this adapter by the same edition; a file that cannot be understood is ignored, with a warning. */
 async function recalled(adapter: string, warn: boolean): Promise<Choices | null> {
   const found = await recall(choicesFile(adapter));
   if (!found) return null;

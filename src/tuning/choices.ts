@@ -27,7 +27,7 @@ export interface Answer<Option extends string = string> {
   readonly reason: string;
 }
 
-/** Choices as they are remembered and put into checkpoints: plain JSON. */
+/** Choices as they are cached and put into checkpoints: plain JSON. */
 export interface Choices {
   /** Vendor, architecture and driver. */
   readonly adapter: string;
@@ -55,7 +55,7 @@ export class ChoiceTable {
   trial: ReadonlyMap<string, string> | null = null;
   /** What is chosen for: the engine's own, so that both always speak of the same adapter. */
   info: DeviceInfo;
-  private readonly remembered = new Map<string, { option: string; from: ChoiceSource; reason: string }>();
+  private readonly cached = new Map<string, { option: string; from: ChoiceSource; reason: string }>();
   private readonly answers = new Map<string, Answer>();
   private kind: AdapterKind;
 
@@ -63,7 +63,7 @@ export class ChoiceTable {
     this.info = info;
     this.kind = kindOf(info);
     const { name } = this.kind;
-    this.remember(SHIPPED[name] ?? {}, 'shipped', `fastest when ${name} was measured`);
+    this.cache(SHIPPED[name] ?? {}, 'shipped', `fastest when ${name} was measured`);
   }
 
   /**
@@ -85,7 +85,7 @@ export class ChoiceTable {
     if (tried !== undefined) return { question, option: tried, from: 'tuned', reason: 'on trial' };
     const known = this.answers.get(question) as Answer<Option> | undefined;
     if (known && among.includes(known.option)) return known;
-    const kept = this.remembered.get(question);
+    const kept = this.cached.get(question);
     const answer =
       kept && among.includes(kept.option as Option)
         ? { question, ...kept, option: kept.option as Option }
@@ -94,23 +94,23 @@ export class ChoiceTable {
     return answer;
   }
 
-  remember(options: Choices['options'], from: ChoiceSource, reason: string): void {
+  cache(options: Choices['options'], from: ChoiceSource, reason: string): void {
     for (const [question, option] of Object.entries(options)) {
-      this.remembered.set(question, { option, from, reason });
+      this.cached.set(question, { option, from, reason });
       this.answers.delete(question);
     }
   }
 
   /** Whether it was measured on this very adapter. */
   isMeasured(question: string): boolean {
-    const from = this.remembered.get(question)?.from;
+    const from = this.cached.get(question)?.from;
     return from === 'cached' || from === 'tuned';
   }
 
-  /** All that was chosen or is remembered; what was measured here alone with `measured`. */
+  /** All that was chosen or is cached; what was measured here alone with `measured`. */
   export({ measured = false } = {}): Choices {
     const options: Record<string, string> = {};
-    for (const [question, { option }] of this.remembered)
+    for (const [question, { option }] of this.cached)
       if (!measured || this.isMeasured(question)) options[question] = option;
     if (!measured) for (const [question, { option }] of this.answers) options[question] = option;
     return { adapter: adapterName(this.info), edition, options };

@@ -228,7 +228,7 @@ describe('every system', () => {
 });
 
 describe('gramian tune and probe', () => {
-  it('tune measures, says each answer, and remembers it', async () => {
+  it('tune measures, says each answer, and caches it', async () => {
     const args = ['tune', '--rows', '8', '--columns', '4', '--budget', '20', '--json', 'tune.json'];
     const { code, out } = await start(args);
     expect(code).toBe(0);

@@ -175,7 +175,7 @@ describe('a plan', () => {
 
   test.each<[number, number, string]>([
     [37, 5, 'in panels'],
-    [24, 32, 'with the kept triangle'],
+    [24, 32, 'with the cached triangle'],
   ])('of ntXent [%d, %d] (%s) gives the eager bits, on any buffers, as often as asked', async (n, d) => {
     await engine.sync();
     const before = await heldMemory(engine);

@@ -33,7 +33,7 @@ async function agrees(step: Recorded<[Tensor, Tensor], Tensor[]>, n: number, d: 
 describe('loss and gradient', () => {
   test.each([
     [37, 5, 'in panels'],
-    [24, 32, 'with the kept triangle'],
+    [24, 32, 'with the cached triangle'],
   ])('[%d, %d] (%s) keeps the eager bits, with other inputs at every call', async (n, d) => {
     const step = engine().recorded(contrast);
     await agrees(step, n, d);

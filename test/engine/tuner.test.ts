@@ -29,7 +29,7 @@ test('prepare leaves gradients as they are', async () => {
 });
 
 describe('tune', () => {
-  test('takes what is clearly faster, and remembers it for the adapter', async () => {
+  test('takes what is clearly faster, and caches it for the adapter', async () => {
     const engine = await open();
     const x = engine.tensor(normals(64, 1), [64]);
     const ways = ['slow', 'fast'] as const;
@@ -134,8 +134,8 @@ describe('tune', () => {
   });
 });
 
-describe('what is remembered', () => {
-  const remembered = (engine: Engine, change: Partial<Choices>): void => {
+describe('what is cached', () => {
+  const cached = (engine: Engine, change: Partial<Choices>): void => {
     mkdirSync(join(folder, 'gramian'), { recursive: true });
     const choices = { ...engine.choices(), options: { 'test way [64]': 'fast' }, ...change };
     writeFileSync(file(engine), JSON.stringify(choices));
@@ -144,13 +144,13 @@ describe('what is remembered', () => {
 
   test('by another edition or for another adapter is not used', async () => {
     const engine = await open('off');
-    remembered(engine, {});
+    cached(engine, {});
     expect(optionOf(await open())).toBe('fast');
-    remembered(engine, { edition: '0.0.1 000000000000' });
+    cached(engine, { edition: '0.0.1 000000000000' });
     expect(optionOf(await open())).toBe('slow');
-    remembered(engine, { adapter: 'another' });
+    cached(engine, { adapter: 'another' });
     expect(optionOf(await open())).toBe('slow');
-    remembered(engine, { options: { 'test way [64]': 'no such option' } });
+    cached(engine, { options: { 'test way [64]': 'no such option' } });
     expect(optionOf(await open())).toBe('slow');
   });
 
@@ -176,7 +176,7 @@ describe('what is remembered', () => {
 
   test('by another process meanwhile stays', async () => {
     const engine = await open();
-    remembered(engine, { options: { 'another way [8]': 'some' } });
+    cached(engine, { options: { 'another way [8]': 'some' } });
     const x = engine.tensor(normals(64, 1), [64]);
     await engine.tune([() => twice(x, ['slow', 'fast'])], counting(engine));
     const { options } = JSON.parse(readFileSync(file(engine), 'utf8'));

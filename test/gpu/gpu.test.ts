@@ -168,7 +168,7 @@ describe('the queue', () => {
 
   test.each([
     [37, 5], // recomputed in panels
-    [24, 32], // kept triangle
+    [24, 32], // cached triangle
   ])('cut to one group a submit, ntXent [%d, %d] keeps its bits', async (n, d) => {
     const [z0, z1] = pair(n, d);
     const whole = await step(z0, z1);

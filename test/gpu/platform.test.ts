@@ -150,7 +150,7 @@ describe('the embedded driver', () => {
     expect(readdirSync(place)).toEqual(['proof']);
   });
 
-  test('what is remembered comes from a file of this user alone, and never waits', async () => {
+  test('what is cached comes from a file of this user alone, and never waits', async () => {
     const cache = join(folder, 'kept');
     vi.stubEnv('XDG_CACHE_HOME', cache);
     vi.stubEnv('TMPDIR', join(folder, 'no-such-folder'));

@@ -94,7 +94,9 @@ describe('explain', () => {
     expect(await z0.grad!.data()).toEqual(before);
     const software = engine.info.software;
     const shuffles = software && shuffleWidth(engine) >= 8;
-    const sums = list.find(({ kernel }) => kernel === (software ? 'nt_xent_sums_per_invocation_cached' : 'nt_xent_sums_cached'));
+    const sums = list.find(
+      ({ kernel }) => kernel === (software ? 'nt_xent_sums_per_invocation_cached' : 'nt_xent_sums_cached'),
+    );
     expect(sums).toMatchObject({ op: 'ntXent', family: 'f32' });
     expect(sums?.choices.map(({ question, option, from }) => [question, option, from])).toEqual([
       ['pairs tile [128, 128, 32]', `${software ? '16x8 8x1' : '8x4 16x4'}${shuffles ? ' shuffled' : ''}`, 'model'],

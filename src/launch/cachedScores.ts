@@ -20,8 +20,8 @@ import { roundUp, rowTuning, tileOf } from './tile.ts';
 // Scores that are computed once and read by every update, where they fit.
 
 /**
- * Computes all squared distances once, for updates and weights that read them; release `kept` when they are done.
- * @param range where powers are dear, on software adapters, and no |score| is above this many powers of two, 2^score is kept
+ * Computes all squared distances once, for updates and weights that read them; release `cached` when they are done.
+ * @param range where powers are dear, on software adapters, and no |score| is above this many powers of two, 2^score is cached
  * instead: an update is then a multiplication an entry. The GPU looks; nobody waits.
  * @param state what says whether all costs are small against epsilon
  */
@@ -42,8 +42,8 @@ export function cacheScores(
     of.release();
     form?.release();
   };
-  const kept: Cached = { of, rows, stride, form, release };
-  if (form) cachePowers(context, columns, scores, kept, form, range, state);
+  const cached: Cached = { of, rows, stride, form, release };
+  if (form) cachePowers(context, columns, scores, cached, form, range, state);
   else
     launchProduct(
       context,
@@ -53,10 +53,10 @@ export function cacheScores(
       { of, at: 0, stride },
       { pairs: 'distances' },
     );
-  return { ...scores, kept };
+  return { ...scores, cached };
 }
 
-/** Floats from one row that is kept to the next. */
+/** Floats from one cached row to the next. */
 function cachedStride(context: Context, columns: number): number {
   const stride = roundUp(columns, 4);
   // Where lanes have rows of their own: a power of two apart, all would lie in one set of a CPU's cache. Gradients of
@@ -107,10 +107,10 @@ export function updateFromCache(
   rows: Side,
   columns: Side,
   scale: number,
-  kept: Omit<Cached, 'release'>,
+  cached: Omit<Cached, 'release'>,
   { step = 1, kappa = 0, state, excess, conditional }: ScalingUpdate,
 ): void {
-  const down = kept.rows === rows.points;
+  const down = cached.rows === rows.points;
   const [own, others] = [rows.points.rows, columns.points.rows];
   const params = {
     rows: down ? others : own,
@@ -120,12 +120,12 @@ export function updateFromCache(
     kappa,
     damping: 1 / (1 + kappa),
   };
-  const buffers = { scores: kept.of, w: columns.u, state, u: rows.u, excess };
+  const buffers = { scores: cached.of, w: columns.u, state, u: rows.u, excess };
   const work = 16 * own * others;
-  if (kept.form) {
+  if (cached.form) {
     context.run(down ? cached_columns_per_invocation : cached_rows_per_invocation, {
-      params: { ...params, stride4: kept.stride / 4 },
-      buffers: { ...buffers, form: kept.form },
+      params: { ...params, stride4: cached.stride / 4 },
+      buffers: { ...buffers, form: cached.form },
       groups: Math.ceil(own / (down ? 128 : 32)),
       work,
       conditional,
@@ -134,7 +134,7 @@ export function updateFromCache(
   }
   const { tuning, rowsPerGroup } = rowTuning(context);
   context.run(down ? cached_columns : cached_rows, {
-    params: { ...params, stride: kept.stride },
+    params: { ...params, stride: cached.stride },
     buffers,
     groups: Math.ceil(own / (down ? 16 : rowsPerGroup)),
     work,
@@ -149,26 +149,26 @@ export function launchPlan(
   rows: Side,
   columns: Side,
   scale: number,
-  kept: Cached,
+  cached: Cached,
   form: Storage,
 ): void {
   const count = columns.points.rows;
   context.run(cached_plan, {
-    params: { rows: count, columns: rows.points.rows, stride4: kept.stride / 4, ...splitScale(scale) },
-    buffers: { form, w: columns.u, u: rows.u, scores: kept.of },
-    groups: Math.ceil(kept.stride / 64),
-    work: 12 * count * kept.stride,
+    params: { rows: count, columns: rows.points.rows, stride4: cached.stride / 4, ...splitScale(scale) },
+    buffers: { form, w: columns.u, u: rows.u, scores: cached.of },
+    groups: Math.ceil(cached.stride / 64),
+    work: 12 * count * cached.stride,
     conditional: true,
   });
 }
 
 /** `launchScalingWeights` by a read of the scores. */
-export function weightsFromKept(
+export function weightsFromCache(
   context: Context,
   rows: Side,
   columns: Side,
   scale: number,
-  kept: Cached,
+  cached: Cached,
   panel: { first: number; count: number; width: number; share: number },
   dy: Tensor,
   weights: Storage,
@@ -179,12 +179,12 @@ export function weightsFromKept(
       rows: count,
       columns: rows.points.rows,
       first,
-      stride4: kept.stride / 4,
+      stride4: cached.stride / 4,
       width4: width / 4,
       ...splitScale(scale),
       share,
     },
-    buffers: { scores: kept.of, own: columns.u, other: rows.u, dy, weights },
+    buffers: { scores: cached.of, own: columns.u, other: rows.u, dy, weights },
     groups: Math.ceil((count * width) / 256),
     work: 12 * count * width,
   });
