@@ -4,7 +4,6 @@ import { add } from '../ops/arithmetic.ts';
 import { softmaxColumns } from '../ops/softmaxColumns.ts';
 import { balance } from '../sweeps/clusters.ts';
 import { pairContrast } from '../sweeps/pairs/contrast.ts';
-import { exponentials } from '../sweeps/temperature.ts';
 
 export interface ClusterLossOptions {
   /**
@@ -31,12 +30,10 @@ export function clusterLoss(logits0: Tensor, logits1: Tensor, options?: ClusterL
   check.bindableInput(op, context, 'logits0', logits0);
   const given = check.options(op, options, { temperature: 1 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
-  const live = temperature instanceof Tensor;
-  if (live) check.contextOf(op, { logits0, temperature });
+  if (temperature instanceof Tensor) check.contextOf(op, { logits0, temperature });
   return context.scope(() => {
     const [soft0, soft1] = [logits0, logits1].map((logits) => softmaxColumns(context, op, logits));
-    const tau = live ? temperature : context.constant(temperature);
-    const contrast = pairContrast(op, soft0, soft1, tau, { by: exponentials(temperature), factor: 1 });
+    const contrast = pairContrast(op, soft0, soft1, temperature, { factor: 1 });
     return add(contrast, add(balance(context, op, soft0), balance(context, op, soft1)));
   });
 }

@@ -1,7 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import { Tensor } from '../core/tensor.ts';
 import { pairContrast } from '../sweeps/pairs/contrast.ts';
-import { exponentials } from '../sweeps/temperature.ts';
 
 export interface DCLOptions {
   /**
@@ -22,15 +21,11 @@ export interface DCLOptions {
  */
 export function dcl(z0: Tensor, z1: Tensor, options?: DCLOptions): Tensor {
   const op = 'dcl';
-  const context = check.contextOf(op, { z0, z1 });
+  check.contextOf(op, { z0, z1 });
   check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const given = check.options(op, options, { temperature: 0.1 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
-  const live = temperature instanceof Tensor;
-  if (live) check.contextOf(op, { z0, temperature });
-  const tau = live ? temperature : context.constant(temperature);
-  const loss = pairContrast(op, z0, z1, tau, { by: exponentials(temperature), factor: 1, decoupled: true });
-  if (!live) tau.dispose();
-  return loss;
+  if (temperature instanceof Tensor) check.contextOf(op, { z0, temperature });
+  return pairContrast(op, z0, z1, temperature, { factor: 1, decoupled: true });
 }

@@ -1,7 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import { Tensor } from '../core/tensor.ts';
 import { pairContrast } from '../sweeps/pairs/contrast.ts';
-import { exponentials } from '../sweeps/temperature.ts';
 
 export interface NTXentOptions {
   /**
@@ -24,7 +23,7 @@ export interface NTXentOptions {
  */
 export function ntXent(z0: Tensor, z1: Tensor, options?: NTXentOptions): Tensor {
   const op = 'ntXent';
-  const context = check.contextOf(op, { z0, z1 });
+  check.contextOf(op, { z0, z1 });
   check.matrix(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const given = check.options(op, options, {
@@ -33,13 +32,6 @@ export function ntXent(z0: Tensor, z1: Tensor, options?: NTXentOptions): Tensor 
   });
   check.oneOf(op, 'convention', given.convention, ['paper', 'official']);
   const temperature = check.temperature(op, given.temperature);
-  const live = temperature instanceof Tensor;
-  if (live) check.contextOf(op, { z0, temperature });
-  const tau = live ? temperature : context.constant(temperature);
-  const loss = pairContrast(op, z0, z1, tau, {
-    by: exponentials(temperature),
-    factor: given.convention === 'official' ? 2 : 1,
-  });
-  if (!live) tau.dispose();
-  return loss;
+  if (temperature instanceof Tensor) check.contextOf(op, { z0, temperature });
+  return pairContrast(op, z0, z1, temperature, { factor: given.convention === 'official' ? 2 : 1 });
 }

@@ -20,7 +20,7 @@ import {
 import { addPositives, recompute } from '../../launch/cancellation.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { type Units, unitsBackward } from '../../launch/unitRows.ts';
-import { type Exponentials, temperatureGradient } from '../temperature.ts';
+import { type Exponentials, exponentials, temperatureGradient } from '../temperature.ts';
 import type { PairGradient, PairKernels, PairProblem } from './problem.ts';
 import { type RowPass, runningMaximum } from './runningMaximum.ts';
 import { scheduleOf } from './schedule.ts';
@@ -42,7 +42,7 @@ const ROW_PASSES: Readonly<Record<'maximum' | 'gaps', RowPass>> = {
   gaps: { kernel: row_pass_gap, scale: -1, gaps: true },
 };
 
-/** The pairs of NT-Xent. */
+/** The pairs of NT-Xent; `gramian probe` measures their schedules alone. */
 export function contrastProblem(op: string, z0: Tensor, z1: Tensor, temperature: Tensor, wanted: boolean): PairProblem {
   const { context } = z0;
   return { op, context, views: { z0, z1 }, temperature, kernels: KERNELS, buffers: {}, wanted };
@@ -57,8 +57,24 @@ export function pairContrast(
   op: string,
   z0: Tensor,
   z1: Tensor,
+  temperature: number | Tensor,
+  options: { factor: number; decoupled?: boolean },
+): Tensor {
+  const by = exponentials(temperature);
+  if (typeof temperature !== 'number') return contrastBy(by, op, z0, z1, temperature, options);
+  const constant = z0.context.constant(temperature);
+  const loss = contrastBy(by, op, z0, z1, constant, options);
+  constant.dispose();
+  return loss;
+}
+
+function contrastBy(
+  by: Exponentials,
+  op: string,
+  z0: Tensor,
+  z1: Tensor,
   temperature: Tensor,
-  { by, factor, decoupled = false }: { by: Exponentials; factor: number; decoupled?: boolean },
+  { factor, decoupled = false }: { factor: number; decoupled?: boolean },
 ): Tensor {
   const { context } = z0;
   const n = 2 * z0.shape[0];
