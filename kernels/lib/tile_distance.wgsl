@@ -5,14 +5,14 @@ const DISTANCE_SPAN: u32 = 64; // as TILE_SPAN, but squares have one sign: their
 
 fn tile_distance(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                  depth: u32) {
-  let seat = broadcast_lane();
+  let own_lane = broadcast_lane();
   var mine: array<vec4f, TM4>;
   for (var first = 0u; first < depth; first += DISTANCE_SPAN) {
     var part: array<vec4f, TILE_BLOCK>;
     tile_clear(&part);
     for (var k = first; k < min(first + DISTANCE_SPAN, depth); k++) {
-      if (k % BROADCAST_LANES == 0u) { mine = tile_left(lhs_at + (k + seat % BROADCAST_LANES) * lhs_stride); }
-      let a = handed(mine, seat, k % BROADCAST_LANES);
+      if (k % BROADCAST_LANES == 0u) { mine = tile_left(lhs_at + (k + own_lane % BROADCAST_LANES) * lhs_stride); }
+      let a = broadcast_left(mine, own_lane, k % BROADCAST_LANES);
       let b = tile_right(rhs_at + k * rhs_stride);
       // @unroll
       for (var m = 0u; m < TM; m++) {
