@@ -168,6 +168,11 @@ export class Context {
     if (!this.observers.runsNever) this.inspector.finite(op, tensors);
   }
 
+  /** @internal With `check` on: remembers to reject the next read if a label is not in [0, classes). */
+  inspectLabels(op: string, name: string, labels: Tensor, classes: number): void {
+    if (this.check && !this.observers.runsNever) this.inspector.labels(op, name, labels, classes);
+  }
+
   /** @internal With `check` on: remembers to reject the next read if a row of `norms` is zero. */
   inspectDirections(
     op: string,

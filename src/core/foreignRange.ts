@@ -1,7 +1,7 @@
 import { USAGE } from '../gpu/buffers.ts';
 import { formatBytes } from '../gpu/errors.ts';
 import * as check from './check.ts';
-import { bytesOf, isPacked, type Layout } from './layout.ts';
+import { bytesOf, checkLayout, isPacked, type Layout } from './layout.ts';
 import type { DataType } from './tensorData.ts';
 
 export interface FromBufferOptions {
@@ -43,10 +43,7 @@ export function foreignRange(
     rowStride: undefined as number | undefined,
     requiresGrad: false,
   });
-  check.oneOf(op, 'dtype', dtype, ['f32', 'f16', 'i32', 'u32']);
-  const columns = extents.at(-1) ?? 1;
-  if (rowStride !== undefined) check.integer(op, 'rowStride', rowStride, columns, check.MAX_ELEMENTS);
-  const layout = { shape: extents, dtype, rowStride: rowStride === columns ? null : (rowStride ?? null) };
+  const layout = checkLayout(op, extents, dtype, rowStride);
   const needed = bytesOf(layout);
   const spread = layout.rowStride === null ? '' : ` with rowStride = ${layout.rowStride}`;
   check.integer(op, 'offset', offset, 0, buffer.size);

@@ -2,7 +2,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Contents, type Effect, newMark } from '../gpu/failures.ts';
-import { inspect_directions, inspect_finite } from '../gpu/kernels.generated.ts';
+import { inspect_directions, inspect_finite, inspect_labels } from '../gpu/kernels.generated.ts';
 import { fillBits, type Launcher } from './fills.ts';
 
 const SLOTS = 1024;
@@ -80,6 +80,18 @@ export class Inspector {
         work: size,
       });
     }
+  }
+
+  /** Class numbers, each to be in [0, classes). */
+  labels(op: string, name: string, { storage, size }: Numbers, classes: number): void {
+    const sentence = (row: number) => `${op}: ${name}[${row}] is out of range, expected an integer in [0, ${classes}).`;
+    const slot = this.ask({ sentence, given: storage, written: [] });
+    this.by.run(inspect_labels, {
+      params: { count: size, slot, classes },
+      buffers: { labels: storage, found: this.slots() },
+      groups: Math.ceil(size / 256),
+      work: size,
+    });
   }
 
   /** @param also what else is unfit for use where a row has no direction */

@@ -1,5 +1,6 @@
 import type { Storage } from '../gpu/buffers.ts';
 import { from_layout, to_layout } from '../gpu/kernels.generated.ts';
+import * as check from './check.ts';
 import type { Launcher } from './fills.ts';
 import type { DataType } from './tensorData.ts';
 
@@ -14,6 +15,20 @@ export interface Layout {
 /** That of a tensor alone, without holding it. */
 export function layoutOf({ shape, dtype, rowStride }: Layout): Layout {
   return { shape, dtype, rowStride };
+}
+
+/** A layout as it was asked for. */
+export function checkLayout(
+  op: string,
+  shape: readonly number[],
+  dtype: DataType,
+  rowStride: number | undefined,
+  of = '',
+): Layout {
+  check.oneOf(op, `${of}dtype`, dtype, ['f32', 'f16', 'i32', 'u32']);
+  const columns = shape.at(-1) ?? 1;
+  if (rowStride !== undefined) check.integer(op, `${of}rowStride`, rowStride, columns, check.MAX_ELEMENTS);
+  return { shape, dtype, rowStride: rowStride === columns ? null : (rowStride ?? null) };
 }
 
 /** What lies so is read by kernels as it is: 32 bits an entry, row after row. */

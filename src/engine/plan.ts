@@ -49,8 +49,8 @@ export class Plan {
     const body = (): void => {
       const tensors: Record<string, Tensor> = Object.create(null);
       for (const [name, input] of Object.entries(inputs)) {
-        const { shape, requiresGrad } = inputOf(name, input);
-        const tensor = context.placeholder({ shape, dtype: 'f32', rowStride: null }, requiresGrad);
+        const { requiresGrad, ...layout } = inputOf(name, input);
+        const tensor = context.placeholder(layout, requiresGrad);
         tensors[name] = tensor;
         sizes[name] = tensor.size;
         this.bytes.set(name, bytesOf(tensor));

@@ -1,16 +1,26 @@
 import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
-import { Tensor } from '../core/tensor.ts';
+import { checkLayout, type Layout } from '../core/layout.ts';
+import { type DataType, Tensor } from '../core/tensor.ts';
 import { USAGE } from '../gpu/buffers.ts';
 import type { Binding } from '../gpu/pipelines.ts';
 import type { Capture } from './capture.ts';
 
 // What comes from outside into a plan, checked.
 
-/** Shapes of a plan's inputs by name; `requiresGrad` where `build` calls `backward()`. */
-export type PlanInputs = Readonly<
-  Record<string, readonly number[] | { shape: readonly number[]; requiresGrad?: boolean }>
->;
+/** What is in the buffer of a plan's input: as `engine.fromBuffer()` takes it. */
+export interface PlanInput {
+  shape: readonly number[];
+  /** Default `'f32'`; `'i32'` or `'u32'` for labels. */
+  dtype?: DataType;
+  /** Entries from the start of a row to that of the next, where they do not follow each other. */
+  rowStride?: number;
+  /** Where `build` calls `backward()`. Its `grad` has the layout of the input. */
+  requiresGrad?: boolean;
+}
+
+/** A plan's inputs by name: shapes, or more of them. */
+export type PlanInputs = Readonly<Record<string, readonly number[] | PlanInput>>;
 
 /** A range of a GPUBuffer: offset in bytes, a multiple of 256 (default 0). */
 export interface BufferRange {
@@ -18,15 +28,23 @@ export interface BufferRange {
   readonly offset?: number;
 }
 
-/** An input as it was asked for: a shape, or that and whether it gets a gradient. */
-export function inputOf(name: string, input: unknown): { shape: number[]; requiresGrad: boolean } {
+const INPUT = {
+  shape: undefined as unknown,
+  dtype: 'f32' as DataType,
+  rowStride: undefined as number | undefined,
+  requiresGrad: false as boolean,
+};
+
+/** An input as it was asked for: a shape, or that and how its numbers lie. */
+export function inputOf(name: string, input: unknown): Layout & { requiresGrad: boolean } {
   const called = `inputs.${name}`;
-  if (Array.isArray(input)) return { shape: check.shape('plan', input, called), requiresGrad: false };
+  if (Array.isArray(input))
+    return { shape: check.shape('plan', input, called), dtype: 'f32', rowStride: null, requiresGrad: false };
   if (typeof input !== 'object' || input === null)
-    check.fail('plan', `input "${name}" is ${check.say(input)}, expected a shape or { shape, requiresGrad }.`);
-  const defaults = { shape: undefined as unknown, requiresGrad: false as boolean };
-  const { shape, requiresGrad } = check.options('plan', input, defaults, called);
-  return { shape: check.shape('plan', shape, `${called}.shape`), requiresGrad };
+    check.fail('plan', `input "${name}" is ${check.say(input)}, expected a shape or { shape, dtype, requiresGrad }.`);
+  const { shape, requiresGrad, dtype, rowStride } = check.options('plan', input, INPUT, called);
+  const extents = check.shape('plan', shape, `${called}.shape`);
+  return { ...checkLayout('plan', extents, dtype, rowStride, `${called}.`), requiresGrad };
 }
 
 /** What `build` gave, if it can be replayed. */

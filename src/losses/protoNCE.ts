@@ -1,7 +1,9 @@
 import * as check from '../core/checkTensor.ts';
-import type { Tensor } from '../core/tensor.ts';
+import type { Context } from '../core/context.ts';
+import { copyInto } from '../core/fills.ts';
+import { Tensor } from '../core/tensor.ts';
 import { gatherRows } from '../launch/gatherRows.ts';
-import { checkLabels } from '../ops/labels.ts';
+import { checkLabels, type Labels, labelTensor } from '../ops/labels.ts';
 import { checkQuery, rowContrast } from '../sweeps/rows/contrast.ts';
 
 export interface Prototypes {
@@ -9,10 +11,13 @@ export interface Prototypes {
   centroids: Tensor;
   /** [K]: each centroid's temperature, above 0 */
   concentrations: Tensor;
-  /** N centroid numbers: the positive of each row */
-  assignments: Int32Array;
+  /**
+   * N centroid numbers: the positive of each row. An Int32Array, or a tensor of i32 or u32 that stays on the GPU: then
+   * `negatives` are left out (`'paper'`), or given (`'official'`), as nobody here can tell which centroids have no row.
+   */
+  assignments: Labels;
   /** Centroid numbers. Default: all that no row is assigned to. */
-  negatives?: Int32Array;
+  negatives?: Labels;
 }
 
 export interface ProtoNCEOptions {
@@ -42,15 +47,10 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
   const k = centroids.shape[0];
   if (concentrations.shape.length !== 1 || concentrations.size !== k)
     check.fail(op, `concentrations is [${concentrations.shape.join(', ')}], expected [${k}], one for each centroid.`);
-  const assignments = checkLabels(op, 'assignments', given.assignments, n, k);
-  const { negatives } = given;
-  if (negatives !== undefined) checkLabels(op, 'negatives', negatives, negatives?.length, k);
   check.bindableInput(op, context, 'centroids', centroids);
-
-  const { ids, positives } = columnsOf(assignments, k, negatives, convention);
   return context.scope(() => {
-    const upload = (numbers: Int32Array): Tensor => context.tensor(numbers);
-    const [columns, own] = [upload(ids), upload(assignments)];
+    const { columns, own, positives } = columnsFrom(op, context, given, { n, k, convention });
+    const count = columns.size;
     const keys = gatherRows(context, op, centroids, d, columns);
     const ownKeys = gatherRows(context, op, centroids, d, own);
     const temperatures = gatherRows(context, op, concentrations, 1, columns);
@@ -60,15 +60,56 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
       {
         own: ownKeys,
         columns: keys,
-        count: ids.length,
-        positives: upload(positives),
-        temperature: { of: temperatures, count: ids.length },
+        count,
+        positives,
+        temperature: { of: temperatures, count },
       },
       { scale: 1, live: null },
     );
     for (const storage of [keys, ownKeys, temperatures]) storage.release();
     return loss;
   });
+}
+
+interface Columns {
+  /** Centroid of each column. */
+  readonly columns: Tensor;
+  /** Centroid of each row. */
+  readonly own: Tensor;
+  /** Column of each row's. */
+  readonly positives: Tensor;
+}
+
+function columnsFrom(
+  op: string,
+  context: Context,
+  { assignments, negatives }: Prototypes,
+  { n, k, convention }: { n: number; k: number; convention: 'paper' | 'official' },
+): Columns {
+  const upload = (numbers: Int32Array): Tensor => context.tensor(numbers);
+  if (!(assignments instanceof Tensor) && !(negatives instanceof Tensor)) {
+    checkLabels(op, 'assignments', assignments, n, k);
+    if (negatives !== undefined) checkLabels(op, 'negatives', negatives, negatives?.length, k);
+    const { ids, positives } = columnsOf(assignments, k, negatives, convention);
+    return { columns: upload(ids), own: upload(assignments), positives: upload(positives) };
+  }
+  if ((convention === 'official') !== (negatives !== undefined))
+    check.fail(
+      op,
+      `negatives ${negatives ? 'came' : 'are missing'} beside assignments on the GPU, expected them with convention "official" alone.`,
+    );
+  const on = (name: string, labels: Labels, rows: number): Tensor =>
+    labelTensor(op, name, labels, context, { rows, classes: k });
+  const own = on('assignments', assignments, n);
+  if (negatives === undefined) {
+    const all = upload(Int32Array.from({ length: k }, (_, c) => c));
+    return { columns: all, own, positives: own };
+  }
+  const others = on('negatives', negatives, negatives instanceof Tensor ? negatives.size : negatives?.length);
+  const columns = context.empty([n + others.size], op, 'i32');
+  copyInto(context, columns, own, 0);
+  copyInto(context, columns, others, n);
+  return { columns, own, positives: upload(Int32Array.from({ length: n }, (_, i) => i)) };
 }
 
 /** The centroids that are columns, in order, and the column that is each row's positive. */

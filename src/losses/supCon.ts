@@ -1,9 +1,18 @@
 import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import { mul } from '../ops/arithmetic.ts';
-import { checkLabels } from '../ops/labels.ts';
+import { checkLabels, type Labels, labelTensor } from '../ops/labels.ts';
 import { sum } from '../ops/sum.ts';
-import { type Classes, classContrast, classesOf } from '../sweeps/pairs/classContrast.ts';
+import {
+  type Classes,
+  classContrast,
+  classesOf,
+  classesOnGPU,
+  lonelyShare,
+  type Numbered,
+  numbered,
+} from '../sweeps/pairs/classContrast.ts';
 import { exponentials } from '../sweeps/temperature.ts';
 
 export interface SupConOptions {
@@ -30,10 +39,11 @@ const BASE_TEMPERATURE = 0.07;
  * L = mean_i [ log sum_{a != i} exp(s_ia) - log mean_{p in P_i} exp(s_ip) ] (`'in'`), s_ij = u_i.u_j / tau over the unit
  * rows u of all views; P_i are the other rows with i's label.
  * @param views one or more [N, D] of raw embeddings (normalised inside)
- * @param labels N integers in [0, 2^31): the same for every view of a row
+ * @param labels N integers in [0, 2^31), the same for every view of a row: an Int32Array, or a tensor of i32 or u32, which
+ * stays on the GPU and may hold others at every run of a plan
  * @returns one number; gradients flow to every view and a live temperature
  */
-export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOptions): Tensor {
+export function supCon(views: Tensor[], labels: Labels, options?: SupConOptions): Tensor {
   const op = 'supCon';
   if (!Array.isArray(views)) check.fail(op, `views are ${check.say(views)}, expected an array of Tensors.`);
   if (views.length === 0) check.fail(op, 'views has 0 tensors, expected at least one.');
@@ -41,7 +51,6 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
   const context = check.contextOf(op, named);
   const [rows] = check.matrix(op, 'views[0]', views[0]);
   for (const [name, view] of Object.entries(named)) check.sameShape(op, 'views[0]', views[0], name, view);
-  checkLabels(op, 'labels', labels, rows, 2 ** 31);
   const given = check.options(op, options, {
     temperature: 0.1 as number | Tensor,
     form: 'out' as 'out' | 'in',
@@ -54,14 +63,7 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
   const temperature = check.temperature(op, given.temperature);
   const live = temperature instanceof Tensor;
   if (live) check.contextOf(op, { 'views[0]': views[0], temperature });
-  const all = new Int32Array(rows * views.length);
-  views.forEach((_, v) => {
-    all.set(labels, v * rows);
-  });
-  const classes = classesOf(all);
-  const lonely = classes.of.reduce((count, c) => count + (classes.sizes[c] === 1 ? 1 : 0), 0);
-  if (given.lonely === 'error' && lonely > 0) refuse(op, labels, classes, lonely);
-  const terms = given.lonely === 'skip' ? Math.max(all.length - lonely, 1) : all.length;
+  const { classes, terms, share } = classesFrom(op, context, labels, rows, views.length, given.lonely);
   const official = given.convention === 'official';
   const tau = live ? temperature : context.constant(temperature);
   const core = () =>
@@ -70,13 +72,52 @@ export function supCon(views: Tensor[], labels: Int32Array, options?: SupConOpti
       factor: (official && !live ? temperature / BASE_TEMPERATURE : 1) / terms,
       inside: given.form === 'in',
     });
-  if (live) return official ? context.scope(() => mul(sum(mul(core(), tau)), 1 / BASE_TEMPERATURE)) : core();
-  const loss = core();
-  tau.dispose();
+  const shared = () => (share ? mul(core(), share) : core());
+  const loss =
+    live && official
+      ? context.scope(() => mul(sum(mul(shared(), tau)), 1 / BASE_TEMPERATURE))
+      : share
+        ? context.scope(shared)
+        : core();
+  share?.dispose();
+  if (!live) tau.dispose();
   return loss;
 }
 
-function refuse(op: string, labels: Int32Array, { of, sizes }: Classes, lonely: number): never {
+/** The classes of the rows of all views, and what the sum over the rows is divided by: `terms`, on the GPU `terms / share`. */
+function classesFrom(
+  op: string,
+  context: Context,
+  labels: Labels,
+  rows: number,
+  views: number,
+  lonely: (typeof LONELY)[number],
+): { classes: Classes; terms: number; share: Tensor | null } {
+  const n = rows * views;
+  if (labels instanceof Tensor) {
+    if (lonely === 'error' && views === 1)
+      check.fail(
+        op,
+        'lonely = "error" needs labels that are an Int32Array; take "zero" or "skip" for labels on the GPU.',
+      );
+    const numbers = context.unscoped(() => labelTensor(op, 'labels', labels, context, { rows, classes: 2 ** 31 }));
+    const classes = classesOnGPU(op, numbers, views);
+    numbers.dispose();
+    // Of two views a row is never alone.
+    const share = lonely === 'skip' && views === 1 ? context.unscoped(() => lonelyShare(op, classes)) : null;
+    return { classes, terms: n, share };
+  }
+  checkLabels(op, 'labels', labels, rows, 2 ** 31);
+  const all = new Int32Array(n);
+  for (let v = 0; v < views; v++) all.set(labels, v * rows);
+  const known = numbered(all);
+  const alone = known.of.reduce((count, c) => count + (known.sizes[c] === 1 ? 1 : 0), 0);
+  if (lonely === 'error' && alone > 0) refuse(op, labels, known, alone);
+  const terms = lonely === 'skip' ? Math.max(n - alone, 1) : n;
+  return { classes: classesOf(context, known), terms, share: null };
+}
+
+function refuse(op: string, labels: Int32Array, { of, sizes }: Numbered, lonely: number): never {
   if (lonely === of.length) check.fail(op, 'no label occurs twice, so there is nothing to pull together.');
   const at = of.findIndex((c) => sizes[c] === 1);
   check.fail(

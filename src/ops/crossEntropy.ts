@@ -6,22 +6,21 @@ import { cross_entropy } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { rowTuning } from '../launch/tile.ts';
 import { mul } from './arithmetic.ts';
-import { checkLabels } from './labels.ts';
+import { type Labels, labelTensor } from './labels.ts';
 
 /**
  * Softmax cross-entropy: the mean over the rows of log sum_j exp(x_ij) - x_i,label(i). One kernel computes losses and
  * gradient together.
  * @param logits [N, K]
- * @param labels N class numbers in [0, K)
+ * @param labels N class numbers in [0, K): an Int32Array, or a tensor of i32 or u32 (looked at with `check: true`)
  * @returns one number; the gradient flows to the logits
  */
-export function crossEntropy(logits: Tensor, labels: Int32Array): Tensor {
+export function crossEntropy(logits: Tensor, labels: Labels): Tensor {
   const op = 'crossEntropy';
   const context = check.contextOf(op, { logits });
   const [rows, classes] = check.matrix(op, 'logits', logits);
-  checkLabels(op, 'labels', labels, rows, classes);
   check.bindableInput(op, context, 'logits', logits);
-  const numbers = context.unscoped(() => context.tensor(labels));
+  const numbers = context.unscoped(() => labelTensor(op, 'labels', labels, context, { rows, classes }));
   const losses = context.scratch(rows, op);
   const gradient = context.unscoped(() => context.empty([rows, classes], op));
   launchCrossEntropy(context, { logits, labels: numbers, losses, gradient }, { rows, classes, stride: classes });

@@ -1,7 +1,42 @@
 import * as check from '../core/check.ts';
-import type { Tensor } from '../core/tensor.ts';
+import type { Context } from '../core/context.ts';
+import { Tensor } from '../core/tensor.ts';
+import { UsedAfterDisposeError } from '../gpu/errors.ts';
 
 const MOST_CLASSES = 2 ** 20;
+
+/** Class numbers: on the CPU, where they are looked at, or on the GPU as i32 or u32, where they are with `check: true`. */
+export type Labels = Int32Array | Tensor;
+
+/** Class numbers on the GPU, one for each of `rows`; the caller disposes of the tensor. */
+export function labelTensor(
+  op: string,
+  name: string,
+  labels: unknown,
+  context: Context,
+  { rows, classes }: { rows: number; classes: number },
+): Tensor {
+  if (!(labels instanceof Tensor)) return context.tensor(checkLabels(op, name, labels, rows, classes));
+  checkLabelTensor(op, name, labels, context, rows);
+  context.inspectLabels(op, name, labels, classes);
+  return context.alias(labels, [rows], false);
+}
+
+/** Refuses a tensor that does not hold a label for each row. */
+export function checkLabelTensor(op: string, name: string, labels: Tensor, context: Context, rows: number): void {
+  const { dtype, shape } = labels;
+  if (labels.context !== context) check.fail(op, `${name} live on another device than the other tensors.`);
+  if (labels.disposed)
+    throw new UsedAfterDisposeError(
+      `${op}: ${name} was disposed (or its scope ended) after submit ${labels.disposedAt}, expected a live Tensor.`,
+    );
+  if (dtype !== 'i32' && dtype !== 'u32')
+    check.fail(op, `${name} hold ${dtype}, expected i32 or u32 (or an Int32Array).`);
+  if (labels.size !== rows || shape.length !== 1)
+    check.fail(op, `${name} is [${shape.join(', ')}], expected [${rows}], one a row.`);
+  context.assertComputed(labels.memory);
+  labels.refresh();
+}
 
 /** Class numbers: one for each of `rows`, each an integer in [0, classes). */
 export function checkLabels(

@@ -9,6 +9,7 @@ import { featuresOf, METRICS, type Metric, makePoints, type Points } from '../la
 import { launchSum } from '../launch/reduce.ts';
 import { EMPTY, launchRowPass, SKIP, sliceWidth } from '../launch/rowPass.ts';
 import { tileOf } from '../launch/tile.ts';
+import { checkLabelTensor, type Labels } from './labels.ts';
 
 export interface PairReductionOptions {
   /** What the score s is: `'cosine'` (default; rows are normalised inside), `'dot'`, or `'sqeuclidean'`: +|a_i - b_j|^2. */
@@ -21,8 +22,8 @@ export interface PairReductionOptions {
   reduce: 'sum' | 'logsumexp';
   /** `'self'`: leaves out j = i. */
   exclude?: 'self';
-  /** One integer a row of a (and of b, where there is b). */
-  labels?: { a: Int32Array; b?: Int32Array };
+  /** One integer a row of a (and of b, where there is b): Int32Arrays, or tensors of i32 or u32. */
+  labels?: { a: Labels; b?: Labels };
   /** Numbers, or one-element Tensors, by the names that the expressions use; no gradient flows to them. */
   parameters?: Readonly<Record<string, number | Tensor>>;
 }
@@ -66,10 +67,10 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
   const m = (b ?? a).shape[0];
   if (given.exclude && m !== n)
     check.fail(op, `b has ${m} rows, expected ${n} to match a, since exclude = "self" pairs them.`);
-  const ofRows = checkLabels(op, given.labels, n, m, alone);
+  const ofRows = labelsOf(op, context, given.labels, n, m, alone);
 
   const numbers = context.unscoped(() => packNumbers(context, Object.values(given.parameters)));
-  const labels = context.unscoped(() => context.tensor(ofRows ?? new Int32Array(1)));
+  const labels = ofRows ?? context.unscoped(() => context.tensor(new Int32Array(1)));
   const left = makePoints(context, op, 'a', a, given.metric, 'own');
   const right = alone ? left : makePoints(context, op, 'b', b, given.metric, left);
   const part = expressionPart(names, value, derivative);
@@ -195,24 +196,36 @@ function checkParameters(op: string, parameters: Readonly<Record<string, number 
 }
 
 /** The labels of a's rows, then of b's (of a's again where there is no b). */
-function checkLabels(
+function labelsOf(
   op: string,
+  context: Context,
   labels: PairReductionOptions['labels'],
   n: number,
   m: number,
   alone: boolean,
-): Int32Array<ArrayBuffer> | null {
+): Tensor | null {
   if (labels === undefined) return null;
   const given = check.options(op, labels, { a: undefined, b: undefined } as Partial<typeof labels>, 'labels');
   const sides = { a: given.a, b: alone ? given.a : given.b };
   const counts = { a: n, b: m };
   for (const side of ['a', 'b'] as const) {
     const list = sides[side];
-    if (!(list instanceof Int32Array)) check.fail(op, `labels.${side} is ${check.say(list)}, expected an Int32Array.`);
-    if (list.length !== counts[side])
+    if (list instanceof Tensor) checkLabelTensor(op, `labels.${side}`, list, context, counts[side]);
+    else if (!(list instanceof Int32Array))
+      check.fail(op, `labels.${side} is ${check.say(list)}, expected an Int32Array, or a Tensor of i32 or u32.`);
+    else if (list.length !== counts[side])
       check.fail(op, `labels.${side} has ${list.length} numbers, expected ${counts[side]}, one a row of ${side}.`);
   }
-  return Int32Array.from([...(sides.a as Int32Array), ...(sides.b as Int32Array)]);
+  const [ofA, ofB] = [sides.a, sides.b] as Labels[];
+  if (!(ofA instanceof Tensor) && !(ofB instanceof Tensor))
+    return context.unscoped(() => context.tensor(Int32Array.from([...ofA, ...ofB])));
+  const all = context.unscoped(() => context.empty([n + m], op, 'i32'));
+  context.scope(() => {
+    const onGPU = (list: Labels): Tensor => (list instanceof Tensor ? list : context.tensor(list));
+    copyInto(context, all, onGPU(ofA), 0);
+    copyInto(context, all, onGPU(ofB), n);
+  });
+  return all;
 }
 
 function packNumbers(context: Context, parameters: readonly (number | Tensor)[]): Tensor {

@@ -294,7 +294,7 @@ describe('a plan', () => {
       [built(async (x) => ({ y: mul(x, 2) })), /^plan: build returned a Promise, expected a synchronous function/],
       [built((x) => mul(x, 2)), /^plan: build returned a Tensor \[4\], expected an object of Tensors by name\.$/],
       [built((x) => ({ x: mul(x, 2) })), /^plan: output "x" has the name of an input\.$/],
-      [built((x) => ({ y: x }), { shape: [4], dtype: 'i32' }), /^plan: unknown option "dtype"/],
+      [built((x) => ({ y: x }), { shape: [4], dtype: 'i8' }), /^plan: inputs\.x\.dtype = "i8", expected "f32" or/],
       [built((x) => ({ y: x }), 4), /^plan: input "x" is 4, expected a shape or/],
       [built((x) => ({ y: second(optimizer.step(), x) })), /^plan: build calls what counts its runs/],
       [

@@ -1,3 +1,4 @@
+import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import {
@@ -5,7 +6,10 @@ import {
   class_gaps,
   class_mean_expm1,
   class_means,
+  class_members,
+  class_numbers,
   class_sums,
+  lonely_share,
   partial_totals,
   row_pass_class,
   row_pass_gap_class,
@@ -45,14 +49,24 @@ const ROW_PASSES: Readonly<Record<'maximum' | 'gaps', RowPass>> = {
   gaps: { kernel: row_pass_gap_class, scale: -1, gaps: true },
 };
 
-/** Rows numbered by class: 0, 1, ... in the order in which labels first occur. */
+/** Rows of all views, numbered by class, and each class's rows; `classContrast` disposes of both tensors. */
 export interface Classes {
+  /** One more than the largest class number; a class may be empty. */
+  readonly count: number;
+  /** [n] */
+  readonly of: Tensor;
+  /** Where each class starts and the last ends, then the n rows class by class: sums over a class need no atomics. */
+  readonly members: Tensor;
+}
+
+/** Rows numbered by class: 0, 1, ... in the order in which labels first occur. */
+export interface Numbered {
   readonly of: Uint32Array<ArrayBuffer>;
   /** Rows of each class. */
   readonly sizes: readonly number[];
 }
 
-export function classesOf(labels: Int32Array): Classes {
+export function numbered(labels: Int32Array): Numbered {
   const numbers = new Map<number, number>();
   const sizes: number[] = [];
   const of = Uint32Array.from(labels, (label) => {
@@ -64,8 +78,7 @@ export function classesOf(labels: Int32Array): Classes {
   return { of, sizes };
 }
 
-/** Where each class starts and the last ends, then the rows class by class: sums over a class need no atomics. */
-function membersOf({ of, sizes }: Classes): Uint32Array<ArrayBuffer> {
+export function classesOf(context: Context, { of, sizes }: Numbered): Classes {
   const members = new Uint32Array(sizes.length + 1 + of.length);
   sizes.forEach((size, c) => {
     members[c + 1] = members[c] + size;
@@ -74,7 +87,37 @@ function membersOf({ of, sizes }: Classes): Uint32Array<ArrayBuffer> {
   of.forEach((c, row) => {
     members[sizes.length + 1 + next[c]++] = row;
   });
-  return members;
+  const [classes, byClass] = context.unscoped(() => [of, members].map((list) => context.tensor(list)));
+  return { count: sizes.length, of: classes, members: byClass };
+}
+
+/** Of labels [rows] that stay on the GPU: a class is numbered by its first row. */
+export function classesOnGPU(op: string, labels: Tensor, views: number): Classes {
+  const { context, size: rows } = labels;
+  const n = views * rows;
+  const params = { rows, n };
+  const [of, members] = context.unscoped(() => [n, rows + 1 + n].map((count) => context.empty([count], op, 'u32')));
+  context.run(class_numbers, {
+    params,
+    buffers: { labels, classes: of },
+    groups: Math.ceil(n / 64),
+    work: (n * rows) / 2,
+  });
+  context.run(class_members, {
+    params,
+    buffers: { classes: of, members },
+    groups: Math.ceil((n + 1) / 64),
+    work: n * n,
+  });
+  return { count: rows, of, members };
+}
+
+/** n over the number of rows that are not alone in their class: what makes a mean over all one over these. */
+export function lonelyShare(op: string, { of, members, count }: Classes): Tensor {
+  const { context, size: n } = of;
+  const share = context.empty([], op);
+  context.run(lonely_share, { params: { rows: count, n }, buffers: { members, share }, groups: 1, work: n });
+  return share;
 }
 
 /**
@@ -93,8 +136,8 @@ export function classContrast(
   const list = Object.values(views);
   const { context } = list[0];
   const lengths = list.map(({ shape }) => shape[0]);
-  const n = given.of.length;
-  const classes = context.unscoped(() => context.tensor(given.of));
+  const { of: classes } = given;
+  const n = classes.size;
   const wanted = context.needsGrad(...list, temperature);
   const problem: PairProblem = {
     op,
@@ -106,7 +149,7 @@ export function classContrast(
     wanted,
   };
   const { pairs, statistics } = by === 'shift' ? shiftedStatistics(problem, n) : runningStatistics(problem, n, by);
-  const means = positiveMeans(op, pairs.units, given, classes, by);
+  const means = positiveMeans(op, pairs.units, given, by);
   const results = context.scratch(2 * n, op);
   const rowFactors = context.scratch(4 * n, op);
   const [targetWeights, misses, cancellationScales] = [0, 1, 2].map(() => context.scratch(n, op));
@@ -175,11 +218,10 @@ export function classContrast(
 }
 
 /** Of each row: the mean cosine with its positives, or with `'gaps'` minus what it is short of 1; and their number. */
-function positiveMeans(op: string, units: Units, given: Classes, classes: Tensor, by: Exponentials): Storage {
+function positiveMeans(op: string, units: Units, given: Classes, by: Exponentials): Storage {
+  const { of: classes, members, count } = given;
   const { context } = classes;
-  const members = context.unscoped(() => context.tensor(membersOf(given)));
   const row_stride4 = units.rowStride / 4;
-  const count = given.sizes.length;
   const n = units.count;
   const sumUp = (of: Storage, stride4: number): Storage => {
     const sums = context.scratch(4 * count * stride4, op);
