@@ -3,8 +3,8 @@
 
 // @kernel vicreg_diagonal
 // hinges[k] = max(0, 1 - s_k), squares[k] = included_k v_k^2, own[k] = -[s_k < 1] weight / s_k - extra included_k v_k
-// v_k = spread_k / (N - 1), s_k = sqrt(v_k + epsilon). own[k] is what feature k adds to its own gradient: outwards while s_k < 1, and
-// `extra` takes back what a product over the included features added already.
+// v_k = spread_k / (N - 1), s_k = sqrt(v_k + epsilon). own[k] is what feature k adds to its own gradient: outwards while
+// s_k < 1, and `extra` takes back what a product over the included features added already.
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, epsilon: f32, weight: f32, extra: f32 }

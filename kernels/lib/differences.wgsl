@@ -1,7 +1,7 @@
 // c += sum_k w_ik (own[i, d] - rhs[k, d]), a register tile from (row, 4 column4) on
-// As r_i (own_i - a) - sum_k w_ik (rhs_k - a), r the sums of w and a the first of the own rows: half the arithmetic, and
-// `own` is read once. Where little is left of the two, as among near points, so little of their digits would be, too: there
-// once more, by differences. Which four columns take those does not depend on the tile.
+// As r_i (own_i - a) - sum_k w_ik (rhs_k - a), r_i = sum_k w_ik and a the first of the own rows: half the arithmetic, and
+// `own` is read once. Where the two terms cancel, as among near points, these four columns are computed once more, from the
+// differences own - rhs themselves (docs/numerics.md, section 2). Which ones are does not depend on the tile.
 // The kernel declares `own` and `rhs` as rows of vec4s, where they start in its Params, and how w lies: pair_weights.
 // Along k in spans, as every long sum of products.
 // @use tile_shape broadcast_left

@@ -1,5 +1,8 @@
-// mean_expm1[i] = (mean over P_i of e_ij - 1, R / Z), e_ij = exp((s_ij - 1) / tau), for rows that cancel, with positives near them
-// R / Z is -1 for all others. 1 - s_ij comes by differences: see recompute_rows.
+// mean_expm1[i] = (m_i, R / Z), m_i the mean over the positives j of row i of exp((s_ij - 1) / tau) - 1
+// Only for rows that `cancels` marks and that have several positives, all of them near: m_i > -0.98. Other rows get (0, -1).
+// For these sup_con_recompute takes the weight of a positive, e_ij / Z - 1 / |P_i|, as
+//     1 / |P_i| ((1 - R / Z) (expm1_ij - m_i) / (1 + m_i) - R / Z),   expm1_ij = exp((s_ij - 1) / tau) - 1,
+// which is the same number without the difference of two nearly equal ones. 1 - s_ij comes from |u_i - u_j|^2 / 2.
 // @use grid expm1
 const WG: u32 = 64;
 const ROWS: u32 = 1; // @tune 1 32
@@ -23,7 +26,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let group = group_number(id, grid);
   if (group >= p.end_group) { return; }
   for (var i = group * ROWS; i < min((group + 1u) * ROWS, p.n); i++) {
-    if (cancels[i] == 1u && row_factors[i].w > 0.0) { // not of positives that are alone, or weigh inside the logarithm
+    if (cancels[i] == 1u && row_factors[i].w > 0.0) { // 0: an only positive; below: INSIDE
       mean_expm1_of(i, lane);
     } else if (lane == 0u) {
       mean_expm1[i] = vec2f(0.0, -1.0);

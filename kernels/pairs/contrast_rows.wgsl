@@ -1,4 +1,4 @@
-// loss[i] = log(1 + sum_{j != positive} exp(l_ij - l_positive)), and share[i] = 2^top / Z, positive_weight[i] = (1 - p_positive) / t_positive
+// loss[i] = log(1 + sum_{j != positive} exp(l_ij - l_positive)), share[i] = 2^top / Z, positive_weight[i] = (1 - p) / t_positive
 // slope[i] = d loss[i] / d log(1 / temperature) = sum_j p_ij (l_ij - l_positive), where the positive's own term is 0.
 // top, sum and weighted are those of all columns but the positive, whose logit is a dot product of its own.
 // With CENTRED `own` is less the last axis, see unit_rows. With GAP logits are of -(1 - s_ij), less what is the same for all j,

@@ -1,7 +1,7 @@
-// log_means[i] = (x_i, log2 of mean_j 2^(k (y_j + u_i.v_j)), whether that has its digits, miss_i), k = scale / ln 2, where some row cancels
-// u and v are what the rows of two sides are apart from the first of their side, x_i = v_0.u_i and y_j = u_0.v_j: the score
-// of i and j is that of 0 and 0, and x_i + y_j + u_i.v_j. Where all of it but x_i is small against the temperature, the mean
-// is 1 and what little it is off, which the logarithm of a sum has no digits of: what log2_z knows is for the other rows.
+// log_means[i] = (x_i, log2 of mean_j 2^(k (y_j + u_i.v_j)), 1 where that mean keeps its digits, miss_i), k = scale / ln 2
+// u and v are the rows of both sides less the first one of their side, x_i = v_0.u_i and y_j = u_0.v_j, so that the score
+// s_ij = s_00 + x_i + y_j + u_i.v_j. Where |k (y_j + u_i.v_j)| <= FAR for all j, the mean may be nearly 1, and its logarithm
+// is taken by log2(1 + mean of expm1). Other rows get what log2_z says. Nothing is computed where no row of either side cancels.
 // @use grid expm1 log2_1p
 const WG: u32 = 64;
 const ROWS: u32 = 1; // @tune 1 32

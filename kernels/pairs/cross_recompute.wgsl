@@ -1,8 +1,8 @@
-// g[i] = scale (sum_j w_ij (v_j - v_i) + t_i (v_i - u_i)) for the rows i whose gradient all but cancels, w_ij = exp(l_ij) (1/Z_i + 1/Z'_j)
-// t_i = sum_j exp(l_ij) / Z'_j - 1 is what all weights of i add up to, as those of its own softmax add up to 0. It is small
-// where all powers are near each other: then it is a mean of what N exp(l_ij) / Z'_j is above 1, and that has its digits.
-// Else it is the sum without the positive, less what that lacks.
-// u, v are apart from the first rows of their sides, see anchored_rows, and exp(l_ij) / Z comes by them, see cross_log_means.
+// g[i] = scale (sum_j w_ij (v_j - v_i) + t_i (v_i - u_i)) for the rows i that `cancels` marks, w_ij = exp(l_ij) (1/Z_i + 1/Z'_j)
+// Z_i sums the row i, Z'_j the column j; v_i is the positive of row i. t_i = sum_j exp(l_ij) / Z'_j - 1 is the sum of all
+// weights of row i, since those of its own softmax add up to 0. Where all columns have a log mean (cross_log_means), t_i is
+// the mean of N exp(l_ij) / Z'_j - 1, which keeps its digits; else it is sum_{j != i} exp(l_ij) / Z'_j - (1 - p'_i).
+// u and v are given less the first rows of their sides (anchored_rows), and exp(l_ij) / Z from these differences.
 // A workgroup looks after ROWS rows, one after the other: with nothing to do it should not cost software adapters its start.
 // @use grid expm1
 const WG: u32 = 64;

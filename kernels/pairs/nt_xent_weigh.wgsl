@@ -1,6 +1,6 @@
 // weigh: products of rows j and columns i become w_ji = exp(s_ij / tau) (1/Z_i + 1/Z_j), in place
-// 0 for i = j and for a positive pair, whose term is added apart from the rest: see positive_gradient. Two powers rather than one shared:
-// both exponents are <= 0, so nothing overflows at any temperature. The kernel declares `log2_z` and `temperature`.
+// 0 for i = j and for a positive pair, whose term is added apart from the rest: see positive_gradient. Two powers rather than one
+// shared: both exponents are <= 0, so nothing overflows at any temperature. The kernel declares `log2_z` and `temperature`.
 // @use tile_shape mark_partner
 const LOG2E: f32 = 1.4426950408889634;
 

@@ -1,9 +1,11 @@
-// g[i] = scale sum_j w_ij (v_j - u_i) in place of scale sum_j w_ij v_j, for the rows i whose gradient all but cancels: see row_cancel
-// The two differ along u_i alone, which the gradient of a unit row does not know; but what differences of near rows leave
-// has its digits. The cosine comes by them, too: 1 - |u_i - v_j|^2 / 2 but for rows below the norm's floor; with DISTANCES
-// the gap is |u_i - v_j|^2 / 2 of those, too. The kernel says what w is, and `other`: entries of
-// v; own_at and other_at are for it. A workgroup
-// looks after ROWS rows, one after the other: with nothing to do it should not cost software adapters its start.
+// g[i] = scale sum_j w_ij (v_j - u_i) in place of scale sum_j w_ij v_j, for the rows i that `cancels` marks: see row_cancel
+// The two sums differ by a multiple of u_i, which the gradient of a unit row drops. In the second form little is left of v_j
+// that are nearly u_i; in the first one the differences themselves have all their digits (docs/numerics.md, section 2).
+// The cosine comes from the same differences: u_i.v_j = 1 - |u_i - v_j|^2 / 2, plus (|v_j|^2 - 1) / 2 where v_j is below the
+// norm's floor. With DISTANCES the pair's gap is |u_i - v_j|^2 / 2 for every row.
+// Each kernel below says what w_ij is (`recomputed_weight`), and reads v by `other(at)`.
+// A workgroup looks after ROWS rows, one after the other: most have nothing to do, and on software adapters a workgroup's
+// start would cost more than that.
 // @use grid
 const WG: u32 = 64;
 const ROWS: u32 = 1; // @tune 1 32
@@ -73,7 +75,8 @@ fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
 
 // @kernel sup_con_recompute mark_class expm1
 // g[i] = sum_j w_ij (u_j - u_i), w_ij the sum over both rows of factor 2^(l_ij - top) - target_weight, 0 for i = j: see sup_con_panel
-// Of positives that all but coincide e_ij / Z and 1 / |P| differ in their last digits: there it is what class_mean_expm1 says.
+// Where the positives all but coincide, e_ij / Z and 1 / |P_i| differ in their last digits only: class_mean_expm1 says how
+// the weight is computed then.
 @group(0) @binding(4) var<storage, read> temperature: array<f32>;
 @group(0) @binding(5) var<storage, read> row_factors: array<vec4f>; // see sup_con_rows
 @group(0) @binding(7) var<storage, read> target_weights: array<f32>;
@@ -91,7 +94,7 @@ fn recomputed_weight(i: u32, j: u32, gap: f32) -> f32 {
 fn half_weight(i: u32, same: bool, k: f32, gap: f32) -> f32 {
   let factors = row_factors[i];
   if (!same) { return factors.y * exp2(min(fma(-k, gap, k - factors.x), 0.0)); }
-  let terms = mean_expm1[i]; // mean over P_i of e_ij - 1, R / Z
+  let terms = mean_expm1[i]; // (mean over P_i of expm1_ij, R / Z), or (0, -1)
   if (terms.y >= 0.0) {
     return target_weights[i] * fma(1.0 - terms.y, (exp2_less_1(-k * gap) - terms.x) / (1.0 + terms.x), -terms.y);
   }

@@ -1,4 +1,5 @@
-// g[i] = sum_j w_ij u_j: a workgroup has the block of rows i to itself, and takes all columns j in turn; weights are in workgroup memory, and nowhere else
+// g[i] = sum_j w_ij u_j: a workgroup has a block of rows i to itself, and takes all columns j in turn
+// Weights are in workgroup memory, and nowhere else.
 // `weigh` turns a tile of what `pair_tile` gives into weights. A lane adds up FV vec4s of a row's features, WX apart. Each
 // kernel below says what `weigh` needs, and where `rows` and `g` are.
 // @use grid tile

@@ -1,9 +1,10 @@
 // cancels[i] = 1 where the gradient of row i all but cancels, |g - u (u.g)| < max(|g|, scale cancellation_scale_i) / 16, else 0
-// cancellation_scale_i is the least that the terms of one sign add up to: g itself may be what is left of it.
-// A row below the norm's floor is not one: its gradient knows what is along it, too; with DISTANCES that is what
-// recompute_rows makes, and each such row is one.
-// Of such a gradient rounding has taken four bits and more: see recompute_rows. The kernel says what the `gradient` is, four
-// columns of a row at a time.
+// What is left of g across u has lost four bits or more to rounding then, and recompute_rows computes it once more
+// (docs/numerics.md, section 2). cancellation_scale_i is the least that the terms of one sign add up to: |g| alone would not
+// tell, since g may already be the small rest of large terms.
+// A row far below the norm's floor (|u|^2 <= 1/2) is not marked, as its gradient keeps what lies along u. With DISTANCES rows
+// below the floor always are: recompute_rows then gives that part, too.
+// Each kernel below says what the `gradient` is, four columns of a row at a time.
 // @use grid rows
 const DISTANCES: u32 = 0; // @tune 0 1
 

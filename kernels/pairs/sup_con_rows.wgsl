@@ -1,7 +1,14 @@
-// loss[i] = log(1 + R / Q) + log Q - mean over P_i of s_ij / tau, or + log |P_i| where INSIDE is 1; R, Q = sums of negatives, positives
-// With one positive both are log(1 + R / e_positive), which keeps its digits near zero. Beside it the row's slope
-// d loss[i] / d log(1 / temperature), and what its pairs weigh: e_ij / Z for a negative, for a positive
-// e_ij / Z - 1 / |P_i|, or -e_ij / Q * R / Z where INSIDE is 1; -R / Z for an only one. A row without positives has none.
+// loss[i] = log(1 + R / Q) + log Q - mean over P_i of s_ij / tau, or with INSIDE log(1 + R / Q) + log |P_i|
+// P_i are the row's positives; Q and R are the sums of exp(s_ij / tau) over positives and over negatives, and Z = Q + R.
+// A row with one positive has log(1 + R / e_positive) in both forms, which keeps its digits near zero. A row without
+// positives has loss 0.
+// Beside the loss, for the gradient:
+//   slope = d loss[i] / d log(1 / tau)
+//   row_factors[i] = (top, factor) of negatives and (top, factor) of positives, target_weights[i], which are the weight
+//     w_ij = factor 2^(l_ij - top) - (target_weight where j is a positive), l_ij = s_ij / (tau ln 2):
+//       a negative: e_ij / Z;  a positive: e_ij / Z - 1 / |P_i|, with INSIDE -(e_ij / Q) (R / Z);  an only positive: -R / Z
+//   misses[i] = R / Z = 1 - p(positives)
+//   cancellation_scales[i], see row_cancel
 // @use grid contrast
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
@@ -57,7 +64,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       slope += positives_mean + over;
       factors.w = 1.0 / z;
       target_weight = 1.0 / count;
-      // e_ij / Z - 1 / |P| is wrong by the roundings of its terms: what these do to the gradient, times the distance, must not count.
+      // e_ij / Z - 1 / |P_i| is wrong by the roundings of its terms, which enter the gradient times the distance of the
+      // positives: the scale is at least that, so that they do not pass for what is left.
       let apart = sqrt(max(2.0 * select(1.0 - mean, -mean, GAP == 1u), 1e-6));
       if (apart < 0.25) { cancellation_scale = max(cancellation_scale, apart * inverseSqrt(count) / temperature[0]); }
     }
@@ -68,7 +76,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       target_weight = 0.0;
     }
   }
-  // A zero row is half of 1 short: all its scores are 0, and what they seem to differ by is rounding.
+  // A zero row has 1 - s_ij = 1/2 for all j by differences: its scores are all 0, and where they seem to differ that is rounding.
   if (GAP == 1u && statistics[i].w == 0.5 * (LOG2E / temperature[0])) { slope = 0.0; }
   results[i] = loss;
   results[p.n + i] = slope * LN2;

@@ -1,7 +1,7 @@
-// reflection = (v, 1 + sign, |r|, 1 / |r|^2, r.v, r): the reflection s (1 - v v^T), s = -sign, that takes row 0 to the last axis; r, nearly row 0
-// Where rows all but coincide, their common direction is one coordinate then, and what tells them apart keeps its digits in
-// the others: see unit_rows. All zeros reflect nothing: so it is for one column, where row 0 has no direction, and where most of
-// the next four rows are more than 45 degrees off it: scattered rows would get the reflection's own roundings, and nothing else.
+// reflection = (v, 1 + sign, |r|, 1 / |r|^2, r.v, r): M = s (1 - v v^T), s = -sign, takes r, row 0 to 12 bits, to the last axis
+// Where all rows are nearly parallel to r, their common direction is one coordinate then, and the others keep what tells the
+// rows apart: see unit_rows. All zeros reflect nothing: for one column, where row 0 has no direction, and where most of the
+// next four rows are more than 45 degrees off it: scattered rows would get the reflection's own roundings, and nothing else.
 // @use rows row_norm high
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -26,12 +26,12 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     squares_next = fma(x, x, squares_next);
   }
   squares = row_sum(lane, squares);
-  var near = 0u;
+  var nearly_parallel = 0u;
   for (var j = 0u; j < 4u; j++) {
     let product = row_sum(lane, along_next[j]);
-    near += select(0u, 1u, product * product >= 0.5 * squares * row_sum(lane, squares_next[j]));
+    nearly_parallel += select(0u, 1u, product * product >= 0.5 * squares * row_sum(lane, squares_next[j]));
   }
-  let reflecting = directed && near >= 2u;
+  let reflecting = directed && nearly_parallel >= 2u;
   shrink = select(0.0, shrink, reflecting);
   let inverse = select(0.0, inverseSqrt(squares), reflecting);
   let along = high(z[last] * shrink) * inverse;

@@ -1,7 +1,11 @@
 // u[i] = M z[i] / max(|z[i]|, 1e-12), M the `reflection`; stored along d, and transposed (k-major) for tile products
-// z = a r + y, with y small where z is nearly parallel to the common direction r: then M z = M y + a |r| on the last axis
-// has an M y with all its digits, which z / |z| would round to those of 1. a and r are of 12 bits: a r is exact. With CENTRED the last axis is
-// taken off the rows along d, which serves weighted sums whose weights add up to 0; whether it is, is said behind them.
+// M takes the common direction r to the last axis (docs/numerics.md, section 1). A row is split before it is reflected:
+// z = a r + y, with a and r of 12 bits each, so that a r is exact, and y is small where z is nearly parallel to r. Then
+//     M z = M y + a |r| e_last,
+// and M y keeps digits that z / |z| would round to those of 1. Where the last coordinate is nearly 1, it is computed as
+// 1 - excess / (|z| (a |r| + |z|)), excess = |z|^2 - (a |r|)^2.
+// With CENTRED the rows along d are stored less e_last, for weighted sums whose weights add up to 0; behind them stands 1
+// where that was done, else 0.
 // One of several views: its rows start at first_row; past its last row `blank_rows` rows of zeros fill up the tiles.
 // inverse_norms[i] is 1/|z|, negative where the floor of 1e-12 acts (no projection in the gradient), 0 for a zero row.
 // @use grid rows high finite
@@ -51,7 +55,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let part_along = high(along * reflection[p.columns + 2u]);
   let a = part_along * unit;
   let parallel = a * reflection[p.columns + 1u];
-  // What y has, from what x has; but of a row that is nearly parallel to r little would be left of that.
+  // Products with y from those with x. Where the row is nearly parallel to r these cancel: there y is formed and summed itself.
   let part_parallel = part_along * reflection[p.columns + 1u];
   var rests = vec3f(
     fma(-part_along, reflection[p.columns + 3u], level),
@@ -80,7 +84,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     last_coordinate = sign(parallel) * (1.0 - short);
     if (parallel > 0.0) { rest = -short; }
   }
-  // M takes the last axis to r: an error of `across` is that of one coordinate of z, the last. What it is off is seen there.
+  // M takes e_last back to r, so an error of `across` shows in the last coordinate of z = M u |z|: it is corrected by that.
   var seen = 0.0; // r.u
   for (var k = select(lane % LANES, p.columns, nearly_parallel); k < p.columns; k += LANES) {
     seen = fma(reflection[r + k], flip * (fma(-across, reflection[k], z[start + k] - a * reflection[r + k]) / norm), seen);

@@ -1,4 +1,4 @@
-// stores something of every distance t_ji = |b_j - a_i|^2, both k-major, four columns i at a time: see the kernel's `store_in_cache`
+// stores something of every distance t_ji = |b_j - a_i|^2, both k-major, four columns i at a time: see `store_in_cache`
 // By a loop over a copy, as store_product. The kernel declares `form` (binding 4) and whether anything is `wanted`.
 // @use grid tile_distance
 struct Params {
