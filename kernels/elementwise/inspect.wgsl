@@ -21,6 +21,24 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if ((values[i] & EXPONENT) == EXPONENT) { atomicMin(&found[p.slot], i); }
 }
 
+// @kernel inspect_unwritten
+// found[slot] = min { i : values[i] = bits }: what stood there before a kernel ran that was to fill it
+const WG: u32 = 256;
+
+struct Params { first_group: u32, end_group: u32, count: u32, slot: u32, bits: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> values: array<u32>;
+@group(0) @binding(2) var<storage, read_write> found: array<atomic<u32>>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
+        @builtin(local_invocation_index) lane: u32) {
+  let group = group_number(id, grid);
+  let i = group * WG + lane;
+  if (group >= p.end_group || i >= p.count) { return; }
+  if (values[i] == p.bits) { atomicMin(&found[p.slot], i); }
+}
+
 // @kernel inspect_directions
 // found[slot] = min { i : inverse_norms[i] = 0 }
 const WG: u32 = 256;

@@ -184,6 +184,11 @@ export class Context {
     if (this.check && !this.observers.runsNever) this.inspector.directions(op, nameOf, inverseNorms, rows, also);
   }
 
+  /** @internal With `check` on, as `Inspector.written`. */
+  inspectWritten(...question: Parameters<Inspector['written']>): void {
+    if (!this.observers.runsNever) this.inspector.written(...question);
+  }
+
   /** @internal Counts a write, so that a gradient that needs the numbers before it is refused. */
   wrote(contents: Contents, writer: string): void {
     this.observers.remember(contents);
@@ -209,7 +214,7 @@ export class Context {
   }
 
   /** @internal */
-  run(kernel: KernelSource, { params, buffers, groups, work, conditional, tuning, overwrites }: OpLaunch): void {
+  run(kernel: KernelSource, { params, buffers, groups, grid, work, conditional, tuning, overwrites }: OpLaunch): void {
     const { before } = this;
     this.before = undefined;
     const storages = storagesOf(buffers);
@@ -220,7 +225,7 @@ export class Context {
       if (failures.any && contents.failure && !overwrites?.includes(name)) contents.failure.throw();
       if (access === 'read_write') this.wrote(contents, kernel.name);
     }
-    const options = { params, buffers: storages, groups, work, conditional, tuning, overwrites, before };
+    const options = { params, buffers: storages, groups, grid, work, conditional, tuning, overwrites, before };
     if (this.observers.current) this.observers.current.launch(kernel, options);
     else this.gpu.run(kernel, options);
   }

@@ -2,6 +2,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { type Contents, type Effect, newMark } from '../gpu/failures.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
 import { inspect_directions, inspect_finite, inspect_labels } from '../gpu/kernels.generated.ts';
 import { fillBits, type Launcher } from './fills.ts';
 
@@ -91,6 +92,26 @@ export class Inspector {
       buffers: { labels: storage, found: this.slots() },
       groups: Math.ceil(size / 256),
       work: size,
+    });
+  }
+
+  /**
+   * Whether a kernel that was to fill `storage` left what stood there before.
+   * @param kernel inspect_unwritten, of those who ask
+   */
+  written(
+    kernel: KernelSource,
+    sentence: (index: number) => string,
+    storage: Storage,
+    words: number,
+    bits: number,
+  ): void {
+    const slot = this.ask({ sentence, given: null, written: [storage] });
+    this.by.run(kernel, {
+      params: { count: words, slot, bits },
+      buffers: { values: storage, found: this.slots() },
+      groups: Math.ceil(words / 256),
+      work: words,
     });
   }
 

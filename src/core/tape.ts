@@ -139,13 +139,13 @@ export function backward(loss: Tensor): void {
   /** Gradients of leaves that are laid out otherwise: summed as f32, and rounded once. */
   const apart = new Map<Tensor, Tensor>();
 
-  context.noGrad(() => {
+  const walk = (): void => {
     for (const node of order) {
       const dy = pending.get(node);
-      pending.delete(node);
       // Temporaries of a rule go as soon as it has run, so that memory peaks at one op's worth.
       const gradients = dy ? context.temporaries(() => node.run(dy)) : node.inputs.map(() => null);
       if (!dy) node.letGo();
+      pending.delete(node);
       dy?.dispose();
       node.inputs.forEach((input, i) => {
         const gradient = gradients[i] ?? null;
@@ -168,7 +168,12 @@ export function backward(loss: Tensor): void {
           leaf,
           context.unscoped(() => context.full(leaf.shape, 0)),
         );
-  });
+  };
+  try {
+    context.noGrad(walk);
+  } finally {
+    for (const left of pending.values()) left.dispose(); // of a rule that threw
+  }
   context.opEnded();
 }
 

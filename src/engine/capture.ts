@@ -11,7 +11,7 @@ import { GramianError } from '../gpu/errors.ts';
 import type { Effect } from '../gpu/failures.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
-import { SLOT_BYTES } from '../gpu/queue.ts';
+import { type Grid, SLOT_BYTES } from '../gpu/queue.ts';
 
 const OP = 'recorded';
 
@@ -25,6 +25,7 @@ export interface CapturedLaunch {
   /** Packs the parameters again, where they change from run to run. */
   readonly repack: (() => void) | null;
   readonly groups: number;
+  readonly grid: Grid | undefined;
   readonly work: number;
   readonly conditional: boolean | undefined;
   readonly overwrites: readonly string[] | undefined;
@@ -49,7 +50,7 @@ export class Capture implements Observer<Tensor> {
 
   launch(
     kernel: KernelSource,
-    { params, buffers, groups, work, conditional, tuning, overwrites, before }: LaunchOptions,
+    { params, buffers, groups, grid, work, conditional, tuning, overwrites, before }: LaunchOptions,
   ): void {
     const { device } = this;
     const storages = bindByName(kernel, buffers, device.info.limits.maxStorageBufferBindingSize);
@@ -60,13 +61,14 @@ export class Capture implements Observer<Tensor> {
     const packed = new Uint32Array(view.buffer);
     const pack = () => packParams(kernel, typeof params === 'function' ? params() : params, view, 0);
     pack();
-    packed[1] = groups;
+    if (!grid) packed[1] = groups;
     this.launches.push({
       pipeline: device.pipeline(kernel, tuning),
       storages,
       params: packed,
       repack: typeof params === 'function' ? pack : null,
       groups,
+      grid,
       work,
       conditional,
       overwrites,

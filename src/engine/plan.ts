@@ -174,10 +174,11 @@ export class Plan {
           this.context.wrote(contents, 'a plan');
     const own = 'beginComputePass' in target ? target.beginComputePass({ label: 'gramian plan' }) : null;
     const pass = own ?? (target as GPUComputePassEncoder);
-    this.steps.forEach(({ pipeline, groups: count }, i) => {
+    this.steps.forEach(({ pipeline, groups: count, grid }, i) => {
       pass.setPipeline(pipeline.pipeline);
       pass.setBindGroup(0, groups[i], [i * SLOT_BYTES]);
-      pass.dispatchWorkgroups(...fold(count));
+      const [x, y, z] = grid ?? [...fold(count), 1];
+      pass.dispatchWorkgroups(x, y, z);
     });
     own?.end();
   }

@@ -16,7 +16,7 @@ export function assertSameWork(context: Context, first: CapturedFunction, second
   const roles = [rolesOf(first), rolesOf(second)];
   for (let i = 0; i < Math.max(a.launches.length, b.launches.length); i++) {
     const [was, is] = [a.launches[i], b.launches[i]];
-    if (was?.pipeline !== is?.pipeline || was.groups !== is.groups)
+    if (was?.pipeline !== is?.pipeline || was.groups !== is.groups || `${was.grid}` !== `${is.grid}`)
       return refuse(
         `launch ${i} was ${name(was)} and is now ${name(is)}, expected the same work at every call; decide outside of fn.`,
       );

@@ -7,7 +7,7 @@ import { type Effect, type Failure, Failures } from './failures.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
 import { BufferPool } from './pool.ts';
-import { type Launch, LaunchQueue, SLOT_BYTES } from './queue.ts';
+import { type Grid, type Launch, LaunchQueue, SLOT_BYTES } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
@@ -21,6 +21,8 @@ export interface LaunchOptions {
   readonly params: Params | (() => Params);
   readonly buffers: Readonly<Record<string, Storage>>;
   readonly groups: number;
+  /** As in `Launch`. */
+  readonly grid?: Grid;
   /** Multiply-adds, or their like, of the whole launch. */
   readonly work: number;
   /** May find nothing to do: its time then says nothing about the adapter's speed. */
@@ -155,7 +157,7 @@ export class Device {
 
   /** Its parameters stand in memory that the next launch will overwrite. */
   private launchOf(kernel: KernelSource, options: LaunchOptions): Launch {
-    const { params, buffers, groups, work, conditional, tuning, overwrites, before } = options;
+    const { params, buffers, groups, grid, work, conditional, tuning, overwrites, before } = options;
     const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
     for (const [i, storage] of bindings.entries()) {
       if (!storage.alive)
@@ -172,6 +174,7 @@ export class Device {
       group: null,
       params: this.packedWords,
       groups,
+      grid,
       work,
       conditional,
       overwrites,

@@ -28,6 +28,12 @@ export interface ParamsMember {
  */
 export interface KernelSource {
   readonly name: string;
+  /** What tells it from other kernels of that name, where a caller chose the name. */
+  readonly key?: string;
+  /** `main` where it is not said. */
+  readonly entryPoint?: string;
+  /** Values of `override` declarations. */
+  readonly constants?: Readonly<Record<string, number>>;
   readonly parts: readonly KernelPart[];
   readonly buffers: readonly {
     readonly name: string;

@@ -37,7 +37,7 @@ export class PipelineCache {
   }
 
   get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
-    const forms = listed(this.forms, kernel.name, () => [] as Form[]);
+    const forms = listed(this.forms, kernel.key ?? kernel.name, () => [] as Form[]);
     for (const form of forms) if (equal(form.tuning, tuning)) return form.pipeline;
     const form = { tuning: { ...tuning }, pipeline: this.compile(kernel, link(kernel, tuning, this.unroll), forms) };
     forms.push(form);
@@ -68,7 +68,7 @@ export class PipelineCache {
     const pipeline = device.createComputePipeline({
       label,
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: 'main' },
+      compute: { module, entryPoint: kernel.entryPoint ?? 'main', constants: kernel.constants },
     });
     const failed = device.popErrorScope();
     const made: Pipeline = { id: this.made++, kernel, pipeline, layout, failure: null };
@@ -103,7 +103,7 @@ export class PipelineCache {
       made.failure = new KernelError(
         first
           ? linked.explain(first.lineNum, first.linePos, first.message)
-          : `${made.kernel.name}: does not compile: ${error.message}`,
+          : `${made.kernel.name}: does not compile: ${error.message.split('\n', 1)[0]}`,
       );
       this.onError(made.failure);
     } catch {

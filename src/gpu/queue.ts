@@ -33,11 +33,15 @@ export interface Launch extends Effect {
   /** The packed parameters, a slot at most; the first two words are left for the range of groups. */
   readonly params: Uint32Array;
   readonly groups: number;
+  /** Dispatched as it is and in one piece: its parameters hold no range of groups. */
+  readonly grid?: Grid;
   /** Work of the whole launch in multiply-adds or their like; long launches are cut by it. */
   readonly work: number;
   /** May find nothing to do: its time then says nothing about the adapter's speed. */
   readonly conditional?: boolean;
 }
+
+export type Grid = readonly [x: number, y: number, z: number];
 
 /** Near-square, since `{limit, ceil}` would waste up to half of the launch. */
 export function fold(groups: number, limit = MAX_PER_DIMENSION): [number, number] {
@@ -112,9 +116,10 @@ export class LaunchQueue {
   }
 
   launch(launch: Launch): void {
-    const { groups, work, conditional = false } = launch;
+    const { groups, grid, work, conditional = false } = launch;
     const budget = this.speed.workPerMs * BUDGET_MS;
-    const cut = Math.max(1, Math.min(groups, this.groupsPerSubmit, Math.floor((groups * budget) / Math.max(work, 1))));
+    const most = Math.min(groups, this.groupsPerSubmit, Math.floor((groups * budget) / Math.max(work, 1)));
+    const cut = grid ? groups : Math.max(1, most);
     if (launch.before) this.note(launch.before);
     for (let first = 0; first < groups; first += cut) {
       const end = Math.min(groups, first + cut);
@@ -131,8 +136,10 @@ export class LaunchQueue {
     this.pass ??= [];
     const at = this.pass.length * SLOT_WORDS;
     this.staged.set(launch.params, at);
-    this.staged[at] = first;
-    this.staged[at + 1] = end;
+    if (!launch.grid) {
+      this.staged[at] = first;
+      this.staged[at + 1] = end;
+    }
     this.pass.push(launch);
     this.effects.push(launch);
     this.launches++;
@@ -246,6 +253,10 @@ export class LaunchQueue {
       set = pipeline;
       launch.group ??= this.groups.get(pipeline, params, launch.storages);
       pass.setBindGroup(0, launch.group, [i * SLOT_BYTES]);
+      if (launch.grid) {
+        pass.dispatchWorkgroups(...launch.grid);
+        continue;
+      }
       const groups = words[i * SLOT_WORDS + 1] - words[i * SLOT_WORDS];
       if (groups <= this.foldFrom) pass.dispatchWorkgroups(groups);
       else pass.dispatchWorkgroups(...fold(groups, this.foldFrom));

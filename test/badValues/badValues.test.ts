@@ -14,7 +14,7 @@ import { sharedEngine } from '../engine.ts';
 import { DATA, ENGINE, EVAL, MADE_TOO, TENSOR } from './files.ts';
 import { type Kind, Later } from './kinds.ts';
 import { NN } from './nn.ts';
-import { ERRORS, ROOT } from './root.ts';
+import { ERRORS, MADE_OF_ROOT, ROOT } from './root.ts';
 import type { Signature, Signatures } from './signatures.ts';
 import { MADE, METHODS, OPTIM } from './systems.ts';
 import { BAD, makeWorld, type World } from './world.ts';
@@ -212,7 +212,10 @@ describe('an engine, a tensor', () => {
 });
 
 describe('what exports make', () => {
-  const all = Object.entries({ ...MADE, ...MADE_TOO }).map(([name, row]) => [name, { ...row, made: true }]);
+  const all = Object.entries({ ...MADE, ...MADE_TOO, ...MADE_OF_ROOT }).map(([name, row]) => [
+    name,
+    { ...row, made: true },
+  ]);
   test.each(rows(Object.fromEntries(all)))('%s', check);
 });
 

@@ -1,4 +1,4 @@
-import { Tensor } from '../../src/index.ts';
+import { customGrad, defineKernel, neg, Tensor } from '../../src/index.ts';
 import { batchAttentionParameters } from '../../src/nn/index.ts';
 import {
   but,
@@ -29,6 +29,7 @@ import {
   word,
 } from './kinds.ts';
 import { type Signatures, takes } from './signatures.ts';
+import type { World } from './world.ts';
 
 const [ROWS, COLUMNS] = [4, 3];
 const z = matrix(ROWS, COLUMNS);
@@ -91,6 +92,81 @@ const attention = record(
     };
   },
 );
+
+/** Twice x. */
+const KERNEL = {
+  name: 'twice',
+  wgsl: `
+    @group(0) @binding(0) var<storage, read> x: array<f32>;
+    @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+    @compute @workgroup_size(1) fn main() { for (var i = 0u; i < arrayLength(&x); i++) { y[i] = 2.0 * x[i]; } }`,
+  workgroups: 1,
+};
+const definition = object(
+  {
+    name: text(KERNEL.name),
+    wgsl: { good: () => KERNEL.wgsl, accepts: () => false },
+    workgroups: {
+      good: () => 1,
+      accepts: (value) =>
+        typeof value === 'function' ||
+        (typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 2 ** 32) ||
+        (Array.isArray(value) && value[0] === 1),
+      bad: () => ({ 'with half a one': [1.5], 'of four': [1, 1, 1, 1] }),
+    },
+    params: perhaps(
+      record(
+        () => ({}),
+        () => ({ 'of what the WGSL lacks': { alpha: 'f32' } }),
+      ),
+    ),
+    bindings: optional({ good: () => ['x', 'y'], accepts: () => false }),
+    constants: perhaps(
+      record(
+        () => ({}),
+        () => ({ 'of what the WGSL lacks': { WG: 1 } }),
+      ),
+    ),
+    entryPoint: optional({ good: () => 'main', accepts: () => false }),
+    features: {
+      good: () => [],
+      accepts: (value) => Array.isArray(value) && value.length < 9 && Array.from(value).every((one) => one === '3'),
+    },
+  },
+  'name',
+  'wgsl',
+  'workgroups',
+);
+const oneNumberToo = (kind: Kind): Kind => ({
+  ...kind,
+  accepts: (value, world) => (Array.isArray(value) && value.length === 0) || kind.accepts(value, world),
+});
+const callKernel = (_: World, [x, outputs, params]: readonly unknown[]): unknown =>
+  defineKernel(KERNEL)({ x } as never, outputs as never, params as never);
+
+/** What is made of the root's exports. */
+export const MADE_OF_ROOT: Signatures = {
+  'a kernel': takes(
+    {
+      x: tensor([2, 3]),
+      outputs: object({ y: oneNumberToo(shape([2, 3], true)) }, 'y'),
+      params: perhaps(
+        record(
+          () => ({}),
+          () => ({ 'of what the WGSL lacks': { alpha: 1 } }),
+        ),
+      ),
+    },
+    { op: 'twice', call: callKernel },
+  ),
+  'a function with a gradient': takes(
+    { x: { ...tensor([2, 3]), says: ['inputs[0]'] } },
+    {
+      op: 'customGrad',
+      call: (_, [x]) => customGrad((a: Tensor) => ({ value: neg(a), gradient: (dy) => [neg(dy)] }))(x as Tensor),
+    },
+  ),
+};
 
 export const ROOT: Signatures = {
   createEngine: takes(
@@ -213,6 +289,8 @@ export const ROOT: Signatures = {
   covariance: takes({ z: matrix(ROWS, COLUMNS, [1, COLUMNS]) }),
   crossCorrelation: takes({ z0: z, z1: other }),
   crossEntropy: takes({ logits: z, labels: labels(ROWS, COLUMNS) }),
+  customGrad: takes({ fn: { good: () => () => {}, accepts: (value) => typeof value === 'function' } }),
+  defineKernel: takes({ definition }, { op: 'any' }),
   entropicOT: takes({
     x: z,
     y: columns,
