@@ -134,7 +134,7 @@ async function trainAndSave(
   const target = join(directory, CHECKPOINT);
   // A newest one that was passed over for the one before it must not become the one before.
   let keepNewest = !saved || resolve(saved.path) !== resolve(directory, PREVIOUS);
-  let kept: Cached | null = saved && { path: saved.path, step: saved.progress.step };
+  let kept: KeptState | null = saved && { path: saved.path, step: saved.progress.step };
   let keptAt = performance.now();
   const save = async (): Promise<void> => {
     await saveCheckpoint(directory, run.tensors(), run.progress(), { keepNewest });
@@ -167,13 +167,13 @@ async function trainAndSave(
 }
 
 /** The newest state of a run that is safe. */
-interface Cached {
+interface KeptState {
   readonly path: string;
   readonly step: number;
 }
 
 /** The same error, with what is left of the run and how it can go on. */
-function withWayOn({ wayOn }: Task, error: unknown, kept: Cached | null): unknown {
+function withWayOn({ wayOn }: Task, error: unknown, kept: KeptState | null): unknown {
   if (!(error instanceof Error)) return error;
   const said = error.message.replace(/\.$/, '');
   const anew = error instanceof Diverged ? '; lower --learning-rate and begin anew' : '';

@@ -7,7 +7,7 @@ export type Backward = (dy: Tensor, saved: readonly Tensor[]) => readonly (Tenso
 
 /** How an op's gradient is computed, and from what. */
 export interface OpRule {
-  /** Cached until `backward` has run, or nobody can ask for it any more. */
+  /** Kept until `backward` has run, or nobody can ask for it any more. */
   readonly saved?: readonly Tensor[];
   readonly backward: Backward;
   /** Then lets go of whatever else the op kept. */

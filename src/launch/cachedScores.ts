@@ -14,7 +14,7 @@ import {
 } from '../gpu/kernels.generated.ts';
 import { launchProduct } from './product.ts';
 import type { Columns } from './rowPass.ts';
-import { type Cached, type ScalingUpdate, type Scores, type Side, splitScale } from './scaling.ts';
+import { type CachedScores, type ScalingUpdate, type Scores, type Side, splitScale } from './scaling.ts';
 import { roundUp, rowTuning, tileOf } from './tile.ts';
 
 // Scores that are computed once and read by every update, where they fit.
@@ -42,7 +42,7 @@ export function cacheScores(
     of.release();
     form?.release();
   };
-  const cached: Cached = { of, rows, stride, form, release };
+  const cached: CachedScores = { of, rows, stride, form, release };
   if (form) cachePowers(context, columns, scores, cached, form, range, state);
   else
     launchProduct(
@@ -69,7 +69,7 @@ function cachePowers(
   context: Context,
   columns: Columns,
   scores: Scores,
-  { of, rows, stride }: Cached,
+  { of, rows, stride }: CachedScores,
   form: Storage,
   range: number,
   state: Storage,
@@ -107,7 +107,7 @@ export function updateFromCache(
   rows: Side,
   columns: Side,
   scale: number,
-  cached: Omit<Cached, 'release'>,
+  cached: Omit<CachedScores, 'release'>,
   { step = 1, kappa = 0, state, excess, conditional }: ScalingUpdate,
 ): void {
   const down = cached.rows === rows.points;
@@ -143,13 +143,13 @@ export function updateFromCache(
   });
 }
 
-/** Cached scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
+/** CachedScores scores become the plan itself, for the last time that they are read; powers stay, with their factors apart. */
 export function launchPlan(
   context: Context,
   rows: Side,
   columns: Side,
   scale: number,
-  cached: Cached,
+  cached: CachedScores,
   form: Storage,
 ): void {
   const count = columns.points.rows;
@@ -168,7 +168,7 @@ export function weightsFromCache(
   rows: Side,
   columns: Side,
   scale: number,
-  cached: Cached,
+  cached: CachedScores,
   panel: { first: number; count: number; width: number; share: number },
   dy: Tensor,
   weights: Storage,

@@ -48,11 +48,11 @@ export interface Scores {
   readonly depth: number;
   readonly scale: number;
   readonly distance: boolean;
-  readonly cached?: Cached;
+  readonly cached?: CachedScores;
 }
 
 /** The distances, or the powers of two that the plan takes of them: [columns j of the plan, stride], rows i next to each other. */
-export interface Cached {
+export interface CachedScores {
   readonly of: Storage;
   readonly rows: Columns;
   readonly stride: number;

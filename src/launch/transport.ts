@@ -6,7 +6,7 @@ import { cached_gradient, transport_control, transport_radius, transport_start }
 import { cacheScores, launchPlan } from './cachedScores.ts';
 import { leftRows } from './pack.ts';
 import { addToGradient, featuresOf, type Points, type PointsGradient, rowsOf, rowsPerPanel } from './points.ts';
-import { type Cached, plainAt, type Scores, type Side, startScaling } from './scaling.ts';
+import { type CachedScores, plainAt, type Scores, type Side, startScaling } from './scaling.ts';
 import { launchScalingWeights, updateScaling } from './scalingSweep.ts';
 import { tileOf } from './tile.ts';
 
@@ -225,7 +225,7 @@ export function couplingGradient(
 function cachedCouplingGradient(
   context: Context,
   { x, y, rows, columns, scores }: Coupling,
-  cached: Cached,
+  cached: CachedScores,
   form: Storage,
   toRows: PointsGradient | null,
   toColumns: PointsGradient | null,

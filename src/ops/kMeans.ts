@@ -9,10 +9,10 @@ import {
   cluster_farthest,
   cluster_means,
   cluster_members,
-  cluster_reseat,
-  cluster_seats,
+  cluster_relocate,
   cluster_sizes,
   cluster_starts,
+  cluster_widest,
   gather_rows,
   keep_lower,
 } from '../gpu/kernels.generated.ts';
@@ -159,7 +159,7 @@ function updateCentroids(
   const counts = scratch(blocks * clusters);
   const [sizes, starts, empties] = [scratch(clusters), scratch(clusters + 1), scratch(clusters + 1)];
   const members = scratch(rows);
-  const [farthest, spreads, seats] = [scratch(clusters), scratch(clusters), scratch(clusters)];
+  const [farthest, spreads, widest] = [scratch(clusters), scratch(clusters), scratch(clusters)];
   const launch = (
     kernel: Parameters<Context['run']>[0],
     params: Record<string, number>,
@@ -174,21 +174,21 @@ function updateCentroids(
   launch(cluster_members, cut, { assignments, starts, counts, members }, blocks, 4 * rows);
   launch(cluster_means, { clusters, columns }, { x, starts, members, centroids }, centroids.size, rows * columns);
   launch(cluster_farthest, { clusters }, { distances, starts, members, farthest, spreads }, clusters, 2 * rows);
-  context.run(cluster_seats, {
+  context.run(cluster_widest, {
     params: { clusters },
-    buffers: { spreads, empties, seats },
+    buffers: { spreads, empties, widest },
     groups: Math.ceil(clusters / 64),
     work: clusters * clusters,
     conditional: true,
   });
   launch(
-    cluster_reseat,
+    cluster_relocate,
     { clusters, columns },
-    { x, sizes, empties, seats, spreads, farthest, centroids },
+    { x, sizes, empties, widest, spreads, farthest, centroids },
     centroids.size,
     centroids.size,
   );
-  for (const storage of [counts, sizes, starts, empties, members, farthest, spreads, seats]) storage.release();
+  for (const storage of [counts, sizes, starts, empties, members, farthest, spreads, widest]) storage.release();
 }
 
 /** Makes `best` the better of the two; `other` is used up. */

@@ -28,7 +28,7 @@ export function assign(x: Matrix, centroids: Matrix): { assignments: Int32Array;
 }
 
 /** Moves each empty cluster to a row that is far from its centroid, the first of equally far ones. */
-function seat(
+function relocateEmpty(
   x: Matrix,
   assignments: Int32Array,
   distances: Float64Array,
@@ -47,8 +47,8 @@ function seat(
   }
 }
 
-/** Lloyd. An empty cluster stays where it is, or (`reseat`) the e-th of them moves to the farthest row of the e-th widest. */
-export function lloyd(x: Matrix, start: Matrix, iterations: number, reseat = false): Clusters {
+/** Lloyd. An empty cluster stays where it is, or (`relocate`) the e-th of them moves to the farthest row of the e-th widest. */
+export function lloyd(x: Matrix, start: Matrix, iterations: number, relocate = false): Clusters {
   const centroids = matrix(start.rows, start.columns, start.data);
   for (let round = 0; round < iterations; round++) {
     const { assignments, distances } = assign(x, centroids);
@@ -62,7 +62,7 @@ export function lloyd(x: Matrix, start: Matrix, iterations: number, reseat = fal
       const size = sizes[Math.floor(at / x.columns)];
       if (size > 0) centroids.data[at] = sum / size;
     });
-    if (reseat) seat(x, assignments, distances, sizes, centroids);
+    if (relocate) relocateEmpty(x, assignments, distances, sizes, centroids);
   }
   const { assignments, distances } = assign(x, centroids);
   return { centroids, assignments, inertia: distances.reduce((a, b) => a + b, 0) };

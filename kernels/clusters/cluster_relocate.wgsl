@@ -1,16 +1,16 @@
 // Empty clusters move to where others are widest
 // @use grid
 
-// @kernel cluster_seats
-// seats[r] = the cluster with the r-th largest spread, of equals the lower one first
-// Only where there is an empty cluster to be seated: clusters^2 comparisons are dear.
+// @kernel cluster_widest
+// widest[r] = the cluster with the r-th largest spread, of equals the lower one first
+// Only where there is an empty cluster to be relocated: clusters^2 comparisons are dear.
 const WG: u32 = 64;
 
 struct Params { first_group: u32, end_group: u32, clusters: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> spreads: array<f32>;
 @group(0) @binding(2) var<storage, read> empties: array<u32>; // [clusters + 1]
-@group(0) @binding(3) var<storage, read_write> seats: array<u32>;
+@group(0) @binding(3) var<storage, read_write> widest: array<u32>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var l = 0u; l < p.clusters; l++) {
     rank += select(0u, 1u, spreads[l] > own || (spreads[l] == own && l < k));
   }
-  seats[rank] = k;
+  widest[rank] = k;
 }
 
 // @kernel cluster_farthest
@@ -57,8 +57,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   spreads[k] = most;
 }
 
-// @kernel cluster_reseat finite
-// centroids[k] = x[farthest[seats[e]]] for the e-th empty cluster k: it moves to where a cluster is widest
+// @kernel cluster_relocate finite
+// centroids[k] = x[farthest[widest[e]]] for the e-th empty cluster k: it moves to where a cluster is widest
 // What is not finite stays, to be seen.
 const WG: u32 = 64;
 
@@ -67,7 +67,7 @@ struct Params { first_group: u32, end_group: u32, clusters: u32, columns: u32 }
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [rows, columns]
 @group(0) @binding(2) var<storage, read> sizes: array<u32>;
 @group(0) @binding(3) var<storage, read> empties: array<u32>; // [clusters + 1]
-@group(0) @binding(4) var<storage, read> seats: array<u32>;
+@group(0) @binding(4) var<storage, read> widest: array<u32>;
 @group(0) @binding(5) var<storage, read> spreads: array<f32>;
 @group(0) @binding(6) var<storage, read> farthest: array<u32>;
 @group(0) @binding(7) var<storage, read_write> centroids: array<f32>; // [clusters, columns]
@@ -79,7 +79,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let at = group * WG + lane;
   let k = at / p.columns;
   if (group >= p.end_group || k >= p.clusters || sizes[k] > 0u || not_finite(centroids[at])) { return; }
-  let wide = seats[empties[k]];
+  let wide = widest[empties[k]];
   if (spreads[wide] <= 0.0) { return; } // fewer distinct rows than clusters: it stays empty
   centroids[at] = x[farthest[wide] * p.columns + at % p.columns];
 }
