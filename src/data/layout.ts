@@ -9,7 +9,7 @@ export interface FileList {
 }
 
 /** How a folder of images is laid out; `test` is null where the folder makes no split of its own. */
-export interface Layout {
+export interface DataFiles {
   train: FileList;
   test: FileList | null;
   classes: string[] | null;
@@ -30,7 +30,7 @@ const TEST_NAMES = ['test', 'testing', 't10k', 'val', 'valid', 'validation'];
  * @param joined whether the classes of both are taken together, where nothing is learnt from one to be scored on the other
  * @throws GramianError where the test folder has a class that the train folder lacks, unless they are `joined`
  */
-export async function findImages(directory: string, joined = false): Promise<Layout | null> {
+export async function findImages(directory: string, joined = false): Promise<DataFiles | null> {
   const { folders, files } = await list(directory);
   const [trainName] = named(folders, TRAIN_NAMES);
   if (trainName) {

@@ -175,7 +175,7 @@ export function isMade(source: MemorySource, { slot, buffer }: Storage): boolean
 function template(context: Context, value: unknown, outputs: Output[]): CapturedFunction['shape'] {
   if (value instanceof Tensor) {
     if (value.context !== context)
-      context.fail(OP, 'fn returned a Tensor of another engine, expected one of this context.');
+      context.fail(OP, 'fn returned a Tensor of another engine, expected one of this engine.');
     const i = outputs.push({ storage: value.memory, layout: layoutOf(value) }) - 1;
     return (fresh) => fresh(i);
   }
