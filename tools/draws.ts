@@ -70,7 +70,8 @@ function warm({ temperatures }: LossRow, most: number, random: Random): number {
 }
 
 function drawn(loss: LossRow, kind: Kind, random: Random): { inputs: Matrix[]; temperature: number } | null {
-  const transport = /entropicOT|sinkhorn/.test(loss.name);
+  const hottest = ({ name }: LossRow): number =>
+    /entropicOT|sinkhorn/.test(name) ? 1000 : name === 'alignment' ? 100 : 300;
   const tall = kind === 'tall';
   const n = tall ? Math.floor(TALLEST * (0.5 + 0.5 * random.uniform())) : 2 + Math.floor(300 * random.uniform() ** 2);
   const d = 2 + Math.floor((tall ? 6 : 250) * random.uniform() ** 2);
@@ -85,7 +86,7 @@ function drawn(loss: LossRow, kind: Kind, random: Random): { inputs: Matrix[]; t
     case 'one direction':
       return { inputs: aligned(inputs, random), temperature: one };
     case 'hot':
-      return { inputs, temperature: loss.temperatures.length > 1 ? warm(loss, transport ? 1000 : 300, random) : one };
+      return { inputs, temperature: loss.temperatures.length > 1 ? warm(loss, hottest(loss), random) : one };
     case 'huge':
       return loss.invariances.includes('row scale')
         ? { inputs: scaled(inputs, random), temperature: one }

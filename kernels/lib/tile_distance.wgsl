@@ -1,16 +1,38 @@
 // c[m * TV + v] += sum_k (lhs[k, 4 row4 + m] - rhs[k, 4 (column4 + v WX) ..+3])^2
 // As tile_long_product, but of differences: |a|^2 + |b|^2 - 2 a.b would lose the digits of near points.
-// @use tile_shape broadcast_left tile_left tile_right
+// @use tile_shape broadcast_left tile_left tile_right coarse
 const DISTANCE_SPAN: u32 = 64; // as TILE_SPAN, but squares have one sign: their sums gather more
+const ORIGIN_SPAN: u32 = 8; // its sums start at a share of the origin, and end near 0: the shorter, the smaller
 
 fn tile_distance(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                  depth: u32) {
+  tile_distance_by(c, array<vec4f, TV>(), DISTANCE_SPAN, lhs_at, lhs_stride, rhs_at, rhs_stride, depth);
+}
+
+// Less `origin`, a number a column: distances near it keep digits that they would round away.
+fn tile_distance_from(c: ptr<function, array<vec4f, TILE_BLOCK>>, origin: array<vec4f, TV>, lhs_at: u32, lhs_stride: u32,
+                      rhs_at: u32, rhs_stride: u32, depth: u32) {
+  tile_distance_by(c, origin, ORIGIN_SPAN, lhs_at, lhs_stride, rhs_at, rhs_stride, depth);
+}
+
+fn tile_distance_by(c: ptr<function, array<vec4f, TILE_BLOCK>>, origin: array<vec4f, TV>, span: u32, lhs_at: u32,
+                    lhs_stride: u32, rhs_at: u32, rhs_stride: u32, depth: u32) {
+  var left = origin;
   let own_lane = broadcast_lane();
   var mine: array<vec4f, TM4>;
-  for (var first = 0u; first < depth; first += DISTANCE_SPAN) {
+  for (var first = 0u; first < depth; first += span) {
     var part: array<vec4f, TILE_BLOCK>;
-    tile_clear(&part);
-    for (var k = first; k < min(first + DISTANCE_SPAN, depth); k++) {
+    // Shares of few digits, and for the last what is left: they add up to all of it.
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      let share = select(left[v], coarse(origin[v] * (f32(span) / f32(depth))), first + span < depth);
+      left[v] -= share;
+      // @unroll
+      for (var m = 0u; m < TM; m++) {
+        part[m * TV + v] = -share;
+      }
+    }
+    for (var k = first; k < min(first + span, depth); k++) {
       if (k % BROADCAST_LANES == 0u) { mine = tile_left(lhs_at + (k + own_lane % BROADCAST_LANES) * lhs_stride); }
       let a = broadcast_left(mine, own_lane, k % BROADCAST_LANES);
       let b = tile_right(rhs_at + k * rhs_stride);

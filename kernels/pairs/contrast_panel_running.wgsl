@@ -3,6 +3,7 @@
 // falls_i = 2^(old top - new top) of its former self. A row's own positive joins neither maximum nor sum, and gets 0.
 // With GAP the panel holds |u_i - v_j|^2, and s_ij is -(1 - s_ij) less what is the same for all j: see gap_scores. Then there is
 // one temperature, and top_i is a score: scores are subtracted first, as products with 1 / t_j would round away what they differ by.
+// weighted_i is sum_j e_ij s_ij then, of scores from the positive's on, see gap_positives; without GAP nobody asks for it.
 // @use grid rows merge_rows finite
 const GAP: u32 = 0; // @tune 0 1
 struct Params {
@@ -63,18 +64,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       let below = select(from_top, 0.0, from_top > 0.0); // min would hide a NaN
       let e = select(exp2(below), 0.0, j == positive);
       part += e;
-      part_weighted = select(fma(e, below, part_weighted), part_weighted, j == positive);
+      if (GAP == 1u) { part_weighted = select(fma(e, score(j, at), part_weighted), part_weighted, j == positive); }
       if (row < p.rows) { weights[at] = e * over; }
     }
     sum += part;
     weighted += part_weighted;
   }
   sum = row_sum(lane, sum);
-  weighted = row_sum(lane, weighted);
+  if (GAP == 1u) { weighted = row_sum(lane, weighted); }
   if (row >= p.rows || lane % LANES != 0u) { return; }
-  let merged = merge_rows(before, RowSums(top, sum, weighted), k);
-  tops[i] = merged.top;
-  sums[i] = merged.sum;
-  weighteds[i] = merged.weighted;
-  falls[i] = exp2(fall(before.top, merged.top, k));
+  let down = exp2(fall(before.top, top, k)); // top is of both
+  tops[i] = top;
+  sums[i] = fma(before.sum, down, sum);
+  weighteds[i] = fma(before.weighted, down, weighted);
+  falls[i] = down;
 }

@@ -1,8 +1,8 @@
 // loss[i] = log(1 + sum_{j != positive} exp(l_ij - l_positive)), share[i] = 2^top / Z, positive_weight[i] = (1 - p) / t_positive
 // slope[i] = d loss[i] / d log(1 / temperature) = sum_j p_ij (l_ij - l_positive), where the positive's own term is 0.
-// top, sum and weighted are those of all columns but the positive, whose logit is a dot product of its own.
+// top and sum are those of all columns but the positive, whose logit is a dot product of its own.
 // With CENTRED `own` is less the last axis, see unit_rows. With GAP logits are of -(1 - s_ij), less what is the same for all j,
-// top is a score, as contrast_panel_running has it, and the positive's is in `results`, where its slope goes: see gap_positives.
+// top is a score, as contrast_panel_running has it, the positive's is in `results`, and there is a slope: see gap_positives.
 // @use grid rows contrast
 const CENTRED: u32 = 0; // @tune 0 1
 const GAP: u32 = 0; // @tune 0 1
@@ -59,6 +59,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   results[p.rows + i] = share;
   results[2u * p.rows + i] = (share * rest) * inverse; // is outcome.miss, with the roundings of what it is weighed against
   var slope = 0.0;
-  if (rest > 0.0 && !blank) { slope = outcome.miss * ((top - positive) + weighteds[i] / rest) * LN2; }
+  if (GAP == 1u && rest > 0.0 && !blank) { slope = outcome.miss * (weighteds[i] / rest - cosine) * inverse; }
   results[3u * p.rows + i] = slope;
 }

@@ -1,5 +1,5 @@
 // u'_i = u_i + way * half, and terms[first + i] = shortfall_i - 2 way half.(u_i - mean): see gap_scores; terms[blank_at + i]: is u_i 0?
-// @use grid shortfall
+// @use grid fine_shortfall coarse
 const WG: u32 = 64;
 
 struct Params {
@@ -18,14 +18,17 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let i = group * WG + lane;
   if (group >= p.end_group || i >= p.count) { return; }
   var square = 0.0;
+  var rest = 0.0;
   var slant = 0.0;
   for (var k = 0u; k < p.columns; k++) {
     let at = k * p.stride + i;
     let u = units_t[at];
-    square = fma(u, u, square);
+    let part = coarse(vec4f(u * u)).x;
+    square += part;
+    rest += u * u - part;
     slant = fma(offset[k], u - offset[p.mean_at + k], slant);
     units_t[at] = u + p.way * offset[k];
   }
-  terms[p.first + i] = fma(-2.0 * p.way, slant, shortfall(square));
-  if (p.blank_at > 0u) { terms[p.blank_at + i] = select(0.0, 1.0, square == 0.0); }
+  terms[p.first + i] = fma(-2.0 * p.way, slant, fine_shortfall(square, rest, offset[3u * p.columns] > 0.0));
+  if (p.blank_at > 0u) { terms[p.blank_at + i] = select(0.0, 1.0, square + rest == 0.0); }
 }

@@ -36,3 +36,16 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
 fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   tile_distance(c, p.lhs_at4 + row / 4u, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4, p.depth);
 }
+
+// @kernel distances_from tile_distance
+// out[i, j] = scale * (|a_i - b_j|^2 - origin[j]) (+ out[i, j]), both k-major
+@group(0) @binding(4) var<storage, read> origin: array<vec4f>;
+
+fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
+  var own: array<vec4f, TV>;
+  // @unroll
+  for (var v = 0u; v < TV; v++) {
+    own[v] = origin[column4 + v * WX];
+  }
+  tile_distance_from(c, own, p.lhs_at4 + row / 4u, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4, p.depth);
+}

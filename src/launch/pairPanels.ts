@@ -18,7 +18,7 @@ export interface PairPanel {
  * zeros behind them, and their weighted sums are added up: sum_j w_ij b_j for a, sum_i w_ij a_i for b. Scratch stays within
  * 4 N D floats.
  * @param cached the products of all pairs, where they are still there; overwritten
- * @param pairs what `weigh` gets where they are not: |a_i - b_j|^2 with `'distances'`
+ * @param pairs what `weigh` gets where they are not: |a_i - b_j|^2 with `'distances'`, less `origin`, a number a column
  */
 export function weighPairs(
   context: Context,
@@ -32,12 +32,14 @@ export function weighPairs(
     cached,
     scale,
     pairs = 'products',
+    origin = null,
   }: {
     toA: PointsGradient | null;
     toB: PointsGradient | null;
     cached?: Storage | null;
     scale: number;
     pairs?: 'products' | 'distances';
+    origin?: Storage | null;
   },
 ): void {
   const stride = b.paddedRows;
@@ -52,7 +54,7 @@ export function weighPairs(
         { of: a.transposed, at: first, stride: a.paddedRows, along: 'columns' },
         { of: b.transposed, at: 0, stride: b.paddedRows },
         { of, at: 0, stride },
-        { pairs },
+        { pairs, origin },
       );
     weigh({ of, first, count, stride });
     if (toB) {

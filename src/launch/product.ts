@@ -1,5 +1,6 @@
 import type { Context } from '../core/context.ts';
-import { distances, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { distances, distances_from, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 import { because } from '../tuning/choices.ts';
 import { launchPacked } from './halves.ts';
 import type { Operand } from './pack.ts';
@@ -15,6 +16,7 @@ const FRAGMENTS_SPAN = 2 ** 11;
  * out[rows, columns] = scale * lhs * rhs (+ out); with `pairs: 'distances'`, of k-major operands, squared distances.
  * @param lhs k-major ([depth, rows]) or, with `along: 'rows'`, row-major ([rows, depth rounded up to 4])
  * @param rhs k-major: [depth, columns]
+ * @param origin what squared distances are less, a number a column: near it they keep digits that they would round away
  */
 export function launchProduct(
   context: Context,
@@ -26,8 +28,15 @@ export function launchProduct(
     scale = 1,
     accumulating = false,
     pairs = 'products',
+    origin = null,
     tile = tileOf(context, 'product', size.rows, size.columns, size.depth),
-  }: { scale?: number; accumulating?: boolean; pairs?: 'products' | 'distances'; tile?: Tile } = {},
+  }: {
+    scale?: number;
+    accumulating?: boolean;
+    pairs?: 'products' | 'distances';
+    origin?: Storage | null;
+    tile?: Tile;
+  } = {},
 ): void {
   // Distances have kernels of f32 alone, halves those for k-major left operands.
   const among = lhs.along === 'columns' ? (['tile', 'halves', 'fragments'] as const) : (['tile', 'fragments'] as const);
@@ -38,7 +47,7 @@ export function launchProduct(
       const left = { ...lhs, at: lhs.at + first * (lhs.along === 'rows' ? 1 : lhs.stride) };
       const right = { ...rhs, at: rhs.at + first * rhs.stride };
       const depth = Math.min(most, size.depth - first);
-      const more = { scale, accumulating: accumulating || first > 0, pairs, tile };
+      const more = { scale, accumulating: accumulating || first > 0, pairs, origin: first > 0 ? null : origin, tile };
       launchProduct(context, { ...size, depth }, left, right, out, more);
     }
     return;
@@ -47,7 +56,8 @@ export function launchProduct(
   const { rows: tileRows, columns: tileColumns } = tile;
   const tuning = withReason(tile.tuning, form);
   const strips = Math.ceil(size.columns / tileColumns);
-  const kernel = lhs.along === 'rows' ? productRows : pairs === 'distances' ? distances : product;
+  const ofPairs = pairs === 'products' ? product : origin ? distances_from : distances;
+  const kernel = lhs.along === 'rows' ? productRows : ofPairs;
   context.run(kernel, {
     params: {
       rows: size.rows,
@@ -63,7 +73,7 @@ export function launchProduct(
       scale,
       accumulating: accumulating ? 1 : 0,
     },
-    buffers: { lhs: lhs.of, rhs: rhs.of, out: out.of },
+    buffers: { lhs: lhs.of, rhs: rhs.of, ...(origin ? { origin } : {}), out: out.of },
     groups: Math.ceil(size.rows / tileRows) * strips,
     work: (pairs === 'distances' ? 2 : 1) * size.rows * size.columns * size.depth,
     tuning: lhs.chosen ? because(tuning, lhs.chosen) : tuning,

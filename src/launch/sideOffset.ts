@@ -2,6 +2,7 @@ import type { Context } from '../core/context.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { gap_positives, offset_columns, side_offset } from '../gpu/kernels.generated.ts';
 import type { Columns } from './rowPass.ts';
+import type { Reflection } from './unitRows.ts';
 
 /** Unit rows along the features. */
 export interface SideRows {
@@ -17,11 +18,12 @@ export function makeOffset(
   b: SideRows,
   rows: number,
   columns: number,
+  reflection: Reflection,
 ): Storage {
-  const offset = context.scratch(3 * columns, op);
+  const offset = context.scratch(3 * columns + 1, op);
   context.run(side_offset, {
     params: { rows, columns, a_stride: a.stride, b_stride: b.stride },
-    buffers: { a: a.of, b: b.of, offset },
+    buffers: { a: a.of, b: b.of, reflection, offset },
     groups: Math.ceil(columns / 64),
     work: 2 * Math.min(rows, 256) * columns,
   });
@@ -54,7 +56,10 @@ export function offsetColumns(
   });
 }
 
-/** The scores of row i of `a` and row i of `b`, from `at` on; of b's terms alone (then what rows of a are zero, too) or of both. */
+/**
+ * The scores of row i of `a` and row i of `b`, from `at` on; of b's terms alone (then what rows of a are zero, too) or of both.
+ * @param origins what all squared distances are to be less, a number a column: goes there
+ */
 export function gapPositives(
   context: Context,
   offset: Storage,
@@ -62,11 +67,12 @@ export function gapPositives(
   b: SideRows,
   { rows, columns }: { rows: number; columns: number },
   scores: Storage,
+  origins: Storage,
   { both, at = 0 }: { both: boolean; at?: number },
 ): void {
   context.run(gap_positives, {
     params: { rows, columns, a_stride: a.stride, b_stride: b.stride, at },
-    buffers: { a: a.of, b: b.of, offset, scores },
+    buffers: { a: a.of, b: b.of, offset, scores, origins },
     groups: Math.ceil(rows / 64),
     work: 4 * rows * columns,
     tuning: { BOTH: both ? 1 : 0 },

@@ -52,7 +52,14 @@ export function crossContrast(op: string, a: Tensor, b: Tensor, scale: Tensor, l
       const panels = cache ? 1 : countPanels(context, left, right);
       const factor = 1 / (2 * n);
       const { weigh, slope } = scores.weights({ log2Z, miss }, multiplier, panels, cache !== null);
-      weighPairs(context, op, left, right, weigh, { toA, toB, cached: cache, scale: factor, pairs: scores.pairs });
+      weighPairs(context, op, left, right, weigh, {
+        toA,
+        toB,
+        cached: cache,
+        scale: factor,
+        pairs: scores.pairs,
+        origin: scores.origin,
+      });
       const meanSlope = slope(scale.requiresGrad);
       const dScale = meanSlope && reshape(mul(dy, meanSlope), [...scale.shape]);
       const sides = [

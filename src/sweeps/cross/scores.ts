@@ -15,6 +15,7 @@ import type { PairPanel } from '../../launch/pairPanels.ts';
 import { featuresOf, type Points } from '../../launch/points.ts';
 import { launchSum, launchTotal } from '../../launch/reduce.ts';
 import { gapPositives, makeOffset, offsetColumns } from '../../launch/sideOffset.ts';
+import type { Units } from '../../launch/unitRows.ts';
 
 /** Per-row numbers that the weights of both sides are made of: log2 Z, and 1 - p of the positive. */
 export interface CrossSums {
@@ -35,6 +36,8 @@ export interface CrossScores {
   readonly pass: { readonly sums: KernelSource; readonly cached: KernelSource };
   readonly buffers: Readonly<Record<string, Storage>>;
   readonly pairs: 'products' | 'distances';
+  /** What squared distances are less, a number a column. */
+  readonly origin: Storage | null;
   /** GAP of the kernels that read them. */
   readonly gap: 0 | 1;
   /** s_ii: there already, or to be filled by kernels/pairs/cross_rows.wgsl. */
@@ -59,6 +62,7 @@ export function productCrossScores({ op, context, b }: Sides): CrossScores {
     pass: { sums: cross_pass, cached: cross_pass_cached },
     buffers: {},
     pairs: 'products',
+    origin: null,
     gap: 0,
     positives,
     weights: ({ log2Z, miss }, scale) => ({
@@ -82,17 +86,19 @@ export function differenceCrossScores({ op, context, a, b }: Sides): CrossScores
   const { count: n, columns } = a;
   const side = b.paddedRows;
   const [a_, b_] = [a, b].map(({ rows, rowStride }) => ({ of: rows, stride: rowStride }));
-  const offset = makeOffset(context, op, a_, b_, n, columns);
+  const offset = makeOffset(context, op, a_, b_, n, columns, (a.units as Units).reflection);
   // What scores are less besides, a number a row, those of b from `side` on; then which rows are zero.
   const shortfalls = context.scratch(4 * side, op);
   offsetColumns(context, offset, featuresOf(a), columns, shortfalls, { side: 'a', blankAt: 2 * side });
   offsetColumns(context, offset, featuresOf(b), columns, shortfalls, { side: 'b', first: side, blankAt: 3 * side });
   const positives = context.scratch(side, op);
-  gapPositives(context, offset, a_, b_, { rows: n, columns }, positives, { both: true });
+  const origins = context.scratch(side, op);
+  gapPositives(context, offset, a_, b_, { rows: n, columns }, positives, origins, { both: true });
   return {
     pass: { sums: cross_pass_gap, cached: cross_pass_gap_cached },
-    buffers: { shortfalls },
+    buffers: { shortfalls, origins },
     pairs: 'distances',
+    origin: origins,
     gap: 1,
     positives,
     weights: ({ log2Z, miss }, scale, panels, cached) => {
@@ -122,7 +128,7 @@ export function differenceCrossScores({ op, context, a, b }: Sides): CrossScores
       };
     },
     release: () => {
-      for (const held of [offset, shortfalls, positives]) held.release();
+      for (const held of [offset, shortfalls, positives, origins]) held.release();
     },
   };
 }

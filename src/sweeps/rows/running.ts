@@ -32,7 +32,7 @@ export function runningSweep(
       { of: keys.transposed, at: 0, stride: keys.paddedRows, along: 'columns' },
       { of: units.transposed, at: 0, stride: width },
       { of: weights, at: 0, stride: width },
-      { pairs: scores.pairs },
+      { pairs: scores.pairs, origin: scores.origin },
     );
     context.run(contrast_panel_running, {
       params: { rows: n, columns: own, stride: width, first, temperatures: temperature.count },

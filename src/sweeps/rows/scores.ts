@@ -8,6 +8,8 @@ import type { Keys } from './panel.ts';
 /** How the scores of the query's rows and a panel of columns are made. */
 export interface PanelScores {
   readonly pairs: 'products' | 'distances';
+  /** What squared distances are less, a number for each row of the query. */
+  readonly origin: Storage | null;
   /** GAP of the kernels that read them. */
   readonly gap: 0 | 1;
   /** Readies the first `count` columns of a panel; what kernels/pairs/contrast_panel_running.wgsl reads as their shortfalls. */
@@ -17,7 +19,7 @@ export interface PanelScores {
 
 /** Products of unit rows. `unread` is bound, as something has to be. */
 export function productPanelScores(unread: Storage | Tensor): PanelScores {
-  return { pairs: 'products', gap: 0, prepare: () => unread, release: () => {} };
+  return { pairs: 'products', origin: null, gap: 0, prepare: () => unread, release: () => {} };
 }
 
 /**
@@ -35,14 +37,16 @@ export function differencePanelScores(
 ): PanelScores {
   const { count: rows, columns, paddedRows, rowStride } = units;
   const query = { of: units.rows, stride: rowStride };
-  const offset = makeOffset(context, op, query, own, rows, columns);
-  gapPositives(context, offset, query, own, { rows, columns }, results, { both: false, at: 2 * rows });
+  const offset = makeOffset(context, op, query, own, rows, columns, units.reflection);
+  const origins = context.scratch(paddedRows, op);
+  gapPositives(context, offset, query, own, { rows, columns }, results, origins, { both: false, at: 2 * rows });
   const terms = context.scratch(rows, op); // the same for all columns
   offsetColumns(context, offset, { of: units.transposed, stride: paddedRows, rows }, columns, terms, { side: 'a' });
   terms.release();
   let shortfalls: Storage | null = null;
   return {
     pairs: 'distances',
+    origin: origins,
     gap: 1,
     prepare: (keys, count) => {
       shortfalls ??= context.scratch(keys.count, op);
@@ -52,6 +56,7 @@ export function differencePanelScores(
     },
     release: () => {
       offset.release();
+      origins.release();
       shortfalls?.release();
     },
   };
