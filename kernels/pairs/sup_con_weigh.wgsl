@@ -29,10 +29,10 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
       let top_j = select(vec4f(factors.x), vec4f(factors.z), same);
       let factor_j = select(vec4f(factors.y), vec4f(factors.w), same);
       let both = factor_i * exp2(min(fma(s, k, -top_i), vec4f())) + factor_j * exp2(min(fma(s, k, -top_j), vec4f()));
-      let target = select(vec4f(), target_weight + target_weights[min(j, last)], same);
+      let both_targets = select(vec4f(), target_weight + target_weights[min(j, last)], same);
       let blank = j >= p.n;
       let skip = (i == vec4u(j)) | (i >= vec4u(p.n)) | vec4<bool>(blank);
-      (*c)[m * TV + v] = select(both - target, vec4f(), skip);
+      (*c)[m * TV + v] = select(both - both_targets, vec4f(), skip);
     }
   }
 }
