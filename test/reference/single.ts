@@ -42,7 +42,14 @@ function inSingle(script: string): string {
 }
 
 /** The rows of losses/table.ts with references in f32. They share no code with the others: `run` wants its own engine. */
-export async function lossesInSingle(): Promise<readonly LossRow[]> {
+export function lossesInSingle(): Promise<readonly LossRow[]> {
+  made ??= make();
+  return made;
+}
+
+let made: Promise<readonly LossRow[]> | undefined;
+
+async function make(): Promise<readonly LossRow[]> {
   const { outputFiles } = await build({
     entryPoints: [join(tests, 'losses', 'table.ts')],
     bundle: true,

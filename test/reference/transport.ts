@@ -1,5 +1,5 @@
 // Entropic transport in f64: SwAV's codes of scores, and Sinkhorn between points.
-import { type Matrix, matrix, row } from './matrix.ts';
+import { type Matrix, matrix, row, rowsOf } from './matrix.ts';
 
 /** log sum_i exp at(i) */
 function lse(count: number, at: (i: number) => number): number {
@@ -39,9 +39,10 @@ export interface TransportResult {
 /** |x_i - y_j|^2 / 2 */
 function costs(x: Matrix, y: Matrix): Matrix {
   const c = matrix(x.rows, y.rows);
+  const [xs, ys] = [rowsOf(x), rowsOf(y)];
   for (let i = 0; i < x.rows; i++)
     for (let j = 0; j < y.rows; j++) {
-      const [a, b] = [row(x, i), row(y, j)];
+      const [a, b] = [xs[i], ys[j]];
       for (let d = 0; d < a.length; d++) c.data[i * y.rows + j] += (a[d] - b[d]) ** 2 / 2;
     }
   return c;
@@ -126,10 +127,11 @@ export function entropicOT(
 
 /** Adds weight * sum_j P_ij (x_i - y_j) to dx, and its counterpart to dy. */
 export function addGradients(plan: Matrix, x: Matrix, y: Matrix, weight: number, dx: Matrix, dy: Matrix): void {
+  const [xs, ys] = [rowsOf(x), rowsOf(y)];
   for (let i = 0; i < x.rows; i++)
     for (let j = 0; j < y.rows; j++)
       for (let d = 0; d < x.columns; d++) {
-        const force = weight * plan.data[i * y.rows + j] * (row(x, i)[d] - row(y, j)[d]);
+        const force = weight * plan.data[i * y.rows + j] * (xs[i][d] - ys[j][d]);
         dx.data[i * x.columns + d] += force;
         dy.data[j * x.columns + d] -= force;
       }
