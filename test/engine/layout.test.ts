@@ -2,9 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { add, cast, clip, createEngine, type Engine, mul, ntXent, reshape, sum, type Tensor } from '../../src/index.ts';
 import { sgd } from '../../src/optim/index.ts';
 import { normals } from '../engine.ts';
-import { LOSSES } from '../losses/table.ts';
 import { fromHalf, half, toHalf } from '../reference/half.ts';
-import { watchedEngine } from '../watch.ts';
 
 let engine: Engine;
 let device: GPUDevice;
@@ -247,29 +245,4 @@ describe.each(FORMS)('%o', (form) => {
     const x = tensorOf(values[0], form);
     expect(() => sgd({ x }, { learningRate: 1 })).toThrow(/^sgd: parameters\.x is f.*expected f32 without one, as it/);
   });
-});
-
-const shared = watchedEngine();
-test.each(LOSSES.map((loss) => [loss.name, loss] as const))('%s takes f16, with the bits of f32', async (_, loss) => {
-  const shapes: [number, number][] = [
-    [6, 4],
-    [8, 3],
-    [2, 2],
-    [5, 16],
-  ];
-  const [n, d] = shapes.find(([rows, columns]) => loss.accepts?.(rows, columns) ?? true) ?? [6, 4];
-  const inputs = loss.inputs(n, d, 'normal', 5);
-  const plain = inputs.map(({ data, rows, columns }) =>
-    shared().tensor(Float32Array.from(data, half), [rows, columns], { requiresGrad: true }),
-  );
-  const given = plain.map((tensor) => {
-    const layout = { shape: tensor.shape, dtype: 'f16', rowStride: tensor.shape[1] + 1 } as const;
-    return Object.assign(shared().inLayout(tensor, layout, 'test'), { requiresGrad: true });
-  });
-  const results = [plain, given].map((tensors) => loss.run(tensors, loss.temperatures[0]));
-  for (const result of results) result.backward();
-  expect(await results[1].data()).toEqual(await results[0].data());
-  for (const [i, { grad }] of given.entries())
-    expect(await grad?.data()).toEqual((await plain[i].grad?.data())?.map(half));
-  for (const tensor of [...plain, ...given, ...results]) tensor.dispose();
 });

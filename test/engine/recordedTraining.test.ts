@@ -5,41 +5,11 @@ import { adamW } from '../../src/optim/adamW.ts';
 import { lars } from '../../src/optim/lars.ts';
 import { cosineSchedule } from '../../src/optim/schedule.ts';
 import { sgd } from '../../src/optim/sgd.ts';
-import { LOSSES } from '../losses/table.ts';
 import { watchedEngine } from '../watch.ts';
-import { free, read, tensorsOn } from './steps.ts';
+import { free, tensorsOn } from './steps.ts';
 
 const engine = watchedEngine();
 const { random } = tensorsOn(engine);
-
-test.each(LOSSES.map((row) => [row.name, row] as const))(
-  '%s keeps the eager bits of value and gradients',
-  async (_, row) => {
-    const [n, d] = [
-      [12, 9],
-      [9, 12],
-      [8, 8],
-    ].find(([n, d]) => row.accepts?.(n, d) ?? true) ?? [12, 9];
-    const fn = (...inputs: Tensor[]): Tensor[] => {
-      const loss = row.run(inputs, row.temperatures[0]);
-      loss.backward();
-      return [loss, ...inputs.flatMap(({ grad }) => grad ?? [])];
-    };
-    const step = engine().recorded(fn);
-    for (const seed of [1, 2, 3]) {
-      const inputs = row
-        .inputs(n, d, 'normal', seed)
-        .map(({ data, rows, columns }) =>
-          engine().tensor(Float32Array.from(data), [rows, columns], { requiresGrad: true }),
-        );
-      const got = await read(...step(...inputs));
-      const [loss, ...gradients] = fn(...inputs);
-      expect(got).toEqual(await Promise.all([loss, ...gradients].map((tensor) => tensor.data())));
-      free(loss, ...inputs);
-    }
-    step.dispose();
-  },
-);
 
 describe('training', () => {
   const N = 6;

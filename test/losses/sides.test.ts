@@ -1,5 +1,8 @@
 import { watchedEngine } from '../watch.ts';
+import { testCalls } from './calls.ts';
 import { testLosses } from './contract.ts';
 import { SIDES } from './table.ts';
 
-testLosses(watchedEngine(), SIDES);
+const engine = watchedEngine();
+testLosses(engine, SIDES);
+testCalls(engine, SIDES);
