@@ -11,7 +11,7 @@ import {
   classesOnGPU,
   lonelyShare,
   type Numbered,
-  numbered,
+  numberedByClass,
 } from '../sweeps/pairs/classContrast.ts';
 import { exponentials } from '../sweeps/temperature.ts';
 
@@ -110,7 +110,7 @@ function classesFrom(
   checkLabels(op, 'labels', labels, rows, 2 ** 31);
   const all = new Int32Array(n);
   for (let v = 0; v < views; v++) all.set(labels, v * rows);
-  const known = numbered(all);
+  const known = numberedByClass(all);
   const alone = known.of.reduce((count, c) => count + (known.sizes[c] === 1 ? 1 : 0), 0);
   if (lonely === 'error' && alone > 0) refuse(op, labels, known, alone);
   const terms = lonely === 'skip' ? Math.max(n - alone, 1) : n;

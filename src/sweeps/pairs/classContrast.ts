@@ -66,7 +66,7 @@ export interface Numbered {
   readonly sizes: readonly number[];
 }
 
-export function numbered(labels: Int32Array): Numbered {
+export function numberedByClass(labels: Int32Array): Numbered {
   const numbers = new Map<number, number>();
   const sizes: number[] = [];
   const of = Uint32Array.from(labels, (label) => {
