@@ -275,7 +275,7 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
   // Room for large batches where the adapter has it; everything else stays at the default that every adapter has.
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
   const wanted = EXTRA_FEATURES.filter((feature) => adapter.features.has(feature));
-  const gpu = await adapter.requestDevice({
+  const gpu = await requestDevice(adapter, {
     label: 'gramian',
     requiredFeatures: wanted as GPUFeatureName[],
     requiredLimits: {
@@ -289,6 +289,17 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
   destroyAtExit(gpu);
   const software = source !== 'hardware' && source !== 'browser';
   return new Device(gpu, describeDevice(gpu, adapter.info, software, note), false);
+}
+
+/** With these limits; where they are refused although they are the adapter's own, with the default ones. */
+async function requestDevice(adapter: GPUAdapter, wanted: GPUDeviceDescriptor): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice(wanted);
+  } catch (error) {
+    // bun-webgpu 0.1.7 adds limits that its adapters do not have to every request that names any.
+    const { requiredLimits: _, ...rest } = wanted;
+    return adapter.requestDevice(rest).catch(() => Promise.reject(error));
+  }
 }
 
 /** What happened, without the list of calls that led there. */
