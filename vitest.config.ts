@@ -2,32 +2,34 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-// Files of few lines that take minutes where kernels compile slowly. Vitest begins with the largest files where it has not
-// measured yet, as after a clone: one of these at the end would keep one core busy and the other idle.
+// What takes longest where kernels compile slowly, the longest first: one of these at the end would keep one core busy and the
+// other idle. Vitest begins with the largest files where it has not measured yet, as after a clone, and these have few lines.
 const LONG = [
-  'losses/pairs',
-  'losses/sides',
-  'losses/others',
-  'losses/symmetric',
   'cli/cli',
-  'cli/work',
+  'losses/pairs',
+  'losses/others',
+  'losses/sides',
   'ops/ops',
-  'ops/digits',
-  'project/docs',
-  'browser/',
-  'kernels/portability',
+  'cli/work',
   'kernels/races',
+  'project/docs',
+  'losses/',
+  'browser/',
   'methods/methods',
+  'bench/',
+  'kernels/portability',
+  'ops/',
   'eval/eval',
-  'gpu/faults',
   'gpu/process',
 ];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files);
-    const long = ({ moduleId }: TestSpecification) => LONG.some((name) => moduleId.includes(`/test/${name}`));
-    return [...sorted.filter(long), ...sorted.filter((file) => !long(file))];
+    const place = ({ moduleId }: TestSpecification): number => {
+      const at = LONG.findIndex((name) => moduleId.includes(`/test/${name}`));
+      return at < 0 ? LONG.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => place(a) - place(b));
   }
 }
 
