@@ -6,30 +6,42 @@ const ORIGIN_SPAN: u32 = 8; // its sums start at a share of the origin, and end 
 
 fn tile_distance(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                  depth: u32) {
-  tile_distance_by(c, array<vec4f, TV>(), DISTANCE_SPAN, lhs_at, lhs_stride, rhs_at, rhs_stride, depth);
+  tile_distance_by(c, array<f32, TM>(), array<vec4f, TV>(), DISTANCE_SPAN, lhs_at, lhs_stride, rhs_at, rhs_stride, depth);
 }
 
-// Less `origin`, a number a column: distances near it keep digits that they would round away.
-fn tile_distance_from(c: ptr<function, array<vec4f, TILE_BLOCK>>, origin: array<vec4f, TV>, lhs_at: u32, lhs_stride: u32,
-                      rhs_at: u32, rhs_stride: u32, depth: u32) {
-  tile_distance_by(c, origin, ORIGIN_SPAN, lhs_at, lhs_stride, rhs_at, rhs_stride, depth);
+// Less an origin, a number a row and one a column: distances near it keep digits that they would round away.
+fn tile_distance_from(c: ptr<function, array<vec4f, TILE_BLOCK>>, rows: array<f32, TM>, columns: array<vec4f, TV>, lhs_at: u32,
+                      lhs_stride: u32, rhs_at: u32, rhs_stride: u32, depth: u32) {
+  tile_distance_by(c, rows, columns, ORIGIN_SPAN, lhs_at, lhs_stride, rhs_at, rhs_stride, depth);
 }
 
-fn tile_distance_by(c: ptr<function, array<vec4f, TILE_BLOCK>>, origin: array<vec4f, TV>, span: u32, lhs_at: u32,
-                    lhs_stride: u32, rhs_at: u32, rhs_stride: u32, depth: u32) {
-  var left = origin;
+fn tile_distance_by(c: ptr<function, array<vec4f, TILE_BLOCK>>, rows: array<f32, TM>, columns: array<vec4f, TV>, span: u32,
+                    lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32, depth: u32) {
+  var left = rows;
+  var left_columns = columns;
   let own_lane = broadcast_lane();
   var mine: array<vec4f, TM4>;
   for (var first = 0u; first < depth; first += span) {
     var part: array<vec4f, TILE_BLOCK>;
     // Shares of few digits, and for the last what is left: they add up to all of it.
+    let share = f32(span) / f32(depth);
+    let last = first + span >= depth;
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      let own = select(coarse(vec4f(rows[m] * share)).x, left[m], last);
+      left[m] -= own;
+      // @unroll
+      for (var v = 0u; v < TV; v++) {
+        part[m * TV + v] = vec4f(-own);
+      }
+    }
     // @unroll
     for (var v = 0u; v < TV; v++) {
-      let share = select(left[v], coarse(origin[v] * (f32(span) / f32(depth))), first + span < depth);
-      left[v] -= share;
+      let own = select(coarse(columns[v] * share), left_columns[v], last);
+      left_columns[v] -= own;
       // @unroll
       for (var m = 0u; m < TM; m++) {
-        part[m * TV + v] = -share;
+        part[m * TV + v] -= own;
       }
     }
     for (var k = first; k < min(first + span, depth); k++) {

@@ -9,7 +9,7 @@ fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   for (var v = 0u; v < TV; v++) {
     origin[v] = origins[column4 + v * WX];
   }
-  tile_distance_from(c, origin, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
+  tile_distance_from(c, array<f32, TM>(), origin, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
   // @unroll
   for (var v = 0u; v < TV; v++) {
     let j = 4u * p.width4 + min(vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u), vec4u(p.n - 1u));

@@ -1,5 +1,6 @@
 // statistics[first + i] = (sum, top, weighted, level) of row i of a row pass: see row_pass
 // top is a score. level is what its logits lack: of a pass over 1 - s_ij (gap = 1, see gap_scores) what is the same for all j.
+// Of the negatives, whose level is the positives', it is instead half the origin, see shortfalls, or -1 for a row of zeros.
 // @use grid
 const WG: u32 = 64;
 const LOG2E: f32 = 1.4426950408889634;
@@ -21,6 +22,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || i >= p.n) { return; }
   let k = LOG2E / temperature[0];
   var level = 0.0;
-  if (p.gap == 1u) { level = (1.0 - shortfalls[i]) * k; }
+  if (p.gap == 1u) {
+    let half_origin = 0.5 * shortfalls[p.n + i];
+    level = (1.0 - shortfalls[i] - half_origin) * k;
+    if (p.first == 0u) { level = select(half_origin, -1.0, shortfalls[i] == 0.5); }
+  }
   statistics[p.first + i] = vec4f(sums[i], tops[i], weighteds[i], level);
 }

@@ -18,7 +18,7 @@ const GAP: u32 = 0; // @tune 0 1
 
 struct Params { first_group: u32, end_group: u32, n: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> statistics: array<vec4f>; // (sum, top, weighted, level) of negatives [n], of positives [n]
+@group(0) @binding(1) var<storage, read> statistics: array<vec4f>; // (sum, top, weighted, level) of negatives [n], of positives [n]; see row_statistics
 @group(0) @binding(2) var<storage, read> means: array<vec2f>; // mean cosine of positives, their number
 @group(0) @binding(3) var<storage, read> temperature: array<f32>;
 @group(0) @binding(4) var<storage, read_write> results: array<f32>; // losses [n], slopes [n]
@@ -59,7 +59,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let positives_mean = positives.z / positives.x; // of the logits, as the softmax weighs them
     if (negatives.x > 0.0) { slope = row.miss * (lead + (negatives.z / negatives.x - positives_mean)); }
     if (count > 1.0 && INSIDE == 0u) {
-      let over = (positives.y - mean) * k;
+      let over = (positives.y - (mean + max(negatives.w, 0.0))) * k; // with GAP tops are from the row's origin on
       loss += (positives_log + over) * LN2;
       slope += positives_mean + over;
       factors.w = 1.0 / z;
@@ -76,8 +76,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       target_weight = 0.0;
     }
   }
-  // A zero row has 1 - s_ij = 1/2 for all j by differences: its scores are all 0, and where they seem to differ that is rounding.
-  if (GAP == 1u && statistics[i].w == 0.5 * (LOG2E / temperature[0])) { slope = 0.0; }
+  // Of a zero row all scores are 0, and what they seem to differ by is rounding.
+  if (GAP == 1u && statistics[i].w < 0.0) { slope = 0.0; }
   results[i] = loss;
   results[p.n + i] = slope * LN2;
   row_factors[i] = factors;

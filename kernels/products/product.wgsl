@@ -47,5 +47,5 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   for (var v = 0u; v < TV; v++) {
     own[v] = origin[column4 + v * WX];
   }
-  tile_distance_from(c, own, p.lhs_at4 + row / 4u, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4, p.depth);
+  tile_distance_from(c, array<f32, TM>(), own, p.lhs_at4 + row / 4u, p.lhs_stride4, p.rhs_at4 + column4, p.rhs_stride4, p.depth);
 }

@@ -106,10 +106,15 @@ export function sliceWidth(
   return roundUp(Math.ceil(columns / slices), tileColumns);
 }
 
-/** Per row, from `first` on, what it is shorter than 1: see kernels/pairs/shortfalls.wgsl. `units` are k-major unit rows. */
-export function launchShortfalls(context: Context, units: Columns, depth: number, out: Storage, first = 0): void {
+/**
+ * What rows are shorter than 1, from where on distances to them are counted, and what rounding left of 1, [3, rows]: see
+ * kernels/pairs/shortfalls.wgsl.
+ * @param units k-major unit rows
+ * @param partner how many rows behind a row its partner is; 0: it has none
+ */
+export function launchShortfalls(context: Context, units: Columns, depth: number, out: Storage, partner: number): void {
   context.run(shortfalls, {
-    params: { count: units.rows, columns: depth, stride: units.stride, first },
+    params: { count: units.rows, columns: depth, stride: units.stride, partner },
     buffers: { units_t: units.of, shortfalls: out },
     groups: Math.ceil(units.rows / 64),
     work: units.rows * depth,

@@ -17,7 +17,7 @@ export interface RowPass {
 /** Of each pass one number a row each, see `RowStatistics`. */
 export interface Passes {
   readonly passes: readonly RowStatistics[];
-  /** What rows are short of length 1, where logits are made of differences of rows. */
+  /** What rows are short of length 1, and more, where logits are made of differences of rows: see `launchShortfalls`. */
   readonly shortfalls: Storage | null;
   release(): void;
 }
@@ -41,8 +41,10 @@ export function runningMaximum(problem: PairProblem, { kernel, scale, gaps }: Ro
   return {
     units,
     statistics: (skips) => {
-      const shortfalls = gaps ? context.scratch(n, op) : null;
-      if (shortfalls) launchShortfalls(context, columns, d, shortfalls);
+      const shortfalls = gaps ? context.scratch(3 * n, op) : null;
+      const list = Object.values(views);
+      const partner = list.length > 1 ? list[0].shape[0] : 0; // a positive, of the next view
+      if (shortfalls) launchShortfalls(context, columns, d, shortfalls, partner);
       const using = { kernel, buffers: { ...buffers, ...(shortfalls ? { shortfalls } : {}) } };
       const passes = skips.map((skip) =>
         launchRowPass(context, op, columns, columns, d, { skip, scale, temperature: problem.temperature, using }),

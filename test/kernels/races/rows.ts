@@ -105,12 +105,12 @@ export const ROWS: Record<string, Case[]> = {
   row_pass_distance: [rowPass],
   row_pass_gap: [0, 1].map((SKIP) => ({
     ...rowPass,
-    buffers: { ...rowPass.buffers, shortfalls: waves(40) },
+    buffers: { ...rowPass.buffers, shortfalls: waves(120) },
     tuning: { ...TILE, SKIP },
   })),
   row_pass_gap_class: [3, 4].map((SKIP) => ({
     ...rowPass,
-    buffers: { ...rowPass.buffers, shortfalls: waves(40), classes: Uint32Array.from({ length: 40 }, (_, i) => i % 3) },
+    buffers: { ...rowPass.buffers, shortfalls: waves(120), classes: Uint32Array.from({ length: 40 }, (_, i) => i % 3) },
     tuning: { ...TILE, SKIP },
   })),
   row_total: [
