@@ -45,6 +45,7 @@ const torchRows = join(out, 'torch.jsonl');
 const STEPS = {
   card: { command: 'nvidia-smi', args: [], share: 0.05 },
   probe: { ...gramian('probe', '--json', join(out, 'probe.json')), share: 0.2 },
+  numerics: { ...gramian('probe', '--numerics', '--json', join(out, 'numerics.json')), share: 0.1 },
   // What is found here, the benchmark below uses: it is cached on this machine.
   tune: {
     ...gramian('tune', '--rows', '1024,4096', '--columns', '64,128,512', '--json', join(out, 'tune.json')),

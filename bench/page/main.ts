@@ -8,6 +8,7 @@ import { timesTable } from '../report/write.ts';
 import type { Row, Session } from '../results.ts';
 import { askedSizes, checkAxes, chooseCases, parseSizes, runCases } from '../run.ts';
 import { CASES } from '../works/index.ts';
+import { numericsCard, numericsOfPage } from './numerics.ts';
 
 const SECONDS = 60;
 
@@ -17,52 +18,65 @@ const status = find('status');
 const results = find('results');
 const [cases, sizes, repeats] = ['cases', 'sizes', 'repeats'].map((id) => find<HTMLInputElement>(id));
 const quick = find<HTMLInputElement>('quick');
-const [runButton, stopButton] = ['run', 'stop'].map((id) => find<HTMLButtonElement>(id));
+const [runButton, numericsButton, stopButton] = ['run', 'numerics', 'stop'].map((id) => find<HTMLButtonElement>(id));
 let stopped = false;
 
 find('names').textContent = CASES.map(({ name }) => name).join(', ');
 
-/** `bench.html#cases=ntXent&quick=1&run=1` fills the form and starts. */
-function fromAddress(): boolean {
+/** `bench.html#cases=ntXent&quick=1&run=1` fills the form and starts; `#numerics` asks the adapter. */
+function fromAddress(): (() => Promise<void>) | null {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const input of [cases, sizes, repeats]) input.value = given.get(input.id) ?? input.value;
   if (given.has('quick')) quick.checked = given.get('quick') !== '0';
-  return given.has('run');
+  if (given.has('numerics')) return () => busy(numerics);
+  return given.has('run') ? () => busy(run) : null;
 }
 
-async function run(): Promise<void> {
-  const say = (text: string): void => {
-    status.textContent = text;
-  };
+function say(text: string): void {
+  status.textContent = text;
+}
+
+/** One at a time, and what fails is said. */
+async function busy(work: () => Promise<void>): Promise<void> {
   stopped = false;
-  runButton.disabled = true;
-  stopButton.disabled = false;
+  for (const button of [runButton, numericsButton]) button.disabled = true;
   document.documentElement.dataset.state = 'running';
   try {
-    const named = cases.value.split(/[\s,]+/).filter(Boolean);
-    const chosen = chooseCases(named.length > 0 ? named : undefined);
-    const asked = parseSizes([sizes.value]);
-    checkAxes(chosen, asked);
-    const plan = chosen.map((of) => ({ of, sizes: askedSizes(of, asked, quick.checked) }));
-    const { environment, observer, note, roofline: measureRoof } = await openHost();
-    say(`${note}: roofline`);
-    const roofline = await measureRoof();
-    const rows: Row[] = [];
-    const session: Session = { environment, roofline, rows };
-    const around = { environment, observer, roofline, say, stop: () => stopped };
-    await runCases(plan, contenders(), { repeats: Number(repeats.value), seconds: SECONDS }, around, (more) => {
-      rows.push(...more);
-      show(session);
-    });
-    say(`${note}: ${stopped ? 'stopped' : 'done'}`);
+    await work();
     document.documentElement.dataset.state = 'done';
   } catch (error) {
     say((error as Error).message);
     document.documentElement.dataset.state = 'failed';
   } finally {
-    runButton.disabled = false;
+    for (const button of [runButton, numericsButton]) button.disabled = false;
     stopButton.disabled = true;
   }
+}
+
+async function numerics(): Promise<void> {
+  const report = await numericsOfPage(say);
+  results.innerHTML = numericsCard(report);
+  say(`${report.adapter}: done`);
+}
+
+async function run(): Promise<void> {
+  stopButton.disabled = false;
+  const named = cases.value.split(/[\s,]+/).filter(Boolean);
+  const chosen = chooseCases(named.length > 0 ? named : undefined);
+  const asked = parseSizes([sizes.value]);
+  checkAxes(chosen, asked);
+  const plan = chosen.map((of) => ({ of, sizes: askedSizes(of, asked, quick.checked) }));
+  const { environment, observer, note, roofline: measureRoof } = await openHost();
+  say(`${note}: roofline`);
+  const roofline = await measureRoof();
+  const rows: Row[] = [];
+  const session: Session = { environment, roofline, rows };
+  const around = { environment, observer, roofline, say, stop: () => stopped };
+  await runCases(plan, contenders(), { repeats: Number(repeats.value), seconds: SECONDS }, around, (more) => {
+    rows.push(...more);
+    show(session);
+  });
+  say(`${note}: ${stopped ? 'stopped' : 'done'}`);
 }
 
 function show(session: Session): void {
@@ -86,9 +100,10 @@ function show(session: Session): void {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  run();
+  busy(run);
 });
+numericsButton.addEventListener('click', () => busy(numerics));
 stopButton.addEventListener('click', () => {
   stopped = true;
 });
-if (fromAddress()) run();
+fromAddress()?.();

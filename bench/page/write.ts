@@ -10,8 +10,8 @@ JavaScript sees, until the GPU has finished.</p>
 <p><label>sizes <input id="sizes" placeholder="n=512,2048 d=128"></label>
 <label>repeats <input id="repeats" type="number" min="1" value="20"></label>
 <label><input id="quick" type="checkbox" checked> small sizes</label></p>
-<p><button id="run">Run</button> <button id="stop" type="button" disabled>Stop</button> <span id="status"></span></p>
-<p>There are: all, <span id="names"></span>.</p>
+<p><button id="run">Run</button> <button id="numerics" type="button">Numbers in kernels</button> <button id="stop" type="button" disabled>Stop</button> <span id="status"></span></p>
+<p>There are: all, <span id="names"></span>. Numbers in kernels: how this adapter rounds, folds, flushes and treats NaN, half a minute at most.</p>
 </form>
 <div id="results" class="cards"></div>`;
 

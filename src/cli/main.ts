@@ -189,7 +189,15 @@ program
   .option('--quick', 'few and small measurements, as always on software adapters')
   .option('--toggles <list>', "Dawn's, in place of those that show most; a minus turns one off")
   .option('--only <question>', 'one of them alone')
-  .option('--json <file>', 'default: stdout')
+  .option(
+    '--numerics',
+    'in place of all that: what becomes of numbers in its kernels, and what that means for whoever writes one',
+  )
+  .option(
+    '--markdown [file]',
+    'with --numerics: a section for docs/adapters.md, on stdout or put in its place in the file',
+  )
+  .option('--json [file]', 'on stdout or into a file; without --numerics the default')
   .action(async (options) => {
     const { probeCommand } = await import('./probe.ts'); // as bench
     await probeCommand(options);

@@ -48,6 +48,8 @@ th { color: var(--soft); padding-right: 1rem; }
 td { text-align: right; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; }
 .numbers th, .numbers td { padding-right: 0.9rem; overflow-wrap: normal; white-space: nowrap; }
+.findings th, .findings td { padding-right: 0.9rem; min-width: 8rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+.findings td { color: inherit; }
 .warning { margin: 1.2rem 0; border-color: var(--ink); }
 input, button { max-width: 100%; font: inherit; }
 footer { margin-top: 1.5rem; color: var(--soft); font-size: 0.8rem; }

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { browserName } from '../../bench/host.browser.ts';
 import { renderBenchPage } from '../../bench/page/write.ts';
+import { answersOf } from '../../bench/probe/numerics/report.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
 import type { Row } from '../../bench/results.ts';
 import { findCarrier } from '../../src/gpu/embedded.node.ts';
@@ -55,6 +58,40 @@ test.skipIf(!here)(
     expect(lines.filter((line) => line.startsWith('error'))).toEqual([]);
   },
   520_000,
+);
+
+test.skipIf(!here)(
+  'the page shows what becomes of numbers, as docs/adapters.md has it of this Chromium',
+  async () => {
+    const lines: string[] = [];
+    const files = { '/bench.html': renderBenchPage(await scriptOf('bench/page/main.ts')) };
+    const options = { files, timeout: 200_000, onConsole: (line: string) => lines.push(line) };
+    const seen = await chromium.open(options, async (page, origin) => {
+      await page.setViewport({ width: 400, height: 800 });
+      await page.goto(`${origin}/bench.html#numerics`);
+      await page.waitForFunction('document.documentElement.dataset.state.match(/done|failed/)', { timeout: 180_000 });
+      return page.evaluate<{ status: string; agent: string; cells: string[][]; links: string[]; wide: number }>(`({
+        status: document.getElementById('status').textContent,
+        agent: navigator.userAgent,
+        cells: [...document.querySelectorAll('.findings tr')].map((tr) => [...tr.children].map((cell) => cell.textContent)),
+        links: [...document.querySelectorAll('a[download]')].map((link) => link.href),
+        wide: document.documentElement.scrollWidth,
+      })`);
+    });
+    expect(seen.status).toBe('SwiftShader: done');
+    expect(seen.links).toEqual([expect.stringMatching(/^blob:/), expect.stringMatching(/^blob:/)]);
+    expect(seen.wide).toBe(400);
+    expect(seen.cells.length).toBeGreaterThan(70);
+    expect(lines).toEqual([]);
+    const page = readFileSync('docs/adapters.md', 'utf8');
+    const section = page.split(/^(?=## )/m).find((each) => each.startsWith('## SwiftShader in Chromium\n')) ?? '';
+    if (!section.includes(`. ${browserName(seen.agent)}. `)) return; // another version, which may do otherwise
+    const wanted = answersOf(section);
+    expect(seen.cells.map(([group, name]) => `${group}: ${name}`)).toEqual([...wanted.keys()]);
+    for (const [group, name, answer] of seen.cells)
+      if (!/^(Worst errors|Compiling)/.test(group)) expect(answer, name).toBe(wanted.get(`${group}: ${name}`));
+  },
+  220_000,
 );
 
 const row: Row = {
