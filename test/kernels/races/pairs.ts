@@ -16,6 +16,15 @@ import {
 } from './case.ts';
 
 export const PAIRS: Record<string, Case[]> = {
+  lonely_share: [
+    {
+      params: { rows: 3, n: 6 },
+      buffers: { members: Uint32Array.of(0, 3, 5, 6, 0, 2, 3, 1, 4, 5), share: floats(1) },
+      groups: 1,
+      tuning: {},
+      expected: { share: [6 / 5] },
+    },
+  ],
   class_mean_expm1: [
     {
       params: { n: 3, columns: 70, row_stride: 72 },
