@@ -95,7 +95,7 @@ export class LaunchQueue {
   private scheduled = false;
   /** Settled when the GPU has answered for all submits so far, and what failed is marked. */
   private answers: Promise<void> = Promise.resolve();
-  readonly speed: AdapterSpeed;
+  private readonly speed: AdapterSpeed;
   /** Set by tests to cut every launch to this many groups. */
   groupsPerSubmit = Number.POSITIVE_INFINITY;
   /** Set by tests to fold launches of more groups than this. */

@@ -83,7 +83,7 @@ describe('loss and gradient', () => {
     step(one);
     step(one);
     await engine().sync();
-    engine().lowLevel.queue.speed.workPerMs = 1e9; // tests before may have taught the queue that the adapter is slow
+    engine().lowLevel.hasGuests = false; // a buffer of others in a test before has each call submitted for its owner
     const before = engine().submits;
     for (const learningRate of [-1, -10, -100].map((rate) => -rate)) {
       optimizer.learningRate = learningRate;
