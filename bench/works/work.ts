@@ -107,5 +107,3 @@ export function some(count: number, of: number, seed = 1): number[] {
   while (chosen.size < count) chosen.add(random.below(of));
   return [...chosen].sort((a, b) => a - b);
 }
-
-export const elementCount = (...extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);

@@ -75,18 +75,19 @@ for (const mode of modes) {
   done = (seen.cycles + 2) * CYCLE;
   const late = seen.samples.filter(({ step }) => step > seen.from);
   const last = seen.samples[seen.samples.length - 1];
+  const riseOf = (of: 'heap' | 'collected' | 'resident') => rise(late.map((sample) => [sample.step, sample[of]]));
+  const rises = { heap: riseOf('heap'), collected: riseOf('collected'), resident: riseOf('resident') };
   /** The last value, and how a line through the late ones rises. */
-  const line = (of: 'heap' | 'collected' | 'resident', digits: number): string => {
-    const { share, error } = rise(late.map((sample) => [sample.step, sample[of]]));
+  const line = (of: keyof typeof rises, digits: number): string => {
+    const { share, error } = rises[of];
     return `${last[of].toFixed(digits)} (${percent(share)}, +-${(100 * error).toFixed(2)})`;
   };
-  const collected = rise(late.map((sample) => [sample.step, sample.collected])).share;
   const [before, after] = seen.snapshots.map(sizes);
   for (const snapshot of seen.snapshots) rmSync(snapshot);
   const data = before ? after.data / before.data - 1 : 0;
   const split = (of: 'data' | 'code'): string =>
     before ? `${before[of]} to ${after[of]} (${percent(after[of] / before[of] - 1)})` : '';
-  for (const complaint of complaints(mode, seen, data, collected)) failures.push(`${mode}: ${complaint}`);
+  for (const complaint of complaints(mode, seen, data, rises.collected.share)) failures.push(`${mode}: ${complaint}`);
   const dropped = mode === 'never-dispose';
   const most = { first: seen.most[0], last: seen.most[1] } as Seen;
   const shown = dropped ? most : seen;
