@@ -73,26 +73,14 @@ export class Inspector {
   finite(op: string, tensors: Readonly<Record<string, Numbers>>): void {
     for (const [name, { shape, size, storage }] of Object.entries(tensors)) {
       const sentence = (index: number) => `${op}: ${name}[${coordinates(index, shape).join(', ')}] is not finite.`;
-      const slot = this.ask({ sentence, given: storage, written: [] });
-      this.by.run(inspect_finite, {
-        params: { count: size, slot },
-        buffers: { values: storage, found: this.slots() },
-        groups: Math.ceil(size / 256),
-        work: size,
-      });
+      this.ask(inspect_finite, storage, size, 0, { sentence, given: storage, written: [] });
     }
   }
 
   /** Class numbers, each to be in [0, classes). */
   labels(op: string, name: string, { storage, size }: Numbers, classes: number): void {
     const sentence = (row: number) => `${op}: ${name}[${row}] is out of range, expected an integer in [0, ${classes}).`;
-    const slot = this.ask({ sentence, given: storage, written: [] });
-    this.by.run(inspect_labels, {
-      params: { count: size, slot, classes },
-      buffers: { labels: storage, found: this.slots() },
-      groups: Math.ceil(size / 256),
-      work: size,
-    });
+    this.ask(inspect_labels, storage, size, classes, { sentence, given: storage, written: [] });
   }
 
   /**
@@ -106,13 +94,7 @@ export class Inspector {
     words: number,
     bits: number,
   ): void {
-    const slot = this.ask({ sentence, given: null, written: [storage] });
-    this.by.run(kernel, {
-      params: { count: words, slot, bits },
-      buffers: { values: storage, found: this.slots() },
-      groups: Math.ceil(words / 256),
-      work: words,
-    });
+    this.ask(kernel, storage, words, bits, { sentence, given: null, written: [storage] });
   }
 
   /** @param also what else is unfit for use where a row has no direction */
@@ -124,13 +106,7 @@ export class Inspector {
     also: readonly Storage[],
   ): void {
     const sentence = (row: number) => `${op}: ${nameOf(row)} has length 0, so it has no direction.`;
-    const slot = this.ask({ sentence, given: null, written: [inverseNorms, ...also] });
-    this.by.run(inspect_directions, {
-      params: { count: rows, slot },
-      buffers: { inverse_norms: inverseNorms, found: this.slots() },
-      groups: Math.ceil(rows / 256),
-      work: rows,
-    });
+    this.ask(inspect_directions, inverseNorms, rows, 0, { sentence, given: null, written: [inverseNorms, ...also] });
   }
 
   /** Resolves when all answers up to here are read, and what they fail is marked. */
@@ -212,7 +188,21 @@ export class Inspector {
     return mark;
   }
 
-  private ask(question: Question): number {
+  /**
+   * Looks through `count` words of `values`.
+   * @param against what the kernel compares with, where it does
+   */
+  private ask(kernel: KernelSource, values: Storage, count: number, against: number, question: Question): void {
+    const slot = this.slotFor(question);
+    this.by.run(kernel, {
+      params: { count, slot, against },
+      buffers: { values, found: this.slots() },
+      groups: Math.ceil(count / 256),
+      work: count,
+    });
+  }
+
+  private slotFor(question: Question): number {
     const { apart } = this;
     if (apart) {
       // More questions than slots in one replay: the oldest answers stay, the newest share the last slot.

@@ -30,7 +30,7 @@ export async function firstNonFinite(
     fillBits(context, found, pieces.length, NOTHING);
     pieces.forEach(({ tensor, range }, slot) => {
       context.run(inspect_finite, {
-        params: { count: range.count, slot },
+        params: { count: range.count, slot, against: 0 },
         buffers: { values: part(tensor, range), found },
         groups: Math.ceil(range.count / 256),
         work: range.count,
