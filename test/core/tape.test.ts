@@ -5,7 +5,7 @@ import { ntXent } from '../../src/losses/ntXent.ts';
 import { add, mul } from '../../src/ops/arithmetic.ts';
 import { neg } from '../../src/ops/unary.ts';
 import { normals, sharedEngine } from '../engine.ts';
-import { heldBuffers, heldMemory } from '../held.ts';
+import { expectNoneLeft, heldBuffers, heldMemory } from '../held.ts';
 
 // The shared engine, whose buffers these tests count: what they drop is collected before the next file has it.
 let engine: Engine;
@@ -33,7 +33,7 @@ describe('scope', () => {
     expect([...(await list[0].data()), ...(await outer.deep.data())]).toEqual([4, 6, -1, -2]);
     list[0].dispose();
     outer.deep.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('nested: what the inner one returns belongs to the outer one', () => {
@@ -71,7 +71,7 @@ describe('scope', () => {
     });
     expect(await grad.data()).toEqual(await z0.grad!.data());
     grad.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
     for (const z of [z0, z1]) z.dispose();
   });
 
@@ -103,7 +103,7 @@ describe('scope', () => {
         });
       });
     expect(fails).toThrow('mine');
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
     const outside = engine.tensor([1]);
     expect(outside.owner).toBeNull();
     outside.dispose();
@@ -121,7 +121,7 @@ describe('scope', () => {
         return a.data(); // disposed by now
       });
     expect(waits).toThrow(/^scope: fn returned a Promise, expected a synchronous function; /);
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
     await new Promise((resolve) => setTimeout(resolve, 20));
     process.off('unhandledRejection', listen);
     expect(unhandled).toEqual([]);
@@ -179,7 +179,7 @@ describe('the tape', () => {
     z.backward();
     expect(await x.grad!.item()).toBe(4 * 27);
     for (const tensor of [x, z]) tensor.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('a leaf disposed before backward gets nothing, the others get theirs', async () => {
@@ -191,7 +191,7 @@ describe('the tape', () => {
     expect(x.grad).toBeNull();
     expect(await w.grad!.item()).toBe(3);
     for (const tensor of [w, y]) tensor.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('a loss dropped without backward frees what was saved for it', async () => {
@@ -232,7 +232,7 @@ describe('the tape', () => {
     const dropped = chain();
     for (const tensor of [walked, dropped, x]) tensor.dispose();
     await engine.sync();
-    expect(engine.memory().buffers).toBeLessThanOrEqual(before); // what other tests dropped may be collected meanwhile
+    expectNoneLeft(engine, before);
   });
 
   test('an input that no gradient reaches gets zeros, not null', async () => {
@@ -253,7 +253,7 @@ describe('the tape', () => {
     expect([await x.grad!.item(), await w.grad!.item()]).toEqual([1, 1]);
     expect(x.grad!.shape).toEqual([1]);
     for (const tensor of [x, w, y]) tensor.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('no gradient of a tensor that did not ask for one', () => {

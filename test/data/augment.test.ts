@@ -5,7 +5,7 @@ import type { ImageSet } from '../../src/data/dataset.ts';
 import { DRAW, drawView, settingsOf } from '../../src/data/draws.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { sharedEngine } from '../engine.ts';
-import { heldBuffers } from '../held.ts';
+import { expectNoneLeft, heldBuffers } from '../held.ts';
 import { renderView } from '../reference/training.ts';
 
 let engine: Engine;
@@ -92,7 +92,7 @@ describe.each(cases)('%s', (_, set, augmentation) => {
     expect(worst).toBeLessThan(5e-4); // coordinates of up to 70 pixels in f32, an edge of 80 / 255, a deviation of 1/4
     view.dispose();
     resident.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('depends on seed, step and view alone, however the launch is cut', async () => {

@@ -7,6 +7,7 @@ import { sgd } from '../../src/optim/index.ts';
 import type { Choices } from '../../src/tuning/choices.ts';
 import { questionsOf } from '../choices.ts';
 import { normals, sharedEngine } from '../engine.ts';
+import { expectNoneLeft, heldBuffers } from '../held.ts';
 import { choosingEngines, counting, twice, wayChoice } from './choosing.ts';
 
 const { folder, open, file } = choosingEngines();
@@ -91,13 +92,13 @@ describe('tune', () => {
     step();
     sum(mul(w, w)).backward();
     const [weights, gradient] = [await w.data(), await w.grad!.data()];
-    const { buffers } = engine.memory();
+    const before = await heldBuffers(engine);
     const report = await engine.tune([step], counting(engine));
     expect(report.measured).toMatchObject([{ option: 'fast' }]);
     expect(await w.data()).toEqual(weights);
     expect(await w.grad!.data()).toEqual(gradient);
     expect(optimizer.steps).toBe(1);
-    expect(engine.memory().buffers).toBe(buffers);
+    expectNoneLeft(engine, before);
   });
 
   test('the real thing: a product, measured in all its ways', async () => {
@@ -210,7 +211,7 @@ describe('what is cached', () => {
 
 test('standardWork runs, and asks about tiles and schedules', async () => {
   const engine = await sharedEngine();
-  const { buffers } = engine.memory();
+  const before = await heldBuffers(engine);
   const asked = standardWork(engine, { rows: [32], columns: [16] }).flatMap((fn) => [
     ...questionsOf(engine, fn).keys(),
   ]);
@@ -219,6 +220,6 @@ test('standardWork runs, and asks about tiles and schedules', async () => {
       asked.some((question) => question.startsWith(`${name} [`)),
       name,
     ).toBe(true);
-  expect(engine.memory().buffers).toBe(buffers);
+  expectNoneLeft(engine, before);
   expect(() => standardWork(engine, { rows: [1.5] })).toThrow('standardWork: rows[0] = 1.5, expected an integer');
 });

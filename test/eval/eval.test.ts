@@ -6,7 +6,7 @@ import { knn } from '../../src/eval/knn.ts';
 import { linearProbe } from '../../src/eval/probe.ts';
 import { crossEntropy } from '../../src/ops/crossEntropy.ts';
 import { normals, sharedEngine } from '../engine.ts';
-import { heldBuffers } from '../held.ts';
+import { expectNoneLeft, heldBuffers } from '../held.ts';
 import { matrix } from '../reference/matrix.ts';
 import { crossEntropy as crossEntropyTwin, knnVotes } from '../reference/training.ts';
 
@@ -53,7 +53,7 @@ describe('crossEntropy', () => {
     );
     loss.dispose();
     logits.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('keeps the digits of a loss near zero', async () => {
@@ -104,7 +104,7 @@ describe('knn', () => {
     queue.groupsPerSubmit = Number.POSITIVE_INFINITY;
     train.dispose();
     test.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('of equally near rows the lower number counts, of equal votes the lower class', async () => {
@@ -188,7 +188,7 @@ describe('linearProbe', () => {
     expect((await ask()).predictions).toEqual(first.predictions);
     train.dispose();
     test.dispose();
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('is logistic regression: it finds what full-batch gradient descent in f64 finds', async () => {

@@ -19,7 +19,7 @@ import { kMeans } from '../../src/ops/kMeans.ts';
 import { sgd } from '../../src/optim/sgd.ts';
 import { expectClose } from '../compare.ts';
 import { normals, sharedEngine } from '../engine.ts';
-import { heldBuffers } from '../held.ts';
+import { expectNoneLeft, heldBuffers } from '../held.ts';
 import { assign, lloyd } from '../reference/clustering.ts';
 import { matrix, normalize } from '../reference/matrix.ts';
 import { withPoison } from '../watch.ts';
@@ -226,7 +226,7 @@ describe('kMeans', () => {
     expectClose('distances', await found.distances.data(), own.distances, 1e-4 * (1 + Math.max(...own.distances)));
     expect([...(await found.assignments.data())].filter((k, i) => k !== own.assignments[i]).length).toBeLessThan(3);
     freeAll(x, from, ...Object.values(found), ...Object.values(again));
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('an empty cluster moves to where rows are far from their centroid', async () => {

@@ -11,7 +11,7 @@ import { slice } from '../../src/ops/slice.ts';
 import { adamW } from '../../src/optim/adamW.ts';
 import { expectClose } from '../compare.ts';
 import { sharedEngine } from '../engine.ts';
-import { heldBuffers } from '../held.ts';
+import { expectNoneLeft, heldBuffers } from '../held.ts';
 import { DATA, methods } from './table.ts';
 import { allImages, batchOf, free, numbersOf, placeOf, tensorsOfRun, walk } from './training.ts';
 
@@ -48,7 +48,7 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
     const end = await numbersOf(method.parameters);
     for (const name of Object.keys(start)) expect(end[name], name).not.toEqual(start[name]);
     free(method, optimizer);
-    expect(engine.memory().buffers).toBeLessThanOrEqual(before); // what other tests dropped may be collected meanwhile
+    expectNoneLeft(engine, before);
   }, 240_000);
 
   test('resumed within an epoch, it goes on to the same bits', async () => {

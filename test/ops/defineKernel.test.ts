@@ -10,6 +10,7 @@ import {
   UsedAfterDisposeError,
 } from '../../src/index.ts';
 import { sharedEngine } from '../engine.ts';
+import { expectNoneLeft, heldBuffers } from '../held.ts';
 
 const LEAKY = `
 struct Params { slope: f32 }
@@ -335,9 +336,9 @@ describe('what is wrong with a call', () => {
     for (const [workgroups, sentence] of nonsense)
       expect(call({ workgroups: (() => workgroups) as () => number }, { x }, { y: [2] }, slope)).toBe(sentence);
     expect(() => defineKernel(leaky)({ x: gone }, { y: [1] }, slope)).toThrow(UsedAfterDisposeError);
-    const before = engine.memory().buffers;
+    const before = await heldBuffers(engine);
     expect(call({ workgroups: () => 0 }, { x }, { y: [2] }, slope)).not.toBe('nothing');
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
     await engine.sync();
   });
 

@@ -10,7 +10,7 @@ import type { Optimizer } from '../../src/optim/optimizer.ts';
 import { cosineSchedule, momentumSchedule } from '../../src/optim/schedule.ts';
 import { sgd } from '../../src/optim/sgd.ts';
 import { normals, sharedEngine } from '../engine.ts';
-import { heldBuffers } from '../held.ts';
+import { expectNoneLeft, heldBuffers } from '../held.ts';
 import { adamWStep, larsStep, sgdStep } from '../reference/training.ts';
 
 let engine: Engine;
@@ -108,7 +108,7 @@ describe.each(Object.entries(table))('%s', (_, { make, twin }) => {
     });
     optimizer.dispose();
     free(parameters);
-    expect(engine.memory().buffers).toBe(before);
+    expectNoneLeft(engine, before);
   });
 
   test('goes on from a saved state to the same bits', async () => {
