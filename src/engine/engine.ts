@@ -24,6 +24,11 @@ import { type TuneOptions, type TuneReport, tune } from './tuner.ts';
 export interface EngineOptions {
   /** A GPUDevice of yours: used as it is, never destroyed by the engine. */
   device?: GPUDevice;
+  /**
+   * Called before the engine computes on your device or reads from it, and by `plan.encode()`: submit here what you have
+   * recorded and hold back, as libraries do that gather their work, or the engine finds buffers as they were before it.
+   */
+  beforeRun?: () => void;
   /** Which adapter to look for when no `device` is given. Default `'auto'`: hardware first, then software. */
   adapter?: 'auto' | 'hardware' | 'software';
   /** Default `'high-performance'`. */
@@ -178,6 +183,7 @@ export class Engine extends Context {
 export async function createEngine(options?: EngineOptions): Promise<Engine> {
   const {
     device,
+    beforeRun,
     adapter,
     powerPreference,
     check: checking,
@@ -186,6 +192,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     tune: tuning,
   } = check.options('createEngine', options, {
     device: undefined as GPUDevice | undefined,
+    beforeRun: undefined as (() => void) | undefined,
     adapter: 'auto' as NonNullable<EngineOptions['adapter']>,
     powerPreference: 'high-performance' as GPUPowerPreference,
     check: false as boolean,
@@ -198,12 +205,16 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
   check.oneOf('createEngine', 'powerPreference', powerPreference, ['high-performance', 'low-power']);
   if (device !== undefined && typeof device?.createBuffer !== 'function')
     throw new GramianError(`createEngine: device is ${check.say(device)}, expected a GPUDevice.`);
+  if (beforeRun !== undefined) check.callback('createEngine', 'beforeRun', beforeRun);
+  if (beforeRun !== undefined && device === undefined)
+    throw new GramianError('createEngine: beforeRun came without a device, expected it beside a device of yours.');
   if (!isChoices(tuning) && !['off', 'cached', 'full'].includes(tuning))
     throw new GramianError(
       `createEngine: tune = ${check.say(tuning)}, expected "off" or "cached" or "full", or the choices() of an engine.`,
     );
   checkFamilies(families);
   const gpu = await openDevice({ device, adapter, powerPreference });
+  gpu.queue.beforeRun = beforeRun ?? null;
   try {
     const choice = chooseFamilies(gpu.info, matmulPrecision, families);
     const table = await openChoices(gpu.info, tuning);

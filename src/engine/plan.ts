@@ -28,6 +28,8 @@ export class Plan {
   private readonly named = new Map<Storage, string>();
   private readonly params: GPUBuffer;
   private groups = new Map<string, readonly GPUBindGroup[]>();
+  /** By number, of the steps that bind none of the caller's buffers: the same whatever those are. */
+  private readonly ownGroups = new Map<number, GPUBindGroup>();
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextId = 0;
   private disposed = false;
@@ -163,6 +165,7 @@ export class Plan {
     failure?.throw(); // of the call before: the GPU answers later
     const ranges = rangesOf(this.bytes, buffers);
     this.assertReady();
+    this.device.queue.beforeRun?.(); // the host may submit this before what it holds back
     this.context.flush(); // what the plan closes over may still be on its way
     const groups = this.bindGroups(ranges);
     this.encoded = true;
@@ -174,13 +177,17 @@ export class Plan {
           this.context.wrote(contents, 'a plan');
     const own = 'beginComputePass' in target ? target.beginComputePass({ label: 'gramian plan' }) : null;
     const pass = own ?? (target as GPUComputePassEncoder);
-    this.steps.forEach(({ pipeline, groups: count, grid }, i) => {
-      pass.setPipeline(pipeline.pipeline);
+    let set: GPUComputePipeline | null = null;
+    for (let i = 0; i < this.steps.length; i++) {
+      const { pipeline, groups: count, grid } = this.steps[i];
+      if (pipeline.pipeline !== set) pass.setPipeline(pipeline.pipeline);
+      set = pipeline.pipeline;
       pass.setBindGroup(0, groups[i], [i * SLOT_BYTES]);
       const [x, y, z] = grid ?? [...fold(count), 1];
       pass.dispatchWorkgroups(x, y, z);
-    });
+    }
     own?.end();
+    this.device.queue.paceHost();
   }
 
   /**
@@ -191,6 +198,8 @@ export class Plan {
     if (this.disposed) return;
     this.disposed = true;
     this.dropGroups();
+    droppedGroups(this.ownGroups.size);
+    this.ownGroups.clear();
     this.free();
     if (!this.encoded) this.params.destroy();
   }
@@ -206,29 +215,13 @@ export class Plan {
     this.refuseShared(ranges);
     const { gpu, failures } = this.device;
     gpu.pushErrorScope('validation');
-    const made = this.steps.map(({ pipeline, storages }) =>
-      gpu.createBindGroup({
-        layout: pipeline.layout,
-        entries: [
-          {
-            binding: pipeline.kernel.params.binding,
-            resource: { buffer: this.params, offset: 0, size: pipeline.kernel.params.bytes },
-          },
-          ...pipeline.kernel.buffers.map(({ binding }, i) => {
-            const { whole, offset, bytes, buffer } = storages[i];
-            const name = this.named.get(whole ?? storages[i]);
-            const range = name === undefined ? { buffer, offset, bytes } : (ranges.get(name) as Binding);
-            // A part of a tensor too large to bind at once is at its place in the caller's range, too.
-            const part = whole && name !== undefined ? { offset: range.offset + offset - whole.offset, bytes } : range;
-            return { binding, resource: { buffer: range.buffer, offset: part.offset, size: part.bytes } };
-          }),
-        ],
-      }),
-    );
+    const made = this.steps.map((step, i) => this.ownGroups.get(i) ?? this.groupOf(step, i, ranges));
     gpu.popErrorScope().then(
       (error) => {
-        if (error) this.groups.delete(key);
-        if (error) this.failure = failures.add(new GramianError(`encode: a buffer cannot be bound: ${error.message}`));
+        if (!error) return;
+        this.groups.delete(key);
+        this.ownGroups.clear(); // any of the groups may be what was refused
+        this.failure = failures.add(new GramianError(`encode: a buffer cannot be bound: ${error.message}`));
       },
       () => {}, // the device is gone: its own log says so
     );
@@ -237,8 +230,30 @@ export class Plan {
     return made;
   }
 
+  /** The bind group of step number `at`, kept where it is the plan's own. */
+  private groupOf({ pipeline, storages }: CapturedLaunch, at: number, ranges: Map<string, Binding>): GPUBindGroup {
+    const { kernel, layout } = pipeline;
+    let given = false;
+    const bound = kernel.buffers.map(({ binding }, i) => {
+      const { whole, offset, bytes, buffer } = storages[i];
+      const name = this.named.get(whole ?? storages[i]);
+      given ||= name !== undefined;
+      const range = name === undefined ? { buffer, offset, bytes } : (ranges.get(name) as Binding);
+      // A part of a tensor too large to bind at once is at its place in the caller's range, too.
+      const part = whole && name !== undefined ? { offset: range.offset + offset - whole.offset, bytes } : range;
+      return { binding, resource: { buffer: range.buffer, offset: part.offset, size: part.bytes } };
+    });
+    const params = { buffer: this.params, offset: 0, size: kernel.params.bytes };
+    const group = this.device.gpu.createBindGroup({
+      layout,
+      entries: [{ binding: kernel.params.binding, resource: params }, ...bound],
+    });
+    if (!given) this.ownGroups.set(at, group);
+    return group;
+  }
+
   private dropGroups(): void {
-    droppedGroups(this.groups.size * this.steps.length);
+    droppedGroups(this.groups.size * (this.steps.length - this.ownGroups.size));
     this.groups.clear();
   }
 

@@ -38,13 +38,18 @@ const NEEDED = {
   maxStorageBuffersPerShaderStage: 8,
 } as const;
 
+/** All that it lacks, at once. */
 export function refuseSmall({ limits }: GPUDevice): void {
-  for (const [name, least] of Object.entries(NEEDED) as [keyof typeof NEEDED, number][])
-    if (limits[name] < least)
-      throw new GramianError(
-        `createEngine: device has ${name} = ${limits[name]}, expected at least ${least}; ` +
-          'request a device of the core level (no featureLevel: "compatibility").',
-      );
+  const small = (Object.entries(NEEDED) as [keyof typeof NEEDED, number][]).filter(
+    ([name, least]) => limits[name] < least,
+  );
+  if (small.length === 0) return;
+  const said = (of: readonly string[]): string => of.join(', ');
+  throw new GramianError(
+    `createEngine: device has ${said(small.map(([name]) => `${name} = ${limits[name]}`))}, ` +
+      `expected at least ${said(small.map(([, least]) => `${least}`))}; ` +
+      'request a device of the core level (no featureLevel: "compatibility"), whose defaults are enough.',
+  );
 }
 
 export const MATRICES = 'chromium-experimental-subgroup-matrix';

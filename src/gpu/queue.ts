@@ -76,6 +76,8 @@ export class LaunchQueue {
   private readonly device: GPUDevice;
   private readonly groups: BindGroupCache;
   private readonly host: QueueHost;
+  /** Has the owner of a device submit what it holds back, before we touch what that writes. */
+  beforeRun: (() => void) | null = null;
   private readonly staged = new Uint32Array(SLOTS * SLOT_WORDS);
   private readonly params: GPUBuffer;
   private readonly readback: Readback;
@@ -132,7 +134,10 @@ export class LaunchQueue {
 
   private encodeDispatch(launch: Launch, first: number, end: number): void {
     if (this.pass?.length === SLOTS) this.close();
-    if (!this.pass) this.schedule();
+    if (!this.pass) {
+      this.beforeRun?.();
+      this.schedule();
+    }
     this.pass ??= [];
     const at = this.pass.length * SLOT_WORDS;
     this.staged.set(launch.params, at);
@@ -221,6 +226,7 @@ export class LaunchQueue {
   /** Writes from the CPU: a write would overtake encoded work that still reads the old numbers. */
   write(storage: Storage, values: Float32Array | Int32Array | Uint32Array): void {
     const { slot } = storage;
+    if (!slot) this.beforeRun?.(); // memory of others
     if (!slot || slot.usedAt >= this.current) this.close();
     const kept = this.holding ? values.slice() : values; // their owner may change them meanwhile
     const write = (): void => {
@@ -272,6 +278,12 @@ export class LaunchQueue {
     this.speed.learn(work, done);
   }
 
+  /** As for a submit of ours, for what the caller is about to submit in the same turn of the event loop. */
+  paceHost(): void {
+    const { pace } = this.host;
+    if (pace) queueMicrotask(() => pace(this.device.queue.onSubmittedWorkDone()));
+  }
+
   /** Takes the GPU's answer for a submit, after those before it. */
   private answer(submit: Submit): void {
     const { failures, refused } = this.host;
@@ -287,6 +299,7 @@ export class LaunchQueue {
    */
   async read(storage: Storage, bytes: number, checked: () => Promise<void>): Promise<ArrayBuffer> {
     const { failures } = this.host;
+    this.beforeRun?.();
     const to = { contents: newContents() };
     let submit: Submit | null = null;
     let answers = this.answers;

@@ -173,6 +173,7 @@ export const ROOT: Signatures = {
     {
       options: options({
         device: optional({ good: () => undefined, accepts: () => false }),
+        beforeRun: optional({ good: () => undefined, accepts: () => false }),
         adapter: word('auto', 'hardware', 'software'),
         powerPreference: word('high-performance', 'low-power'),
         check: flag,

@@ -147,11 +147,14 @@ describe('fromBuffer', () => {
 
 test('a device that allows less than kernels need is refused, with the limit', async () => {
   const limits = new Proxy(host.limits, {
-    get: (target, key) => (key === 'maxComputeInvocationsPerWorkgroup' ? 128 : Reflect.get(target, key, target)),
+    get: (target, key) =>
+      ({ maxComputeInvocationsPerWorkgroup: 128, maxComputeWorkgroupSizeX: 128 })[String(key)] ??
+      Reflect.get(target, key, target),
   });
   const small = { createBuffer: () => {}, limits, features: host.features } as unknown as GPUDevice;
   await expect(createEngine({ device: small })).rejects.toThrow(
-    /^createEngine: device has maxComputeInvocationsPerWorkgroup = 128, expected at least 256; request a device of the core/,
+    'createEngine: device has maxComputeInvocationsPerWorkgroup = 128, maxComputeWorkgroupSizeX = 128, expected at least ' +
+      '256, 256; request a device of the core level (no featureLevel: "compatibility"), whose defaults are enough.',
   );
 });
 
