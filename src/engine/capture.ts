@@ -9,9 +9,10 @@ import { type Reserve, SHAPE_ONLY, type Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Effect } from '../gpu/failures.ts';
+import type { Grid } from '../gpu/grid.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import type { Pipeline } from '../gpu/pipelines.ts';
-import { type Grid, SLOT_BYTES } from '../gpu/queue.ts';
+import { SLOT_BYTES } from '../gpu/queue.ts';
 
 const OP = 'recorded';
 

@@ -7,8 +7,9 @@ import { Reserve, type Storage, USAGE } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Failure } from '../gpu/failures.ts';
+import { fold } from '../gpu/grid.ts';
 import { type Binding, droppedGroups } from '../gpu/pipelines.ts';
-import { fold, SLOT_BYTES } from '../gpu/queue.ts';
+import { SLOT_BYTES } from '../gpu/queue.ts';
 import { Capture, type CapturedLaunch } from './capture.ts';
 import { type BufferRange, inputOf, outputsOf, type PlanInputs, rangesOf } from './planArguments.ts';
 

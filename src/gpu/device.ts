@@ -4,10 +4,11 @@ import { type Storage, USAGE } from './buffers.ts';
 import { type DeviceInfo, describeDevice, EXTRA_FEATURES, MATRICES, refuseSmall } from './deviceInfo.ts';
 import { DeviceLostError, formatBytes, GramianError, NoRoomError, OutOfMemoryError } from './errors.ts';
 import { type Effect, type Failure, Failures } from './failures.ts';
+import type { Grid } from './grid.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
 import { BufferPool } from './pool.ts';
-import { type Grid, type Launch, LaunchQueue, SLOT_BYTES } from './queue.ts';
+import { type Launch, LaunchQueue, SLOT_BYTES } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */

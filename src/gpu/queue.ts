@@ -10,6 +10,7 @@ import {
   type Submit,
   writeEffect,
 } from './failures.ts';
+import { fold, type Grid, MAX_PER_DIMENSION } from './grid.ts';
 import type { KernelSource } from './kernel.ts';
 import type { BindGroupCache, Pipeline } from './pipelines.ts';
 import { Readback } from './readback.ts';
@@ -18,7 +19,6 @@ export const SLOT_BYTES = 256; // minUniformBufferOffsetAlignment at its default
 const SLOT_WORDS = SLOT_BYTES / 4;
 const SLOTS = 256;
 const BUDGET_MS = 100; // a desktop's watchdog kills work of about 2 s; a page should stay alive meanwhile
-const MAX_PER_DIMENSION = 65535;
 
 /** One kernel launch: `groups` workgroups in a row, folded into two dimensions where one has no room. */
 export interface Launch extends Effect {
@@ -39,15 +39,6 @@ export interface Launch extends Effect {
   readonly work: number;
   /** May find nothing to do: its time then says nothing about the adapter's speed. */
   readonly conditional?: boolean;
-}
-
-export type Grid = readonly [x: number, y: number, z: number];
-
-/** Near-square, since `{limit, ceil}` would waste up to half of the launch. */
-export function fold(groups: number, limit = MAX_PER_DIMENSION): [number, number] {
-  if (groups <= limit) return [groups, 1];
-  const x = Math.ceil(Math.sqrt(groups));
-  return [x, Math.ceil(groups / x)];
 }
 
 /** What the queue needs to know of the device around it. */

@@ -5,11 +5,10 @@ import { bytesOf } from '../core/layout.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { DataType } from '../core/tensorData.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
+import { fold, type Grid, MAX_PER_DIMENSION } from '../gpu/grid.ts';
 import { inspect_unwritten } from '../gpu/kernels.generated.ts';
-import { fold, type Grid } from '../gpu/queue.ts';
 import { type KernelDefinition, type OutputShape, type OwnKernel, ownKernel } from './ownKernel.ts';
 
-const MOST_GROUPS = 65535;
 const UNWRITTEN = 0x7fc5a5a5; // a NaN that nobody computes
 
 const NO_GRADIENT = 'a gradient is asked for, and it has none; wrap it in customGrad().';
@@ -145,14 +144,14 @@ function gridOf(op: string, given: unknown, ranged: boolean): Grid {
   if (Array.isArray(given) && !ranged) {
     const said = `[${given.slice(0, 4).map(check.say).join(', ')}]`;
     if (
-      !check.every(given, (of) => Number.isInteger(of) && (of as number) > 0 && (of as number) <= MOST_GROUPS) ||
+      !check.every(given, (of) => Number.isInteger(of) && (of as number) > 0 && (of as number) <= MAX_PER_DIMENSION) ||
       !(given.length > 0 && given.length < 4)
     )
-      check.fail(op, `workgroups = ${said}, expected 1 to 3 integers in [1, ${MOST_GROUPS}].`);
+      check.fail(op, `workgroups = ${said}, expected 1 to 3 integers in [1, ${MAX_PER_DIMENSION}].`);
     const [x, y = 1, z = 1] = given as number[];
     return [x, y, z];
   }
-  if (typeof given !== 'number' || !Number.isInteger(given) || given < 1 || given > MOST_GROUPS ** 2)
+  if (typeof given !== 'number' || !Number.isInteger(given) || given < 1 || given > MAX_PER_DIMENSION ** 2)
     check.fail(op, `workgroups = ${check.say(given)}, expected a positive integer${ranged ? '' : ' or [x, y, z]'}.`);
   return ranged ? [given, 1, 1] : [...fold(given), 1];
 }
