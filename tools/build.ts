@@ -13,12 +13,14 @@ const quick = process.argv.includes('--quick');
 /** Each sub-path of the package and its source. One whose source is not there yet is no sub-path. */
 const SUBPATHS: Readonly<Record<string, string>> = {
   '.': 'src/index.ts',
-  './data': 'src/data/index.ts',
+  './data': 'src/data/index.ts', // in browsers: src/data/index.browser.ts
   './eval': 'src/eval/index.ts',
   './methods': 'src/methods/index.ts',
   './nn': 'src/nn/index.ts',
   './optim': 'src/optim/index.ts',
 };
+/** Sub-paths of which browsers get less: what needs no files. */
+const IN_BROWSERS: Readonly<Record<string, string>> = { './data': 'src/data/index.browser.ts' };
 const OPTIONAL_PEERS = ['webgpu', 'sharp', '@sparticuz/chromium'];
 
 const subpaths = Object.entries(SUBPATHS).filter(([, source]) => existsSync(join(root, source)));
@@ -37,6 +39,9 @@ const BUNDLES: BuildOptions[] = [
     // One call for all entries, so that they share chunks: an error class must not exist twice.
     entryPoints: {
       ...Object.fromEntries(subpaths.map(([subpath, source]) => [nameOf(subpath), source])),
+      ...Object.fromEntries(
+        Object.entries(IN_BROWSERS).map(([subpath, source]) => [`${nameOf(subpath)}.browser`, source]),
+      ),
       'platform.node': 'src/gpu/platform.node.ts',
       'platform.browser': 'src/gpu/platform.browser.ts',
     },
@@ -150,15 +155,17 @@ function updateExports(): void {
   const file = join(root, 'package.json');
   const text = readFileSync(file, 'utf8');
   const manifest = JSON.parse(text);
+  const entry = (source: string, name: string) => ({
+    types: source.replace('src', './dist/types').replace('.ts', '.d.ts'),
+    default: `./dist/${name}.js`,
+  });
   manifest.exports = {
     ...Object.fromEntries(
-      subpaths.map(([subpath, source]) => [
-        subpath,
-        {
-          types: source.replace('src', './dist/types').replace('.ts', '.d.ts'),
-          default: `./dist/${nameOf(subpath)}.js`,
-        },
-      ]),
+      subpaths.map(([subpath, source]) => {
+        const own = entry(source, nameOf(subpath));
+        const inBrowsers = IN_BROWSERS[subpath];
+        return [subpath, inBrowsers ? { browser: entry(inBrowsers, `${nameOf(subpath)}.browser`), ...own } : own];
+      }),
     ),
     './package.json': './package.json',
   };

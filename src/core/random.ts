@@ -1,3 +1,5 @@
+import * as check from './check.ts';
+
 /** A stream of random numbers: the same seed and stream give the same numbers, bit for bit, in Node and in every browser. */
 export interface Random {
   /** The next 32 bits, an integer in [0, 2^32). */
@@ -14,9 +16,11 @@ export interface Random {
  * The generator sfc32 (Chris Doty-Humphrey, PractRand): 128 bits of state, 32-bit additions, shifts and xors only.
  *
  * @param seed any safe integer
- * @param stream tells apart the streams of one seed (an epoch, a worker); any integer, taken modulo 2^32
+ * @param stream tells apart the streams of one seed (an epoch, a worker); any safe integer, taken modulo 2^32
  */
 export function createRandom(seed: number, stream = 0): Random {
+  check.safeInteger('createRandom', 'seed', seed);
+  check.safeInteger('createRandom', 'stream', stream);
   let a = seed >>> 0;
   let b = Math.floor(seed / 2 ** 32) >>> 0;
   let c = stream >>> 0;
@@ -34,6 +38,7 @@ export function createRandom(seed: number, stream = 0): Random {
 
   const uniform = () => ((bits() >>> 5) * 2 ** 26 + (bits() >>> 6)) / 2 ** 53;
   const below = (bound: number) => {
+    check.integer('below', 'bound', bound, 1, 2 ** 32);
     // Values past the last full multiple of bound would make the small remainders likelier.
     const limit = 2 ** 32 - (2 ** 32 % bound);
     let value = bits();

@@ -50,18 +50,22 @@ const MAX_IMAGES = 2 ** 24; // image numbers travel as f32
 export function uploadImages(context: Context, set: ImageSet, options?: UploadOptions): ResidentImages {
   const op = 'uploadImages';
   check.context(op, context);
-  check.plain(op, 'set', set);
+  checkSet(op, set);
   const given = check.options(op, options, {
     mean: undefined as readonly number[] | undefined,
     deviation: undefined as readonly number[] | undefined,
   });
   const { count, channels, height, width } = set;
-  if (channels !== 1 && channels !== 3) check.fail(op, `${set.name} has ${channels} channels, expected 1 or 3.`);
-  check.integer(op, 'count', count, 1, MAX_IMAGES);
-  checkSet(op, set);
+  if (channels !== 1 && channels !== 3) check.fail(op, `set.channels = ${channels}, expected 1 or 3.`);
+  check.integer(op, 'set.count', count, 1, MAX_IMAGES);
   const own = statistics(set);
-  const mean = perChannel(op, 'mean', given.mean ?? own.mean, channels);
-  const deviation = perChannel(op, 'deviation', given.deviation ?? own.deviation, channels);
+  const mean = perChannel(op, 'mean', given.mean === undefined ? own.mean : given.mean, channels);
+  const deviation = perChannel(
+    op,
+    'deviation',
+    given.deviation === undefined ? own.deviation : given.deviation,
+    channels,
+  );
   for (const value of deviation) check.positive(op, 'deviation', value);
   const words = asWords(set.images);
   check.bindable(op, context, [words.length]);
@@ -167,7 +171,7 @@ function render(
 function perChannel(op: string, name: string, values: readonly number[], channels: number): readonly number[] {
   if (!Array.isArray(values) || values.length !== channels)
     check.fail(op, `${name} is ${check.say(values)}, expected ${channels} number${channels > 1 ? 's' : ''}.`);
-  values.forEach((value, i) => void check.finite(op, `${name}[${i}]`, value));
+  Array.from(values, (value, i) => check.finite(op, `${name}[${i}]`, value)); // of a hole, too
   return [...values];
 }
 

@@ -2,17 +2,16 @@ import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { linear } from '../nn/layers.ts';
-import { convEncoder } from '../nn/networks.ts';
 import type { BatchAttentionOptions } from '../ops/batchAttention.ts';
 import { crossEntropy } from '../ops/crossEntropy.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions } from './method.ts';
 import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
 export interface BA2MOptions extends Omit<NetworkOptions, 'hidden' | 'projection'> {
   /** Classes to tell apart. Default 10. */
   readonly classes?: number;
-  /** Without the module (false): the same network, trained by plain cross-entropy. Default true. */
+  /** Without the module (false): the same network, trained by plain cross-entropy. Default true, which an encoder of your own refuses. */
   readonly module?: boolean;
   /** Convolutions that the module stands behind, counted from 1. Default [3]. */
   readonly after?: readonly number[];
@@ -47,10 +46,15 @@ export function ba2m(context: Context, options: BA2MOptions): Method {
   check.within('ba2m', 'reduction', given.reduction, 1, 2 ** 20);
   check.oneOf('ba2m', 'rescale', given.rescale, ['none', 'N']);
   check.oneOf('ba2m', 'inference', given.inference, ['batch', 'uniform', 'running']);
+  if (given.encoder !== undefined && given.module)
+    check.fail(
+      'ba2m',
+      'module = true, expected false with an encoder of your own; put batchAttentionLayer of gramian/nn into it.',
+    );
   const { after, reduction, rescale, inference } = given;
   const random = createRandom(given.seed, STREAM.online);
   const attention = given.module ? { after, reduction, rescale, inference } : undefined;
-  const encoder = convEncoder(context, random, { ...encoderOptions(given), attention });
+  const encoder = encoderOf('ba2m', context, random, given, attention);
   const classifier = linear(context, random, given.features, given.classes);
   return guarded('ba2m', {
     name: given.module ? 'ba2m' : 'classifier',

@@ -2,8 +2,8 @@ import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { barlowTwins as barlowTwinsLoss } from '../losses/barlowTwins.ts';
-import { convEncoder, perceptron } from '../nn/networks.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { perceptron } from '../nn/networks.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions, TwoStep } from './method.ts';
 import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 
@@ -22,7 +22,7 @@ export function barlowTwins(context: Context, options: BarlowTwinsMethodOptions)
   check.weight('barlowTwins', 'lambda', given.lambda);
   const { features, hidden, projection, lambda } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(context, random, encoderOptions(given));
+  const encoder = encoderOf('barlowTwins', context, random, given);
   const projector = perceptron(context, random, [features, hidden, hidden, projection]);
   const twoStep: TwoStep = {
     project: (batch) => viewsOf(batch, 2).map((view) => projector.forward(encoder.forward(view, true), true)),

@@ -4,9 +4,9 @@ import { createRandom, type Random } from '../core/random.ts';
 import { byol as byolLoss } from '../losses/byol.ts';
 import { varianceTerm } from '../losses/vicReg.ts';
 import { sequential } from '../nn/layer.ts';
-import { convEncoder, perceptron } from '../nn/networks.ts';
+import { perceptron } from '../nn/networks.ts';
 import { add, mul } from '../ops/arithmetic.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
 import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
@@ -39,7 +39,7 @@ export function byol(context: Context, options: BYOLOptions): Method {
   check.weight('byol', 'variance', given.variance);
   const { seed, features, hidden, projection, momentum, variance } = given;
   const networkOf = (random: Random) => {
-    const encoder = convEncoder(context, random, encoderOptions(given));
+    const encoder = encoderOf('byol', context, random, given);
     const projector = perceptron(context, random, [features, hidden, projection]);
     return { ...sequential({ encoder, projector }), encoder };
   };

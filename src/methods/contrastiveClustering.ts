@@ -2,9 +2,9 @@ import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { contrastiveClustering as loss } from '../losses/contrastiveClustering.ts';
-import { convEncoder, perceptron } from '../nn/networks.ts';
+import { perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions, TwoStep } from './method.ts';
 import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
@@ -36,7 +36,7 @@ export function contrastiveClustering(context: Context, options: ContrastiveClus
   check.divisor('contrastiveClustering', 'instanceTemperature', instanceTemperature);
   check.divisor('contrastiveClustering', 'clusterTemperature', clusterTemperature);
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(context, random, encoderOptions(given));
+  const encoder = encoderOf('contrastiveClustering', context, random, given);
   const instanceHead = perceptron(context, random, [features, hidden, projection], { norm: false });
   const clusterHead = perceptron(context, random, [features, hidden, given.clusters], { norm: false });
   const twoStep: TwoStep = {

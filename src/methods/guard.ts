@@ -1,23 +1,32 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
-import type { Tensor } from '../core/tensor.ts';
-import { checkSizes, type EncoderOptions } from '../nn/networks.ts';
+import type { Random } from '../core/random.ts';
+import { Tensor } from '../core/tensor.ts';
+import type { Layer } from '../nn/layer.ts';
+import { checkSizes, convEncoder, type EncoderOptions } from '../nn/networks.ts';
 import { checkLabels } from '../ops/labels.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { Batch, Method, NetworkOptions, OverAll, Place, Wants } from './method.ts';
 
 const MOST_WIDTH = 2 ** 20;
 
+/** Options of a method with what they leave out; only an encoder of its own has no default. */
+export type Given<Options extends NetworkOptions> = Required<Omit<Options, 'encoder'>> & Pick<Options, 'encoder'>;
+
 /** Refuses what no network can be built from. */
-export function checkNetwork(op: string, context: Context, given: Required<NetworkOptions>): void {
+export function checkNetwork(op: string, context: Context, given: Given<NetworkOptions>): void {
   check.context(op, context);
-  checkSizes(op, given);
+  if (given.encoder === undefined) checkSizes(op, given);
+  else check.callback(op, 'encoder', given.encoder);
+  check.integer(op, 'features', given.features, 1, MOST_WIDTH);
   check.safeInteger(op, 'seed', given.seed);
   check.integer(op, 'hidden', given.hidden, 1, MOST_WIDTH);
   check.integer(op, 'projection', given.projection, 1, MOST_WIDTH);
-  const edge = Math.ceil(given.size / 8); // after three convolutions of stride 2
-  const flat = 4 * given.width * (given.pool === 'mean' ? 1 : edge * edge);
-  check.bindable(op, context, [given.features, flat], 'lower width, size or features');
+  if (given.encoder === undefined) {
+    const edge = Math.ceil(given.size / 8); // after three convolutions of stride 2
+    const flat = 4 * given.width * (given.pool === 'mean' ? 1 : edge * edge);
+    check.bindable(op, context, [given.features, flat], 'lower width, size or features');
+  }
   for (const [name, from] of Object.entries({
     features: given.features,
     hidden: given.hidden,
@@ -39,15 +48,28 @@ export function checkKeys(
 
 export const MOST_ROWS = 2 ** 24; // a queue's pointer is a whole number in f32
 
-/** What the encoder takes of a method's options. */
-export function encoderOptions({
-  channels,
-  size,
-  width,
-  features,
-  pool,
-}: Omit<NetworkOptions, 'hidden'>): EncoderOptions {
-  return { channels, size, width, features, pool };
+/** One of a method's encoders: the user's own, or the small convolutional one. */
+export function encoderOf(
+  op: string,
+  context: Context,
+  random: Random,
+  { encoder, channels, size, width, features, pool }: Omit<Given<NetworkOptions>, 'hidden' | 'projection'>,
+  attention?: EncoderOptions['attention'],
+): Layer {
+  if (encoder === undefined) return convEncoder(context, random, { channels, size, width, features, pool, attention });
+  const own = encoder(random);
+  check.layer(op, 'encoder()', own);
+  return {
+    parameters: own.parameters,
+    buffers: own.buffers,
+    forward: (x, training) => {
+      const h = own.forward(x, training);
+      if (!(h instanceof Tensor)) check.fail(op, `encoder() gives ${check.say(h)}, expected a Tensor.`);
+      if (h.shape.length !== 2 || h.shape[1] !== features)
+        check.fail(op, `encoder() gives [${h.shape.join(', ')}], expected [N, ${features}], features of each image.`);
+      return h;
+    },
+  };
 }
 
 /** A method that refuses batches and places it cannot use, in its own name, before it launches anything. */

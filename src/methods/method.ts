@@ -1,5 +1,6 @@
+import type { Random } from '../core/random.ts';
 import type { Tensor } from '../core/tensor.ts';
-import type { NamedTensors } from '../nn/layer.ts';
+import type { Layer, NamedTensors } from '../nn/layer.ts';
 import type { EncoderOptions } from '../nn/networks.ts';
 
 /** The images of one step. */
@@ -76,8 +77,13 @@ export interface Method {
   readonly scoresOf?: 'clusters' | 'prototypes' | 'classes';
 }
 
-/** The encoder and projection head that a method is built with. */
-export interface NetworkOptions extends Omit<EncoderOptions, 'attention' | 'depth'> {
+/** The encoder and projection head that a method is built with; `channels` and `size` are needed where `encoder` is not given. */
+export interface NetworkOptions extends Partial<Omit<EncoderOptions, 'attention' | 'depth'>> {
+  /**
+   * An encoder of your own in place of the small convolutional one: makes a layer [N, C, H, W] -> [N, features], and is called once for
+   * each network that the method has (online and target, query and key) with that network's own random numbers.
+   */
+  readonly encoder?: (random: Random) => Layer;
   /** Chooses the initial weights. Default 0. */
   readonly seed?: number;
   /** Width of the heads' hidden layers. */

@@ -5,9 +5,9 @@ import { infoNCE } from '../losses/infoNCE.ts';
 import { mocoV3 } from '../losses/mocoV3.ts';
 import { type Layer, sequential } from '../nn/layer.ts';
 import { linear } from '../nn/layers.ts';
-import { convEncoder, perceptron } from '../nn/networks.ts';
+import { perceptron } from '../nn/networks.ts';
 import { add } from '../ops/arithmetic.ts';
-import { checkKeys, checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { checkKeys, checkNetwork, encoderOf, type Given, guarded } from './guard.ts';
 import type { Method, NetworkOptions } from './method.ts';
 import { movingAverage } from './movingAverage.ts';
 import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
@@ -53,14 +53,19 @@ export function moCo(context: Context, options: MoCoOptions): Method {
   return version === 3 ? predicting(context, settings) : queueing(context, settings, version);
 }
 
-type Settings = Required<Omit<MoCoOptions, 'version'>>;
+type Settings = Omit<Given<MoCoOptions>, 'version'>;
 
 function queueing(context: Context, given: Settings, version: 1 | 2): Method {
   const { seed, projection, temperature, momentum } = given;
-  const query = queryNetwork(context, createRandom(seed, STREAM.online), given, version);
-  const key = movingAverage(context, query, queryNetwork(context, createRandom(seed, STREAM.target), given, version), {
-    momentum,
-  });
+  const query = queryNetwork('moCo', context, createRandom(seed, STREAM.online), given, version);
+  const key = movingAverage(
+    context,
+    query,
+    queryNetwork('moCo', context, createRandom(seed, STREAM.target), given, version),
+    {
+      momentum,
+    },
+  );
   const queue = fifoQueue(context, given.queue, projection, createRandom(seed, STREAM.queue));
   return guarded('moCo', {
     name: `moco-v${version}`,
@@ -80,13 +85,14 @@ function queueing(context: Context, given: Settings, version: 1 | 2): Method {
 
 /** Encoder and head of MoCo v1 or v2; PCL's is that of v2. */
 export function queryNetwork(
+  op: string,
   context: Context,
   random: Random,
-  given: Required<NetworkOptions>,
+  given: Given<NetworkOptions>,
   version: 1 | 2,
 ): Layer & { encoder: Layer } {
   const { features, hidden, projection } = given;
-  const encoder = convEncoder(context, random, encoderOptions(given));
+  const encoder = encoderOf(op, context, random, given);
   const head =
     version === 1
       ? linear(context, random, features, projection, { bias: true })
@@ -97,7 +103,7 @@ export function queryNetwork(
 function predicting(context: Context, given: Settings): Method {
   const { seed, features, hidden, projection, temperature, momentum } = given;
   const networkOf = (random: Random) => {
-    const encoder = convEncoder(context, random, encoderOptions(given));
+    const encoder = encoderOf('moCo', context, random, given);
     const projector = perceptron(context, random, [features, hidden, projection], { last: 'plain' });
     return { ...sequential({ encoder, projector }), encoder };
   };

@@ -1,7 +1,7 @@
 import type { Tensor } from '../core/tensor.ts';
 import type { Layer, NamedTensors } from '../nn/layer.ts';
 import { slice } from '../ops/slice.ts';
-import type { Batch, Place } from './method.ts';
+import type { Batch, NetworkOptions, Place } from './method.ts';
 
 // What methods are put together from.
 
@@ -15,6 +15,7 @@ export const NETWORK = {
   pool: 'flatten' as 'flatten' | 'mean',
   hidden: 256,
   projection: 64,
+  encoder: undefined as NetworkOptions['encoder'],
 };
 
 /** Streams of one seed. */

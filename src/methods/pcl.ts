@@ -79,8 +79,8 @@ export function pcl(context: Context, options: PCLOptions): Method {
   if (given.clusters !== undefined) check.integers(op, 'clusters', given.clusters, 2, images);
   const sizes = given.clusters ?? [100, 50, 25].map((share) => Math.max(2, Math.floor(images / share)));
   for (const clusters of sizes) check.bindable(op, context, [clusters, projection], 'lower clusters or projection');
-  const query = queryNetwork(context, createRandom(seed, STREAM.online), given, 2);
-  const key = movingAverage(context, query, queryNetwork(context, createRandom(seed, STREAM.target), given, 2), {
+  const query = queryNetwork('pcl', context, createRandom(seed, STREAM.online), given, 2);
+  const key = movingAverage(context, query, queryNetwork('pcl', context, createRandom(seed, STREAM.target), given, 2), {
     momentum,
   });
   const queue = fifoQueue(context, given.queue, projection, createRandom(seed, STREAM.queue));

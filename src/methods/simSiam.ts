@@ -2,9 +2,9 @@ import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { simSiam as simSiamLoss } from '../losses/simSiam.ts';
-import { convEncoder, perceptron } from '../nn/networks.ts';
+import { perceptron } from '../nn/networks.ts';
 import { add } from '../ops/arithmetic.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions } from './method.ts';
 import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 
@@ -37,7 +37,7 @@ export function simSiam(context: Context, options: SimSiamOptions): Method {
   check.integer('simSiam', 'bottleneck', bottleneck, 1, 2 ** 20);
   check.bindable('simSiam', context, [bottleneck, projection], 'lower bottleneck or projection');
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(context, random, encoderOptions(given));
+  const encoder = encoderOf('simSiam', context, random, given);
   const projector = perceptron(context, random, [features, hidden, hidden, projection], { last: 'plain' });
   const predictor = perceptron(context, random, [projection, bottleneck, projection], { bias: true });
   return guarded('simSiam', {

@@ -2,9 +2,9 @@ import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { ntXent } from '../losses/ntXent.ts';
-import { convEncoder, projectionHead } from '../nn/networks.ts';
+import { projectionHead } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions, TwoStep } from './method.ts';
 import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
@@ -25,7 +25,7 @@ export function simCLR(context: Context, options: SimCLROptions): Method {
   check.divisor('simCLR', 'temperature', given.temperature);
   const { features, hidden, projection, temperature } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(context, random, encoderOptions(given));
+  const encoder = encoderOf('simCLR', context, random, given);
   const head = given.head ? projectionHead(context, random, features, hidden, projection) : null;
   const twoStep: TwoStep = {
     project: ({ views }) => {

@@ -2,9 +2,9 @@ import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { supCon as supConLoss } from '../losses/supCon.ts';
-import { convEncoder, perceptron } from '../nn/networks.ts';
+import { perceptron } from '../nn/networks.ts';
 import { slice } from '../ops/slice.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions, TwoStep } from './method.ts';
 import { NETWORK, STREAM, tensorsOf } from './parts.ts';
 
@@ -26,7 +26,7 @@ export function supCon(context: Context, options: SupConMethodOptions): Method {
   check.oneOf('supCon', 'form', given.form, ['out', 'in']);
   const { features, hidden, projection, temperature, form } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(context, random, encoderOptions(given));
+  const encoder = encoderOf('supCon', context, random, given);
   const head = perceptron(context, random, [features, hidden, projection], { norm: false });
   const twoStep: TwoStep = {
     project: ({ views }) => {

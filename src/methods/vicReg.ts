@@ -2,8 +2,8 @@ import * as check from '../core/check.ts';
 import type { Context } from '../core/context.ts';
 import { createRandom } from '../core/random.ts';
 import { vicReg as vicRegLoss } from '../losses/vicReg.ts';
-import { convEncoder, perceptron } from '../nn/networks.ts';
-import { checkNetwork, encoderOptions, guarded } from './guard.ts';
+import { perceptron } from '../nn/networks.ts';
+import { checkNetwork, encoderOf, guarded } from './guard.ts';
 import type { Method, NetworkOptions, TwoStep } from './method.ts';
 import { NETWORK, STREAM, tensorsOf, viewsOf } from './parts.ts';
 
@@ -35,7 +35,7 @@ export function vicReg(context: Context, options: VICRegMethodOptions): Method {
   check.weight('vicReg', 'covariance', given.covariance);
   const { features, hidden, projection, invariance, variance, covariance } = given;
   const random = createRandom(given.seed, STREAM.online);
-  const encoder = convEncoder(context, random, encoderOptions(given));
+  const encoder = encoderOf('vicReg', context, random, given);
   const expander = perceptron(context, random, [features, hidden, hidden, projection]);
   const twoStep: TwoStep = {
     project: (batch) => viewsOf(batch, 2).map((view) => expander.forward(encoder.forward(view, true), true)),

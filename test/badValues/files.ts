@@ -2,6 +2,7 @@ import * as data from '../../src/data/index.ts';
 import type { Tensor } from '../../src/index.ts';
 import {
   divisor,
+  engine,
   flag,
   fn,
   fraction,
@@ -134,6 +135,14 @@ function idx(...extents: readonly number[]): Uint8Array {
   return made;
 }
 
+/** A list with a number for the one channel. */
+const channelwise = (kind: Kind): Kind => ({
+  ...optional(kind),
+  accepts: (value, world) =>
+    value === undefined || (Array.isArray(value) && value.length === 1 && 0 in value && kind.accepts(value[0], world)),
+  bad: () => ({ 'of two channels': [0.5, 0.5], 'with a text': ['0.5'], 'with NaN': [Number.NaN] }),
+});
+
 const folder = options({
   size: integer(32, 1, 4096),
   channels: { good: () => 3, accepts: (value) => value === 1 || value === 3 },
@@ -145,6 +154,12 @@ const module: Kind = { good: () => ({ default: () => {} }), accepts: () => false
 
 export const DATA: Signatures = {
   CIFAR10_CLASSES: takes({}),
+  augmentations: takes({}),
+  uploadImages: takes({
+    engine,
+    set: { ...set, says: ['set', 'four'] },
+    options: options({ mean: channelwise(fromZero(0.5)), deviation: channelwise(positive(0.5)) }),
+  }),
   readCifar10: takes({
     batches: {
       good: () => [{ name: 'batch', bytes: new Uint8Array(3073) }],

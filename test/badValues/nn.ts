@@ -56,6 +56,7 @@ export const sizes = {
 };
 
 export const NN: Signatures = {
+  createRandom: takes({ seed, stream: optional(seed) }),
   batchAttentionLayer: takes({
     engine,
     random,

@@ -107,7 +107,13 @@ export const OPTIM: Signatures = {
   }),
 };
 
-const network = { ...sizes, seed, hidden: width(4), projection: width(4) };
+const network = {
+  ...sizes,
+  seed,
+  hidden: width(4),
+  projection: width(4),
+  encoder: optional(fn(() => () => ({}))),
+};
 const method = (more: Record<string, Kind>, ...needed: string[]) =>
   takes({ engine, options: options({ ...network, ...more }, 'channels', 'size', ...needed) });
 const { hidden: _, projection: __, ...plainNetwork } = network;
@@ -266,6 +272,10 @@ export const METHODS: Signatures = {
 
 /** What the exports make, and its arguments. */
 export const MADE: Signatures = {
+  'Random.below': takes(
+    { bound: integer(3, 1, 2 ** 32) },
+    { op: 'below', call: (_, [bound]) => nn.createRandom(1).below(bound as number) },
+  ),
   'Optimizer.step': takes(
     { learningRate: optional(rate) },
     { op: 'sgd', call: (world, [learningRate]) => sgd(world).step(learningRate as number) },

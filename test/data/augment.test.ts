@@ -170,7 +170,7 @@ test('what is wrong is said in a sentence', () => {
   const resident = uploadImages(engine, set);
   const at = (options: object) => () => resident.batch([0], { seed: 0, step: 0, ...options });
   const wrong: [() => unknown, string][] = [
-    [() => uploadImages(engine, { ...set, channels: 2 }), 'uploadImages: waves has 2 channels, expected 1 or 3.'],
+    [() => uploadImages(engine, images(4, 2, 8, 8)), 'uploadImages: set.channels = 2, expected 1 or 3.'],
     [
       () => uploadImages(engine, { ...set, count: 5 }),
       'uploadImages: waves has 256 bytes, expected 320 for [5, 1, 8, 8].',

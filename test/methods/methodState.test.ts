@@ -112,7 +112,7 @@ describe('the order of a step', () => {
     expect(after['queue.pointer'][0]).toBe(0);
 
     const network = (name: string) => {
-      const net = queryNetwork(engine, createRandom(0), { ...NETWORK, ...SMALL }, 2);
+      const net = queryNetwork('moCo', engine, createRandom(0), { ...NETWORK, ...SMALL }, 2);
       for (const [key, tensor] of Object.entries(net.parameters))
         tensor.write(Float32Array.from(after[`${name}.${key}`]));
       return net;

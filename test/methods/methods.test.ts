@@ -1,11 +1,17 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createRandom, type Random } from '../../src/core/random.ts';
 import type { Tensor } from '../../src/core/tensor.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { infoNCE } from '../../src/losses/infoNCE.ts';
+import { simSiam } from '../../src/losses/simSiam.ts';
+import { ba2m } from '../../src/methods/ba2m.ts';
 import type { Method, TwoStep } from '../../src/methods/method.ts';
 import { optimizerOf } from '../../src/methods/optimizerOf.ts';
 import { viewsOf } from '../../src/methods/parts.ts';
+import { simCLR } from '../../src/methods/simclr.ts';
 import { trainStep } from '../../src/methods/trainStep.ts';
+import { type Layer, sequential } from '../../src/nn/layer.ts';
+import { convolution, globalPool, linear } from '../../src/nn/layers.ts';
 import { concat } from '../../src/ops/concat.ts';
 import { slice } from '../../src/ops/slice.ts';
 import { adamW } from '../../src/optim/adamW.ts';
@@ -32,9 +38,13 @@ async function confusion(method: Method): Promise<number> {
 
 const average = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 
+/** An encoder of the user's own: one convolution, where the built-in one has three and a linear layer. */
+const encoder = (random: Random): Layer =>
+  sequential({ conv: convolution(engine, random, 1, 24, { stride: 2 }), pool: globalPool() });
+
 const optimize = (method: Method) => optimizerOf(method, (parameters) => adamW(parameters, rate));
 
-describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fills }) => {
+describe.each(Object.entries(methods))('%s', (name, { make, constants, scores, fills }) => {
   test('learns: finite losses that fall, every parameter moves, nothing stays behind', async () => {
     const before = await heldBuffers(engine);
     const method = make(engine, 1);
@@ -95,6 +105,73 @@ describe.each(Object.entries(methods))('%s', (_, { make, constants, scores, fill
     for (const tensor of [images, embedding, one, found, loss]) tensor?.dispose();
     free(method);
   }, 240_000);
+
+  test.skipIf(name === 'ba2m')('trains an encoder of the user, one for each of its networks', async () => {
+    let networks = 0;
+    const counted = (random: Random) => {
+      networks++;
+      return encoder(random);
+    };
+    const method = make(engine, 1, { encoder: counted });
+    const isOwn = (key: string) => key.endsWith('encoder.conv.weight');
+    const [own, ...more] = Object.keys(method.parameters).filter(isOwn);
+    expect(more).toEqual([]);
+    expect(networks).toBe(1 + Object.keys(method.buffers).filter(isOwn).length);
+    expect(networks).toBe(constants.includes('key') || constants.includes('target') ? 2 : 1);
+    const images = allImages(engine);
+    const embedding = method.embed(images);
+    expect(embedding.shape).toEqual([DATA.images, 24]);
+    const loss = engine.scope(() => method.loss(batchOf(engine, method, 0), placeOf(0)));
+    loss.backward();
+    const slopes = (await method.parameters[own].grad?.data()) ?? [];
+    expect(slopes.every(Number.isFinite)).toBe(true);
+    expect(slopes.some((slope) => slope !== 0)).toBe(true);
+    for (const tensor of [images, embedding, loss]) tensor.dispose();
+    free(method);
+  });
+});
+
+describe('parts of the user', () => {
+  test('what is no encoder, or gives other features, is a sentence', () => {
+    const none = (() => ({})) as unknown as typeof encoder;
+    expect(() => simCLR(engine, { encoder: none })).toThrow('simCLR: encoder() is an Object, expected a Layer.');
+    expect(() => simCLR(engine, {})).toThrow('simCLR: channels = NaN, expected an integer in [1, 1024].');
+    expect(() => ba2m(engine, { encoder, features: 24 })).toThrow(
+      'ba2m: module = true, expected false with an encoder',
+    );
+    const images = allImages(engine);
+    const wider = simCLR(engine, { encoder, features: 32 });
+    expect(() => wider.embed(images)).toThrow('simCLR: encoder() gives [32, 24], expected [N, 32], features of each');
+    const empty = { parameters: {}, buffers: {}, forward: () => undefined as unknown as Tensor };
+    const nothing = simCLR(engine, { encoder: () => empty, features: 24 });
+    expect(() => nothing.embed(images)).toThrow('simCLR: encoder() gives undefined, expected a Tensor.');
+    for (const method of [wider, nothing]) free(method);
+    images.dispose();
+  });
+
+  test('a system of the user trains by the interface alone', async () => {
+    const net = encoder(createRandom(1));
+    const predictor = linear(engine, createRandom(2), 24, 24);
+    const own: Method = {
+      name: 'one-sided',
+      wants: { views: 2, crops: 0, labels: false },
+      parameters: { ...net.parameters, 'predictor.weight': predictor.parameters.weight },
+      buffers: {},
+      loss: (batch) => {
+        const [first, second] = viewsOf(batch, 2).map((view) => net.forward(view, true));
+        return simSiam(predictor.forward(first, true), second);
+      },
+      embed: (images) => engine.noGrad(() => net.forward(images, false)),
+    };
+    const optimizer = adamW(own.parameters, rate);
+    const losses: number[] = [];
+    for (let step = 0; step < 4; step++) {
+      using loss = trainStep(engine, own, optimizer, [() => batchOf(engine, own, 0)], placeOf(step));
+      losses.push(await loss.item());
+    }
+    expect(losses[3]).toBeLessThan(losses[0]);
+    free(own, optimizer);
+  });
 });
 
 describe('a batch in parts', () => {

@@ -3,7 +3,7 @@ import { ba2m } from '../../src/methods/ba2m.ts';
 import { barlowTwins } from '../../src/methods/barlowTwins.ts';
 import { byol } from '../../src/methods/byol.ts';
 import { contrastiveClustering } from '../../src/methods/contrastiveClustering.ts';
-import type { Method } from '../../src/methods/method.ts';
+import type { Method, NetworkOptions } from '../../src/methods/method.ts';
 import { moCo } from '../../src/methods/moco.ts';
 import { pcl } from '../../src/methods/pcl.ts';
 import { simCLR } from '../../src/methods/simclr.ts';
@@ -16,7 +16,7 @@ import { vicReg } from '../../src/methods/vicReg.ts';
 export const DATA = { images: 32, classes: 4, size: 12, batch: 16, epochSteps: 2, totalSteps: 8 } as const;
 
 export interface MethodCase {
-  make(engine: Engine, seed: number): Method;
+  make(engine: Engine, seed: number, more?: Pick<NetworkOptions, 'encoder'>): Method;
   /** Tensors of `buffers` that a gradient must never reach, by the start of their names. */
   readonly constants: readonly string[];
   /** [.., K] of `scores`. */
@@ -28,47 +28,73 @@ export interface MethodCase {
 const SMALL = { channels: 1, size: DATA.size, width: 4, features: 24, hidden: 20, projection: 12 };
 
 export const methods: Readonly<Record<string, MethodCase>> = {
-  simclr: { make: (engine, seed) => simCLR(engine, { ...SMALL, seed }), constants: [] },
-  'simclr without head': { make: (engine, seed) => simCLR(engine, { ...SMALL, seed, head: false }), constants: [] },
+  simclr: { make: (engine, seed, more) => simCLR(engine, { ...SMALL, ...more, seed }), constants: [] },
+  'simclr without head': {
+    make: (engine, seed, more) => simCLR(engine, { ...SMALL, ...more, seed, head: false }),
+    constants: [],
+  },
   // 24 is no multiple of the batch: the queue wraps within a batch.
   'moco v1': {
-    make: (engine, seed) => moCo(engine, { ...SMALL, seed, version: 1, queue: 24 }),
+    make: (engine, seed, more) => moCo(engine, { ...SMALL, ...more, seed, version: 1, queue: 24 }),
     constants: ['key', 'queue'],
     fills: true,
   },
   'moco v2': {
-    make: (engine, seed) => moCo(engine, { ...SMALL, seed, version: 2, queue: 24 }),
+    make: (engine, seed, more) => moCo(engine, { ...SMALL, ...more, seed, version: 2, queue: 24 }),
     constants: ['key', 'queue'],
     fills: true,
   },
-  'moco v3': { make: (engine, seed) => moCo(engine, { ...SMALL, seed, version: 3 }), constants: ['key'] },
-  supcon: { make: (engine, seed) => supCon(engine, { ...SMALL, seed }), constants: [] },
+  'moco v3': {
+    make: (engine, seed, more) => moCo(engine, { ...SMALL, ...more, seed, version: 3 }),
+    constants: ['key'],
+  },
+  supcon: { make: (engine, seed, more) => supCon(engine, { ...SMALL, ...more, seed }), constants: [] },
   swav: {
-    make: (engine, seed) =>
-      swav(engine, { ...SMALL, pool: 'mean', seed, crops: 2, prototypes: 9, queue: 24, queueStart: 0.2, freeze: 0.2 }),
+    make: (engine, seed, more) =>
+      swav(engine, {
+        ...SMALL,
+        ...more,
+        pool: 'mean',
+        seed,
+        crops: 2,
+        prototypes: 9,
+        queue: 24,
+        queueStart: 0.2,
+        freeze: 0.2,
+      }),
     constants: ['queue'],
     scores: 9,
   },
   'swav of two views': {
-    make: (engine, seed) => swav(engine, { ...SMALL, seed, prototypes: 9, queue: 0, crops: 0, freeze: 0 }),
+    make: (engine, seed, more) =>
+      swav(engine, { ...SMALL, ...more, seed, prototypes: 9, queue: 0, crops: 0, freeze: 0 }),
     constants: [],
     scores: 9,
   },
   cc: {
-    make: (engine, seed) => contrastiveClustering(engine, { ...SMALL, seed, clusters: DATA.classes }),
+    make: (engine, seed, more) => contrastiveClustering(engine, { ...SMALL, ...more, seed, clusters: DATA.classes }),
     constants: [],
     scores: DATA.classes,
   },
   pcl: {
-    make: (engine, seed) =>
-      pcl(engine, { ...SMALL, seed, images: DATA.images, clusters: [4, 8], queue: 24, warmup: 0.2, iterations: 5 }),
+    make: (engine, seed, more) =>
+      pcl(engine, {
+        ...SMALL,
+        ...more,
+        seed,
+        images: DATA.images,
+        clusters: [4, 8],
+        queue: 24,
+        warmup: 0.2,
+        iterations: 5,
+      }),
     constants: ['key', 'queue', 'granularity'],
     fills: true,
   },
-  byol: { make: (engine, seed) => byol(engine, { ...SMALL, seed }), constants: ['target'] },
-  barlow: { make: (engine, seed) => barlowTwins(engine, { ...SMALL, seed }), constants: [] },
-  vicreg: { make: (engine, seed) => vicReg(engine, { ...SMALL, seed }), constants: [] },
-  simsiam: { make: (engine, seed) => simSiam(engine, { ...SMALL, seed }), constants: [] },
+  byol: { make: (engine, seed, more) => byol(engine, { ...SMALL, ...more, seed }), constants: ['target'] },
+  barlow: { make: (engine, seed, more) => barlowTwins(engine, { ...SMALL, ...more, seed }), constants: [] },
+  vicreg: { make: (engine, seed, more) => vicReg(engine, { ...SMALL, ...more, seed }), constants: [] },
+  simsiam: { make: (engine, seed, more) => simSiam(engine, { ...SMALL, ...more, seed }), constants: [] },
   ba2m: {
     make: (engine, seed) =>
       ba2m(engine, { channels: 1, size: DATA.size, width: 4, features: 24, seed, classes: DATA.classes, after: [2] }),
@@ -76,8 +102,9 @@ export const methods: Readonly<Record<string, MethodCase>> = {
     scores: DATA.classes,
   },
   'classifier without the module': {
-    make: (engine, seed) =>
+    make: (engine, seed, more) =>
       ba2m(engine, {
+        ...more,
         channels: 1,
         size: DATA.size,
         width: 4,
