@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import { type Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { augmentations } from '../data/augmentations.ts';
 import { embed, evaluateCheckpoint } from './apply.ts';
 import { methodName, methodOption, numberOption, settingOption } from './config.ts';
+import { init, starts } from './init.ts';
 import { asTyped } from './invoked.ts';
 import { METHODS } from './methods.ts';
 import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
@@ -225,6 +226,12 @@ program
   .addOption(adapterOption())
   .action(evaluateCheckpoint);
 
+program
+  .command('init')
+  .description('Write a first program into this folder, and say how it is run.')
+  .addArgument(new Argument('[where]', 'where it runs').choices(starts).default('node'))
+  .action(init);
+
 /** Refuses '' for whatever takes a value: a variable of a script that is not set would pass for an option that was not given. */
 function refuseEmpty(of: Option | Argument, command: string, name: string, expected: string): void {
   const parse = of.parseArg as ((text: string, before: unknown) => unknown) | undefined;
@@ -239,7 +246,8 @@ for (const command of program.commands) {
     if (option.required || option.optional)
       refuseEmpty(option, command.name(), option.long as string, `a value: ${option.flags}`);
   for (const argument of command.registeredArguments)
-    refuseEmpty(argument, command.name(), `<${argument.name()}>`, 'its file, or the directory of a run');
+    if (argument.required)
+      refuseEmpty(argument, command.name(), `<${argument.name()}>`, 'its file, or the directory of a run');
 }
 
 program.parseAsync().catch((error: Error) => {

@@ -1,6 +1,6 @@
 // The command as a user runs it: dist/cli.js in processes of its own, in a folder that goes away; and images to train on.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,8 @@ import { expect } from 'vitest';
 import { createRandom } from '../../src/core/random.ts';
 import { GramianError } from '../../src/gpu/errors.ts';
 
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const CLI = join(ROOT, 'dist/cli.js');
 
 export interface Result {
   code: number | null;
@@ -41,6 +42,19 @@ export function commandFolder(name: string): { folder: string; start: Start } {
       child.on('close', (code, signal) => resolve({ code, signal, out, err }));
     });
   return { folder, start };
+}
+
+/** Puts this package and its driver where a program in the folder finds them. */
+export function installInto(folder: string): void {
+  const modules = join(folder, 'node_modules');
+  mkdirSync(modules);
+  symlinkSync(ROOT, join(modules, 'gramian'), 'junction');
+  symlinkSync(join(ROOT, 'node_modules', 'webgpu'), join(modules, 'webgpu'), 'junction');
+}
+
+/** What a program in a folder prints. */
+export function shell(folder: string, command: string): { stdout: string; stderr: string; status: number | null } {
+  return spawnSync(command, { cwd: folder, encoding: 'utf8', shell: true, timeout: 110_000 });
 }
 
 const big = (...numbers: number[]): Buffer => {
