@@ -1,21 +1,23 @@
 // What npm would publish: what is in it, and what a bundler makes of it.
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { lintTarball, pack, type Tarball } from '../../tools/tarball.ts';
 
 const root = join(import.meta.dirname, '../..');
 const text = (file: string): string => readFileSync(join(root, file), 'utf8');
+const folder = mkdtempSync(join(tmpdir(), 'gramian-publish-'));
+let tarball: Tarball;
 let packed: readonly string[] = [];
 
 beforeAll(() => {
-  const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
-  // npm is a script on Windows.
-  const out = execFileSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
-  packed = (JSON.parse(out) as { files: { path: string }[] }[])[0].files.map(({ path }) => path);
+  tarball = pack(folder);
+  packed = tarball.paths;
 }, 60_000);
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the package', () => {
   test('holds what it is made of, with all licences, and nothing else', () => {
@@ -26,6 +28,13 @@ describe('the package', () => {
     const allowed = [...needed, ...files.map((file) => `${file}/`), ...files];
     expect(packed.filter((file) => !allowed.some((one) => file === one || file.startsWith(one)))).toEqual([]);
     expect(packed.filter((file) => /(^|\/)(node_modules|\.[^/]+)(\/|$)|\.(map|tgz|log)$/.test(file))).toEqual([]);
+  });
+
+  test('publint and attw find nothing in any of its sub-paths', async () => {
+    const { found, subpaths } = await lintTarball(tarball.file);
+    expect(found).toEqual([]);
+    const { exports } = JSON.parse(text('package.json')) as { exports: object };
+    expect(subpaths).toEqual(Object.keys(exports));
   });
 
   test('every chunk that a module imports is in it', () => {
