@@ -3,7 +3,7 @@ import { fillBits } from '../src/core/fills.ts';
 import type { Tensor } from '../src/core/tensor.ts';
 import { dryRun } from '../src/engine/dryRun.ts';
 import type { Engine } from '../src/engine/engine.ts';
-import { link } from '../src/gpu/link.ts';
+import { linkKernel } from '../src/gpu/link.ts';
 import { sharedEngine } from './engine.ts';
 
 const POISON = 0x7fc00000; // a NaN, which no sum hides
@@ -35,7 +35,7 @@ export function expectKernelsForGpus(engine: Engine, fn: () => unknown): void {
     info.software = false;
     for (const size of [null, 8, 32, 64]) {
       info.subgroup = size === null ? null : { size, pinned: false };
-      dryRun(engine, fn, { launch: (kernel, { tuning }) => void link(kernel, tuning) });
+      dryRun(engine, fn, { launch: (kernel, { tuning }) => void linkKernel(kernel, tuning) });
     }
   } finally {
     info.software = software;

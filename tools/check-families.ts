@@ -1,7 +1,7 @@
 // Compiles every kernel in the families that need more than every adapter has, on Dawn's null backend, which has it all.
 // In a process of its own: Dawn lives once in a process, and the other checks want a real adapter.
 import { create } from 'webgpu';
-import { link } from '../src/gpu/link.ts';
+import { linkKernel } from '../src/gpu/link.ts';
 import { familyVariants } from './variants.ts';
 
 const FEATURES = ['subgroups', 'subgroup-size-control', 'shader-f16', 'chromium-experimental-subgroup-matrix'];
@@ -13,7 +13,7 @@ const device = await adapter.requestDevice({ requiredFeatures: FEATURES as GPUFe
 const list = familyVariants();
 let failed = 0;
 for (const { kernel, tuning, name } of list) {
-  const { code, explain } = link(kernel, tuning);
+  const { code, explain } = linkKernel(kernel, tuning);
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });
   device.createComputePipeline({ layout: 'auto', compute: { module } });

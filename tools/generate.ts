@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { declared, type KernelPart, type KernelSource, type KernelSwap, type ParamsMember } from '../src/gpu/kernel.ts';
-import { link } from '../src/gpu/link.ts';
+import { linkKernel } from '../src/gpu/link.ts';
 import { kernelFiles, readTexts, textFor } from './kernelFiles.ts';
 
 const root = new URL('../', import.meta.url);
@@ -15,7 +15,7 @@ const sources = kernelFiles(texts);
 export const kernelNames = (): readonly string[] => sources.names;
 
 function reflect(kernel: KernelSource): WgslReflect {
-  const linked = link(kernel, {}, false);
+  const linked = linkKernel(kernel, {}, false);
   try {
     return new WgslReflect(linked.code);
   } catch (error) {

@@ -12,7 +12,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { link } from '../src/gpu/link.ts';
+import { linkKernel } from '../src/gpu/link.ts';
 import { createEngine, type Engine, mul, sum, type Tensor } from '../src/index.ts';
 import { ODD, VALUES, values } from '../test/cases.ts';
 import { choosing, otherWays } from '../test/choices.ts';
@@ -141,7 +141,7 @@ const inBraces = (text: string, index: number): boolean =>
 function kernels(back: (text: string) => string): Found {
   const hashes: Found['hashes'] = {};
   for (const { kernel, tuning, name } of [...variants(), ...familyVariants()]) {
-    const lines = linesOf(back(link(kernel, tuning).code));
+    const lines = linesOf(back(linkKernel(kernel, tuning).code));
     hashes[back(name)] = [hash(lines.join('\n')), hash(declarationsOf(lines).join('\n')), hash(withoutNames(lines))];
   }
   return { of: 'kernels', hashes };

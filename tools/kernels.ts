@@ -1,5 +1,5 @@
 // Prints a kernel joined with the pieces it uses:  npm run kernels -- NAME [TM=8 ...] [--unroll]
-import { link } from '../src/gpu/link.ts';
+import { linkKernel } from '../src/gpu/link.ts';
 import { kernelNames, readKernel } from './generate.ts';
 
 const [name, ...rest] = process.argv.slice(2);
@@ -10,5 +10,5 @@ if (!known.includes(name)) {
 } else {
   const settings = rest.filter((word) => word !== '--unroll').map((word) => word.split('='));
   const tuning = Object.fromEntries(settings.map(([key, value]) => [key, Number(value)]));
-  console.log(link(readKernel(name), tuning, rest.includes('--unroll')).code);
+  console.log(linkKernel(readKernel(name), tuning, rest.includes('--unroll')).code);
 }

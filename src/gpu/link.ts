@@ -27,7 +27,7 @@ const LOOP = /^\s*for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{$/;
  *
  * Only integers that the file itself lists can be put in, so no text from outside ever enters a shader.
  */
-export function link(kernel: KernelSource, tuning: Tuning = {}, unroll = true): Linked {
+export function linkKernel(kernel: KernelSource, tuning: Tuning = {}, unroll = true): Linked {
   const left = new Set(Object.keys(tuning));
   const lines: Line[] = [];
   for (const { file, text, explain } of chosenParts(kernel, tuning)) {

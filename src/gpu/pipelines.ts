@@ -1,7 +1,7 @@
 import { collectGarbage } from '#platform';
 import { type GramianError, KernelError } from './errors.ts';
 import type { KernelSource, Tuning } from './kernel.ts';
-import { type Linked, link } from './link.ts';
+import { type Linked, linkKernel } from './link.ts';
 
 /** A compiled kernel with its one bind group layout: the parameters first, at a dynamic offset, then the buffers. */
 export interface Pipeline {
@@ -39,7 +39,10 @@ export class PipelineCache {
   get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
     const forms = listed(this.forms, kernel.key ?? kernel.name, () => [] as Form[]);
     for (const form of forms) if (equal(form.tuning, tuning)) return form.pipeline;
-    const form = { tuning: { ...tuning }, pipeline: this.compile(kernel, link(kernel, tuning, this.unroll), forms) };
+    const form = {
+      tuning: { ...tuning },
+      pipeline: this.compile(kernel, linkKernel(kernel, tuning, this.unroll), forms),
+    };
     forms.push(form);
     return form.pipeline;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type KernelPart, type KernelSource, type Params, packParams } from '../../src/gpu/kernel.ts';
 import { matmul } from '../../src/gpu/kernels.generated.ts';
-import { link } from '../../src/gpu/link.ts';
+import { linkKernel } from '../../src/gpu/link.ts';
 import { kernelNames, readKernel } from '../../tools/generate.ts';
 import { kernelFiles } from '../../tools/kernelFiles.ts';
 
@@ -129,8 +129,8 @@ describe('@tune', () => {
   const kernel = kernelOf('const WG: u32 = 64; // @tune 32 64 128\nconst N: u32 = WG;');
 
   test('puts in a listed value, and leaves the default', () => {
-    expect(link(kernel).code).toContain('const WG: u32 = 64;');
-    expect(link(kernel, { WG: 128 }).code).toBe('const WG: u32 = 128; // @tune 32 64 128\nconst N: u32 = WG;');
+    expect(linkKernel(kernel).code).toContain('const WG: u32 = 64;');
+    expect(linkKernel(kernel, { WG: 128 }).code).toBe('const WG: u32 = 128; // @tune 32 64 128\nconst N: u32 = WG;');
   });
 
   let said = 0;
@@ -146,7 +146,7 @@ describe('@tune', () => {
     ['a constant that is not tunable', { N: 64 }, /no tunable is named N/],
     ['nothing', { WG: undefined }, /expected one of/],
   ])('refuses %s', (_, tuning, sentence) => {
-    expect(() => link(kernel, tuning as Record<string, number>)).toThrow(sentence);
+    expect(() => linkKernel(kernel, tuning as Record<string, number>)).toThrow(sentence);
   });
 });
 
@@ -182,12 +182,12 @@ describe('@unroll', () => {
     ],
   ];
   test.each(table)('%s', (name, text, wanted) => {
-    expect(packed(link(kernelOf(text), name === 'a tuned bound' ? { T: 2 } : {}).code)).toBe(wanted);
+    expect(packed(linkKernel(kernelOf(text), name === 'a tuned bound' ? { T: 2 } : {}).code)).toBe(wanted);
   });
 
   test('leaves everything alone when told to', () => {
     const text = loop('for (var i = 0u; i < 2; i++) {', 'a[i] = i;');
-    expect(link(kernelOf(text), {}, false).code).toBe(text);
+    expect(linkKernel(kernelOf(text), {}, false).code).toBe(text);
   });
 
   const plain = 'for (var i = 0u; i < 2; i++) {';
@@ -206,14 +206,14 @@ describe('@unroll', () => {
     ['code on the closing line', `// @unroll\n${plain}\nx = i; }`, /ends with "x = i; }", expected "}" alone/],
     ['code after the closing brace', `// @unroll\n${plain}\nx = i;\n} y = 1;`, /expected "}" alone/],
   ])('refuses %s', (_, text, sentence) => {
-    expect(() => link(kernelOf(text))).toThrow(sentence);
+    expect(() => linkKernel(kernelOf(text))).toThrow(sentence);
   });
 });
 
 describe('the line map', () => {
   test('follows copies into the piece that they come from', () => {
     const piece = 'fn f() {\n  // @unroll\n  for (var i = 0u; i < 2; i++) {\n    bad(i);\n  }\n}';
-    const linked = link(kernelOf('// @use p1\nfn main() {}', piece));
+    const linked = linkKernel(kernelOf('// @use p1\nfn main() {}', piece));
     const lines = linked.code.split('\n');
     const at = lines.flatMap((line, i) => (line.includes('bad') ? [linked.at(i + 1)] : []));
     expect(at).toEqual(['kernels/lib/p1.wgsl:4', 'kernels/lib/p1.wgsl:4']);
@@ -224,7 +224,7 @@ describe('the line map', () => {
 
   test.each(kernelNames())('%s: every line is where the map says', (name) => {
     const kernel = readKernel(name);
-    const linked = link(kernel, {}, false);
+    const linked = linkKernel(kernel, {}, false);
     const texts = new Map(kernel.parts.map((part) => [part.file, part.text.split('\n')]));
     linked.code.split('\n').forEach((line, i) => {
       const [file, number] = linked.at(i + 1).split(':');

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { link } from '../../src/gpu/link.ts';
+import { linkKernel } from '../../src/gpu/link.ts';
 import { kernelNames, readKernel } from '../../tools/generate.ts';
 import { checkWithNaga, nagaAdapter } from '../../tools/naga-check.mjs';
 import { eachValue, variants } from '../../tools/variants.ts';
@@ -11,10 +11,10 @@ const carried = process.platform === 'linux' && process.arch === 'x64';
 test.skipIf(!carried)(
   "naga, the compiler of Firefox, takes every kernel in every form that an op asks for, at WebGPU's default limits",
   async () => {
-    const list = new Map(variants().map(({ kernel, tuning, name }) => [link(kernel, tuning).code, name]));
+    const list = new Map(variants().map(({ kernel, tuning, name }) => [linkKernel(kernel, tuning).code, name]));
     for (const kernel of kernelNames().map(readKernel))
       for (const tuning of eachValue(kernel))
-        list.set(link(kernel, tuning).code, `${kernel.name} ${JSON.stringify(tuning)}`);
+        list.set(linkKernel(kernel, tuning).code, `${kernel.name} ${JSON.stringify(tuning)}`);
     const { adapters, answers } = await checkWithNaga([...list].map(([code, name]) => ({ name, code })));
     expect(answers.filter((answer) => !answer.ok)).toEqual([]);
     expect(answers).toHaveLength(list.size);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { type KernelSource, packParams } from '../../src/gpu/kernel.ts';
-import { link } from '../../src/gpu/link.ts';
+import { linkKernel } from '../../src/gpu/link.ts';
 import { kernelNames, readKernel } from '../../tools/generate.ts';
 import type { Case } from './races/case.ts';
 import { FEATURES } from './races/features.ts';
@@ -14,7 +14,7 @@ const CASES: Record<string, Case[]> = { ...PAIRS, ...ROWS, ...TRANSPORT, ...FEAT
 
 /** The detector reads from top to bottom: what a piece declares has to come before its use. */
 function textOf(kernel: KernelSource, { tuning }: Case): string {
-  return link({ ...kernel, parts: [...kernel.parts].reverse() }, tuning, false).code;
+  return linkKernel({ ...kernel, parts: [...kernel.parts].reverse() }, tuning, false).code;
 }
 
 interface Found {

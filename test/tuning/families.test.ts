@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from '../../src/engine/engine.ts';
 import { extrasOf, type MatrixShape } from '../../src/gpu/deviceInfo.ts';
 import { largest } from '../../src/gpu/kernels.generated.ts';
-import { link } from '../../src/gpu/link.ts';
+import { linkKernel } from '../../src/gpu/link.ts';
 import { toHalves } from '../../src/launch/halves.ts';
 import { type Form, productForm } from '../../src/launch/productForm.ts';
 import { ntXent } from '../../src/losses/ntXent.ts';
@@ -82,22 +82,22 @@ describe('what an adapter offers', () => {
 
 describe('linking a family', () => {
   test('a tuning swaps pieces, and directives go first', () => {
-    const { code } = link(readKernel('matmul'), { SUBGROUP: 8 });
+    const { code } = linkKernel(readKernel('matmul'), { SUBGROUP: 8 });
     expect(code.startsWith('enable subgroups;\n')).toBe(true);
     expect(code).toContain('subgroupShuffle');
     expect(code.match(/fn tile_product\(/g)).toHaveLength(1);
-    expect(link(readKernel('matmul')).code).not.toMatch(/^enable|subgroupShuffle/m);
+    expect(linkKernel(readKernel('matmul')).code).not.toMatch(/^enable|subgroupShuffle/m);
   });
 
   test('a piece that both families change is there once', () => {
-    const { code } = link(readKernel('matmul_fragments'), { MATRIX: 1, F16: 1 });
+    const { code } = linkKernel(readKernel('matmul_fragments'), { MATRIX: 1, F16: 1 });
     expect(code.match(/^alias part = f16;$/gm)).toHaveLength(1);
     expect(code).not.toMatch(/^alias part = f32;$/m);
     expect(code).not.toMatch(/subgroup(Add|Shuffle|Exclusive)/); // with matrices in one module they crash a driver
   });
 
   test('a size that must be asked for is, of every entry', () => {
-    const { code } = link(readKernel('normalize'), { LANES: 32, SUBGROUP: 32, PINNED: 1 });
+    const { code } = linkKernel(readKernel('normalize'), { LANES: 32, SUBGROUP: 32, PINNED: 1 });
     expect(code).toContain('@compute @subgroup_size(SUBGROUP) @workgroup_size(WG)');
     expect(code.startsWith('enable subgroup_size_control;\nenable subgroups;\n')).toBe(true);
   });
@@ -108,13 +108,13 @@ describe('linking a family', () => {
     expect(ofRows.length).toBeGreaterThan(20);
     for (const kernel of ofRows)
       for (const LANES of [4, 8, 16, 32, 64])
-        expect(() => link(kernel, { LANES, SUBGROUP: LANES, PINNED: 1 }), kernel.name).not.toThrow();
+        expect(() => linkKernel(kernel, { LANES, SUBGROUP: LANES, PINNED: 1 }), kernel.name).not.toThrow();
   });
 
   test('kernels without a form in a family take its offer without change', () => {
     const plain = readKernel('row_nearest_chord');
-    expect(link(plain, { SUBGROUP: 8 }).code).toBe(link(plain).code);
-    expect(() => link(plain, { F16: 1 })).toThrow(/no tunable is named F16/);
+    expect(linkKernel(plain, { SUBGROUP: 8 }).code).toBe(linkKernel(plain).code);
+    expect(() => linkKernel(plain, { F16: 1 })).toThrow(/no tunable is named F16/);
   });
 });
 
