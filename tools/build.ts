@@ -15,9 +15,11 @@ const SUBPATHS: Readonly<Record<string, string>> = {
   '.': 'src/index.ts',
   './data': 'src/data/index.ts', // in browsers: src/data/index.browser.ts
   './eval': 'src/eval/index.ts',
+  './kernels': 'src/kernels/index.ts',
   './methods': 'src/methods/index.ts',
   './nn': 'src/nn/index.ts',
   './optim': 'src/optim/index.ts',
+  './testing': 'src/testing/index.ts',
 };
 /** Sub-paths of which browsers get less: what needs no files. */
 const IN_BROWSERS: Readonly<Record<string, string>> = { './data': 'src/data/index.browser.ts' };

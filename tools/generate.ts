@@ -150,6 +150,10 @@ function generate(): string {
       `export const ${name}: KernelSource = /* @__PURE__ */ declared("${name}", [${list.join(', ')}], ${declarations(kernel)}${swapping});`,
     );
   }
+  const shipped = [...pieces.keys()].filter((file) => file.startsWith('kernels/lib/'));
+  const named = shipped.sort().map((file) => `${/(\w+)\.wgsl$/.exec(file)?.[1]}: ${constant(file)}`);
+  lines.push('/** What own kernels may use, by name. */');
+  lines.push(`export const pieces: Readonly<Record<string, KernelPart>> = { ${named.join(', ')} };`);
   // What was measured with other kernels, or chosen by another version, says nothing about these.
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
   const digest = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);

@@ -51,6 +51,8 @@ export class Device {
   private isShared: boolean;
   readonly pool: BufferPool;
   readonly queue: LaunchQueue;
+  /** For tests that look into launches: takes them, on any device. */
+  static intercept: ((device: Device, kernel: KernelSource, options: LaunchOptions) => void) | null = null;
   /** For mutation runs: another source for a kernel about to be launched, on any device. */
   static substitute: (kernel: KernelSource, tuning?: Tuning) => KernelSource = (kernel) => kernel;
   private readonly pipelines: PipelineCache;
@@ -139,6 +141,7 @@ export class Device {
 
   /** Encodes one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
+    if (Device.intercept) return Device.intercept(this, kernel, options);
     const launch = this.launchOf(kernel, options);
     this.queue.launch(launch);
     this.usedNow(options);

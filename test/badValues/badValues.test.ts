@@ -7,9 +7,11 @@ import * as evaluation from '../../src/eval/index.ts';
 import type { KernelSource } from '../../src/gpu/kernel.ts';
 import * as root from '../../src/index.ts';
 import { createEngine, GramianError, Tensor } from '../../src/index.ts';
+import * as kernels from '../../src/kernels/index.ts';
 import * as methods from '../../src/methods/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import * as optim from '../../src/optim/index.ts';
+import * as testing from '../../src/testing/index.ts';
 import { sharedEngine } from '../engine.ts';
 import { DATA, ENGINE, EVAL, MADE_TOO, TENSOR } from './files.ts';
 import { type Kind, Later } from './kinds.ts';
@@ -17,6 +19,7 @@ import { NN } from './nn.ts';
 import { ERRORS, MADE_OF_ROOT, ROOT } from './root.ts';
 import type { Signature, Signatures } from './signatures.ts';
 import { MADE, METHODS, OPTIM } from './systems.ts';
+import { KERNELS, TESTING } from './testing.ts';
 import { BAD, makeWorld, type World } from './world.ts';
 
 // Every export x every value that is wrong somewhere: a sentence that names the op and the argument, never a number and
@@ -26,9 +29,11 @@ const SUBPATHS: Readonly<Record<string, { exports: Readonly<Record<string, unkno
   '.': { exports: root, rows: ROOT },
   './data': { exports: data, rows: DATA },
   './eval': { exports: evaluation, rows: EVAL },
+  './kernels': { exports: kernels, rows: KERNELS },
   './methods': { exports: methods, rows: METHODS },
   './nn': { exports: nn, rows: NN },
   './optim': { exports: optim, rows: OPTIM },
+  './testing': { exports: testing, rows: TESTING },
 };
 
 let world: World;

@@ -1,8 +1,8 @@
 // Lanes that wait for each other: every such kernel runs in a simulator that sees two of them meet in memory. No GPU.
 import { describe, expect, test } from 'vitest';
-import { detectRaces } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { type KernelSource, packParams } from '../../src/gpu/kernel.ts';
 import { linkKernel } from '../../src/gpu/link.ts';
+import { interpret } from '../../src/testing/races.ts';
 import { kernelNames, readKernel } from '../../tools/generate.ts';
 import type { Case } from './races/case.ts';
 import { FEATURES } from './races/features.ts';
@@ -18,23 +18,19 @@ function textOf(kernel: KernelSource, { tuning }: Case): string {
 }
 
 interface Found {
-  readonly races: unknown[];
-  readonly errors: unknown[];
+  readonly races: readonly unknown[];
+  readonly errors: readonly unknown[];
   readonly buffers: Case['buffers'];
 }
 
-function detect(kernel: KernelSource, one: Case, code = textOf(kernel, one)): Found {
+async function detect(kernel: KernelSource, one: Case, code = textOf(kernel, one)): Promise<Found> {
   const uniform = new ArrayBuffer(kernel.params.bytes);
   packParams(kernel, one.params, new DataView(uniform), 0);
   new Uint32Array(uniform).set([0, one.groups]);
   const bindings: Record<number, unknown> = { [kernel.params.binding]: { uniform } };
   const buffers = Object.fromEntries(Object.entries(one.buffers).map(([name, data]) => [name, data.slice()]));
   for (const { name, binding } of kernel.buffers) bindings[binding] = buffers[name];
-  // The detector takes an alias for a type of one byte.
-  let spelt = code.replace(/^alias .*$/gm, '');
-  for (const [, name, type] of code.matchAll(/^alias (\w+) = (.+);$/gm))
-    spelt = spelt.replace(new RegExp(`\\b${name}\\b`, 'g'), type);
-  const { races, errors } = detectRaces(spelt, 'main', [one.groups, 1, 1], { 0: bindings });
+  const { races, errors } = await interpret(code, 'main', [one.groups, 1, 1], bindings);
   return { races, errors, buffers };
 }
 
@@ -52,8 +48,8 @@ describe('races', () => {
   );
   test.each(rows)(
     '%s has none',
-    (_, kernel, one) => {
-      const { races, errors, buffers } = detect(kernel, one);
+    async (_, kernel, one) => {
+      const { races, errors, buffers } = await detect(kernel, one);
       expect({ races: races.slice(0, 1), errors: errors.slice(0, 1) }).toEqual({ races: [], errors: [] });
       for (const [name, expected] of Object.entries(one.expected ?? {}))
         Array.from(expected).forEach((value, i) => expect(buffers[name][i], `${name}[${i}]`).toBeCloseTo(value, 4));
@@ -68,13 +64,13 @@ describe('races', () => {
     ['row_pass', 0],
   ])(
     'are found in %s without its barrier number %d',
-    (name, number) => {
+    async (name, number) => {
       const kernel = readKernel(name);
       const one = CASES[name][0];
       let seen = 0;
       const code = textOf(kernel, one).replace(/workgroupBarrier\(\);/g, (all) => (seen++ === number ? '' : all));
       expect(seen).toBeGreaterThan(number);
-      expect(detect(kernel, one, code).races.length).toBeGreaterThan(0);
+      expect((await detect(kernel, one, code)).races.length).toBeGreaterThan(0);
     },
     120_000,
   );

@@ -115,7 +115,7 @@ test('an inlined package without a licence text ends the build', () => {
 
 test('only the Node platform and the loaders touch Node', () => {
   const library = readdirSync(join(root, 'dist')).filter((file) =>
-    /^(index|nn|optim|methods|eval|(data|platform)\.browser)\.js$/.test(file),
+    /^(index|nn|optim|methods|eval|kernels|testing|(data|platform)\.browser)\.js$/.test(file),
   );
   for (const file of library)
     expect(reachable(`dist/${file}`).filter((code) => /\bfrom ["']node:/.test(code))).toEqual([]);

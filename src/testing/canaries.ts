@@ -1,0 +1,89 @@
+import * as check from '../core/check.ts';
+import { copy, fillBits, type Launcher } from '../core/fills.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { declarationsOf, elementOf } from '../gpu/declarations.ts';
+import { Device, type LaunchOptions } from '../gpu/device.ts';
+import type { KernelSource } from '../gpu/kernel.ts';
+
+const CANARY = 0x5a5a5a00; // and the number of the buffer: what is copied along from another one shows
+const BYTES = 256;
+
+interface Watched {
+  readonly kernel: string;
+  readonly buffer: string;
+  readonly canary: number;
+  readonly tail: Promise<ArrayBuffer>;
+}
+
+/**
+ * Runs `fn` with every buffer of every kernel that it launches followed by numbers that nobody may write. Rejects with the first kernel
+ * that did. Adapters let a write past the end fall on the last element, or nowhere: results may be right all the same.
+ */
+export async function canaries(fn: () => unknown): Promise<void> {
+  const op = 'canaries';
+  check.callback(op, 'fn', fn);
+  const watched: Watched[] = [];
+  const before = Device.intercept;
+  Device.intercept = (device, kernel, options) => {
+    Device.intercept = before;
+    try {
+      launch(device, kernel, options, watched);
+    } finally {
+      Device.intercept = intercept;
+    }
+  };
+  const { intercept } = Device;
+  try {
+    check.synchronous(op, 'fn', fn());
+  } finally {
+    Device.intercept = before;
+  }
+  const tails = await Promise.all(watched.map(({ tail }) => tail));
+  watched.forEach(({ kernel, buffer, canary }, i) => {
+    if (new Uint32Array(tails[i]).some((word) => word !== canary))
+      check.fail(op, `${kernel} wrote past the end of ${buffer}.`);
+  });
+}
+
+/** The launch on copies, each of which has the canaries behind it. */
+function launch(device: Device, kernel: KernelSource, options: LaunchOptions, watched: Watched[]): void {
+  const by: Launcher = { info: device.info, fail: check.fail, run: (of, how) => device.run(of, how) };
+  const buffers: Record<string, Storage> = { ...options.buffers };
+  const { longer, names } = withShorterLengths(kernel);
+  const behind: { name: string; own: Storage; copied: Storage; written: boolean; canary: number }[] = [];
+  for (const [i, { name, access }] of kernel.buffers.entries()) {
+    const canary = CANARY + i;
+    const own = options.buffers[name];
+    if (!names.has(name) || !own) continue;
+    const copied = device.pool.acquire(own.bytes + BYTES, 'canaries');
+    fillBits(by, copied, (own.bytes + BYTES) / 4, canary);
+    copy(by, { storage: own, size: own.bytes / 4 }, { storage: copied.range(0, own.bytes), size: own.bytes / 4 });
+    buffers[name] = copied.range(0, own.bytes + BYTES);
+    behind.push({ name, own, copied, written: access === 'read_write', canary });
+  }
+  device.run(longer, { ...options, buffers });
+  for (const { name, own, copied, written, canary } of behind) {
+    if (written) {
+      copy(by, { storage: copied.range(0, own.bytes), size: own.bytes / 4 }, { storage: own, size: own.bytes / 4 });
+      const tail = device.read('canaries', copied.range(own.bytes, BYTES), BYTES);
+      tail.catch(() => {}).finally(() => copied.release());
+      watched.push({ kernel: kernel.name, buffer: name, canary, tail });
+    } else copied.release();
+  }
+}
+
+/** The kernel with arrayLength() as it was, and the buffers that may grow without its notice. */
+function withShorterLengths(kernel: KernelSource): { longer: KernelSource; names: Set<string> } {
+  const names = new Set(kernel.buffers.map(({ name }) => name));
+  const all = kernel.parts.map(({ text }) => text).join('\n');
+  if (!all.includes('arrayLength')) return { longer: kernel, names };
+  const elements = new Map(declarationsOf(all).buffers.map(({ name, type }) => [name, elementOf(type)]));
+  for (const name of names) if (elements.get(name)?.count !== null) names.delete(name);
+  const parts = kernel.parts.map((part) => ({
+    ...part,
+    text: part.text.replace(/\barrayLength\s*\(\s*&\s*(\w+)\s*\)/g, (call, name) =>
+      names.has(name) ? `(${call} - ${BYTES / (elements.get(name)?.bytes ?? 4)}u)` : call,
+    ),
+  }));
+  return { longer: { ...kernel, key: `${kernel.key ?? kernel.name} canaries`, parts }, names };
+}
