@@ -1,1 +1,1 @@
-export function need(name: 'browser' | 'images' | 'lint' | 'naga' | 'publish'): Promise<NodeJS.Require>;
+export function need(name: 'browser' | 'bundlers' | 'images' | 'lint' | 'naga' | 'publish'): Promise<NodeJS.Require>;
