@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // What takes longest where kernels compile slowly, the longest first: one of these at the end would keep one core busy and the
@@ -39,6 +39,11 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // With frameworks from npm: `npm run test:adapters`.
+    exclude: [
+      ...configDefaults.exclude,
+      ...(process.env.GRAMIAN_TEST_HOSTS ? [] : ['test/adapters/{jax,ort,tfjs,typegpu}.test.ts']),
+    ],
     // Dawn may be started once in a process, and its environment reaches C in the main thread alone: forks, kept alive.
     pool: 'forks',
     isolate: false,

@@ -1,1 +1,3 @@
-export function need(name: 'browser' | 'bundlers' | 'images' | 'lint' | 'naga' | 'publish'): Promise<NodeJS.Require>;
+export function need(
+  name: 'browser' | 'bundlers' | 'images' | 'lint' | 'naga' | 'publish' | 'tfjs',
+): Promise<NodeJS.Require>;

@@ -51,6 +51,12 @@ export function scaffold(name: string, read: (path: string) => string): Files {
       /from '\.\/losses\/\w+\.ts';$/,
       importOf,
     ),
+    'src/losses/index.ts': inOrder(
+      inOrder(read('src/losses/index.ts'), `import { ${name} } from './${name}.ts';`, /^import /, importOf),
+      `  ${name},`,
+      /^ {2}\w+,$/,
+      (line) => line.trim().toLowerCase(),
+    ),
     [lossTable]: before(
       inOrder(read(lossTable), `import { ${table} } from './${name}.ts';`, /^import .*'\.\//, importOf),
       '];',

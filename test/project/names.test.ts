@@ -23,6 +23,8 @@ const WRITERS = ['tools/tune-defaults.ts'];
 function isOneMeaning(name: string, files: readonly string[]): boolean {
   // What a system offers, of which the build takes the browser's file or Node's.
   if (files.every((file) => /\.(node|browser)\.ts$/.test(file))) return true;
+  // What each framework's adapter is opened by.
+  if (name === 'attach') return files.every((file) => file.startsWith('src/adapters/'));
   // A loss, the system of that name around it, and its value in f64.
   return files.every((file) =>
     [`src/losses/${name}.ts`, `src/methods/${name}.ts`, 'bench/works/exact.ts'].includes(file),
