@@ -15,6 +15,7 @@ const SUBPATHS: Readonly<Record<string, string>> = {
   '.': 'src/index.ts',
   './data': 'src/data/index.ts', // in browsers: src/data/index.browser.ts
   './eval': 'src/eval/index.ts',
+  './jax': 'src/adapters/jax.ts',
   './kernels': 'src/kernels/index.ts',
   './methods': 'src/methods/index.ts',
   './nn': 'src/nn/index.ts',

@@ -1,0 +1,263 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { attach } from '../../src/adapters/jax.ts';
+import { collectGarbage } from '../../src/gpu/collect.node.ts';
+import { normals } from '../engine.ts';
+import { ntXent, supCon } from '../reference/losses/symmetric.ts';
+import { matrix } from '../reference/matrix.ts';
+import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { countBuffers, load, runProgram, typeErrors } from './hosts.ts';
+
+// biome-ignore-start lint/suspicious/noExplicitAny: jax-js' types are not there where this is checked
+let jax: any;
+let np: any;
+let g: any;
+type Arr = any;
+// biome-ignore-end lint/suspicious/noExplicitAny: see above
+let buffers: ReturnType<typeof countBuffers>;
+
+beforeAll(async () => {
+  [jax] = await load('jax', '@jax-js/jax');
+  buffers = countBuffers();
+  await jax.init('webgpu');
+  jax.defaultDevice('webgpu');
+  np = jax.numpy;
+  g = await attach(jax, { tune: 'off' });
+});
+afterAll(() => g.destroy());
+
+const array = (data: Float32Array | Int32Array, shape: number[]): Arr => np.array(data, { shape });
+const view = (seed: number, shape: readonly number[] = [ROWS, OUTPUTS]): Arr =>
+  array(normals(shape[0] * shape[1], seed), [...shape]);
+
+/** The losses as users of jax-js write them. */
+const FORMULAS: Record<string, (z0: Arr, z1: Arr) => Arr> = {
+  ntXent(z0, z1) {
+    const z = np.concatenate([z0, z1], 0);
+    const norm = np.sqrt(np.sum(np.square(z.ref), 1, { keepdims: true }));
+    const u = np.divide(z, norm);
+    const s = np.multiply(np.matmul(u.ref, np.transpose(u.ref)), 1 / TEMPERATURE);
+    const others = np.subtract(s, np.multiply(np.eye(2 * ROWS), 1e9));
+    const swapped = np.concatenate([u.ref.slice([ROWS, 2 * ROWS]), u.ref.slice([0, ROWS])], 0);
+    const positives = np.multiply(np.sum(np.multiply(u, swapped), 1), 1 / TEMPERATURE);
+    return np.mean(np.subtract(jax.nn.logsumexp(others, 1), positives));
+  },
+  barlowTwins(z0, z1) {
+    const standard = (z: Arr): Arr => {
+      const centred = np.subtract(z.ref, np.mean(z, 0, { keepdims: true }));
+      const variance = np.mean(np.square(centred.ref), 0, { keepdims: true });
+      return np.divide(centred, np.sqrt(np.add(variance, 1e-5)));
+    };
+    const c = np.multiply(np.matmul(np.transpose(standard(z0)), standard(z1)), 1 / ROWS);
+    const apart = np.square(np.subtract(c, np.eye(OUTPUTS)));
+    const diagonal = np.sum(np.multiply(apart.ref, np.eye(OUTPUTS)));
+    return np.add(np.multiply(diagonal, 1 - 0.0051), np.multiply(np.sum(apart), 0.0051));
+  },
+};
+
+type Weights = Record<'w1' | 'w2', Arr>;
+const encode = (x: Arr, { w1, w2 }: Weights): Arr => np.matmul(np.tanh(np.matmul(x, w1)), w2);
+
+/** The weights after all steps. */
+async function train(
+  gradientOf: (fn: (w: Weights) => Arr[], w: Weights) => Promise<Weights>,
+  rate: number,
+): Promise<Float32Array[]> {
+  const given = start();
+  const [x0, x1] = [given.x0, given.x1].map((x) => array(x, [ROWS, INPUTS]));
+  let weights: Weights = { w1: array(given.w1, [INPUTS, HIDDEN]), w2: array(given.w2, [HIDDEN, OUTPUTS]) };
+  const views = ({ w1, w2 }: Weights): Arr[] => [
+    encode(x0.ref, { w1: w1.ref, w2: w2.ref }),
+    encode(x1.ref, { w1, w2 }),
+  ];
+  for (let step = 0; step < STEPS; step++) {
+    const { w1, w2 } = weights;
+    const slope = await gradientOf(views, { w1: w1.ref, w2: w2.ref });
+    weights = { w1: np.subtract(w1, np.multiply(slope.w1, rate)), w2: np.subtract(w2, np.multiply(slope.w2, rate)) };
+    await jax.blockUntilReady([weights.w1, weights.w2]);
+  }
+  const read = await Promise.all([weights.w1.data(), weights.w2.data()]);
+  jax.tree.dispose([x0, x1]);
+  return read;
+}
+
+describe('an encoder of jax-js', () => {
+  test.each(TRAINED.map(({ loss, rate }) => [loss, rate] as const))(
+    'trained by %s as by its own autodiff',
+    async (name, rate) => {
+      const options = name === 'ntXent' ? [{ temperature: TEMPERATURE }] : [];
+      const ours = await train(async (fn, w) => {
+        const [loss, gradient] = await g.valueAndGrad(name, fn, w, ...options);
+        loss.dispose();
+        return gradient;
+      }, rate);
+      const theirs = await train(async (fn, w) => {
+        const [loss, gradient] = jax.valueAndGrad((p: Weights) => FORMULAS[name](...(fn(p) as [Arr, Arr])))(w);
+        loss.dispose();
+        return gradient;
+      }, rate);
+      expectTrained(name, ours, theirs);
+    },
+  );
+
+  test('holds as many buffers after 40 steps as after 10, of its own and of ours, whether or not the way back is taken', async () => {
+    const [x0, x1, w1, w2] = [
+      view(1, [ROWS, INPUTS]),
+      view(2, [ROWS, INPUTS]),
+      view(3, [INPUTS, HIDDEN]),
+      view(4, [HIDDEN, OUTPUTS]),
+    ];
+    const fn = (w: Weights): Arr[] => [encode(x0.ref, { w1: w.w1.ref, w2: w.w2.ref }), encode(x1.ref, w)];
+    const held: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const [loss, pull] = await g.valueAndVjp('ntXent', fn, { w1: w1.ref, w2: w2.ref });
+      if (i % 3 === 0) jax.tree.dispose(pull());
+      else if (i % 3 === 1) pull.dispose();
+      await loss.data();
+      await g.engine.sync();
+      // The third is forgotten: it goes when it is collected.
+      collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve));
+      held.push(buffers.live());
+    }
+    expect(Math.max(...held.slice(30))).toBeLessThanOrEqual(Math.max(...held.slice(5, 15)));
+    jax.tree.dispose([x0, x1, w1, w2]);
+  });
+});
+
+describe('what is easy to get wrong', () => {
+  test('arrays are consumed once ours is submitted, and not before; .ref keeps them', async () => {
+    const [a, b] = [view(5), view(6)];
+    const exact = [5, 6].map((seed) => matrix(ROWS, OUTPUTS, normals(ROWS * OUTPUTS, seed)));
+    const wanted = ntXent(exact[0], exact[1], 0.5).value;
+    const kept = g.ntXent(a.ref, b.ref); // both go on being used while it waits for their buffers
+    const squares = np.square(a.ref);
+    const moved = g.ntXent(a, b);
+    expect((await (await kept).data())[0]).toBeCloseTo(wanted, 5);
+    expect((await (await moved).data())[0]).toBeCloseTo(wanted, 5);
+    expect(a.refCount).toBe(0);
+    await expect(g.ntXent(a, b)).rejects.toThrow(
+      /^ntXent: an array \[24, 8\] was consumed, expected a live one; hand on \.ref/,
+    );
+    squares.dispose();
+  });
+
+  test('work that jax-js has not done yet, and shapes that are only looked at otherwise', async () => {
+    const exact = [7, 8].map((seed) => matrix(ROWS, OUTPUTS, normals(ROWS * OUTPUTS, seed)));
+    const lazy = np.transpose(array(transposed(exact[0].data), [OUTPUTS, ROWS]));
+    const loss = await g.ntXent(np.multiply(np.add(lazy, 0), 1), view(8));
+    expect((await loss.data())[0]).toBeCloseTo(ntXent(exact[0], exact[1], 0.5).value, 5);
+  });
+
+  test('int32 labels stay on the GPU; gradients are of the parameters alone', async () => {
+    const numbers = Int32Array.from({ length: ROWS }, (_, i) => (i * i) % 5);
+    const exact = [9, 10].map((seed) => matrix(ROWS, OUTPUTS, normals(ROWS * OUTPUTS, seed)));
+    const wanted = supCon(exact, Array.from(numbers), 0.1);
+    const [loss, gradient] = await g.valueAndGrad(
+      'supCon',
+      (p: Arr[]) => [p],
+      [view(9), view(10)],
+      array(numbers, [ROWS]),
+    );
+    expect((await loss.data())[0]).toBeCloseTo(wanted.value, 4);
+    for (const [v, each] of gradient.entries()) {
+      const got = await each.data();
+      for (const [i, want] of wanted.gradients[v].data.entries()) expect(Math.abs(got[i] - want)).toBeLessThan(1e-5);
+    }
+    const [value, slope] = await g.valueAndGrad('koLeo', (p: Arr) => p, view(9));
+    expect(slope.shape).toEqual([ROWS, OUTPUTS]);
+    jax.tree.dispose([value, slope]);
+  });
+
+  test('a live temperature among the parameters, behind arrays that do not depend on them', async () => {
+    const [z0, z1] = [view(11), view(12)];
+    const fn = (t: Arr): unknown[] => [z0.ref, z1.ref, { temperature: t }];
+    const [loss, slope] = await g.valueAndGrad('ntXent', fn, np.array(TEMPERATURE));
+    const at = async (temperature: number): Promise<number> =>
+      (await (await g.ntXent(z0.ref, z1.ref, { temperature })).data())[0];
+    const difference = ((await at(0.55)) - (await at(0.45))) / 0.1;
+    expect((await slope.data())[0]).toBeCloseTo(difference, 1);
+    jax.tree.dispose([loss, z0, z1]);
+  });
+
+  test('a stop-gradient side in front of the other, and labels among what fn gives', async () => {
+    const [z0, z1] = [view(13), view(14)];
+    const wanted = await g.valueAndGrad('ntXent', (z: Arr) => [z, z1.ref], z0.ref);
+    const fn = (z: Record<string, Arr>): Arr[] => [jax.lax.stopGradient(z.b), z.a];
+    const got = await g.valueAndGrad('ntXent', fn, { a: z0.ref, b: z1.ref });
+    expect(Math.max(...(await got[1].b.data()).map(Math.abs))).toBe(0);
+    const [a, b] = [await got[1].a.data(), await wanted[1].data()];
+    for (const [i, want] of b.entries()) expect(Math.abs(a[i] - want)).toBeLessThan(1e-6);
+    const labels = np.array(Int32Array.from({ length: ROWS }, (_, i) => i % 3));
+    const all = await g.valueAndGrad('supCon', (z: Arr) => [[z], labels, { form: 'in' }], z0);
+    expect(all[1].shape).toEqual([ROWS, OUTPUTS]);
+    jax.tree.dispose([z1, got[0], wanted[0], ...all]);
+  });
+
+  test.each<[string, () => Promise<unknown>, RegExp]>([
+    ['a bool', () => g.koLeo(np.array([[true], [false]])), /^koLeo: an array \[2, 1\] holds bool, expected float32/],
+    ['other shapes', () => g.ntXent(view(1), view(1, [4, 2])), /^ntXent: z1 is \[4, 2\], expected \[24, 8\]/],
+    ['an option', () => g.ntXent(view(1), view(1), { temp: 1 }), /^ntXent: unknown option "temp"/],
+    ['traced arrays', traced, /^koLeo: an array \[24, 8\] is traced and has no numbers, expected it outside of jit/],
+    ['pull, twice', twice, /^koLeo: pull was called before, or disposed, expected one call\.$/],
+  ])('refuses %s', async (_, call, sentence) => {
+    await expect(call()).rejects.toThrow(sentence);
+  });
+
+  function traced(): Promise<unknown> {
+    let said = Promise.resolve();
+    const fn = (z: Arr): Arr => {
+      said = g.koLeo(z.ref);
+      return z;
+    };
+    jax.jit(fn)(view(1)).dispose();
+    return said;
+  }
+  async function twice(): Promise<unknown> {
+    const [, pull] = await g.valueAndVjp('koLeo', (z: Arr) => z, view(1));
+    pull();
+    return pull();
+  }
+
+  test('attach() wants a WebGPU device, and a jax', async () => {
+    const none = () => {
+      throw new Error('not yet');
+    };
+    await expect(attach({ ...jax, getWebGPUDevice: none })).rejects.toThrow(
+      /^attach: jax-js has no WebGPU device yet, expected one; await jax\.init/,
+    );
+    await expect(attach({} as never)).rejects.toThrow(/^attach: jax is an Object, expected what import \* as jax/);
+  });
+});
+
+test('the program of docs/frameworks.md prints what it says', async () => {
+  const [printed, promised] = await runProgram('jax-js', { '@jax-js/jax': jax, 'gramian/jax': { attach } });
+  expect(printed).toEqual(promised);
+});
+
+test('its types are those of jax-js', async () => {
+  const said = await typeErrors(
+    'jax',
+    `import * as jax from '@jax-js/jax';
+     import { numpy as np } from '@jax-js/jax';
+     import { attach } from 'gramian/jax';
+     const g = await attach(jax);
+     const z = np.zeros([4, 3]);
+     const loss: np.Array = await g.ntXent(z.ref, z.ref, { temperature: np.array(0.5) });
+     const encode = ({ w }: { w: np.Array }) => [np.matmul(z.ref, w.ref), np.matmul(z.ref, w)] as [np.Array, np.Array];
+     const [value, pull] = await g.valueAndVjp('ntXent', encode, { w: np.zeros([3, 3]) }, { temperature: 0.2 });
+     const { w } = pull();
+     const [, gradient] = await g.valueAndGrad('supCon', (p: np.Array) => [[np.matmul(z.ref, p)]], np.zeros([3, 3]), np.zeros([4], { dtype: np.int32 }), { form: 'in' });
+     const same: np.Array = gradient;
+     // @ts-expect-error a misspelt option
+     g.ntXent(z, z, { temp: 1 });
+     // @ts-expect-error a misspelt option
+     g.valueAndGrad('ntXent', encode, { w: z }, { temp: 1 });
+     export { loss, value, w, same };`,
+  );
+  expect(said).toBe('');
+});
+
+/** [ROWS, OUTPUTS] as [OUTPUTS, ROWS]. */
+function transposed(data: Float64Array): Float32Array<ArrayBuffer> {
+  return Float32Array.from(data, (_, i) => data[(i % ROWS) * OUTPUTS + Math.floor(i / ROWS)]);
+}
