@@ -22,6 +22,7 @@ import { type DataType, numbers, type TensorData } from './tensorData.ts';
 export interface EngineInfo extends DeviceInfo {
   /** Kernel families in use; `'f32'` runs everywhere. */
   readonly families: readonly Family[];
+  /** What products may round, as `createEngine` was asked. */
   readonly matmulPrecision: MatmulPrecision;
 }
 

@@ -12,12 +12,14 @@ export { type Augmentation, augmentations, CORRUPTION } from './augmentations.ts
 export interface UploadOptions {
   /** Of each channel, in [0, 1]; default: those of the set itself. A test set wants those of its training set. */
   mean?: readonly number[];
+  /** Standard deviation of each channel, likewise. */
   deviation?: readonly number[];
 }
 
 export interface ViewOptions {
   /** With the step, decides the batch to the bit; any safe integer. */
   seed: number;
+  /** The number of the batch; any safe integer. */
   step: number;
   /** Of all views, or a list: one for each view, in turns. */
   augmentation?: Augmentation | readonly Augmentation[];

@@ -32,9 +32,11 @@ export interface Measured {
 }
 
 export interface TuneReport {
+  /** What was measured in this call, a question each. */
   readonly measured: readonly Measured[];
   /** Whether every question was measured, now or earlier. */
   readonly finished: boolean;
+  /** How long the call took. */
   readonly seconds: number;
   /** Where the choices are cached; null where they are not. */
   readonly place: string | null;

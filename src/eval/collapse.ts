@@ -68,6 +68,7 @@ export interface Usage {
   readonly used: number;
   /** exp of the entropy of how the rows fall on them: as many as there are where all win equally often. */
   readonly perplexity: number;
+  /** Sentences about what looks wrong; none where all is well. */
   readonly warnings: readonly string[];
 }
 

@@ -12,11 +12,13 @@ import { cosineSchedule } from '../optim/schedule.ts';
 import { type DesignMatrix, standardFeatures } from './features.ts';
 
 export interface ProbeOptions {
-  /** [N, D] frozen features, and N class numbers. */
+  /** [N, D] frozen features. */
   train: Tensor;
+  /** N class numbers. */
   trainLabels: Int32Array;
-  /** [M, D], and M class numbers. */
+  /** [M, D] */
   test: Tensor;
+  /** M class numbers. */
   testLabels: Int32Array;
   /** Default: one more than the largest label, or as many as there are where labels lie further apart than there are rows. */
   classes?: number;

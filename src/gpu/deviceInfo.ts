@@ -13,20 +13,27 @@ export interface MatrixShape {
 export interface Extras {
   /** Lanes that exchange numbers without memory; `pinned`: the adapter has several sizes and must be asked for this one. */
   readonly subgroup: { readonly size: number; readonly pinned: boolean } | null;
+  /** Whether kernels may count in halves. */
   readonly f16: boolean;
+  /** What its matrix units multiply; none where it has no such unit. */
   readonly matrices: readonly MatrixShape[];
 }
 
 /** What runs the kernels. */
 export interface DeviceInfo extends Extras {
+  /** As the adapter says: `'intel'`, `'nvidia'`; empty where it does not. */
   readonly vendor: string;
+  /** A family of its vendor's, `'ampere'`; empty where the adapter does not say. */
   readonly architecture: string;
+  /** The adapter's name for people, often with its driver. */
   readonly description: string;
   /** True where the kernels run on the CPU. */
   readonly software: boolean;
   /** One line: which adapter, and how to get a faster one where it is the slow embedded one. */
   readonly note: string;
+  /** Features of WebGPU that the device was opened with. */
   readonly features: readonly string[];
+  /** Bytes that one buffer has, and one binding, at most. */
   readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
 }
 

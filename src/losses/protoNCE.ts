@@ -9,7 +9,7 @@ import { checkQuery, rowContrast } from '../sweeps/rows/contrast.ts';
 export interface Prototypes {
   /** [K, D] raw (normalised inside) */
   centroids: Tensor;
-  /** [K]: each centroid's temperature, above 0 */
+  /** [K], each centroid's temperature, above 0 */
   concentrations: Tensor;
   /**
    * N centroid numbers: the positive of each row. An Int32Array, or a tensor of i32 or u32 that stays on the GPU: then

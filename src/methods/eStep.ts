@@ -7,7 +7,7 @@ import { normalize } from '../ops/normalize.ts';
 export interface Clustering {
   /** [K, D], unit rows. */
   readonly centroids: Tensor;
-  /** [K]: the temperature of each. */
+  /** [K], the temperature of each. */
   readonly concentrations: Float32Array<ArrayBuffer>;
   /** The centroid of each training image. */
   readonly assignments: Int32Array;
@@ -16,9 +16,13 @@ export interface Clustering {
 }
 
 export interface EStepOptions {
+  /** How many, at most as many as rows. */
   readonly clusters: number;
+  /** Rounds of Lloyd's algorithm. */
   readonly iterations: number;
+  /** Runs from other starts, of which the one with the lowest inertia counts. */
   readonly restarts: number;
+  /** Chooses the starts. */
   readonly seed: number;
   /** The mean concentration. */
   readonly temperature: number;

@@ -5,9 +5,9 @@ import type { EncoderOptions } from '../nn/networks.ts';
 
 /** The images of one step. */
 export interface Batch {
-  /** [V N, C, H, W]: view 0 of all N images, then view 1, ... */
+  /** [V N, C, H, W], view 0 of all N images, then view 1, ... */
   readonly views: Tensor;
-  /** [V' N, C, h, w]: further, smaller views in the same order, for methods that want them. */
+  /** [V' N, C, h, w], further, smaller views in the same order, for methods that want them. */
   readonly crops?: Tensor;
   /** N class numbers, for methods that learn from them. */
   readonly labels?: Int32Array;

@@ -29,9 +29,9 @@ export interface BatchAttentionParameters {
   };
   /** f [E, C, 1, 1], g [E, C, 1, 1], h [C, C, 1, 1]; E is R in what `batchAttentionParameters` makes. */
   readonly global: { readonly query: Tensor; readonly key: Tensor; readonly value: Tensor };
-  /** [1]: log mean_j exp(A_j) of the training batches, a moving average with a share of 0.1 for the newest. */
+  /** [1], log mean_j exp(A_j) of the training batches, a moving average with a share of 0.1 for the newest. */
   readonly runningLevel: Tensor;
-  /** [1]: samples in the newest training batch. */
+  /** [1], samples in the newest training batch. */
   readonly runningCount: Tensor;
 }
 

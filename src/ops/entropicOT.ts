@@ -22,8 +22,9 @@ const MOST_CACHED = 2 ** 24;
 export interface EntropicOTResult {
   /** The dual value, one number; its gradient flows to x and y. */
   readonly value: Tensor;
-  /** Potentials [N] and [M]; constants. */
+  /** The potential of x, [N]; a constant. */
   readonly f: Tensor;
+  /** The potential of y, [M]; a constant. */
   readonly g: Tensor;
   /** Relative L1 error of the row marginals (those of the columns are exact), one number. */
   readonly marginalError: Tensor;

@@ -29,7 +29,7 @@ export interface KMeansOptions {
   restarts?: number;
   /** Chooses the rows to start from. Default 0. */
   seed?: number;
-  /** [K, D]: centroids to start from, instead of K rows drawn. */
+  /** [K, D], centroids to start from, instead of K rows drawn. */
   start?: Tensor;
 }
 
@@ -38,7 +38,7 @@ export interface KMeansResult {
   readonly centroids: Tensor;
   /** [N], i32: the nearest centroid of each row, of equally near ones the lower number. */
   readonly assignments: Tensor;
-  /** [N]: squared distance of each row to it. */
+  /** [N], squared distance of each row to it. */
   readonly distances: Tensor;
   /** One number: the sum of the squared distances. */
   readonly inertia: Tensor;

@@ -12,8 +12,11 @@ export interface RaceOptions {
   inputs: Readonly<Record<string, Numbers>>;
   /** Of each `var<storage, read_write>` how many numbers it holds, or the numbers that it begins with. */
   outputs: Readonly<Record<string, number | Numbers>>;
+  /** How many are launched, as of `defineKernel`. */
   workgroups: Workgroups;
+  /** Members of the `var<uniform>` struct, by name. */
   params?: Readonly<Record<string, number>>;
+  /** Default: the only one. */
   entryPoint?: string;
 }
 

@@ -11,9 +11,9 @@ export const LEAST_PANEL = 64;
 
 /** What the rows of a query choose from; normalised inside, and constant: no gradient goes there. */
 export interface Candidates {
-  /** [N, D]: the positive of each row */
+  /** [N, D], the positive of each row */
   readonly own: Tensor | Storage;
-  /** [count, D]: the columns of all rows */
+  /** [count, D], the columns of all rows */
   readonly columns: Tensor | Storage;
   readonly count: number;
   /** [N], u32: the column that is a row's own, and so no rival of its; from `count` on where it is not among them. */
