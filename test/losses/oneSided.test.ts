@@ -43,7 +43,7 @@ test.each([0.07, 0.01])(
 );
 
 test("MoCo's queue of 65,536 rows", async () => {
-  const [n, k, d, tau] = [64, 65_536, 128, 0.07];
+  const [n, k, d, tau] = [16, 65_536, 128, 0.07];
   const few = 2; // rows that the reference has time for
   const [query, key, queue] = [normals(n * d, 1), normals(n * d, 2), normals(k * d, 3)];
   const on = async (rows: number) => {

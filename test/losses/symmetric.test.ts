@@ -194,7 +194,7 @@ test('dcl with one pair has no negative: 0', async () => {
 });
 
 test('supCon of 8,192 rows', async () => {
-  const [n, d] = [8192, 128];
+  const [n, d] = [8192, 32];
   const data = normals(n * d, 1);
   const labels = indices(n).map((i) => i % 100);
   const bytes = 4 * 8 * n * d;

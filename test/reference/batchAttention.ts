@@ -29,12 +29,13 @@ export interface How {
 /** y[n, o, p] = sum_c w[o, c] x[n, c, p] */
 function mix(x: Float64Array, n: number, from: number, pixels: number, w: Float64Array): Float64Array {
   const out = w.length / from;
-  return Float64Array.from({ length: n * out * pixels }, (_, t) => {
-    const [image, o, p] = [Math.floor(t / (out * pixels)), Math.floor(t / pixels) % out, t % pixels];
-    let sum = 0;
-    for (let c = 0; c < from; c++) sum += w[o * from + c] * x[(image * from + c) * pixels + p];
-    return sum;
-  });
+  const y = new Float64Array(n * out * pixels);
+  for (let t = 0; t < y.length; t++) {
+    const image = Math.floor(t / (out * pixels));
+    const o = Math.floor(t / pixels) % out;
+    for (let c = 0; c < from; c++) y[t] += w[o * from + c] * x[(image * from + c) * pixels + (t % pixels)];
+  }
+  return y;
 }
 
 function convolve3(x: Float64Array, channels: number, height: number, width: number, w: Float64Array) {
@@ -55,15 +56,14 @@ function batchNorm(x: Float64Array, n: number, channels: number, w: Weights, nam
   const pixels = x.length / (n * channels);
   const y = new Float64Array(x.length);
   for (let c = 0; c < channels; c++) {
-    const own = Array.from(
-      { length: n * pixels },
-      (_, t) => (Math.floor(t / pixels) * channels + c) * pixels + (t % pixels),
-    );
-    let mean = own.reduce((total, at) => total + x[at], 0) / own.length;
-    let variance = own.reduce((total, at) => total + (x[at] - mean) ** 2, 0) / own.length;
-    if (!training) [mean, variance] = [w[`${name}.runningMean`][c], w[`${name}.runningVariance`][c]];
-    for (const at of own)
-      y[at] = ((x[at] - mean) / Math.sqrt(variance + 1e-5)) * w[`${name}.weight`][c] + w[`${name}.bias`][c];
+    const own: number[] = [];
+    for (let image = 0; image < n; image++)
+      for (let p = 0; p < pixels; p++) own.push((image * channels + c) * pixels + p);
+    const average = (f: (at: number) => number): number => own.reduce((total, at) => total + f(at), 0) / own.length;
+    const mean = training ? average((at) => x[at]) : w[`${name}.runningMean`][c];
+    const variance = training ? average((at) => (x[at] - mean) ** 2) : w[`${name}.runningVariance`][c];
+    const scale = w[`${name}.weight`][c] / Math.sqrt(variance + 1e-5);
+    for (const at of own) y[at] = (x[at] - mean) * scale + w[`${name}.bias`][c];
   }
   return y;
 }
@@ -82,17 +82,13 @@ export function attention(q: Float64Array, k: Float64Array, v: Float64Array, n: 
   const y = new Float64Array(v.length);
   for (let image = 0; image < n; image++)
     for (let i = 0; i < pixels; i++) {
-      const scores = Array.from({ length: pixels }, (_, j) => {
-        let s = 0;
-        for (let e = 0; e < embedding; e++)
-          s += q[(image * embedding + e) * pixels + i] * k[(image * embedding + e) * pixels + j];
-        return s;
-      });
+      const scores = new Float64Array(pixels);
+      for (let e = image * embedding; e < (image + 1) * embedding; e++)
+        for (let j = 0; j < pixels; j++) scores[j] += q[e * pixels + i] * k[e * pixels + j];
       const lse = logSumExp(scores);
-      scores.forEach((score, j) => {
-        for (let c = 0; c < channels; c++)
-          y[(image * channels + c) * pixels + i] += Math.exp(score - lse) * v[(image * channels + c) * pixels + j];
-      });
+      const weights = scores.map((score) => Math.exp(score - lse));
+      for (let c = image * channels; c < (image + 1) * channels; c++)
+        for (let j = 0; j < pixels; j++) y[c * pixels + i] += weights[j] * v[c * pixels + j];
     }
   return y;
 }

@@ -67,8 +67,10 @@ export function normalize(z: Matrix, eps = 1e-12): { u: Matrix; back: (du: Matri
   return { u, back };
 }
 
+const all = (): boolean => true;
+
 /** log sum exp of the entries that `use` admits; -Infinity for none. */
-export function logSumExp(values: ArrayLike<number>, use: (j: number) => boolean = () => true): number {
+export function logSumExp(values: ArrayLike<number>, use: (j: number) => boolean = all): number {
   let top = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < values.length; j++) if (use(j)) top = Math.max(top, values[j]);
   if (top === Number.NEGATIVE_INFINITY) return top;

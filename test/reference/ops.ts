@@ -192,14 +192,14 @@ export function similarity(metric: Metric, scale: number): Reference {
     const [n, d] = a.shape;
     const m = b.shape[0];
     const apart = metric === 'sqeuclidean';
-    const term = apart ? (x: number, y: number) => (x - y) ** 2 : (x: number, y: number) => x * y;
-    const rounded = apart ? (x: number, y: number) => round(x - y) ** 2 : term;
-    // Without calls to round where it rounds nothing: this loop is most of the time that the reference takes.
+    const rounded = apart ? (x: number, y: number) => round(x - y) ** 2 : (x: number, y: number) => x * y;
+    // Without calls where round rounds nothing: this loop is most of the time that the reference takes.
     const product =
       round === exact
         ? (i: number, j: number): number => {
             let s = 0;
-            for (let k = 0; k < d; k++) s += term(a.data[i + k], b.data[j + k]);
+            if (apart) for (let k = 0; k < d; k++) s += (a.data[i + k] - b.data[j + k]) ** 2;
+            else for (let k = 0; k < d; k++) s += a.data[i + k] * b.data[j + k];
             return s;
           }
         : (i: number, j: number): number => {
@@ -216,6 +216,7 @@ export function similarity(metric: Metric, scale: number): Reference {
       for (let i = 0; i < n; i++)
         for (let j = 0; j < m; j++) {
           const g = dy[i * m + j] * scale;
+          if (g === 0) continue;
           for (let k = 0; k < d; k++) {
             const x = a.data[i * d + k];
             const y = b.data[j * d + k];
@@ -236,7 +237,7 @@ export function similarityLogSumExp(metric: Metric, scale: number, excludeSelf: 
     const [n, m] = s.value.shape;
     const skip = (t: number): boolean => excludeSelf && Math.floor(t / m) === t % m;
     const value = numbers([n], (i) => {
-      const used = Array.from(s.value.data.subarray(i * m, (i + 1) * m)).filter((_, j) => !skip(i * m + j));
+      const used = s.value.data.subarray(i * m, (i + 1) * m).filter((_, j) => !skip(i * m + j));
       if (used.length === 0) return Math.fround(-1e30); // the kernels' floor
       const top = used.reduce((x, y) => Math.max(x, y));
       return top + Math.log(used.reduce((total, l) => total + Math.exp(l - top), 0));

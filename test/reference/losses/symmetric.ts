@@ -8,12 +8,12 @@ export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossRes
   const n = u.rows;
   const rows = rowsOf(u);
   const positive = (i: number) => (i + n / 2) % n;
-  const du = matrix(n, u.columns);
-  const gradients = rowsOf(du);
+  const products = betweenAll(rows, dot);
+  const weights = products.map(() => new Float64Array(n));
   let value = 0;
   let dTau = 0;
   for (let i = 0; i < n; i++) {
-    const s = Array.from({ length: n }, (_, j) => dot(rows[i], rows[j]) / tau);
+    const s = products[i].map((product) => product / tau);
     const lse = logSumExp(s, (j) => j !== i);
     // In this form a loss near zero keeps its digits in f64 too.
     const rest = logSumExp(s, (j) => j !== i && j !== positive(i));
@@ -23,11 +23,10 @@ export function ntXent(z0: Matrix, z1: Matrix, tau: number, factor = 1): LossRes
       const miss = Math.exp(rest - lse);
       const g = j === positive(i) ? -miss : Math.exp(s[j] - lse);
       dTau -= (factor / n / tau) * g * s[j];
-      addScaled(gradients[i], (factor / n / tau) * g, rows[j]);
-      addScaled(gradients[j], (factor / n / tau) * g, rows[i]);
+      weights[i][j] = (factor / n / tau) * g;
     }
   }
-  return { value, gradients: split(back(du), [z0, z1]), temperature: dTau };
+  return { value, gradients: split(back(ofScores(weights, rows)), [z0, z1]), temperature: dTau };
 }
 
 /** SupCon: l_ia = u_i.u_a / tau over the rows of all views; rows with the same label are positives. */
@@ -45,15 +44,15 @@ export function supCon(
   const anchors = rows.map((_, i) => i).filter((i) => positivesOf(i).length > 0);
   const blank = rows.map((line) => dot(line, line) === 0);
   const weight = scale / (lonely === 'skip' ? Math.max(anchors.length, 1) : n);
-  const du = matrix(n, u.columns);
-  const gradients = rowsOf(du);
+  const apart = betweenAll(rows, squareOf);
+  const weights = apart.map(() => new Float64Array(n));
   let value = 0;
   let dTau = 0;
   for (const i of anchors) {
     const positives = positivesOf(i);
     const count = positives.length;
     // s_ij - 1 as a distance: rows that agree keep their digits, and the shift leaves loss and gradient alone.
-    const s = rows.map((other) => -squareOf(rows[i], other) / (2 * tau));
+    const s = apart[i].map((square) => -square / (2 * tau));
     for (let j = 0; j < n; j++) if (blank[i] || blank[j]) s[j] = -1 / tau;
     const rest = logSumExp(s, (j) => label(j) !== label(i));
     const positive = logSumExp(s, (j) => j !== i && label(j) === label(i));
@@ -70,11 +69,10 @@ export function supCon(
         else g -= 1 / count;
       }
       dTau -= (weight / tau) * g * (s[j] + 1 / tau);
-      addScaled(gradients[i], (weight / tau) * g, rows[j]);
-      addScaled(gradients[j], (weight / tau) * g, rows[i]);
+      weights[i][j] = (weight / tau) * g;
     }
   }
-  return { value, gradients: split(back(du), views), temperature: dTau };
+  return { value, gradients: split(back(ofScores(weights, rows)), views), temperature: dTau };
 }
 
 /** DCL: mean over the 2N rows of lse over negatives of s_ij / tau - s_i,pos / tau; a row without negatives adds nothing. */
@@ -82,26 +80,23 @@ export function dcl(z0: Matrix, z1: Matrix, tau: number): LossResult {
   const { u, back } = normalize(stack(z0, z1));
   const n = u.rows;
   const rows = rowsOf(u);
-  const du = matrix(n, u.columns);
-  const gradients = rowsOf(du);
+  const products = betweenAll(rows, dot);
+  const weights = products.map(() => new Float64Array(n));
   let value = 0;
   let dTau = 0;
   for (let i = 0; i < n && n > 2; i++) {
     const positive = (i + n / 2) % n;
-    const s = rows.map((other) => dot(rows[i], other) / tau);
+    const s = products[i].map((product) => product / tau);
     const lse = logSumExp(s, (j) => j !== i && j !== positive);
     value += (lse - s[positive]) / n;
     for (let j = 0; j < n; j++) {
       if (j === i) continue;
       const g = j === positive ? -1 : Math.exp(s[j] - lse);
       dTau -= (g * s[j]) / (n * tau);
-      for (let k = 0; k < u.columns; k++) {
-        gradients[i][k] += (g * rows[j][k]) / (n * tau);
-        gradients[j][k] += (g * rows[i][k]) / (n * tau);
-      }
+      weights[i][j] = g / (n * tau);
     }
   }
-  return { value, gradients: split(back(du), [z0, z1]), temperature: dTau };
+  return { value, gradients: split(back(ofScores(weights, rows)), [z0, z1]), temperature: dTau };
 }
 
 /** Wang and Isola: log mean_{i < j} exp(-t |u_i - u_j|^2), by differences: rows that agree keep their digits. */
@@ -124,6 +119,22 @@ export function uniformity(z: Matrix, t: number): LossResult {
     addScaled(gradients[j], -g, apart);
   }
   return { value: lse - Math.log(pairs.length), gradients: [back(du)] };
+}
+
+/** A symmetric function of every two rows. */
+function betweenAll(rows: readonly Float64Array[], f: (a: Float64Array, b: Float64Array) => number): Float64Array[] {
+  const all = rows.map(() => new Float64Array(rows.length));
+  for (let i = 0; i < rows.length; i++) for (let j = 0; j <= i; j++) all[i][j] = all[j][i] = f(rows[i], rows[j]);
+  return all;
+}
+
+/** The gradient of scores s_ij = u_i . u_j that are weighted by w_ij: du_i = sum_j (w_ij + w_ji) u_j. */
+function ofScores(weights: readonly Float64Array[], rows: readonly Float64Array[]): Matrix {
+  const du = matrix(rows.length, rows[0].length);
+  rowsOf(du).forEach((gradient, i) => {
+    for (let j = 0; j < rows.length; j++) addScaled(gradient, weights[i][j] + weights[j][i], rows[j]);
+  });
+  return du;
 }
 
 function squareOf(a: Float64Array, b: Float64Array): number {
