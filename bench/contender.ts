@@ -1,17 +1,6 @@
-/** Numbers of a given shape, row-major. */
-export interface Matrix {
-  readonly data: Float32Array<ArrayBuffer>;
-  readonly shape: readonly number[];
-}
+import type { Expected, Matrix } from '../src/testing/benchWork.ts';
 
-/** Numbers of one output in f64, and how far from them a right answer may be. */
-export interface Expected {
-  /** Flat positions in the output; absent: all of them, in order. */
-  readonly at?: ArrayLike<number>;
-  readonly values: ArrayLike<number>;
-  /** What errors are relative to: the largest entry, or what its terms add up to before they cancel. */
-  readonly scale: number;
-}
+export type { Expected, Matrix };
 
 /** One piece of work that every library is asked for: inputs that all of them get, and the answer in f64. */
 export interface Work {

@@ -78,7 +78,7 @@ async function actAsBrowser(): Promise<Interfaces> {
 }
 
 /** The folder of package.json, from the bundle in dist/ as from the source. */
-function rootFolder(): string {
+export function rootFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
   return folder;

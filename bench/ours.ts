@@ -3,11 +3,8 @@ import manifest from '../package.json' with { type: 'json' };
 import type { Tensor } from '../src/core/tensor.ts';
 import type { Engine } from '../src/engine/engine.ts';
 import * as gramian from '../src/index.ts';
+import type { BenchWork, Call } from '../src/testing/benchWork.ts';
 import type { Contender, Entry, Work } from './contender.ts';
-
-type Named = Readonly<Record<string, Tensor>>;
-type Options = Readonly<Record<string, number>>;
-type Call = (t: Named, options: Options, labels: Int32Array, engine: Engine) => Tensor;
 
 const binary =
   (op: (a: Tensor, b: Tensor) => Tensor): Call =>
@@ -112,12 +109,18 @@ function callOf(name: string): Call {
 export type Tune = 'off' | 'cached' | 'full';
 
 /** An engine of its own: its first call compiles what it needs, as a user's first call does. */
-async function open(work: Work, tune: Tune): Promise<Contender> {
-  const engine = await gramian.createEngine({ tune });
+async function open(
+  work: Work,
+  tune: Tune,
+  call: Call,
+  createEngine: typeof gramian.createEngine,
+  as: Partial<Contender> = {},
+): Promise<Contender> {
+  const engine = await createEngine({ tune });
   try {
-    const { step, ...contender } = setUp(engine, work);
+    const { step, ...contender } = setUp(engine, work, call);
     if (tune === 'full') await engine.tune([step]);
-    return { ...contender, dispose: () => engine.destroy() };
+    return { ...contender, ...as, dispose: () => engine.destroy() };
   } catch (error) {
     engine.destroy();
     throw error;
@@ -125,8 +128,7 @@ async function open(work: Work, tune: Tune): Promise<Contender> {
 }
 
 /** The same on an engine that is there. */
-export function setUp(engine: Engine, work: Work): Contender & { step(): Tensor } {
-  const call = callOf(work.name);
+export function setUp(engine: Engine, work: Work, call = callOf(work.name)): Contender & { step(): Tensor } {
   const named = Object.fromEntries(
     Object.entries(work.inputs).map(([name, { data, shape }]) => [
       name,
@@ -168,5 +170,26 @@ export function setUp(engine: Engine, work: Work): Contender & { step(): Tensor 
 }
 
 export const contenders = (tune: Tune = 'cached'): readonly Entry[] => [
-  { library: 'gramian', form: 'fused', open: (work) => open(work, tune) },
+  { library: 'gramian', form: 'fused', open: (work) => open(work, tune, callOf(work.name), gramian.createEngine) },
 ];
+
+/**
+ * A user's works, as if they were ours.
+ * @param library what rows call it
+ * @param createEngine of the package that the works import: tensors of another copy would be none of its
+ */
+export function ownEntry(
+  library: string,
+  works: readonly BenchWork[],
+  tune: Tune,
+  createEngine: typeof gramian.createEngine,
+): Entry {
+  return {
+    library,
+    form: 'fused',
+    open: async (work) => {
+      const own = works.find(({ name }) => name === work.name);
+      return own ? open(work, tune, own.run, createEngine, { library, version: '' }) : null;
+    },
+  };
+}

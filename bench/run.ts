@@ -62,18 +62,21 @@ export function askedSizes(of: Case, asked: Readonly<Record<string, readonly num
   return [...unique.values()];
 }
 
-/** Every chosen case at every size, smallest first as they come; calls `done` after each with its rows. */
+/**
+ * Every chosen case at every size, smallest first as they come; calls `done` after each with its rows. `entries` are
+ * measured on each that names none of its own.
+ */
 export async function runCases(
-  cases: readonly { of: Case; sizes: readonly Size[] }[],
+  cases: readonly { of: Case; sizes: readonly Size[]; entries?: readonly Entry[] }[],
   entries: readonly Entry[],
   plan: MeasureOptions,
   around: Surroundings,
   done: (rows: readonly Row[]) => void,
 ): Promise<void> {
-  for (const { of, sizes } of cases)
+  for (const { of, sizes, entries: own = entries } of cases)
     for (const size of sizes) {
       if (around.stop()) return;
-      done(await measure(workOf(of, size), entries, plan, around));
+      done(await measure(workOf(of, size), own, plan, around));
     }
 }
 

@@ -1,41 +1,9 @@
 import { createRandom } from '../../src/core/random.ts';
+import type { Case, ExactOutputs, Expected, Matrix, Size } from '../../src/testing/benchWork.ts';
 import { type Matrix as Exact, matrix } from '../../test/reference/matrix.ts';
-import type { Expected, Matrix, Work } from '../contender.ts';
+import type { Work } from '../contender.ts';
 
-export type Size = Readonly<Record<string, number>>;
-
-/** A row of the table of works: what is asked for at any size. */
-export interface Case {
-  readonly name: string;
-  /** Names of the extents, in the order in which they are said. */
-  readonly axes: readonly string[];
-  /** Sizes without `--sizes`, and the one of `--quick`. */
-  readonly sizes: readonly Size[];
-  readonly quick: Size;
-  /** Extents that must be multiples: two views of n / 2 rows need an even n. */
-  readonly multiples?: Readonly<Record<string, number>>;
-  /** Floating-point operations, bytes and exponentials of the leanest known schedule, loss and gradient. */
-  readonly flops: (size: Size) => number;
-  readonly bytes: (size: Size) => number;
-  readonly exps?: (size: Size) => number;
-  /** In words, what `flops` counts. */
-  readonly schedule: string;
-  readonly make: (size: Size) => Making;
-}
-
-/** What a case makes of a size. */
-export interface Making {
-  readonly inputs: Readonly<Record<string, Matrix>>;
-  readonly differentiated?: readonly string[];
-  readonly labels?: Int32Array;
-  readonly options?: Readonly<Record<string, number>>;
-  readonly tolerance?: number;
-  readonly reference: () => ExactOutputs;
-  /** Cheaper than `reference`, where that takes f64 too long. */
-  readonly expected?: () => Readonly<Record<string, Expected>>;
-}
-
-export type ExactOutputs = Readonly<Record<string, ArrayLike<number>>>;
+export type { Case, ExactOutputs, Size };
 
 /** f32 with room for a library that adds up in an order of its own; ours is held to less by the package's tests. */
 export const TOLERANCE = 1e-4;

@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import type { Entry } from '../../bench/contender.ts';
 import { loadPeer, openHost, PEERS, PINS, type PinName } from '../../bench/host.node.ts';
 import { contenders as ours } from '../../bench/ours.ts';
+import { loadWorks } from '../../bench/ownWorks.node.ts';
 import { untilQuiet } from '../../bench/quiet.node.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
 import { CSV_HEADER, digits, type Environment, type Row, type Session, toCsv, toText } from '../../bench/results.ts';
 import { askedSizes, checkAxes, chooseCases, parseSizes, runCases } from '../../bench/run.ts';
 import { GramianError } from '../gpu/errors.ts';
+import type { Case } from '../testing/benchWork.ts';
 import { checkFile } from './writable.ts';
 
 export interface BenchOptions {
+  work?: string;
   cases?: string[];
   sizes?: string[];
   adapters: string[];
@@ -44,10 +47,12 @@ export async function bench(options: BenchOptions): Promise<void> {
   if (profile !== 'default' && profile !== 'native') return fail(`--profile ${profile}, expected default or native.`);
   if (tune !== 'off' && tune !== 'cached' && tune !== 'full')
     return fail(`--tune ${tune}, expected off, cached or full.`);
-  const cases = chooseCases(options.cases);
+  const own = options.work === undefined ? null : await loadWorks(options.work, tune);
+  const cases = own && !options.cases ? [] : chooseCases(options.cases);
   const asked = parseSizes(options.sizes ?? []);
-  checkAxes(cases, asked);
-  const plan = cases.map((of) => ({ of, sizes: askedSizes(of, asked, options.quick ?? false) }));
+  checkAxes([...(own?.works ?? []), ...cases], asked);
+  const sized = (of: Case) => ({ of, sizes: askedSizes(of, asked, options.quick ?? false) });
+  const plan = [...(own?.works ?? []).map((of) => ({ ...sized(of), entries: own?.entries })), ...cases.map(sized)];
   const peers = options.peers.includes('all') ? Object.keys(PEERS) : options.peers.filter((name) => name !== 'none');
   for (const name of peers)
     if (!PEERS[name]) fail(`--peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);
@@ -141,6 +146,7 @@ async function inProcess(pin: PinName, options: BenchOptions): Promise<Session[]
       '--json',
       file,
     ],
+    ...(options.work ? ['--work', options.work] : []),
     ...list('cases', options.cases),
     ...list('sizes', options.sizes),
     ...list('peers', options.peers),

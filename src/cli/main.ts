@@ -140,6 +140,7 @@ program
   .command('bench')
   .description('Measure losses and ops on this adapter, against its own roofline and against other libraries.')
   .option('--cases <names...>', 'losses and ops by name, or all; default: one of each family', list)
+  .option('--work <file>', 'works of your own: a module that exports them; --cases then adds ours')
   .option('--sizes <extents...>', 'in place of the default ones: n=512,2048 d=128', (text, all: string[] = []) => [
     ...all,
     text,

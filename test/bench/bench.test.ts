@@ -1,10 +1,11 @@
 // The command as a user runs it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { loadWorks } from '../../bench/ownWorks.node.ts';
 import { fromCsv, type Session } from '../../bench/results.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -18,6 +19,20 @@ interface Result {
 describe('gramian bench', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gramian-bench-test-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  // What the page on own kernels shows, in a folder where the package is installed.
+  const page = readFileSync(fileURLToPath(new URL('../../docs/own-kernels.md', import.meta.url)), 'utf8');
+  const [program, work] = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+  const modules = {
+    'package.json': '{}', // whatever lies in the folders above
+    'silu.mjs': `${program.slice(0, program.indexOf('const engine'))}export { silu };`,
+    'bench-silu.mjs': work,
+    'none.mjs': 'export const work = 1;',
+    'broken.mjs': "throw new Error('here');",
+    'odd.mjs': "export const works = [{ name: 'odd' }];",
+  };
+  for (const [name, text] of Object.entries(modules)) writeFileSync(join(folder, name), text);
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(fileURLToPath(new URL('../../', import.meta.url)), join(folder, 'node_modules', 'gramian'), 'junction');
   const start = (args: string[], onStdout?: (text: string, child: ChildProcess) => void): Promise<Result> =>
     new Promise((resolve) => {
       const child = spawn(process.execPath, [CLI, 'bench', ...args], { cwd: folder });
@@ -33,6 +48,10 @@ describe('gramian bench', () => {
     });
 
   test.each<[string[], string]>([
+    [['--work', 'gone.mjs'], 'bench: --work gone.mjs is not there, expected a module that exports works.'],
+    [['--work', 'none.mjs'], 'bench: --work none.mjs exports works = undefined, expected an array of works.'],
+    [['--work', 'broken.mjs'], 'bench: --work broken.mjs does not load: here.'],
+    [['--work', 'odd.mjs'], 'bench: works[0].flops is undefined, expected a function.'],
     [['--cases', 'simclr'], 'bench: --cases simclr, expected all or some of '],
     [['--sizes', 'n=0'], 'bench: --sizes n=0, expected an axis and its extents'],
     [['--sizes', 'z=8'], 'bench: --sizes z=..., expected an axis of the chosen cases'],
@@ -48,11 +67,11 @@ describe('gramian bench', () => {
     expect(code).toBe(1);
   });
 
-  test('a tiny case gives a table, rows in the file, and a report', async () => {
+  test("a tiny case and a user's work give a table, rows in the file, and a report", async () => {
     const size = ['--sizes', 'n=32', 'd=8', 'm=16', 'k=8', '--repeats', '3'];
     const files = ['--csv', 'rows.csv', '--report', 'report.html', '--json', 'results.json'];
     const cases = ['--cases', 'ntXent', 'matmul'];
-    const { code, out, err } = await start([...cases, ...size, ...files]);
+    const { code, out, err } = await start(['--work', 'bench-silu.mjs', ...cases, ...size, ...files]);
     expect(err).toContain('adapter: ');
     expect(err).toMatch(/roofline: [\d.,]+ GFLOP\/s, /);
     expect(code).toBe(0);
@@ -60,9 +79,11 @@ describe('gramian bench', () => {
     const { sessions } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8')) as { sessions: Session[] };
     const rows = fromCsv(readFileSync(join(folder, 'rows.csv'), 'utf8'));
     expect(rows.map((each) => [each.case, each.size, each.status, each.runs])).toEqual([
+      ['silu', 'n=32', 'ok', 3],
       ['ntXent', 'n=32 d=8', 'ok', 3],
       ['matmul', 'm=16 n=32 k=8', 'ok', 3],
     ]);
+    expect(rows[0]).toMatchObject({ library: 'bench-silu', version: '' });
     for (const each of [...rows, ...sessions[0].rows]) {
       for (const value of [each.min, each.median, each.first, each.gflops, each.share])
         expect(value).toBeGreaterThan(0);
@@ -82,6 +103,24 @@ describe('gramian bench', () => {
     expect(beside.out).toContain('matmul m=16 n=32 k=8');
     const all = fromCsv(readFileSync(join(folder, 'rows.csv'), 'utf8'));
     expect(all.filter(({ library }) => library === 'gramian')).toHaveLength(4);
+  });
+
+  test('what could not be compared with f64 is refused before anything runs', async () => {
+    const { works } = await loadWorks(join(folder, 'bench-silu.mjs'), 'off');
+    expect(works[0].make({ n: 3 }).reference().d_x).toHaveLength(3);
+    const changes: [string, string, string][] = [
+      ['d_x };', '};', 'bench: silu.reference returns d_x = undefined, expected numbers in f64'],
+      ['value: [', 'value: 3, all: [', 'bench: silu.reference returns value = 3, expected numbers in f64'],
+      ["['x']", "['y']", 'bench: silu.differentiated has "y", which is no input.'],
+      ['shape: [n]', 'shape: [2 * n]', 'bench: silu.inputs.x.data is a Float32Array'],
+      ['const data', 'n.x.y; const data', 'bench: silu.make throws: '],
+    ];
+    for (const [i, [from, to, sentence]] of changes.entries()) {
+      expect(work).toContain(from);
+      writeFileSync(join(folder, `bad${i}.mjs`), work.replace(from, to));
+      const bad = (await loadWorks(join(folder, `bad${i}.mjs`), 'off')).works[0];
+      expect(() => bad.make({ n: 3 }).reference()).toThrow(sentence);
+    }
   });
 
   test('Ctrl-C keeps what is measured', async () => {
