@@ -22,6 +22,7 @@ const SUBPATHS: Readonly<Record<string, string>> = {
   './optim': 'src/optim/index.ts',
   './testing': 'src/testing/index.ts',
   './tfjs': 'src/adapters/tfjs.ts',
+  './typegpu': 'src/adapters/typegpu.ts',
 };
 /** Sub-paths of which browsers get less: what needs no files. */
 const IN_BROWSERS: Readonly<Record<string, string>> = { './data': 'src/data/index.browser.ts' };

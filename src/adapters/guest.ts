@@ -216,6 +216,16 @@ function planned(
   });
 }
 
+/** Takes `gradients: true` out of the options, which losses do not know. */
+export function asked(op: string, args: readonly unknown[]): { args: readonly unknown[]; gradients: boolean } {
+  const options = args.at(-1);
+  if (!check.isPlain(options) || !Object.hasOwn(options, 'gradients')) return { args, gradients: false };
+  const { gradients, ...others } = options;
+  if (gradients !== undefined) check.flag(op, 'gradients', gradients);
+  const before = args.slice(0, -1);
+  return { args: Object.keys(others).length > 0 ? [...before, others] : before, gradients: gradients === true };
+}
+
 /** A guest on a framework's device. `flush` submits what the framework has recorded and holds back. */
 export async function openGuest<H>(
   device: GPUDevice,

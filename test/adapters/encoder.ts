@@ -88,7 +88,7 @@ export function expectTrained(name: string, ours: readonly Float32Array[], their
   expect(apart(exact, [start().w1, start().w2])).toBeGreaterThan(0.05); // they have moved
   const [between, our, their] = [apart(ours, theirs), apart(ours, exact), apart(theirs, exact)];
   console.log(
-    `${name}: ${between.toExponential(1)} from its autodiff; from f64 ${our.toExponential(1)}, it ${their.toExponential(1)}`,
+    `${name}: ${between.toExponential(1)} from the framework's own gradients; from f64 ${our.toExponential(1)}, it ${their.toExponential(1)}`,
   );
   if (between > 1e-6) expect(our).toBeLessThan(2 * their);
 }

@@ -1,0 +1,233 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { attach } from '../../src/adapters/typegpu.ts';
+import { barlowTwins, ntXent } from '../../src/index.ts';
+import { normals } from '../engine.ts';
+import * as symmetric from '../reference/losses/symmetric.ts';
+import { matrix } from '../reference/matrix.ts';
+import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { countBuffers, load, runProgram, typeErrors } from './hosts.ts';
+import { type Layers, layersOn } from './layers.ts';
+
+// biome-ignore-start lint/suspicious/noExplicitAny: TypeGPU's types are not there where this is checked
+let tgpu: any;
+let d: any;
+let root: any;
+let g: any;
+// biome-ignore-end lint/suspicious/noExplicitAny: see above
+let layers: Layers;
+let buffers: ReturnType<typeof countBuffers>;
+
+beforeAll(async () => {
+  [tgpu, d] = await load('typegpu', 'typegpu', 'typegpu/data');
+  buffers = countBuffers();
+  root = await tgpu.default.init();
+  g = await attach(root, { tune: 'off' });
+  layers = layersOn(root.device);
+});
+afterAll(() => {
+  g.destroy();
+  root.destroy();
+});
+
+type Buffer = { read(): Promise<number[][]>; write(data: unknown): void; destroy(): void };
+const rowsOf = (data: ArrayLike<number>, columns: number): number[][] =>
+  Array.from({ length: data.length / columns }, (_, i) =>
+    Array.from({ length: columns }, (_, k) => data[i * columns + k]),
+  );
+const buffer = (data: ArrayLike<number>, columns: number): Buffer =>
+  root
+    .createBuffer(d.arrayOf(d.arrayOf(d.f32, columns), data.length / columns), rowsOf(data, columns))
+    .$usage('storage');
+const view = (seed: number): Buffer => buffer(normals(ROWS * OUTPUTS, seed), OUTPUTS);
+const exactly = (seed: number) => matrix(ROWS, OUTPUTS, normals(ROWS * OUTPUTS, seed));
+const flat = (rows: readonly (readonly number[])[]): Float32Array => Float32Array.from(rows.flat());
+
+/** The weights after all steps; `gradient` writes dL/dz of z. */
+async function train(gradient: (z: Buffer[], dz: Buffer[]) => unknown, rate: number): Promise<Float32Array[]> {
+  const given = start();
+  const [x, z, dz] = [[given.x0, given.x1].map((data) => buffer(data, INPUTS)), [view(1), view(2)], [view(3), view(4)]];
+  const hidden = [0, 1].map(() => buffer(new Float32Array(ROWS * HIDDEN), HIDDEN));
+  const [w1, w2] = [buffer(given.w1, HIDDEN), buffer(given.w2, OUTPUTS)];
+  const raw = (of: Buffer): GPUBuffer => root.unwrap(of);
+  for (let step = 0; step < STEPS; step++) {
+    for (const v of [0, 1]) layers.encode(raw(x[v]), raw(w1), raw(w2), raw(hidden[v]), raw(z[v]));
+    await gradient(z, dz);
+    const views = [0, 1].map((v) => ({ x: raw(x[v]), hidden: raw(hidden[v]), dz: raw(dz[v]) }));
+    layers.descend(views, raw(w1), raw(w2), rate);
+  }
+  const weights = [flat(await w1.read()), flat(await w2.read())];
+  for (const each of [...x, ...z, ...dz, ...hidden, w1, w2]) each.destroy();
+  return weights;
+}
+
+describe('an encoder on TypeGPU', () => {
+  test.each(TRAINED)(
+    'trained by $loss in a plan as by the gradients written out',
+    async ({ loss: name, rate, reference }) => {
+      let plan: { encode(pass: unknown, buffers: unknown): void; dispose(): void } | undefined;
+      const ours = await train((z, dz) => {
+        plan ??= g.plan({ z0: z[0], z1: z[1] }, ({ z0, z1 }: Record<'z0' | 'z1', Parameters<typeof ntXent>[0]>) => {
+          const loss = name === 'ntXent' ? ntXent(z0, z1, { temperature: TEMPERATURE }) : barlowTwins(z0, z1);
+          loss.backward();
+          return { loss, dz0: z0.grad, dz1: z1.grad };
+        });
+        const encoder = root.device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        plan?.encode(pass, { dz0: dz[0], dz1: dz[1] });
+        pass.end();
+        root.device.queue.submit([encoder.finish()]);
+      }, rate);
+      plan?.dispose();
+      const theirs = await train(async (z, dz) => {
+        const read = await Promise.all(z.map((each) => each.read()));
+        const { gradients } = reference(...(read.map((rows) => matrix(ROWS, OUTPUTS, rows.flat())) as [never, never]));
+        for (const v of [0, 1]) dz[v].write(rowsOf(gradients[v].data, OUTPUTS));
+      }, rate);
+      expectTrained(name, ours, theirs);
+    },
+  );
+
+  test('holds as many buffers after 40 steps as after 10', async () => {
+    const z = [view(5), view(6)];
+    const held: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const { loss, gradients } = g.ntXent(...z, { gradients: true });
+      await loss.read();
+      for (const each of [loss, ...gradients]) each.destroy();
+      await g.engine.sync();
+      held.push(buffers.live());
+    }
+    expect(Math.max(...held.slice(30))).toBeLessThanOrEqual(Math.max(...held.slice(5, 15)));
+    for (const each of z) each.destroy();
+  });
+});
+
+describe('what is easy to get wrong', () => {
+  test('rows of vec3f take the room of a vec4f: in what is read, and in its gradient', async () => {
+    const data = [7, 8].map((seed) => normals(3 * 8, seed));
+    const z = data.map((values) =>
+      root
+        .createBuffer(
+          d.arrayOf(d.vec3f, 8),
+          rowsOf(values, 3).map(([x, y, w]) => d.vec3f(x, y, w)),
+        )
+        .$usage('storage'),
+    );
+    const { loss, gradients } = g.ntXent(...z, { temperature: TEMPERATURE, gradients: true });
+    const wanted = symmetric.ntXent(matrix(8, 3, data[0]), matrix(8, 3, data[1]), TEMPERATURE);
+    expect(await loss.read()).toBeCloseTo(wanted.value, 5);
+    for (const [v, gradient] of gradients.entries()) {
+      const got = flat((await gradient.read()).map(({ x, y, z }: Record<string, number>) => [x, y, z]));
+      for (const [i, want] of wanted.gradients[v].data.entries()) expect(Math.abs(got[i] - want)).toBeLessThan(1e-6);
+    }
+  });
+
+  test('labels are i32 or u32; gradients are of the float buffers alone', async () => {
+    const numbers = Array.from({ length: ROWS }, (_, i) => (i * i) % 5);
+    const labels = root.createBuffer(d.arrayOf(d.u32, ROWS), numbers).$usage('storage');
+    const { loss, gradients } = g.supCon([view(9), view(10)], labels, { gradients: true });
+    const wanted = symmetric.supCon([exactly(9), exactly(10)], numbers, 0.1);
+    expect(await loss.read()).toBeCloseTo(wanted.value, 4);
+    expect(gradients.length).toBe(2);
+    const got = flat(await gradients[1].read());
+    for (const [i, want] of wanted.gradients[1].data.entries()) expect(Math.abs(got[i] - want)).toBeLessThan(1e-5);
+    expect(g.supCon([view(9), view(10)], labels).gradients).toEqual([]);
+  });
+
+  test('a plan in an encoder of TypeGPU, with buffers of its own for what is one number or has the schema of an input', async () => {
+    const [a, b] = [view(11), view(12)];
+    const plan = g.plan({ a, b }, ({ a, b }: Record<'a' | 'b', Parameters<typeof ntXent>[0]>) => {
+      const loss = ntXent(a, b, { temperature: TEMPERATURE });
+      loss.backward();
+      return { loss, da: a.grad };
+    });
+    expect(Object.keys(plan.outputs)).toEqual(['loss', 'da']);
+    const encoder = root.createCommandEncoder();
+    plan.encode(encoder);
+    root.device.queue.submit([root.unwrap(encoder).finish()]);
+    const wanted = symmetric.ntXent(exactly(11), exactly(12), TEMPERATURE);
+    expect(await plan.outputs.loss.read()).toBeCloseTo(wanted.value, 5);
+    const got = flat(await plan.outputs.da.read());
+    for (const [i, want] of wanted.gradients[0].data.entries()) expect(Math.abs(got[i] - want)).toBeLessThan(1e-6);
+    plan.dispose();
+  });
+
+  test.each<[string, () => unknown, RegExp]>([
+    [
+      'a struct',
+      () => g.koLeo(root.createBuffer(d.struct({ x: d.f32 })).$usage('storage')),
+      /^koLeo: a buffer holds struct, expected arrays of f32/,
+    ],
+    [
+      'a buffer of no use',
+      () => g.koLeo(root.createBuffer(d.arrayOf(d.vec4f, 3))),
+      /^koLeo: a buffer \[3, 4\] lacks usage, expected \.\$usage\('storage'\)\.$/,
+    ],
+    ['a destroyed one', () => g.koLeo(destroyed()), /^koLeo: a buffer \[24, 8\] was destroyed, expected a live one\.$/],
+    ['other shapes', () => g.ntXent(view(1), buffer(normals(12, 1), 3)), /^ntXent: z1 is \[4, 3\], expected \[24, 8\]/],
+    ['an option', () => g.ntXent(view(1), view(1), { temp: 1, gradients: true }), /^ntXent: unknown option "temp"/],
+    [
+      'gradients = 1',
+      () => g.ntXent(view(1), view(1), { gradients: 1 }),
+      /^ntXent: gradients = 1, expected true or false\.$/,
+    ],
+    [
+      'a plan of numbers',
+      () => g.plan({ z: [1] }, () => ({})),
+      /^plan: inputs\.z is an Array, expected a buffer of TypeGPU\.$/,
+    ],
+  ])('refuses %s', (_, call, sentence) => {
+    expect(call).toThrow(sentence);
+  });
+
+  function destroyed(): Buffer {
+    const gone = view(1);
+    gone.destroy();
+    return gone;
+  }
+
+  test('attach() wants a root', async () => {
+    await expect(attach({} as never)).rejects.toThrow(/^attach: root is an Object, expected what tgpu\.init\(\) or/);
+  });
+});
+
+test('the program of docs/frameworks.md prints what it says', async () => {
+  const [printed, promised] = await runProgram('TypeGPU', {
+    typegpu: tgpu.default,
+    'typegpu/data': d,
+    'gramian/typegpu': { attach },
+  });
+  expect(printed).toEqual(promised);
+});
+
+test('its types take those of TypeGPU', async () => {
+  const said = await typeErrors(
+    'typegpu',
+    `import tgpu from 'typegpu';
+     import * as d from 'typegpu/data';
+     import { ntXent } from 'gramian';
+     import { attach } from 'gramian/typegpu';
+     const root = await tgpu.init();
+     const g = await attach(root);
+     const z = root.createBuffer(d.arrayOf(d.arrayOf(d.f32, 8), 4)).$usage('storage');
+     const { loss, gradients } = g.ntXent(z, z, { temperature: 0.2, gradients: true });
+     const value: number = await loss.read();
+     g.byol(z, z, { gradients: true });
+     g.supCon([z], root.createBuffer(d.arrayOf(d.i32, 4)).$usage('storage'));
+     g.sinkhornDivergence(z, z, { epsilon: 0.1, gradients: true });
+     const plan = g.plan({ a: z, b: z }, ({ a, b }) => {
+       const loss = ntXent(a, b);
+       loss.backward();
+       return { loss, da: a.grad };
+     });
+     plan.encode(root.device.createCommandEncoder(), { da: z });
+     // @ts-expect-error a misspelt option
+     g.ntXent(z, z, { temp: 1 });
+     // @ts-expect-error epsilon is missing
+     g.sinkhornDivergence(z, z, { gradients: true });
+     // @ts-expect-error no usage storage
+     g.koLeo(root.createBuffer(d.arrayOf(d.vec4f, 4)));
+     export { value, gradients };`,
+  );
+  expect(said).toBe('');
+});
