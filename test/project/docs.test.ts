@@ -11,8 +11,10 @@ const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8
   .filter((name) => name.endsWith('.md'))
   .map((name) => `docs/${name.replaceAll('\\', '/')}`);
 
-const programOf = (page: string): string | undefined =>
-  /```js\n([\s\S]*?)```/.exec(readFileSync(join(root, page), 'utf8'))?.[1];
+const programOf = (page: string): string | undefined => {
+  const text = readFileSync(join(root, page), 'utf8');
+  return page.endsWith('.mjs') ? text : /```js\n([\s\S]*?)```/.exec(text)?.[1];
+};
 
 test('every loss has a page with a program', () => {
   const losses = readdirSync(join(root, 'docs/losses')).map((name) => `docs/losses/${name}`);
@@ -38,7 +40,7 @@ test('the first program of README.md prints what the page says', () => {
   expect(evaluate(code).trim().split('\n')).toEqual(promisedBy(code));
 }, 60_000);
 
-describe('the first program of a page', () => {
+describe('the first program of a page, and an example', () => {
   // All in one process, which starts Dawn once: each an async function, with its imports as calls of `load`.
   const RUN_ALL = `
     import { format } from 'node:util';
@@ -55,7 +57,7 @@ describe('the first program of a page', () => {
       }
     }
     console.log(JSON.stringify(printed));`;
-  const withPrograms = pages.filter((page) => programOf(page) !== undefined);
+  const withPrograms = [...pages.filter((page) => programOf(page) !== undefined), 'examples/own-kernel/loss.mjs'];
   let printed: Record<string, string[]> = {};
 
   beforeAll(() => {
