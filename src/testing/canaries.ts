@@ -17,7 +17,8 @@ interface Watched {
 
 /**
  * Runs `fn` with every buffer of every kernel that it launches followed by numbers that nobody may write. Rejects with the first kernel
- * that did. Adapters let a write past the end fall on the last element, or nowhere: results may be right all the same.
+ * that did. Adapters let a write past the end fall on the last element, or nowhere: results may be right all the same. Replays
+ * of recorded steps and the iterations of optimal transport are launched as they were bound, and not looked at.
  */
 export async function canaries(fn: () => unknown): Promise<void> {
   const op = 'canaries';
