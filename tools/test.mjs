@@ -11,7 +11,7 @@ import { prepare, root, run } from './prepare.mjs';
 const ONCE = [
   'browser/**',
   'bench/**',
-  'cli/{checkpoint,cli,directories,invoked,work,writable}.test.ts',
+  'cli/{checkpoint,cli,directories,init,invoked,work,writable}.test.ts',
   'data/{data,folder,safetensors}.test.ts',
   'engine/tuner.test.ts',
   'gpu/{link,platform}.test.ts',

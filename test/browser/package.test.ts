@@ -39,7 +39,7 @@ describe.skipIf(findCarrier() === null)('in Chromium', () => {
       write: false,
     });
     const files = { '/page.js': PAGE, '/worker.js': outputFiles[0].text };
-    return chromium.run({ files, path: '/page.js' }, '/worker.js');
+    return chromium.run({ files, path: '/page.js', timeout: 110_000 }, '/worker.js');
   }
 
   test('a worker prints what README says', async () => {
@@ -57,8 +57,9 @@ describe.skipIf(findCarrier() === null)('in Chromium', () => {
     const html = readFileSync(join(folder, 'dist', 'index.html'), 'utf8');
     const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(html) as RegExpExecArray;
     const files = { '/': html, [script]: readFileSync(join(folder, 'dist', script)) };
-    const text = await chromium.open({ files, path: '/?steps=10' }, async (page) => {
-      await page.waitForFunction("/step 10|:.*expected/.test(document.getElementById('said').textContent)");
+    const text = await chromium.open({ files, path: '/?steps=10', timeout: 110_000 }, async (page) => {
+      const ended = "/step 10|:.*expected/.test(document.getElementById('said').textContent)";
+      await page.waitForFunction(ended, { timeout: 100_000 });
       return page.evaluate<string>("document.getElementById('said').textContent");
     });
     const losses = [...text.matchAll(/step \d+: loss ([\d.]+)/g)].map(([, loss]) => Number(loss));

@@ -35,7 +35,7 @@ describe('the package', () => {
     expect(found).toEqual([]);
     const { exports } = JSON.parse(text('package.json')) as { exports: object };
     expect(subpaths).toEqual(Object.keys(exports));
-  });
+  }, 240_000); // fetches both the first time
 
   test('every chunk that a module imports is in it', () => {
     const modules = packed.filter((file) => /^dist\/.*(?<!page|browser)\.js$/.test(file) && file !== 'dist/cli.js');
