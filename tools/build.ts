@@ -20,6 +20,7 @@ const SUBPATHS: Readonly<Record<string, string>> = {
   './methods': 'src/methods/index.ts',
   './nn': 'src/nn/index.ts',
   './optim': 'src/optim/index.ts',
+  './ort': 'src/adapters/ort.ts',
   './testing': 'src/testing/index.ts',
   './tfjs': 'src/adapters/tfjs.ts',
   './typegpu': 'src/adapters/typegpu.ts',

@@ -1,3 +1,3 @@
 export function need(
-  name: 'api' | 'browser' | 'bundlers' | 'images' | 'jax' | 'lint' | 'naga' | 'publish' | 'tfjs' | 'typegpu',
+  name: 'api' | 'browser' | 'bundlers' | 'images' | 'jax' | 'lint' | 'naga' | 'ort' | 'publish' | 'tfjs' | 'typegpu',
 ): Promise<NodeJS.Require>;

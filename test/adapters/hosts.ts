@@ -10,13 +10,15 @@ import { need } from '../../tools/needs.mjs';
 type Folder = Parameters<typeof need>[0];
 const root = join(import.meta.dirname, '..', '..');
 
-/** The modules of a framework, on this process's Dawn. Their types are not there where this is checked. */
+/** The modules of a framework, or files of it (`./`), on this process's Dawn. Their types are not there where this is checked. */
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export async function load(folder: Folder, ...names: readonly string[]): Promise<any[]> {
   const { resolve } = await need(folder);
   await shareAdapter();
   const loaded = [];
-  for (const name of names) loaded.push(await import(pathToFileURL(resolve(name)).href));
+  const files = join(root, 'test', 'needs', folder, 'node_modules');
+  for (const name of names)
+    loaded.push(await import(pathToFileURL(name.startsWith('./') ? join(files, name) : resolve(name)).href));
   return loaded;
 }
 
