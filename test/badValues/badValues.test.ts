@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as jax from '../../src/adapters/jax.ts';
+import * as tfjs from '../../src/adapters/tfjs.ts';
+import * as typegpu from '../../src/adapters/typegpu.ts';
 import * as data from '../../src/data/index.ts';
 import { dryRun } from '../../src/engine/dryRun.ts';
 import * as evaluation from '../../src/eval/index.ts';
@@ -13,6 +16,7 @@ import * as nn from '../../src/nn/index.ts';
 import * as optim from '../../src/optim/index.ts';
 import * as testing from '../../src/testing/index.ts';
 import { sharedEngine } from '../engine.ts';
+import { JAX, TFJS, TYPEGPU } from './adapters.ts';
 import { DATA, ENGINE, EVAL, MADE_TOO, TENSOR } from './files.ts';
 import { type Kind, Later } from './kinds.ts';
 import { NN } from './nn.ts';
@@ -29,11 +33,14 @@ const SUBPATHS: Readonly<Record<string, { exports: Readonly<Record<string, unkno
   '.': { exports: root, rows: ROOT },
   './data': { exports: data, rows: DATA },
   './eval': { exports: evaluation, rows: EVAL },
+  './jax': { exports: jax, rows: JAX },
   './kernels': { exports: kernels, rows: KERNELS },
   './methods': { exports: methods, rows: METHODS },
   './nn': { exports: nn, rows: NN },
   './optim': { exports: optim, rows: OPTIM },
   './testing': { exports: testing, rows: TESTING },
+  './tfjs': { exports: tfjs, rows: TFJS },
+  './typegpu': { exports: typegpu, rows: TYPEGPU },
 };
 
 let world: World;

@@ -179,7 +179,7 @@ export const NON_FINITE: readonly NonFiniteRow[] = [...losses, ...ops, ...more, 
 /** Exports that make nothing of a tensor's numbers. */
 export const NO_NUMBERS = [
   ...['customGrad', 'defineKernel'], // what is called is the caller's
-  ...['createEngine', 'standardWork', 'heNormal', 'stateless', 'batchAttentionParameters'],
+  ...['createEngine', 'createRandom', 'standardWork', 'heNormal', 'stateless', 'batchAttentionParameters'],
   ...[
     'Tensor',
     'DeviceLostError',
