@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as jax from '../../src/adapters/jax.ts';
+import * as ort from '../../src/adapters/ort.ts';
 import * as tfjs from '../../src/adapters/tfjs.ts';
 import * as typegpu from '../../src/adapters/typegpu.ts';
 import * as data from '../../src/data/index.ts';
@@ -16,7 +17,7 @@ import * as nn from '../../src/nn/index.ts';
 import * as optim from '../../src/optim/index.ts';
 import * as testing from '../../src/testing/index.ts';
 import { sharedEngine } from '../engine.ts';
-import { JAX, TFJS, TYPEGPU } from './adapters.ts';
+import { JAX, ORT, TFJS, TYPEGPU } from './adapters.ts';
 import { DATA, ENGINE, EVAL, MADE_TOO, TENSOR } from './files.ts';
 import { type Kind, Later } from './kinds.ts';
 import { NN } from './nn.ts';
@@ -38,6 +39,7 @@ const SUBPATHS: Readonly<Record<string, { exports: Readonly<Record<string, unkno
   './methods': { exports: methods, rows: METHODS },
   './nn': { exports: nn, rows: NN },
   './optim': { exports: optim, rows: OPTIM },
+  './ort': { exports: ort, rows: ORT },
   './testing': { exports: testing, rows: TESTING },
   './tfjs': { exports: tfjs, rows: TFJS },
   './typegpu': { exports: typegpu, rows: TYPEGPU },
