@@ -9,6 +9,7 @@ import { type Matrix, matrix } from '../reference/matrix.ts';
 export const STEPS = 25;
 export const [ROWS, INPUTS, HIDDEN, OUTPUTS] = [24, 10, 16, 8];
 export const TEMPERATURE = 0.5;
+export const SIZES = { rows: ROWS, columns: OUTPUTS, temperature: TEMPERATURE };
 
 /** A loss, the step that suits it, and how its user writes it by hand: a formula of each framework has the same name. */
 export const TRAINED = [

@@ -4,7 +4,8 @@ import { collectGarbage } from '../../src/gpu/collect.node.ts';
 import { normals } from '../engine.ts';
 import { ntXent, supCon } from '../reference/losses/symmetric.ts';
 import { matrix } from '../reference/matrix.ts';
-import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, SIZES, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { type Formulas, jaxFormulas } from './formulas.ts';
 import { countBuffers, load, runProgram, typeErrors } from './hosts.ts';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: jax-js' types are not there where this is checked
@@ -12,6 +13,7 @@ let jax: any;
 let np: any;
 let g: any;
 type Arr = any;
+let FORMULAS: Formulas<Arr>;
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
 let buffers: ReturnType<typeof countBuffers>;
 
@@ -21,6 +23,7 @@ beforeAll(async () => {
   await jax.init('webgpu');
   jax.defaultDevice('webgpu');
   np = jax.numpy;
+  FORMULAS = jaxFormulas(jax, SIZES);
   g = await attach(jax, { tune: 'off' });
 });
 afterAll(() => g.destroy());
@@ -28,31 +31,6 @@ afterAll(() => g.destroy());
 const array = (data: Float32Array | Int32Array, shape: number[]): Arr => np.array(data, { shape });
 const view = (seed: number, shape: readonly number[] = [ROWS, OUTPUTS]): Arr =>
   array(normals(shape[0] * shape[1], seed), [...shape]);
-
-/** The losses as users of jax-js write them. */
-const FORMULAS: Record<string, (z0: Arr, z1: Arr) => Arr> = {
-  ntXent(z0, z1) {
-    const z = np.concatenate([z0, z1], 0);
-    const norm = np.sqrt(np.sum(np.square(z.ref), 1, { keepdims: true }));
-    const u = np.divide(z, norm);
-    const s = np.multiply(np.matmul(u.ref, np.transpose(u.ref)), 1 / TEMPERATURE);
-    const others = np.subtract(s, np.multiply(np.eye(2 * ROWS), 1e9));
-    const swapped = np.concatenate([u.ref.slice([ROWS, 2 * ROWS]), u.ref.slice([0, ROWS])], 0);
-    const positives = np.multiply(np.sum(np.multiply(u, swapped), 1), 1 / TEMPERATURE);
-    return np.mean(np.subtract(jax.nn.logsumexp(others, 1), positives));
-  },
-  barlowTwins(z0, z1) {
-    const standard = (z: Arr): Arr => {
-      const centred = np.subtract(z.ref, np.mean(z, 0, { keepdims: true }));
-      const variance = np.mean(np.square(centred.ref), 0, { keepdims: true });
-      return np.divide(centred, np.sqrt(np.add(variance, 1e-5)));
-    };
-    const c = np.multiply(np.matmul(np.transpose(standard(z0)), standard(z1)), 1 / ROWS);
-    const apart = np.square(np.subtract(c, np.eye(OUTPUTS)));
-    const diagonal = np.sum(np.multiply(apart.ref, np.eye(OUTPUTS)));
-    return np.add(np.multiply(diagonal, 1 - 0.0051), np.multiply(np.sum(apart), 0.0051));
-  },
-};
 
 type Weights = Record<'w1' | 'w2', Arr>;
 const encode = (x: Arr, { w1, w2 }: Weights): Arr => np.matmul(np.tanh(np.matmul(x, w1)), w2);

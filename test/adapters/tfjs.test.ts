@@ -3,46 +3,26 @@ import { attach } from '../../src/adapters/tfjs.ts';
 import { normals } from '../engine.ts';
 import { supCon } from '../reference/losses/symmetric.ts';
 import { matrix } from '../reference/matrix.ts';
-import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, SIZES, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { type Formulas, tensorFlowFormulas } from './formulas.ts';
 import { load, runProgram, typeErrors } from './hosts.ts';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: TensorFlow.js' types are not there where this is checked
 let tf: any;
 let backend: any;
 let g: any;
+let FORMULAS: Formulas<Tensor>;
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
 
 beforeAll(async () => {
   [tf, backend] = await load('tfjs', '@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu');
   await tf.setBackend('webgpu');
+  FORMULAS = tensorFlowFormulas(tf, SIZES);
   g = await attach(tf, { tune: 'off' });
 });
 afterAll(() => g.destroy());
 
 type Tensor = object;
-/** The losses as users of TensorFlow.js write them. */
-const FORMULAS: Record<string, (z0: Tensor, z1: Tensor) => Tensor> = {
-  ntXent(z0, z1) {
-    const z = tf.concat([z0, z1], 0);
-    const u = tf.div(z, tf.sqrt(tf.sum(tf.square(z), 1, true)));
-    const s = tf.mul(tf.matMul(u, u, false, true), 1 / TEMPERATURE);
-    const others = tf.sub(s, tf.mul(tf.eye(2 * ROWS), 1e9));
-    const [u0, u1] = tf.split(u, 2, 0);
-    const positives = tf.div(tf.sum(tf.mul(u0, u1), 1), TEMPERATURE);
-    return tf.sub(tf.mean(tf.logSumExp(others, 1)), tf.mean(positives));
-  },
-  barlowTwins(z0, z1) {
-    const standard = (z: Tensor): Tensor => {
-      const { mean, variance } = tf.moments(z, 0);
-      return tf.div(tf.sub(z, mean), tf.sqrt(tf.add(variance, 1e-5)));
-    };
-    const c = tf.div(tf.matMul(standard(z0), standard(z1), true, false), ROWS);
-    const apart = tf.square(tf.sub(c, tf.eye(OUTPUTS)));
-    const diagonal = tf.sum(tf.mul(apart, tf.eye(OUTPUTS)));
-    return tf.add(diagonal, tf.mul(tf.sub(tf.sum(apart), diagonal), 0.0051));
-  },
-};
-
 /** The weights after all steps. */
 async function train(loss: (z0: Tensor, z1: Tensor) => Tensor, rate: number, each = () => {}): Promise<Float32Array[]> {
   const given = start();
