@@ -13,6 +13,7 @@ import { type Files, serve } from './files.ts';
 export interface Page {
   goto(url: string, options?: { timeout?: number }): Promise<unknown>;
   evaluate<T>(code: string | ((...values: never[]) => T), ...values: unknown[]): Promise<Awaited<T>>;
+  evaluateOnNewDocument(code: string): Promise<unknown>;
   on(event: 'console', listen: (message: { type(): string; text(): string }) => void): unknown;
   on(event: 'pageerror', listen: (error: unknown) => void): unknown;
   waitForFunction(code: string, options?: { timeout?: number }): Promise<unknown>;

@@ -88,7 +88,7 @@ export function drawCompared({ runs, raw }: ComparisonData, width: number): Elem
   });
 }
 
-export function drawHistory({ history, raw }: Accuracy, width: number): Element {
+export function drawHistory({ history, raw }: Pick<Accuracy, 'history' | 'raw'>, width: number): Element {
   if (history.length === 0) return note('k-NN was not measured during training.');
   return Plot.plot({
     width,

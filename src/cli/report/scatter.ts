@@ -93,7 +93,7 @@ function peekOf(chart: Element & { value?: unknown }, images: Thumbnails & { byt
 }
 
 /** Colours around the wheel; neighbours in the alphabet are far apart on it and differ in lightness. */
-function classColor(index: number, count: number): string {
+export function classColor(index: number, count: number): string {
   if (count === 1) return 'var(--accent)';
   const stride = count < 5 ? 1 : coprimeNear(count * 0.38, count);
   const hue = (((index * stride) % count) * 360) / count;
