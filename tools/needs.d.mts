@@ -1,3 +1,15 @@
 export function need(
-  name: 'api' | 'browser' | 'bundlers' | 'images' | 'jax' | 'lint' | 'naga' | 'ort' | 'publish' | 'tfjs' | 'typegpu',
+  name:
+    | 'api'
+    | 'browser'
+    | 'bundlers'
+    | 'images'
+    | 'jax'
+    | 'lint'
+    | 'naga'
+    | 'ort'
+    | 'publish'
+    | 'site'
+    | 'tfjs'
+    | 'typegpu',
 ): Promise<NodeJS.Require>;
