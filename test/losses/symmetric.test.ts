@@ -193,6 +193,17 @@ test('dcl with one pair has no negative: 0', async () => {
   }
 });
 
+test('few features: rows are padded to a block of pairs, not beyond', () => {
+  const labels = indices(100).map((i) => i % 3);
+  for (const d of [1, 5]) {
+    const z = engine().tensor(normals(100 * d, 1), [100, d], { requiresGrad: true });
+    const list = engine().explain(() => supCon([z], labels).backward());
+    const pairs = Math.max(...list.map(({ work }) => work));
+    expect(pairs, `${d} features`).toBeLessThanOrEqual(128 * 128 * (d + 32));
+    free(z);
+  }
+});
+
 test('supCon of 8,192 rows', async () => {
   const [n, d] = [8192, 32];
   const data = normals(n * d, 1);

@@ -44,7 +44,8 @@ export function makeTriangle(
   const { maxEdge, ...family } = perInvocation ? kernels.perInvocation : kernels.workgroup;
   const slots = perInvocation ? tuning.WX : 1;
   let edge = tileEdge;
-  while (growing && edge < maxEdge && kernels.sumsPerRow * slots * Math.ceil(n / edge) > 2 * d) edge *= 2;
+  // No larger than all rows, whatever the features: the padding would be computed too.
+  while (growing && edge < Math.min(maxEdge, n) && kernels.sumsPerRow * slots * Math.ceil(n / edge) > 2 * d) edge *= 2;
   const units = makeUnits(context, op, views, edge);
   const { transposed, paddedRows } = units;
   const halves = form.by === 'halves' ? inHalves(context, op, units) : null;
