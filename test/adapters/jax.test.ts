@@ -4,16 +4,16 @@ import { collectGarbage } from '../../src/gpu/collect.node.ts';
 import { normals } from '../engine.ts';
 import { ntXent, supCon } from '../reference/losses/symmetric.ts';
 import { matrix } from '../reference/matrix.ts';
-import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, SIZES, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
-import { type Formulas, jaxFormulas } from './formulas.ts';
+import { HIDDEN, INPUTS, OUTPUTS, ROWS, TEMPERATURE, TRAINED } from './encoder.ts';
+import { expectTrained } from './expectTrained.ts';
 import { countBuffers, load, runProgram, typeErrors } from './hosts.ts';
+import { trainJax } from './training.ts';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: jax-js' types are not there where this is checked
 let jax: any;
 let np: any;
 let g: any;
 type Arr = any;
-let FORMULAS: Formulas<Arr>;
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
 let buffers: ReturnType<typeof countBuffers>;
 
@@ -23,7 +23,6 @@ beforeAll(async () => {
   await jax.init('webgpu');
   jax.defaultDevice('webgpu');
   np = jax.numpy;
-  FORMULAS = jaxFormulas(jax, SIZES);
   g = await attach(jax, { tune: 'off' });
 });
 afterAll(() => g.destroy());
@@ -35,47 +34,11 @@ const view = (seed: number, shape: readonly number[] = [ROWS, OUTPUTS]): Arr =>
 type Weights = Record<'w1' | 'w2', Arr>;
 const encode = (x: Arr, { w1, w2 }: Weights): Arr => np.matmul(np.tanh(np.matmul(x, w1)), w2);
 
-/** The weights after all steps. */
-async function train(
-  gradientOf: (fn: (w: Weights) => Arr[], w: Weights) => Promise<Weights>,
-  rate: number,
-): Promise<Float32Array[]> {
-  const given = start();
-  const [x0, x1] = [given.x0, given.x1].map((x) => array(x, [ROWS, INPUTS]));
-  let weights: Weights = { w1: array(given.w1, [INPUTS, HIDDEN]), w2: array(given.w2, [HIDDEN, OUTPUTS]) };
-  const views = ({ w1, w2 }: Weights): Arr[] => [
-    encode(x0.ref, { w1: w1.ref, w2: w2.ref }),
-    encode(x1.ref, { w1, w2 }),
-  ];
-  for (let step = 0; step < STEPS; step++) {
-    const { w1, w2 } = weights;
-    const slope = await gradientOf(views, { w1: w1.ref, w2: w2.ref });
-    weights = { w1: np.subtract(w1, np.multiply(slope.w1, rate)), w2: np.subtract(w2, np.multiply(slope.w2, rate)) };
-    await jax.blockUntilReady([weights.w1, weights.w2]);
-  }
-  const read = await Promise.all([weights.w1.data(), weights.w2.data()]);
-  jax.tree.dispose([x0, x1]);
-  return read;
-}
-
 describe('an encoder of jax-js', () => {
-  test.each(TRAINED.map(({ loss, rate }) => [loss, rate] as const))(
-    'trained by %s as by its own autodiff',
-    async (name, rate) => {
-      const options = name === 'ntXent' ? [{ temperature: TEMPERATURE }] : [];
-      const ours = await train(async (fn, w) => {
-        const [loss, gradient] = await g.valueAndGrad(name, fn, w, ...options);
-        loss.dispose();
-        return gradient;
-      }, rate);
-      const theirs = await train(async (fn, w) => {
-        const [loss, gradient] = jax.valueAndGrad((p: Weights) => FORMULAS[name](...(fn(p) as [Arr, Arr])))(w);
-        loss.dispose();
-        return gradient;
-      }, rate);
-      expectTrained(name, ours, theirs);
-    },
-  );
+  test.each(TRAINED)('trained by $loss as by its own autodiff', async ({ loss: name }) => {
+    const { ours, theirs } = await trainJax(jax, g, name);
+    expectTrained(name, ours, theirs);
+  });
 
   test('holds as many buffers after 40 steps as after 10, of its own and of ours, whether or not the way back is taken', async () => {
     const [x0, x1, w1, w2] = [

@@ -3,9 +3,11 @@ import { attach } from '../../src/adapters/tfjs.ts';
 import { normals } from '../engine.ts';
 import { supCon } from '../reference/losses/symmetric.ts';
 import { matrix } from '../reference/matrix.ts';
-import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, SIZES, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { OUTPUTS, ROWS, SIZES, TEMPERATURE, TRAINED } from './encoder.ts';
+import { expectTrained } from './expectTrained.ts';
 import { type Formulas, tensorFlowFormulas } from './formulas.ts';
 import { load, runProgram, typeErrors } from './hosts.ts';
+import { trainTensorFlow } from './training.ts';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: TensorFlow.js' types are not there where this is checked
 let tf: any;
@@ -23,42 +25,13 @@ beforeAll(async () => {
 afterAll(() => g.destroy());
 
 type Tensor = object;
-/** The weights after all steps. */
-async function train(loss: (z0: Tensor, z1: Tensor) => Tensor, rate: number, each = () => {}): Promise<Float32Array[]> {
-  const given = start();
-  const [x0, x1] = [given.x0, given.x1].map((x) => tf.tensor2d(x, [ROWS, INPUTS]));
-  const weights = [
-    tf.variable(tf.tensor2d(given.w1, [INPUTS, HIDDEN])),
-    tf.variable(tf.tensor2d(given.w2, [HIDDEN, OUTPUTS])),
-  ];
-  const encode = (x: Tensor): Tensor => tf.matMul(tf.tanh(tf.matMul(x, weights[0])), weights[1]);
-  for (let step = 0; step < STEPS; step++) {
-    tf.tidy(() => {
-      const { grads } = tf.variableGrads(() => loss(encode(x0), encode(x1)), weights);
-      for (const w of weights) w.assign(tf.sub(w, tf.mul(grads[w.name], rate)));
-    });
-    each();
-  }
-  const read = await Promise.all(weights.map((w) => w.data()));
-  tf.dispose([x0, x1, ...weights]);
-  return read;
-}
-
 describe('an encoder of TensorFlow.js', () => {
-  test.each(TRAINED.map(({ loss, rate }) => [loss, rate] as const))(
-    'trained by %s as by its own autodiff',
-    async (name, rate) => {
-      const options = name === 'ntXent' ? { temperature: TEMPERATURE } : undefined;
-      const tensors: number[] = [];
-      const ours = await train(
-        (z0, z1) => g[name](z0, z1, options),
-        rate,
-        () => tensors.push(tf.memory().numTensors),
-      );
-      expect(new Set(tensors).size).toBe(1);
-      expectTrained(name, ours, await train(FORMULAS[name], rate));
-    },
-  );
+  test.each(TRAINED)('trained by $loss as by its own autodiff', async ({ loss: name }) => {
+    const tensors: number[] = [];
+    const { ours, theirs } = await trainTensorFlow(tf, g, name, () => tensors.push(tf.memory().numTensors));
+    expect(new Set(tensors).size).toBe(1);
+    expectTrained(name, ours, theirs);
+  });
 
   test('holds as many buffers after 40 steps as after 10, of its own and of ours', async () => {
     const z = [1, 2].map((seed) => tf.tensor2d(normals(ROWS * OUTPUTS, seed), [ROWS, OUTPUTS]));

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { attach } from '../../src/adapters/typegpu.ts';
-import { barlowTwins, ntXent } from '../../src/index.ts';
+import { ntXent } from '../../src/index.ts';
 import { normals } from '../engine.ts';
 import * as symmetric from '../reference/losses/symmetric.ts';
 import { matrix } from '../reference/matrix.ts';
-import { expectTrained, HIDDEN, INPUTS, OUTPUTS, ROWS, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { OUTPUTS, ROWS, TEMPERATURE, TRAINED } from './encoder.ts';
+import { expectTrained } from './expectTrained.ts';
 import { countBuffers, load, runProgram, typeErrors } from './hosts.ts';
-import { type Layers, layersOn } from './layers.ts';
+import { trainTypeGPU } from './training.ts';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: TypeGPU's types are not there where this is checked
 let tgpu: any;
@@ -14,7 +15,6 @@ let d: any;
 let root: any;
 let g: any;
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
-let layers: Layers;
 let buffers: ReturnType<typeof countBuffers>;
 
 beforeAll(async () => {
@@ -22,7 +22,6 @@ beforeAll(async () => {
   buffers = countBuffers();
   root = await tgpu.default.init();
   g = await attach(root, { tune: 'off' });
-  layers = layersOn(root.device);
 });
 afterAll(() => {
   g.destroy();
@@ -42,50 +41,11 @@ const view = (seed: number): Buffer => buffer(normals(ROWS * OUTPUTS, seed), OUT
 const exactly = (seed: number) => matrix(ROWS, OUTPUTS, normals(ROWS * OUTPUTS, seed));
 const flat = (rows: readonly (readonly number[])[]): Float32Array => Float32Array.from(rows.flat());
 
-/** The weights after all steps; `gradient` writes dL/dz of z. */
-async function train(gradient: (z: Buffer[], dz: Buffer[]) => unknown, rate: number): Promise<Float32Array[]> {
-  const given = start();
-  const [x, z, dz] = [[given.x0, given.x1].map((data) => buffer(data, INPUTS)), [view(1), view(2)], [view(3), view(4)]];
-  const hidden = [0, 1].map(() => buffer(new Float32Array(ROWS * HIDDEN), HIDDEN));
-  const [w1, w2] = [buffer(given.w1, HIDDEN), buffer(given.w2, OUTPUTS)];
-  const raw = (of: Buffer): GPUBuffer => root.unwrap(of);
-  for (let step = 0; step < STEPS; step++) {
-    for (const v of [0, 1]) layers.encode(raw(x[v]), raw(w1), raw(w2), raw(hidden[v]), raw(z[v]));
-    await gradient(z, dz);
-    const views = [0, 1].map((v) => ({ x: raw(x[v]), hidden: raw(hidden[v]), dz: raw(dz[v]) }));
-    layers.descend(views, raw(w1), raw(w2), rate);
-  }
-  const weights = [flat(await w1.read()), flat(await w2.read())];
-  for (const each of [...x, ...z, ...dz, ...hidden, w1, w2]) each.destroy();
-  return weights;
-}
-
 describe('an encoder on TypeGPU', () => {
-  test.each(TRAINED)(
-    'trained by $loss in a plan as by the gradients written out',
-    async ({ loss: name, rate, reference }) => {
-      let plan: { encode(pass: unknown, buffers: unknown): void; dispose(): void } | undefined;
-      const ours = await train((z, dz) => {
-        plan ??= g.plan({ z0: z[0], z1: z[1] }, ({ z0, z1 }: Record<'z0' | 'z1', Parameters<typeof ntXent>[0]>) => {
-          const loss = name === 'ntXent' ? ntXent(z0, z1, { temperature: TEMPERATURE }) : barlowTwins(z0, z1);
-          loss.backward();
-          return { loss, dz0: z0.grad, dz1: z1.grad };
-        });
-        const encoder = root.device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        plan?.encode(pass, { dz0: dz[0], dz1: dz[1] });
-        pass.end();
-        root.device.queue.submit([encoder.finish()]);
-      }, rate);
-      plan?.dispose();
-      const theirs = await train(async (z, dz) => {
-        const read = await Promise.all(z.map((each) => each.read()));
-        const { gradients } = reference(...(read.map((rows) => matrix(ROWS, OUTPUTS, rows.flat())) as [never, never]));
-        for (const v of [0, 1]) dz[v].write(rowsOf(gradients[v].data, OUTPUTS));
-      }, rate);
-      expectTrained(name, ours, theirs);
-    },
-  );
+  test.each(TRAINED)('trained by $loss in a plan as by the gradients written out', async ({ loss: name }) => {
+    const { ours, theirs } = await trainTypeGPU(root, d, g, name);
+    expectTrained(name, ours, theirs);
+  });
 
   test('holds as many buffers after 40 steps as after 10', async () => {
     const z = [view(5), view(6)];
