@@ -65,33 +65,35 @@ export function readKernel(name: string): KernelSource {
   };
 }
 
-/** Comments and indentation stay in the source tree, but for what the linker reads; lines keep their numbers, for its messages. */
-function withoutComments(part: KernelPart): KernelPart {
-  return { ...part, text: part.text.replace(/[ \t]*\/\/(?! @).*$/gm, '').replace(/^[ \t]+/gm, '') };
+// What src/gpu/link.ts looks for stands as it was written.
+const READ_WHEN_LINKED = /^(const |for \(|\/\/ @)/;
+// Between two operators a space may keep them apart: `a - -b`, `array<f32, 4> = b`.
+const SPARE_SPACE = /(?<=[;:,(){}]) | (?=[;:,(){}])|(?<=[-+*/%<>=!&|^]) (?=[\w@])|(?<=[\w\]]) (?=[-+*/%<>=!&|^])/g;
+
+/**
+ * Comments, indentation and spaces beside operators stay in the source tree, but for what the linker reads; lines keep their
+ * numbers, for its messages. What only finds pieces is kept in those that own kernels may use.
+ */
+function shortened({ file, text }: KernelPart): KernelPart {
+  const kept = isShipped(file) ? / @/ : / @(tune|unroll)/;
+  const lines = text.split('\n').map((line) => {
+    const [, code, comment = ''] = /^(.*?)(\/\/.*)?$/.exec(line) as RegExpExecArray;
+    const own = `${code.trim()}${kept.test(comment) ? ` ${comment}` : ''}`.trim();
+    return READ_WHEN_LINKED.test(own) ? own : own.replace(SPARE_SPACE, '');
+  });
+  return { file, text: lines.join('\n') };
 }
 
-/** Buffers, parameters and tunables as `declared` reads them: spelt out, they are a tenth of what a page loads. */
-function declarations(kernel: KernelSource): string {
-  const letter = { u32: '', i32: ':i', f32: ':f' };
-  const texts: [string, string, string] = [
-    kernel.buffers
-      .map(({ name, binding, access }, i, all) => {
-        const next = (all[i - 1]?.binding ?? 0) + 1;
-        return `${name}${binding === next ? '' : `:${binding}`}${access === 'read_write' ? '*' : ''}`;
-      })
-      .join(' '),
-    kernel.params.members
-      .slice(2)
-      .map(({ name, type }) => `${name}${letter[type]}`)
-      .join(' '),
-    Object.entries(kernel.tunables)
-      .map(([name, { value, allowed }]) => `${name} ${value} ${allowed.join(' ')}`)
-      .join(';'),
-  ];
-  const { name, parts, swaps } = kernel;
-  if (!isDeepStrictEqual(declared(name, parts, ...texts, swaps), kernel))
-    throw new Error(`${kernel.name}: Params is not at binding 0, or has gaps between its members, expected neither.`);
-  return texts.map((text) => JSON.stringify(text)).join(', ');
+/** Whether own kernels may use it. */
+const isShipped = (file: string): boolean => file.startsWith('kernels/lib/');
+
+/** What `declared` reads from the text is what WGSL means by it. */
+function checkDeclared({ parts, ...kernel }: KernelSource): void {
+  const { parts: _, ...read } = declared(kernel.name, parts, kernel.swaps);
+  if (!isDeepStrictEqual(read, kernel))
+    throw new Error(
+      `${kernel.name}: Params is not at binding 0, has gaps between its members, or a buffer is declared in another way, expected none of it.`,
+    );
 }
 
 /** The name of a piece in the generated file. */
@@ -102,7 +104,7 @@ function constant(file: string): string {
 /** What all kernels of a template share: text once, on which their own lines follow. Of other files nothing. */
 function sharedText(file: string): string {
   const text = textFor(texts.get(file) as string, '');
-  return text === texts.get(file) ? '' : withoutComments({ file, text }).text.trimEnd();
+  return text === texts.get(file) ? '' : shortened({ file, text }).text.trimEnd();
 }
 
 function swapName({ by, file }: KernelSwap): string {
@@ -112,8 +114,10 @@ function swapName({ by, file }: KernelSwap): string {
 function generate(): string {
   const kernels = kernelNames().map((name) => {
     const kernel = readKernel(name);
-    const swaps = kernel.swaps?.map((swap) => ({ ...swap, parts: swap.parts.map(withoutComments) })) ?? [];
-    return { ...kernel, parts: kernel.parts.map(withoutComments), swaps };
+    const swaps = kernel.swaps?.map((swap) => ({ ...swap, parts: swap.parts.map(shortened) })) ?? [];
+    const written = { ...kernel, parts: kernel.parts.map(shortened), swaps };
+    checkDeclared(written);
+    return written;
   });
   const pieces = new Map<string, KernelPart>();
   const swapped = new Map<string, KernelSwap>();
@@ -147,10 +151,10 @@ function generate(): string {
     const list = [`{ file: "${file}", text: ${whole} }`, ...others.map((part) => constant(part.file))];
     const swapping = swaps.length > 0 ? `, [${swaps.map(swapName).join(', ')}]` : '';
     lines.push(
-      `export const ${name}: KernelSource = /* @__PURE__ */ declared("${name}", [${list.join(', ')}], ${declarations(kernel)}${swapping});`,
+      `export const ${name}: KernelSource = /* @__PURE__ */ declared("${name}", [${list.join(', ')}]${swapping});`,
     );
   }
-  const shipped = [...pieces.keys()].filter((file) => file.startsWith('kernels/lib/'));
+  const shipped = [...pieces.keys()].filter(isShipped);
   const named = shipped.sort().map((file) => `${/(\w+)\.wgsl$/.exec(file)?.[1]}: ${constant(file)}`);
   lines.push('/** What own kernels may use, by name. */');
   lines.push(`export const pieces: Readonly<Record<string, KernelPart>> = { ${named.join(', ')} };`);

@@ -45,44 +45,53 @@ export interface KernelSource {
   readonly swaps?: readonly KernelSwap[];
 }
 
-const TYPES = { f: 'f32', i: 'i32' } as const;
+const BUFFER = /@binding\((\d+)\) ?var<storage, ?(\w+)> ?(\w+)/g;
+const TUNABLES = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/gm;
 
 /**
- * A kernel from the short form in which the generated file has it.
- * @param buffers names, `:` and the binding behind those that do not follow the one before (the first follows `Params`, at 0), `*`
- * behind those that are written
- * @param params names behind `first_group` and `end_group`, `:f` or `:i` behind those that are no u32
- * @param tunables `NAME VALUE ALLOWED ...` each, semicolons between them
+ * A kernel of these parts. What its text declares is read from there when it is asked for: saying it again would be a tenth of
+ * what a page loads. That WGSL lays `Params` out as it is read here, `tools/generate.ts` makes sure of.
  */
-export function declared(
-  name: string,
-  parts: readonly KernelPart[],
-  buffers: string,
-  params: string,
-  tunables: string,
-  swaps: readonly KernelSwap[] = [],
-): KernelSource {
-  const words = (text: string): string[] => text.split(' ').filter(Boolean);
-  const members = ['first_group', 'end_group', ...words(params)].map((word, i): ParamsMember => {
-    const [member, type] = word.split(':');
-    return { name: member, type: TYPES[type as keyof typeof TYPES] ?? 'u32', offset: 4 * i };
-  });
-  let binding = 0;
-  const bound = words(buffers).map((word) => {
-    const [, own, number, written] = /^(\w+):?(\d*)(\*?)$/.exec(word) as RegExpExecArray;
-    binding = number ? Number(number) : binding + 1;
-    return { name: own, binding, access: written ? 'read_write' : 'read' } as const;
-  });
-  const values = tunables.split(';').filter(Boolean).map(words);
+export function declared(name: string, parts: readonly KernelPart[], swaps: readonly KernelSwap[] = []): KernelSource {
+  let known: ReturnType<typeof declarationsIn> | undefined;
+  const read = () => {
+    known ??= declarationsIn(parts.map(({ text }) => text).join('\n'));
+    return known;
+  };
   return {
     name,
     parts,
-    buffers: bound,
+    get buffers() {
+      return read().buffers;
+    },
+    get params() {
+      return read().params;
+    },
+    get tunables() {
+      return read().tunables;
+    },
+    swaps,
+  };
+}
+
+function declarationsIn(text: string): Pick<KernelSource, 'buffers' | 'params' | 'tunables'> {
+  const [, struct = ''] = /^struct Params ?\{([^}]*)\}/m.exec(text) ?? [];
+  const members = [...struct.matchAll(/(\w+): ?(\w+)/g)].map(
+    ([, member, type], i): ParamsMember => ({ name: member, type: type as ParamsMember['type'], offset: 4 * i }),
+  );
+  return {
+    buffers: [...text.matchAll(BUFFER)].map(([, binding, access, name]) => ({
+      name,
+      binding: Number(binding),
+      access: access as 'read' | 'read_write',
+    })),
     params: { binding: 0, bytes: 16 * Math.ceil(members.length / 4), members },
     tunables: Object.fromEntries(
-      values.map(([id, value, ...allowed]) => [id, { value: Number(value), allowed: allowed.map(Number) }]),
+      [...text.matchAll(TUNABLES)].map(([, id, value, allowed]) => [
+        id,
+        { value: Number(value), allowed: allowed.trim().split(/\s+/).map(Number) },
+      ]),
     ),
-    swaps,
   };
 }
 
