@@ -82,6 +82,20 @@ describe('what is easy to get wrong', () => {
     squares.dispose();
   });
 
+  test('an array that nobody else holds keeps its memory while another is still computed', async () => {
+    const exact = [5, 6].map((seed) => matrix(ROWS, OUTPUTS, normals(ROWS * OUTPUTS, seed)));
+    const slow = np.subtract(np.add(np.exp(np.multiply(view(6), 0)), view(6)), 1); // a kernel that has to be compiled first
+    const waiting = g.ntXent(view(5), slow);
+    const others: Arr[] = [];
+    for (let i = 0; i < 20; i++) {
+      await Promise.resolve();
+      others.push(array(new Float32Array(ROWS * OUTPUTS).fill(9), [ROWS, OUTPUTS]));
+    }
+    const loss = await waiting;
+    expect((await loss.data())[0]).toBeCloseTo(ntXent(exact[0], exact[1], 0.5).value, 5);
+    jax.tree.dispose(others);
+  });
+
   test('work that jax-js has not done yet, and shapes that are only looked at otherwise', async () => {
     const exact = [7, 8].map((seed) => matrix(ROWS, OUTPUTS, normals(ROWS * OUTPUTS, seed)));
     const lazy = np.transpose(array(transposed(exact[0].data), [OUTPUTS, ROWS]));

@@ -55,7 +55,10 @@ describe('an encoder of TensorFlow.js', () => {
 describe('what is easy to get wrong', () => {
   test('work that TensorFlow.js holds back is submitted first', async () => {
     const [a, b] = [3, 4].map((seed) => tf.tensor2d(normals(ROWS * OUTPUTS, seed), [ROWS, OUTPUTS]));
+    for (const { dataId } of [a, b]) tf.backend().uploadToGPU(dataId); // what is small it would compute on the CPU
+    await tf.backend().queue.onSubmittedWorkDone();
     const ready = [a, b].map((t) => tf.mul(tf.add(tf.mul(t, 3), 1), 0.5)); // dispatches that wait in its encoder
+    expect(tf.backend().commandEncoder).not.toBeNull();
     const loss = g.ntXent(...ready);
     const [value] = await tf.tidy(() => FORMULAS.ntXent(ready[0], ready[1])).data();
     expect((await loss.data())[0]).toBeCloseTo(value, 5);
