@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 // The embedding on a canvas: a letter for each picture, coloured by class, gliding from where it was to where it is.
 import { classColor } from '../src/cli/report/scatter.ts';
-import type { Plane } from './pca.ts';
+import type { Plane } from './planes.ts';
 
 const GLIDE = 500; // milliseconds
 const MARGIN = 16;

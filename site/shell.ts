@@ -27,7 +27,7 @@ const NAVIGATION = [
   ['index.html', 'Playground'],
   ['train.html', 'Training'],
   ['bench.html', 'Benchmark'],
-  ['docs/index.html', 'Documentation'],
+  ['docs/index.html', 'Docs'],
   ['api/index.html', 'API'],
 ] as const;
 

@@ -34,7 +34,7 @@ Each point is a picture that it has not been trained on; colours and letters are
 <div><dt>loss</dt><dd id="loss">–</dd></div>
 <div><dt>images a second</dt><dd id="speed">–</dd></div>
 </dl>
-<h3>k-NN accuracy</h3><p class="soft small">Of test letters, by their nearest neighbours among training letters. Dashed: raw pixels.</p>
+<h3>k-NN accuracy</h3><p class="soft small">Of test letters, by their nearest neighbours among <span id="known">some</span> training letters. Dashed: raw pixels.</p>
 <div class="chart" id="accuracies"></div>
 <h3>Loss</h3>
 <div class="chart" id="losses"></div>

@@ -6,11 +6,12 @@ import type { Tensor } from '../src/core/tensor.ts';
 import { augmentations, uploadImages } from '../src/data/augment.ts';
 import { type ImageSet, permutation, subset } from '../src/data/dataset.ts';
 import type { Engine } from '../src/engine/engine.ts';
+import { knn } from '../src/eval/knn.ts';
 import { optimizerOf } from '../src/methods/optimizerOf.ts';
 import { trainStep } from '../src/methods/trainStep.ts';
 import { cosineSchedule } from '../src/optim/schedule.ts';
 import type { Going } from './page.ts';
-import { type Plane, principalPlane, turnedLike } from './pca.ts';
+import { neighbourPlane, type Plane, principalPlane, turnedLike } from './planes.ts';
 
 /** What a run in a tab is made of. */
 export interface TabRun {
@@ -24,9 +25,9 @@ export interface TabRun {
   readonly features: number;
 }
 
-/** Runs by what the adapter is: some half a minute for each. */
+/** Runs by what the adapter is: a minute or so for each. */
 export const RUNS = {
-  software: { steps: 150, images: 5200, known: 1300, asked: 520, batch: 64, width: 8, features: 128 },
+  software: { steps: 150, images: 5200, known: 780, asked: 390, batch: 64, width: 8, features: 128 },
   hardware: { steps: 400, images: 11_310, known: 5200, asked: 1040, batch: 256, width: 16, features: 256 },
 } satisfies Record<string, TabRun>;
 
@@ -42,9 +43,12 @@ export interface TrainingEvents extends Going {
   began(labels: Int32Array, pixels: number): void;
   step(done: number, loss: number): void;
   looked(look: Look): void;
+  /** After the last look: the same letters, neighbours beside each other. */
+  arranged(plane: Plane): void;
 }
 
-const LOOKS = 12;
+const LOOKS = 8;
+const PAUSE = 600; // milliseconds, in which the last look is shown before the page computes
 
 /** Trains until it has done its steps or is stopped; the last look is at the end. */
 export async function trainInTab(
@@ -52,7 +56,7 @@ export async function trainInTab(
   name: string,
   letters: { readonly train: ImageSet; readonly test: ImageSet },
   run: TabRun,
-  { say, stopped, began, step: stepped, looked }: TrainingEvents,
+  { say, stopped, began, step: stepped, looked, arranged }: TrainingEvents,
 ): Promise<void> {
   const { width, features, batch, steps } = run;
   const set = drawn(letters.train, run.images);
@@ -72,14 +76,17 @@ export async function trainInTab(
   const rate = cosineSchedule({ peak: learningRate, warmupSteps: Math.min(epochSteps, steps / 4), totalSteps: steps });
 
   const embed = ({ images }: Split): Tensor => overAll(engine, images, (some) => method.embed(some));
-  let before: Plane | null = null;
+  let rows: Float32Array = new Float32Array();
+  let before: Plane = new Float32Array();
   const look = async (done: number): Promise<void> => {
-    const knn = await knnOf(known, asked, embed);
-    const rows = embed(asked);
-    const plane = principalPlane(await rows.data(), run.asked, features);
-    rows.dispose();
-    before = before ? turnedLike(plane, before) : plane;
-    looked({ epoch: done / epochSteps, knn, plane: before });
+    const [train, test] = [embed(known), embed(asked)];
+    const trainLabels = known.set.labels as Int32Array;
+    const { accuracy } = await knn({ train, trainLabels, test, testLabels: asked.set.labels as Int32Array });
+    rows = await test.data();
+    for (const tensor of [train, test]) tensor.dispose();
+    const plane = principalPlane(rows, asked.set.count, features);
+    before = before.length > 0 ? turnedLike(plane, before) : plane;
+    looked({ epoch: done / epochSteps, knn: accuracy, plane: before });
   };
 
   try {
@@ -113,6 +120,9 @@ export async function trainInTab(
       stepped(step + 1, value);
       if ((step + 1) % every === 0 || step + 1 === steps || stopped()) await look(step + 1);
     }
+    say('laying out neighbours');
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    arranged(turnedLike(neighbourPlane(rows, asked.set.count, features), before));
   } finally {
     optimizer.dispose();
     for (const tensor of Object.values({ ...method.parameters, ...method.buffers })) tensor.dispose();

@@ -20,6 +20,7 @@ const canvas = byId<HTMLCanvasElement>('picture');
 const picture = livePicture(canvas);
 const given = new URLSearchParams(location.hash.slice(1));
 
+const plain = byId('caption').textContent ?? '';
 let kind: keyof typeof RUNS = 'hardware';
 let engine: Engine | null = null;
 let letters: { train: ImageSet; test: ImageSet } | null = null;
@@ -67,6 +68,7 @@ async function train(): Promise<void> {
   const run = runOf();
   const title = chosen.method.selectedOptions[0].text;
   const begun = performance.now();
+  write('known', run.known.toLocaleString('en'));
   await busyWith(buttons, Object.values(chosen), async (going: Going) => {
     going.say('reading the letters');
     letters ??= { train: await open('train'), test: await open('test') };
@@ -80,6 +82,7 @@ async function train(): Promise<void> {
       began: (labels, pixels) => {
         pixelAccuracy = pixels;
         picture.begin(labels, LETTERS);
+        write('caption', plain);
       },
       step: (done, loss) => {
         losses.push({ step: done - 1, epoch: (done * run.batch) / run.images, loss });
@@ -99,6 +102,10 @@ async function train(): Promise<void> {
         picture.show(plane);
         [drawn, counted] = [performance.now(), losses.length]; // looking is no training
         canvas.setAttribute('aria-label', `The embedding of ${run.asked} test letters: k-NN finds ${percent(knn)}`);
+      },
+      arranged: (plane) => {
+        picture.show(plane);
+        write('caption', 'The same embeddings, laid out so that neighbours lie beside each other (UMAP).');
       },
     });
   });

@@ -89,6 +89,29 @@ describe.skipIf(findCarrier() === null)('the site', () => {
     expect(lines).toEqual([]);
   });
 
+  test('its documents fit a phone', async () => {
+    const lines = await visit('docs/losses/ntXent.html', async (page) => {
+      expect(await page.evaluate<string>("document.querySelector('h1').textContent")).toBe('ntXent');
+      expect(await widths(page, 'docs')).toEqual(WIDTHS);
+    });
+    expect(lines).toEqual([]);
+  });
+
+  test('all links of its own pages lead somewhere', () => {
+    const pages = Object.entries(files).filter(([path]) => path.endsWith('.html') && !/^\/(api\/|bench)/.test(path));
+    expect(pages.length).toBeGreaterThan(50);
+    const gone = pages.flatMap(([path, html]) =>
+      [...String(html).matchAll(/(?:href|src)="([^"]+)"/g)].flatMap(([, link]) => {
+        if (/^(https?|data):/.test(link)) return [];
+        const { pathname, hash } = new URL(link, `http://site${path}`);
+        const target = files[pathname];
+        const there = target !== undefined && (hash === '' || String(target).includes(`id="${hash.slice(1)}"`));
+        return there ? [] : [`${path}: ${link}`];
+      }),
+    );
+    expect(gone).toEqual([]);
+  });
+
   test.each(['index', 'train'])('%s.html says in a sentence that a browser has no WebGPU', async (name) => {
     const without = "Object.defineProperty(navigator, 'gpu', { value: undefined });";
     const lines = await visit(

@@ -1,4 +1,5 @@
-// Rows in the plane in which they differ most, and one picture of them turned to fit the one before.
+// Rows in the plane: where they differ most, and by who their neighbours are; and one picture turned to fit the one before.
+import { projectEmbeddings } from '../src/cli/report/project.ts';
 
 /** x and y of each row, one after the other. */
 export type Plane = Float32Array<ArrayBuffer>;
@@ -18,6 +19,13 @@ export function principalPlane(rows: Float32Array, count: number, width: number)
       plane[2 * i + 1] += unit[i * width + c] * second[c];
     }
   return plane;
+}
+
+/** Neighbours beside each other (UMAP), around the middle. It takes a second or two. */
+export function neighbourPlane(rows: Float32Array, count: number, width: number): Plane {
+  const { points } = projectEmbeddings(rows, count, width, { limit: count });
+  const middle = [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis] / count, 0));
+  return Float32Array.from(points.flatMap((point) => point.map((value, axis) => value - middle[axis])));
 }
 
 /** At unit length, and with the mean taken off. */
