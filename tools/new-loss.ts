@@ -91,25 +91,27 @@ const loss = (name: string): string => `import * as check from '../core/checkTen
 import type { Tensor } from '../core/tensor.ts';
 import { mul, sub } from '../ops/arithmetic.ts';
 import { normalize } from '../ops/normalize.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { mean, sum } from '../ops/sum.ts';
 
 /**
  * NAME OF THE LOSS (Authors year, arXiv 0000.00000).
  *
  * L = 1/N sum_i |u_i - v_i|^2 over unit rows u of z0 and v of z1.
- * @param z0 [N, D] raw embeddings of the first view (normalised inside)
- * @param z1 [N, D] raw embeddings of the second view
+ * @param z0 [N, D] or [..., D] raw embeddings of the first view (normalised inside)
+ * @param z1 [N, D] or [..., D] raw embeddings of the second view
  * @returns one number; gradients flow to both
  */
 export function ${name}(z0: Tensor, z1: Tensor): Tensor {
   const op = '${name}';
   const context = check.contextOf(op, { z0, z1 });
-  check.matrix(op, 'z0', z0);
+  check.rows(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
-  return context.scope(() => {
-    const apart = sub(normalize(z0), normalize(z1));
+  const core = (a: Tensor, b: Tensor): Tensor => {
+    const apart = sub(normalize(a), normalize(b));
     return mean(sum(mul(apart, apart), 1));
-  });
+  };
+  return context.scope(() => withMatrices([z0, z1], core));
 }
 `;
 
@@ -189,8 +191,8 @@ ${name}(z0, z1): Tensor   // one number
 
 | Argument | What it is | Gradient |
 | --- | --- | --- |
-| \`z0\` | [N, D] raw embeddings of the first view; rows are normalised inside (eps 1e-12) | yes |
-| \`z1\` | [N, D] raw embeddings of the second view | yes |
+| \`z0\` | [N, D] or [..., D] raw embeddings of the first view; rows are normalised inside (eps 1e-12) | yes |
+| \`z1\` | [N, D] or [..., D] raw embeddings of the second view | yes |
 
 \`\`\`js
 import { createEngine, ${name} } from 'gramian';

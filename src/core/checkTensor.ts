@@ -71,6 +71,14 @@ export function matrix(op: string, name: string, tensor: Tensor): [rows: number,
   return [tensor.shape[0], tensor.shape[1]];
 }
 
+/** `[rows, columns]` of rows of numbers, whose leading dimensions count as one: [..., columns]. */
+export function rows(op: string, name: string, { shape, size }: Tensor): [rows: number, columns: number] {
+  if (shape.length < 2)
+    fail(op, `${name} is [${shape.join(', ')}], expected rows [..., columns] of two dimensions or more.`);
+  const columns = shape[shape.length - 1];
+  return [size / columns, columns];
+}
+
 export function sameShape(op: string, nameA: string, a: Tensor, nameB: string, b: Tensor): void {
   if (a.shape.length !== b.shape.length || a.shape.some((extent, i) => extent !== b.shape[i]))
     fail(op, `${nameB} is [${b.shape.join(', ')}], expected [${a.shape.join(', ')}] to match ${nameA}.`);

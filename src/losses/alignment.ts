@@ -13,8 +13,8 @@ const MAX_ALPHA = 100; // past it distances of up to 2 take powers that f32 does
  * Alignment of positive pairs (Wang & Isola 2020, arXiv 2005.10242).
  *
  * L = 1/N sum_i |u_i - v_i|^alpha over unit rows u of x and v of y.
- * @param x [N, D] raw embeddings of the first view (normalised inside)
- * @param y [N, D] raw embeddings of the second view
+ * @param x [N, D] or [..., D] raw embeddings of the first view (normalised inside)
+ * @param y [N, D] or [..., D] raw embeddings of the second view
  * @returns one number; gradients flow to both. A pair at distance 0 has no gradient, whatever alpha
  */
 export function alignment(x: Tensor, y: Tensor, options?: AlignmentOptions): Tensor {

@@ -1,6 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/arithmetic.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { softmaxColumns } from '../ops/softmaxColumns.ts';
 import { balance } from '../sweeps/clusters.ts';
 import { pairContrast } from '../sweeps/pairs/contrast.ts';
@@ -18,22 +19,23 @@ export interface ClusterLossOptions {
  *
  * L = NT-Xent over the 2K unit columns of both views' softmax assignments, cluster k of one view the positive of cluster k
  * of the other, + (log K - H(p0)) + (log K - H(p1)), p_v the mean assignment of view v. A dead cluster is finite.
- * @param logits0 [N, K] raw cluster logits of the first view (softmax inside)
- * @param logits1 [N, K] raw cluster logits of the second view
+ * @param logits0 [N, K] or [..., K] raw cluster logits of the first view (softmax inside)
+ * @param logits1 [N, K] or [..., K] raw cluster logits of the second view
  * @returns one number; gradients flow to logits0, logits1 and a live temperature
  */
 export function clusterLoss(logits0: Tensor, logits1: Tensor, options?: ClusterLossOptions): Tensor {
   const op = 'clusterLoss';
   const context = check.contextOf(op, { logits0, logits1 });
-  check.matrix(op, 'logits0', logits0);
+  check.rows(op, 'logits0', logits0);
   check.sameShape(op, 'logits0', logits0, 'logits1', logits1);
   check.bindableInput(op, context, 'logits0', logits0);
   const given = check.options(op, options, { temperature: 1 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
   if (temperature instanceof Tensor) check.contextOf(op, { logits0, temperature });
-  return context.scope(() => {
-    const [soft0, soft1] = [logits0, logits1].map((logits) => softmaxColumns(context, op, logits));
+  const core = (...logits: readonly Tensor[]): Tensor => {
+    const [soft0, soft1] = logits.map((matrix) => softmaxColumns(context, op, matrix));
     const contrast = pairContrast(op, soft0, soft1, temperature, { factor: 1 });
     return add(contrast, add(balance(context, op, soft0), balance(context, op, soft1)));
-  });
+  };
+  return context.scope(() => withMatrices([logits0, logits1], core));
 }

@@ -13,9 +13,9 @@ export interface ContrastiveClusteringOptions {
 
 /** Both heads' outputs, a pair of views each. */
 export interface ContrastiveClusteringInputs {
-  /** [N, D] raw embeddings of the instance head (normalised inside) */
+  /** [N, D] or [..., D] raw embeddings of the instance head (normalised inside) */
   instances: readonly [Tensor, Tensor];
-  /** [N, K] raw logits of the cluster head (softmax inside) */
+  /** [N, K] or [..., K] raw logits of the cluster head (softmax inside) */
   clusters: readonly [Tensor, Tensor];
 }
 
@@ -39,7 +39,7 @@ export function contrastiveClustering(
     'clusters[1]': logits1,
   });
   for (const [name, [first, second]] of Object.entries({ instances: [z0, z1], clusters: [logits0, logits1] })) {
-    check.matrix(op, `${name}[0]`, first);
+    check.rows(op, `${name}[0]`, first);
     check.sameShape(op, `${name}[0]`, first, `${name}[1]`, second);
   }
   const { instanceTemperature, clusterTemperature } = check.options(op, options, {

@@ -4,6 +4,7 @@ import { add, mul, sub } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
 import { normalize } from '../ops/normalize.ts';
 import { pairReduction } from '../ops/pairReduction.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { mean, sum } from '../ops/sum.ts';
 import { exp, log, neg, relu } from '../ops/unary.ts';
 
@@ -24,14 +25,14 @@ export interface HCLOptions {
  *
  * L = mean over the 2N rows of log(1 + G / e^p), p = u_i.u_pos / tau, over the K = 2N - 2 negatives j:
  * G = max((K sum_j e^((1+beta) s_ij / tau) / sum_j e^(beta s_ij / tau) - K tauPlus e^p) / (1 - tauPlus), K e^(-1/tau)).
- * @param z0 [N, D] raw embeddings of the first view (normalised inside)
- * @param z1 [N, D] raw embeddings of the second view; row i is the positive of z0's row i
+ * @param z0 [N, D] or [..., D] raw embeddings of the first view (normalised inside)
+ * @param z1 [N, D] or [..., D] raw embeddings of the second view; row i is the positive of z0's row i
  * @returns one number; gradients flow to z0 and z1, through the importances too, as in the official code. N = 1: 0
  */
 export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
   const op = 'hcl';
   const context = check.contextOf(op, { z0, z1 });
-  const [n] = check.matrix(op, 'z0', z0);
+  const [n] = check.rows(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { temperature, beta, tauPlus } = check.options(op, options, { temperature: 0.5, beta: 1, tauPlus: 0.1 });
   check.divisor(op, 'temperature', temperature);
@@ -39,9 +40,9 @@ export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
   check.logits(op, '(1 + beta) / temperature', (1 + beta) / temperature);
   check.fraction(op, 'tauPlus', tauPlus);
   if (n === 1) return context.record(op, [z0, z1], context.full([], 0), { backward: () => [null, null] });
-  return context.scope(() => {
+  const core = (a: Tensor, b: Tensor): Tensor => {
     const negatives = 2 * n - 2;
-    const z = concat([z0, z1]);
+    const z = concat([a, b]);
     const labels = { a: Int32Array.from({ length: 2 * n }, (_, i) => i % n) }; // a row and its positive share one
     const hardness = (factor: number): Tensor =>
       pairReduction(z, undefined, {
@@ -51,7 +52,7 @@ export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
         labels,
         parameters: { k: factor / temperature },
       });
-    const one = mul(sum(mul(normalize(z0), normalize(z1)), 1), 1 / temperature);
+    const one = mul(sum(mul(normalize(a), normalize(b)), 1), 1 / temperature);
     const positives = concat([one, one]);
     const gap = sub(add(sub(hardness(1 + beta), hardness(beta)), Math.log(negatives)), positives); // log (G's first term / e^p)
     // log(1 + G / e^p) = top + log(e^-top + G e^-top / e^p), whatever top is: so nothing overflows.
@@ -60,5 +61,6 @@ export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
     const least = exp(sub(Math.log(negatives) - 1 / temperature, add(positives, top)));
     const rest = add(relu(sub(mul(debiased, 1 / (1 - tauPlus)), least)), least);
     return mean(add(top, log(add(exp(neg(top)), rest))));
-  });
+  };
+  return context.scope(() => withMatrices([z0, z1], core));
 }

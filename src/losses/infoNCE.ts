@@ -2,6 +2,7 @@ import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import { countUp } from '../launch/gatherRows.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { checkQuery, rowContrast } from '../sweeps/rows/contrast.ts';
 
 export interface InfoNCEOptions {
@@ -19,8 +20,8 @@ export interface InfoNCEOptions {
  *
  * L = 1/N sum_i [ log sum_j exp(q_i.c_j / tau) - q_i.k_i / tau ] over unit rows. Columns c: the own key k_i and the K rows
  * of the queue; without a queue all N keys.
- * @param query [N, D] raw embeddings (normalised inside)
- * @param key [N, D]; row i is the positive of query row i
+ * @param query [N, D] or [..., D] raw embeddings (normalised inside)
+ * @param key [N, D] or [..., D]; row i is the positive of query row i
  * @returns one number; gradients flow to query and a live temperature. Key and queue are constants: exactly zero
  */
 export function infoNCE(query: Tensor, key: Tensor, options?: InfoNCEOptions): Tensor {
@@ -42,28 +43,31 @@ export function contrastKeys(
   temperature: number | Tensor,
   scale: number,
 ): Tensor {
-  const [n] = checkQuery(op, query);
+  check.rows(op, 'query', query);
   check.sameShape(op, 'query', query, 'key', key);
-  if (queue) check.sameColumns(op, 'query', query, 'queue', queue);
   const live = temperature instanceof Tensor ? temperature : null;
   if (live) check.contextOf(op, { query, temperature: live });
-  const tau = live ?? context.constant(temperature as number);
-  const columns = queue ?? key;
-  const count = columns.shape[0];
-  const positives = countUp(context, op, queue ? count : 0, n);
-  const loss = rowContrast(
-    op,
-    [query, key, ...(queue ? [queue] : []), ...(live ? [live] : [])],
-    {
-      own: key,
-      columns,
-      count,
-      positives,
-      temperature: { of: tau, count: 1, known: live ? undefined : (temperature as number) },
-    },
-    { scale, live },
-  );
-  positives.release();
-  if (!live) tau.dispose();
-  return loss;
+  return withMatrices([query, key], (rows, own) => {
+    const [n] = checkQuery(op, rows);
+    if (queue) check.sameColumns(op, 'query', rows, 'queue', queue);
+    const tau = live ?? context.constant(temperature as number);
+    const columns = queue ?? own;
+    const count = columns.shape[0];
+    const positives = countUp(context, op, queue ? count : 0, n);
+    const loss = rowContrast(
+      op,
+      [rows, own, ...(queue ? [queue] : []), ...(live ? [live] : [])],
+      {
+        own,
+        columns,
+        count,
+        positives,
+        temperature: { of: tau, count: 1, known: live ? undefined : (temperature as number) },
+      },
+      { scale, live },
+    );
+    positives.release();
+    if (!live) tau.dispose();
+    return loss;
+  });
 }

@@ -16,8 +16,8 @@ export interface MoCoV3Options {
  * One direction of MoCo v3's loss (Chen et al. 2021, arXiv 2104.02057); the paper adds mocoV3(q0, k1) and mocoV3(q1, k0).
  *
  * L = 2 tau / N sum_i [ log sum_j exp(q_i.k_j / tau) - q_i.k_i / tau ] over unit rows and all N keys.
- * @param query [N, D] raw embeddings of the predictor (normalised inside)
- * @param key [N, D] of the momentum encoder; row i is the positive of query row i
+ * @param query [N, D] or [..., D] raw embeddings of the predictor (normalised inside)
+ * @param key [N, D] or [..., D] of the momentum encoder; row i is the positive of query row i
  * @returns one number; gradients flow to query and a live temperature. The key is a constant: exactly zero
  */
 export function mocoV3(query: Tensor, key: Tensor, options?: MoCoV3Options): Tensor {

@@ -4,6 +4,7 @@ import { copyInto } from '../core/fills.ts';
 import { Tensor } from '../core/tensor.ts';
 import { gatherRows } from '../launch/gatherRows.ts';
 import { checkLabels, type Labels, labelTensor } from '../ops/labels.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { checkQuery, rowContrast } from '../sweeps/rows/contrast.ts';
 
 export interface Prototypes {
@@ -31,7 +32,7 @@ export interface ProtoNCEOptions {
  * L = 1/N sum_i [ log sum_j exp(q_i.c_j / phi_j) - q_i.c_a(i) / phi_a(i) ] over unit rows; columns j: the centroids that the
  * batch is assigned to, and the negatives. `'official'`, as salesforce/PCL, keeps a column for every row of the batch, so
  * that rows of one cluster repel what attracts them.
- * @param query [N, D] raw embeddings (normalised inside)
+ * @param query [N, D] or [..., D] raw embeddings (normalised inside)
  * @returns one number; the gradient flows to query. Centroids and concentrations are constants: exactly zero
  */
 export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoNCEOptions): Tensor {
@@ -42,21 +43,23 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
   const context = check.contextOf(op, { query, centroids, concentrations });
   const { convention } = check.options(op, options, { convention: 'paper' as 'paper' | 'official' });
   check.oneOf(op, 'convention', convention, ['paper', 'official']);
-  const [n, d] = checkQuery(op, query);
-  check.sameColumns(op, 'query', query, 'centroids', centroids);
-  const k = centroids.shape[0];
-  if (concentrations.shape.length !== 1 || concentrations.size !== k)
-    check.fail(op, `concentrations is [${concentrations.shape.join(', ')}], expected [${k}], one for each centroid.`);
-  check.bindableInput(op, context, 'centroids', centroids);
-  return context.scope(() => {
-    const { columns, own, positives } = columnsFrom(op, context, given, { n, k, convention });
+  check.rows(op, 'query', query);
+  const leading = query.shape.slice(0, -1);
+  const core = (rows: Tensor): Tensor => {
+    const [n, d] = checkQuery(op, rows);
+    check.sameColumns(op, 'query', rows, 'centroids', centroids);
+    const k = centroids.shape[0];
+    if (concentrations.shape.length !== 1 || concentrations.size !== k)
+      check.fail(op, `concentrations is [${concentrations.shape.join(', ')}], expected [${k}], one for each centroid.`);
+    check.bindableInput(op, context, 'centroids', centroids);
+    const { columns, own, positives } = columnsFrom(op, context, given, { n, k, leading, convention });
     const count = columns.size;
     const keys = gatherRows(context, op, centroids, d, columns);
     const ownKeys = gatherRows(context, op, centroids, d, own);
     const temperatures = gatherRows(context, op, concentrations, 1, columns);
     const loss = rowContrast(
       op,
-      [query, centroids, concentrations],
+      [rows, centroids, concentrations],
       {
         own: ownKeys,
         columns: keys,
@@ -68,7 +71,8 @@ export function protoNCE(query: Tensor, prototypes: Prototypes, options?: ProtoN
     );
     for (const storage of [keys, ownKeys, temperatures]) storage.release();
     return loss;
-  });
+  };
+  return context.scope(() => withMatrices([query], core));
 }
 
 interface Columns {
@@ -84,7 +88,7 @@ function columnsFrom(
   op: string,
   context: Context,
   { assignments, negatives }: Prototypes,
-  { n, k, convention }: { n: number; k: number; convention: 'paper' | 'official' },
+  { n, k, leading, convention }: { n: number; k: number; leading: readonly number[]; convention: 'paper' | 'official' },
 ): Columns {
   const upload = (numbers: Int32Array): Tensor => context.tensor(numbers);
   if (!(assignments instanceof Tensor) && !(negatives instanceof Tensor)) {
@@ -98,9 +102,9 @@ function columnsFrom(
       op,
       `negatives ${negatives ? 'came' : 'are missing'} beside assignments on the GPU, expected them with convention "official" alone.`,
     );
-  const on = (name: string, labels: Labels, rows: number): Tensor =>
-    labelTensor(op, name, labels, context, { rows, classes: k });
-  const own = on('assignments', assignments, n);
+  const on = (name: string, labels: Labels, rows: number, shape?: readonly number[]): Tensor =>
+    labelTensor(op, name, labels, context, { rows, leading: shape, classes: k });
+  const own = on('assignments', assignments, n, leading);
   if (negatives === undefined) {
     const all = upload(Int32Array.from({ length: k }, (_, c) => c));
     return { columns: all, own, positives: own };

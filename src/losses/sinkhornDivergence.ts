@@ -1,10 +1,12 @@
 import * as check from '../core/checkTensor.ts';
+import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { debiased_terms } from '../gpu/kernels.generated.ts';
 import { finishGradient, makePoints, startGradient } from '../launch/points.ts';
 import { launchTotal } from '../launch/reduce.ts';
-import { couple, coupleSelf, couplingGradient, squaredRadiusOf } from '../launch/transport.ts';
+import { couple, coupleSelf, couplingGradient, type Stop, squaredRadiusOf } from '../launch/transport.ts';
 import { checkedStop } from '../ops/entropicOT.ts';
+import { withMatrices } from '../ops/reshape.ts';
 
 export interface SinkhornDivergenceOptions {
   /** Weight of the entropy, a number above 0, in units of the cost. A larger one converges faster, and blurs finer differences of the clouds. */
@@ -20,8 +22,8 @@ export interface SinkhornDivergenceOptions {
  *
  * S(x, y) = OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2 with the dual values of `entropicOT`, cost |x - y|^2 / 2, uniform weights.
  * The terms of one cloud with itself are symmetric, f = g, and take averaged updates.
- * @param x [N, D]
- * @param y [M, D]
+ * @param x [N, D] or [..., D]
+ * @param y [M, D] or [..., D]
  * @returns one number >= 0, 0 for equal clouds; gradients flow to both, by the envelope theorem
  */
 export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDivergenceOptions): Tensor {
@@ -34,6 +36,12 @@ export function sinkhornDivergence(x: Tensor, y: Tensor, options: SinkhornDiverg
   });
   const epsilon = check.divisor(op, 'epsilon', given.epsilon);
   const stop = checkedStop(op, given);
+  check.rows(op, 'x', x);
+  check.rows(op, 'y', y);
+  return withMatrices([x, y], (a, b) => divergence(op, context, a, b, epsilon, stop));
+}
+
+function divergence(op: string, context: Context, x: Tensor, y: Tensor, epsilon: number, stop: Stop): Tensor {
   check.sameColumns(op, 'x', x, 'y', y);
   const [left, right] = [
     makePoints(context, op, 'x', x, 'sqeuclidean'),

@@ -3,6 +3,7 @@ import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { checkLabels, type Labels, labelTensor } from '../ops/labels.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { sum } from '../ops/sum.ts';
 import {
   type Classes,
@@ -38,8 +39,8 @@ const BASE_TEMPERATURE = 0.07;
  * L = mean_i [ log sum_{a != i} exp(s_ia) - mean_{p in P_i} s_ip ] (`'out'`) or
  * L = mean_i [ log sum_{a != i} exp(s_ia) - log mean_{p in P_i} exp(s_ip) ] (`'in'`), s_ij = u_i.u_j / tau over the unit
  * rows u of all views; P_i are the other rows with i's label.
- * @param views one or more [N, D] of raw embeddings (normalised inside)
- * @param labels N integers in [0, 2^31), the same for every view of a row: an Int32Array, or a tensor of i32 or u32, which
+ * @param views one or more, [N, D] or [..., D], of raw embeddings (normalised inside)
+ * @param labels N integers in [0, 2^31), the same for every view of a row: an Int32Array, or a tensor [N] or [...] of i32 or u32, which
  * stays on the GPU and may hold others at every run of a plan
  * @returns one number; gradients flow to every view and a live temperature
  */
@@ -49,7 +50,7 @@ export function supCon(views: Tensor[], labels: Labels, options?: SupConOptions)
   if (views.length === 0) check.fail(op, 'views has 0 tensors, expected at least one.');
   const named = check.tensors(op, 'views', views);
   const context = check.contextOf(op, named);
-  const [rows] = check.matrix(op, 'views[0]', views[0]);
+  check.rows(op, 'views[0]', views[0]);
   for (const [name, view] of Object.entries(named)) check.sameShape(op, 'views[0]', views[0], name, view);
   const given = check.options(op, options, {
     temperature: 0.1 as number | Tensor,
@@ -63,15 +64,18 @@ export function supCon(views: Tensor[], labels: Labels, options?: SupConOptions)
   const temperature = check.temperature(op, given.temperature);
   const live = temperature instanceof Tensor;
   if (live) check.contextOf(op, { 'views[0]': views[0], temperature });
-  const { classes, terms, share } = classesFrom(op, context, labels, rows, views.length, given.lonely);
+  const leading = views[0].shape.slice(0, -1);
+  const { classes, terms, share } = classesFrom(op, context, labels, leading, views.length, given.lonely);
   const official = given.convention === 'official';
   const tau = live ? temperature : context.constant(temperature);
   const core = () =>
-    classContrast(op, named, classes, tau, {
-      by: exponentials(temperature),
-      factor: (official && !live ? temperature / BASE_TEMPERATURE : 1) / terms,
-      inside: given.form === 'in',
-    });
+    withMatrices(views, (...matrices) =>
+      classContrast(op, check.tensors(op, 'views', matrices), classes, tau, {
+        by: exponentials(temperature),
+        factor: (official && !live ? temperature / BASE_TEMPERATURE : 1) / terms,
+        inside: given.form === 'in',
+      }),
+    );
   const shared = () => (share ? mul(core(), share) : core());
   const loss =
     live && official
@@ -89,10 +93,11 @@ function classesFrom(
   op: string,
   context: Context,
   labels: Labels,
-  rows: number,
+  leading: readonly number[],
   views: number,
   lonely: (typeof LONELY)[number],
 ): { classes: Classes; terms: number; share: Tensor | null } {
+  const rows = leading.reduce((a, b) => a * b, 1);
   const n = rows * views;
   if (labels instanceof Tensor) {
     if (lonely === 'error' && views === 1)
@@ -100,7 +105,9 @@ function classesFrom(
         op,
         'lonely = "error" needs labels that are an Int32Array; take "zero" or "skip" for labels on the GPU.',
       );
-    const numbers = context.unscoped(() => labelTensor(op, 'labels', labels, context, { rows, classes: 2 ** 31 }));
+    const numbers = context.unscoped(() =>
+      labelTensor(op, 'labels', labels, context, { rows, leading, classes: 2 ** 31 }),
+    );
     const classes = classesOnGPU(op, numbers, views);
     numbers.dispose();
     // Of two views a row is never alone.

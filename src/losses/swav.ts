@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import { Tensor } from '../core/tensor.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { checkedEpsilon } from '../ops/sinkhorn.ts';
 import { swappedPrediction } from '../sweeps/prediction/swapped.ts';
 
@@ -22,7 +23,7 @@ export interface SwAVOptions {
  *
  * L = (1/2) sum_{a in {0, 1}} 1/(V - 1) sum_{v != a} mean_n [ -sum_k Q_a[n, k] log P_v[n, k] ], P_v = softmax(u_v C^T / tau),
  * Q_a = Sinkhorn codes of u_a C^T (its queue's rows stacked before it): see `sinkhorn`. u: unit rows, C: prototypes as given.
- * @param views V >= 2 raw embeddings [N, D] (normalised inside); the first two are the sources of codes, all predict
+ * @param views V >= 2 raw embeddings [N, D] or [..., D] (normalised inside); the first two are the sources of codes, all predict
  * @param prototypes [K, D], used as they are: the method, not the loss, renormalises them
  * @returns one number; gradients flow to all views and the prototypes, through the predictions; none to codes and queue
  */
@@ -36,10 +37,9 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
   const named = check.tensors(op, 'views', views);
   check.contextOf(op, { ...named, prototypes });
   views.forEach((view, v) => {
-    check.matrix(op, `views[${v}]`, view);
+    check.rows(op, `views[${v}]`, view);
     check.sameShape(op, 'views[0]', views[0], `views[${v}]`, view);
   });
-  check.sameColumns(op, 'views[0]', views[0], 'prototypes', prototypes);
   const given = check.options(op, options, {
     temperature: 0.1,
     epsilon: 0.05,
@@ -52,9 +52,14 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
   const queues = queuesOf(op, given.queue);
   queues.forEach((queue, a) => {
     check.contextOf(op, { 'views[0]': views[0], [`queue[${a}]`]: queue });
-    check.sameColumns(op, 'views[0]', views[0], `queue[${a}]`, queue);
   });
-  return swappedPrediction(op, views, prototypes, { temperature, epsilon, iterations, queues });
+  return withMatrices(views, (...matrices) => {
+    check.sameColumns(op, 'views[0]', matrices[0], 'prototypes', prototypes);
+    queues.forEach((queue, a) => {
+      check.sameColumns(op, 'views[0]', matrices[0], `queue[${a}]`, queue);
+    });
+    return swappedPrediction(op, matrices, prototypes, { temperature, epsilon, iterations, queues });
+  });
 }
 
 function queuesOf(op: string, queue: unknown): Tensor[] {

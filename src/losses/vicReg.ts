@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
+import { withMatrices } from '../ops/reshape.ts';
 import { spread } from '../sweeps/spread.ts';
 
 export interface VICRegOptions {
@@ -23,14 +24,14 @@ export interface VICRegOptions {
  *
  * L = invariance mean_nd (z0 - z1)^2 + variance (V(z0) + V(z1)) / 2 + covariance (K(z0) + K(z1)), V = `varianceTerm`,
  * K = `covarianceTerm`; with `convention: 'paper'` the first term is D times and the second twice that.
- * @param z0 [N, D] raw embeddings of the first view, N >= 2 (centred inside, not normalised)
- * @param z1 [N, D] raw embeddings of the second view
+ * @param z0 [N, D] or [..., D] raw embeddings of the first view, N >= 2 (centred inside, not normalised)
+ * @param z1 [N, D] or [..., D] raw embeddings of the second view
  * @returns one number; gradients flow to z0 and z1
  */
 export function vicReg(z0: Tensor, z1: Tensor, options?: VICRegOptions): Tensor {
   const op = 'vicReg';
   const context = check.contextOf(op, { z0, z1 });
-  const [rows, columns] = check.matrix(op, 'z0', z0);
+  const [rows, columns] = check.rows(op, 'z0', z0);
   check.sameShape(op, 'z0', z0, 'z1', z1);
   const { convention, epsilon, ...weights } = check.options(op, options, {
     invariance: 25,
@@ -43,42 +44,42 @@ export function vicReg(z0: Tensor, z1: Tensor, options?: VICRegOptions): Tensor 
   check.positive(op, 'epsilon', epsilon);
   check.oneOf(op, 'convention', convention, ['official', 'paper']);
   const paper = convention === 'paper';
-  return spread(
-    context,
-    op,
-    { z0, z1 },
-    {
-      invariance: weights.invariance / (paper ? rows : rows * columns),
-      variance: weights.variance / (paper ? columns : 2 * columns),
-      covariance: weights.covariance / columns,
-      epsilon,
-    },
-  );
+  const terms = {
+    invariance: weights.invariance / (paper ? rows : rows * columns),
+    variance: weights.variance / (paper ? columns : 2 * columns),
+    covariance: weights.covariance / columns,
+    epsilon,
+  };
+  return withMatrices([z0, z1], (a, b) => spread(context, op, { z0: a, z1: b }, terms));
 }
 
 /**
  * VICReg's variance term of one view: mean_d max(0, 1 - s_d), s_d = sqrt(unbiased variance + epsilon).
- * @param z [N, D], N >= 2
+ * @param z [N, D] or [..., D], N >= 2
  * @param options.epsilon default 1e-4
  * @returns one number; the gradient flows to z, and is 0 for features with s_d >= 1
  */
 export function varianceTerm(z: Tensor, options?: { epsilon?: number }): Tensor {
   const op = 'varianceTerm';
   const context = check.contextOf(op, { z });
-  const [, columns] = check.matrix(op, 'z', z);
+  const [, columns] = check.rows(op, 'z', z);
   const { epsilon } = check.options(op, options, { epsilon: 1e-4 });
   check.positive(op, 'epsilon', epsilon);
-  return spread(context, op, { z }, { invariance: 0, variance: 1 / columns, covariance: 0, epsilon });
+  return withMatrices([z], (matrix) =>
+    spread(context, op, { z: matrix }, { invariance: 0, variance: 1 / columns, covariance: 0, epsilon }),
+  );
 }
 
 /**
  * VICReg's covariance term of one view: (1 / D) sum_{d != e} C_de^2, C the unbiased covariance of the features.
- * @param z [N, D], N >= 2
+ * @param z [N, D] or [..., D], N >= 2
  * @returns one number; the gradient flows to z
  */
 export function covarianceTerm(z: Tensor): Tensor {
   const op = 'covarianceTerm';
   const context = check.contextOf(op, { z });
-  const [, columns] = check.matrix(op, 'z', z);
-  return spread(context, op, { z }, { invariance: 0, variance: 0, covariance: 1 / columns, epsilon: 1 });
+  const [, columns] = check.rows(op, 'z', z);
+  return withMatrices([z], (matrix) =>
+    spread(context, op, { z: matrix }, { invariance: 0, variance: 0, covariance: 1 / columns, epsilon: 1 }),
+  );
 }

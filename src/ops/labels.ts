@@ -8,22 +8,29 @@ const MOST_CLASSES = 2 ** 20;
 /** Class numbers: on the CPU, where they are looked at, or on the GPU as i32 or u32, where they are with `check: true`. */
 export type Labels = Int32Array | Tensor;
 
-/** Class numbers on the GPU, one for each of `rows`; the caller disposes of the tensor. */
+/** Class numbers on the GPU, one for each of `rows`, which may lie as their `leading` dimensions; the caller disposes of the tensor. */
 export function labelTensor(
   op: string,
   name: string,
   labels: unknown,
   context: Context,
-  { rows, classes }: { rows: number; classes: number },
+  { rows, leading, classes }: { rows: number; leading?: readonly number[]; classes: number },
 ): Tensor {
   if (!(labels instanceof Tensor)) return context.tensor(checkLabels(op, name, labels, rows, classes));
-  checkLabelTensor(op, name, labels, context, rows);
+  checkLabelTensor(op, name, labels, context, rows, leading);
   context.inspectLabels(op, name, labels, classes);
   return context.alias(labels, [rows], false);
 }
 
 /** Refuses a tensor that does not hold a label for each row. */
-export function checkLabelTensor(op: string, name: string, labels: Tensor, context: Context, rows: number): void {
+export function checkLabelTensor(
+  op: string,
+  name: string,
+  labels: Tensor,
+  context: Context,
+  rows: number,
+  leading: readonly number[] = [rows],
+): void {
   const { dtype, shape } = labels;
   if (labels.context !== context) check.fail(op, `${name} live on another device than the other tensors.`);
   if (labels.disposed)
@@ -32,8 +39,12 @@ export function checkLabelTensor(op: string, name: string, labels: Tensor, conte
     );
   if (dtype !== 'i32' && dtype !== 'u32')
     check.fail(op, `${name} hold ${dtype}, expected i32 or u32 (or an Int32Array).`);
-  if (labels.size !== rows || shape.length !== 1)
-    check.fail(op, `${name} is [${shape.join(', ')}], expected [${rows}], one a row.`);
+  const like = (wanted: readonly number[]): boolean => shape.join() === wanted.join();
+  if (!like([rows]) && !like(leading))
+    check.fail(
+      op,
+      `${name} is [${shape.join(', ')}], expected [${leading.join(', ')}]${leading.length > 1 ? ` or [${rows}]` : ''}, one a row.`,
+    );
   context.assertComputed(labels.memory);
   labels.refresh();
 }

@@ -7,6 +7,7 @@ import { paired_rows } from '../gpu/kernels.generated.ts';
 import { launchSum } from '../launch/reduce.ts';
 import { rowTuning } from '../launch/tile.ts';
 import { mul } from '../ops/arithmetic.ts';
+import { withMatrices } from '../ops/reshape.ts';
 
 /** What is made of the distance of paired unit rows: loss = offset + scale * mean_i |u_i - v_i|^alpha. */
 export interface PairedRows {
@@ -18,16 +19,23 @@ export interface PairedRows {
 }
 
 /** A loss of rows in pairs, each normalised inside: value and gradient in one pass over both, memory of one gradient. */
-export function pairedRows(
+export function pairedRows(op: string, sides: Readonly<Record<string, Tensor>>, how: PairedRows): Tensor {
+  const context = check.contextOf(op, sides);
+  const [[nameX, x], [nameY, y]] = Object.entries(sides);
+  check.rows(op, nameX, x);
+  check.sameShape(op, nameX, x, nameY, y);
+  check.bindableInput(op, context, nameX, x);
+  return withMatrices([x, y], (a, b) => meanOfPairs(op, { [nameX]: a, [nameY]: b }, how));
+}
+
+function meanOfPairs(
   op: string,
   sides: Readonly<Record<string, Tensor>>,
   { offset = 0, scale = 1, alpha = 2, of }: PairedRows,
 ): Tensor {
-  const context = check.contextOf(op, sides);
   const [[nameX, x], [nameY, y]] = Object.entries(sides);
-  const [n] = check.matrix(op, nameX, x);
-  check.sameShape(op, nameX, x, nameY, y);
-  check.bindableInput(op, context, nameX, x);
+  const { context } = x;
+  const [n] = x.shape;
   const losses = context.scratch(n, op);
   const launch = (name: string, own: Tensor, other: Tensor, into: Storage, value = into): Tensor =>
     launchPairs(context, op, name, own, other, into, value, { scale: scale / n, alpha, distance: of === 'distance' });

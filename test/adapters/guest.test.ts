@@ -150,6 +150,21 @@ describe('a loss on tensors of a framework', () => {
     }
   });
 
+  test('takes rows with leading dimensions, and labels that lie as they do', async () => {
+    const blocks = (seed: number): HostTensor => tensor(normals(24, seed), { shape: [2, 3, 4], dtype: 'f32' });
+    const labels = (...shape: number[]): HostTensor => tensor(Int32Array.of(0, 1, 0, 1, 2, 2), { shape, dtype: 'i32' });
+    const wanted = await call('supCon', [[rows(8), rows(9)], labels(6)]);
+    for (const given of [labels(6), labels(2, 3)])
+      expect(await call('supCon', [[blocks(8), blocks(9)], given])).toEqual(wanted);
+    expect(await call('hcl', [blocks(8), blocks(9)])).toEqual(await call('hcl', [rows(8), rows(9)]));
+    const wrong = [
+      () => guest.prepare('supCon', [[blocks(8)], labels(3, 2)], () => true),
+      () => guest.prepare('ntXent', [blocks(8), rows(9)], () => true),
+    ];
+    expect(wrong[0]).toThrow('supCon: labels is [3, 2], expected [2, 3] or [6], one a row.');
+    expect(wrong[1]).toThrow('ntXent: z1 is [6, 4], expected [2, 3, 4] to match z0.');
+  });
+
   test('takes tensors among its options and inside of its arguments, in their order', async () => {
     const [a, b] = [rows(10), rows(11)];
     const temperature = tensor(Float32Array.of(0.5), { shape: [], dtype: 'f32' });

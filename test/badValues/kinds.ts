@@ -62,6 +62,10 @@ export const leaf = (shape: readonly number[]): Kind => ({ ...tensor(shape), goo
 export const matrix = (rows: number, columns: number, ...wrong: readonly (readonly number[])[]): Kind =>
   tensor([rows, columns], [rows], [rows, columns, 1, 1], ...wrong);
 
+/** Rows whose leading dimensions count as one: any number of them, but one at least. */
+export const rowsOf = (rows: number, columns: number, ...wrong: readonly (readonly number[])[]): Kind =>
+  tensor([rows, columns], [rows], [], ...wrong);
+
 /** A matrix of the other side's shape. */
 export const partner = (rows: number, columns: number): Kind => matrix(rows, columns, [rows + 1, columns], [rows, 1]);
 

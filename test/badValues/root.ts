@@ -21,6 +21,7 @@ import {
   perhaps,
   positive,
   record,
+  rowsOf,
   shape,
   share,
   tensor,
@@ -209,7 +210,7 @@ export const ROOT: Signatures = {
     options: options({ temperature: divisor(0.5), beta: fromZero(1, 4e28), tauPlus: fraction(0.1) }),
   }),
   infoNCE: takes({ query: z, key: other, options: options({ temperature, queue: optional(columns) }) }),
-  koLeo: takes({ z: matrix(ROWS, COLUMNS, [1, COLUMNS]) }),
+  koLeo: takes({ z: rowsOf(ROWS, COLUMNS, [1, COLUMNS], [1, 1, COLUMNS]) }),
   mocoV3: takes({ query: z, key: other, options: options({ temperature }) }),
   ntXent: takes({ z0: z, z1: other, options: options({ temperature, convention }) }),
   protoNCE: takes({
@@ -249,9 +250,12 @@ export const ROOT: Signatures = {
       queue: optional(but(columns, ({ tensor }) => ({ 'an array of one': [tensor([6, COLUMNS])] }))),
     }),
   }),
-  uniformity: takes({ z: matrix(ROWS, COLUMNS, [1, COLUMNS]), options: options({ t: positive(2, 1e28) }) }),
-  covarianceTerm: takes({ z }),
-  varianceTerm: takes({ z, options: options({ epsilon }) }),
+  uniformity: takes({
+    z: rowsOf(ROWS, COLUMNS, [1, COLUMNS], [1, 1, COLUMNS]),
+    options: options({ t: positive(2, 1e28) }),
+  }),
+  covarianceTerm: takes({ z: rowsOf(ROWS, COLUMNS) }),
+  varianceTerm: takes({ z: rowsOf(ROWS, COLUMNS), options: options({ epsilon }) }),
   vicReg: takes({
     z0: z,
     z1: other,

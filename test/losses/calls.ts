@@ -2,25 +2,32 @@
 // compiles its own kernels.
 import { expect, test } from 'vitest';
 import type { Engine, Tensor } from '../../src/index.ts';
+import { LOSSES } from '../../src/losses/index.ts';
 import { free, read } from '../engine/steps.ts';
 import { half } from '../reference/half.ts';
 import { thorough } from '../tier.ts';
 import type { LossRow } from './row.ts';
 
 export function testCalls(engine: () => Engine, losses: readonly LossRow[]): void {
+  const sizeFor = (row: LossRow): readonly [n: number, d: number] => {
+    const sizes = [
+      [12, 9],
+      [9, 12],
+      [8, 8],
+    ] as const; // prettier-ignore
+    return sizes.find(([n, d]) => row.accepts?.(n, d) ?? true) ?? sizes[0];
+  };
+  const run = (row: LossRow, inputs: readonly Tensor[]): Tensor[] => {
+    const loss = row.run(inputs, row.temperatures[0]);
+    loss.backward();
+    return [loss, ...inputs.flatMap(({ grad }) => grad ?? [])];
+  };
+
   test.each(losses.map((row) => [row.name, row] as const))(
     '%s keeps the eager bits of value and gradients',
     async (_, row) => {
-      const [n, d] = [
-        [12, 9],
-        [9, 12],
-        [8, 8],
-      ].find(([n, d]) => row.accepts?.(n, d) ?? true) ?? [12, 9];
-      const fn = (...inputs: Tensor[]): Tensor[] => {
-        const loss = row.run(inputs, row.temperatures[0]);
-        loss.backward();
-        return [loss, ...inputs.flatMap(({ grad }) => grad ?? [])];
-      };
+      const [n, d] = sizeFor(row);
+      const fn = (...inputs: Tensor[]): Tensor[] => run(row, inputs);
       const step = engine().recorded(fn);
       for (const seed of [1, 2, 3]) {
         const inputs = row
@@ -33,6 +40,31 @@ export function testCalls(engine: () => Engine, losses: readonly LossRow[]): voi
         expect(got).toEqual(await Promise.all([loss, ...gradients].map((tensor) => tensor.data())));
         free(loss, ...inputs);
       }
+      step.dispose();
+    },
+  );
+
+  // What else has a row is an op of matrices.
+  const ofRows = losses.filter(({ name }) => Object.hasOwn(LOSSES, name.split(/[ ,]/)[0]));
+  test.each(ofRows.map((row) => [row.name, row] as const))(
+    '%s takes rows with leading dimensions, with the bits of a matrix',
+    async (_, row) => {
+      const [n, d] = sizeFor(row);
+      const inputs = row.inputs(n, d, 'normal', 1);
+      const leaves = (leading: readonly number[]): Tensor[] =>
+        inputs.map(({ data, rows, columns }) => {
+          const shape = [...(rows === n ? leading : [rows]), columns];
+          return engine().tensor(Float32Array.from(data), shape, { requiresGrad: true });
+        });
+      const matrices = leaves([n]);
+      const blocks = leaves(n % 2 === 0 ? [2, n / 2] : [3, n / 3]);
+      const step = engine().recorded((...of: Tensor[]) => run(row, of));
+      const replayed = await read(...step(...blocks));
+      const [wanted, got] = [run(row, matrices), run(row, blocks)];
+      expect(got.slice(1).map(({ shape }) => shape)).toEqual(blocks.map(({ shape }) => shape));
+      const bits = await read(...wanted);
+      expect([await read(...got), replayed]).toEqual([bits, bits]);
+      free(...matrices, ...blocks);
       step.dispose();
     },
   );

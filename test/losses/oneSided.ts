@@ -12,7 +12,7 @@ import {
 import { VALUES, values } from '../cases.ts';
 import * as reference from '../reference/losses/oneSided.ts';
 import { type Matrix, matrix } from '../reference/matrix.ts';
-import { type LossRow, views } from './row.ts';
+import { type LossRow, rowsOf, views } from './row.ts';
 
 const TEMPERATURES = [0.05, 0.07, 0.1, 0.5, 1, 0.01, 0.005];
 
@@ -46,7 +46,7 @@ function runPrototypes(
       {
         centroids,
         concentrations: reshape(phi, [phi.size]),
-        assignments: Int32Array.from(assignmentsOf(query.shape[0])),
+        assignments: Int32Array.from(assignmentsOf(rowsOf(query))),
         negatives: negatives && Int32Array.from(negatives),
       },
       options,
@@ -124,7 +124,7 @@ export const ONE_SIDED: readonly LossRow[] = [
     inputs: withPrototypes,
     stopped: [1, 2],
     // One of them is somebody's, and no second column.
-    run: (inputs) => runPrototypes(inputs, {}, [0, nobodys(inputs[0].shape[0])[1]]),
+    run: (inputs) => runPrototypes(inputs, {}, [0, nobodys(rowsOf(inputs[0]))[1]]),
     reference: (inputs) => paper(inputs, [nobodys(inputs[0].rows)[1]]),
     temperatures: [1],
     exponent: byPrototype,

@@ -64,6 +64,9 @@ export interface LossRow {
   readonly exponent?: (temperature: number) => number;
 }
 
+/** Rows of a tensor, whose leading dimensions count as one. */
+export const rowsOf = ({ shape, size }: Tensor): number => size / shape[shape.length - 1];
+
 /** `count` inputs of [n, d]. */
 export function views(count: number): LossRow['inputs'] {
   return (n, d, kind, seed) =>

@@ -1,6 +1,6 @@
 import { dcl, ntXent, type SupConOptions, supCon, type Tensor, uniformity } from '../../src/index.ts';
 import * as reference from '../reference/losses/symmetric.ts';
-import { type Invariance, type LossRow, views } from './row.ts';
+import { type Invariance, type LossRow, rowsOf, views } from './row.ts';
 
 const GOLDEN_LABELS = [0, 0, 1, 1, 2, 3];
 
@@ -26,7 +26,7 @@ function supConRow(
     name: `supCon, ${name}`,
     inputs: views(count),
     run: (inputs, temperature) =>
-      supCon([...inputs], Int32Array.from(labels(inputs[0].shape[0])), { ...options, temperature }),
+      supCon([...inputs], Int32Array.from(labels(rowsOf(inputs[0]))), { ...options, temperature }),
     reference: (inputs, tau) =>
       reference.supCon(inputs, labels(inputs[0].rows), tau, {
         form,

@@ -13,7 +13,9 @@ const clouds: LossRow['inputs'] = (n, d, kind, seed) =>
 
 // Costs grow with D, and with them the epsilon for which plain f64 iterations converge in reasonable time.
 const epsilonOf = ([x]: readonly { columns: number }[], factor: number): number => factor * x.columns;
-const columnsOf = (tensor: { shape: readonly number[] }): { columns: number } => ({ columns: tensor.shape[1] });
+const columnsOf = (tensor: { shape: readonly number[] }): { columns: number } => ({
+  columns: tensor.shape[tensor.shape.length - 1],
+});
 
 // Fewer launches than up to the default's maximum, which transport.test.ts has.
 const within = { iterations: 150, tolerance: 1e-6 };
