@@ -65,8 +65,6 @@ export function readKernel(name: string): KernelSource {
   };
 }
 
-// What src/gpu/link.ts looks for stands as it was written.
-const READ_WHEN_LINKED = /^(const |for \(|\/\/ @)/;
 // Between two operators a space may keep them apart: `a - -b`, `array<f32, 4> = b`.
 const SPARE_SPACE = /(?<=[;:,(){}]) | (?=[;:,(){}])|(?<=[-+*/%<>=!&|^]) (?=[\w@])|(?<=[\w\]]) (?=[-+*/%<>=!&|^])/g;
 
@@ -79,7 +77,7 @@ function shortened({ file, text }: KernelPart): KernelPart {
   const lines = text.split('\n').map((line) => {
     const [, code, comment = ''] = /^(.*?)(\/\/.*)?$/.exec(line) as RegExpExecArray;
     const own = `${code.trim()}${kept.test(comment) ? ` ${comment}` : ''}`.trim();
-    return READ_WHEN_LINKED.test(own) ? own : own.replace(SPARE_SPACE, '');
+    return kept.test(own) ? own : own.replace(SPARE_SPACE, '');
   });
   return { file, text: lines.join('\n') };
 }

@@ -18,8 +18,8 @@ interface Line {
 
 const DIRECTIVE = /^(enable |requires |diagnostic\()/;
 const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
-const CONSTANT = /^const (\w+): u32 = ([^;]+);/;
-const LOOP = /^\s*for \(var (\w+) = 0u; \1 < ([^;]+); \1\+\+\) \{$/;
+const CONSTANT = /^const (\w+): ?u32 ?= ?([^;]+);/;
+const LOOP = /^\s*for ?\(var (\w+) ?= ?0u; ?\1 ?< ?([^;]+); ?\1\+\+\) ?\{$/;
 
 /**
  * Joins a kernel with the pieces it uses (WGSL declarations may come in any order, so joining text is linking), sets its
