@@ -57,7 +57,7 @@ export async function buildSite(): Promise<SiteFiles> {
   const program = /```js\n([\s\S]*?)```/.exec(text('README.md'))?.[1] ?? '';
   const files: SiteFiles = {
     ...(await scripts()),
-    'style.css': text('site/style.css'),
+    'style.css': ['style', 'tools', 'docs'].map((name) => text(`site/${name}.css`)).join('\n'),
     'bench.svg': text('docs/bench.svg'),
     ...(existsSync(join(root, 'dist/bench.html')) ? { 'bench.html': read('dist/bench.html') } : {}),
     ...built('api', 'api'),

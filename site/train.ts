@@ -19,6 +19,8 @@ Each point is a picture that it has not been trained on; colours and letters are
 <div class="panel-head"><h2 id="run">Training</h2><p id="adapter" class="soft">looking for an adapter ...</p></div>
 <form id="form" class="controls">
 <p class="field"><label for="method">System</label><select id="method">${systems}</select></p>
+<p class="field"><label for="classes">Letters</label>
+<select id="classes"><option value="10">A to J</option><option value="26">A to Z</option></select></p>
 <p class="field"><label for="steps">Steps</label><select id="steps">${lengths}</select></p>
 <p class="actions"><button id="train" class="primary">Train</button>
 <button id="stop" type="button" disabled>Stop</button></p>

@@ -13,7 +13,11 @@ const LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
 const REDRAW = 250; // milliseconds between two drawings of the curves
 
 const form = byId<HTMLFormElement>('form');
-const chosen = { method: byId<HTMLSelectElement>('method'), steps: byId<HTMLSelectElement>('steps') };
+const chosen = {
+  method: byId<HTMLSelectElement>('method'),
+  classes: byId<HTMLSelectElement>('classes'),
+  steps: byId<HTMLSelectElement>('steps'),
+};
 const buttons = { start: byId<HTMLButtonElement>('train'), stop: byId<HTMLButtonElement>('stop') };
 const progress = byId<HTMLProgressElement>('progress');
 const canvas = byId<HTMLCanvasElement>('picture');
@@ -61,14 +65,13 @@ async function open(part: 'train' | 'test'): Promise<ImageSet> {
 function runOf(): TabRun {
   const asked = Object.keys(RUNS[kind]).filter((name) => given.has(name));
   const named = Object.fromEntries(asked.map((name) => [name, Number(given.get(name))]));
-  return { ...RUNS[kind], ...named, steps: Number(chosen.steps.value) };
+  return { ...RUNS[kind], ...named, classes: Number(chosen.classes.value), steps: Number(chosen.steps.value) };
 }
 
 async function train(): Promise<void> {
   const run = runOf();
   const title = chosen.method.selectedOptions[0].text;
   const begun = performance.now();
-  write('known', run.known.toLocaleString('en'));
   await busyWith(buttons, Object.values(chosen), async (going: Going) => {
     going.say('reading the letters');
     letters ??= { train: await open('train'), test: await open('test') };
@@ -76,16 +79,18 @@ async function train(): Promise<void> {
     engine ??= await createEngine();
     [losses, history] = [[], []];
     progress.value = 0;
-    let [drawn, counted] = [0, 0];
+    let [drawn, counted, shown] = [0, 0, 0];
     await trainInTab(engine, chosen.method.value, letters, run, {
       ...going,
-      began: (labels, pixels) => {
+      began: (labels, known, pixels) => {
+        write('known', known.toLocaleString('en'));
+        shown = labels.length;
         pixelAccuracy = pixels;
-        picture.begin(labels, LETTERS);
+        picture.begin(labels, LETTERS.slice(0, run.classes));
         write('caption', plain);
       },
-      step: (done, loss) => {
-        losses.push({ step: done - 1, epoch: (done * run.batch) / run.images, loss });
+      step: (done, epoch, loss) => {
+        losses.push({ step: done - 1, epoch, loss });
         progress.value = done / run.steps;
         write('loss', loss.toPrecision(4));
         if (performance.now() - drawn < REDRAW) return;
@@ -101,7 +106,7 @@ async function train(): Promise<void> {
         drawLosses();
         picture.show(plane);
         [drawn, counted] = [performance.now(), losses.length]; // looking is no training
-        canvas.setAttribute('aria-label', `The embedding of ${run.asked} test letters: k-NN finds ${percent(knn)}`);
+        canvas.setAttribute('aria-label', `The embedding of ${shown} test letters: k-NN finds ${percent(knn)}`);
       },
       arranged: (plane) => {
         picture.show(plane);
@@ -132,6 +137,7 @@ async function greet(): Promise<void> {
     buttons.start.disabled = true;
     return;
   }
+  choose(chosen.classes, given.get('classes') ?? String(RUNS[kind].classes));
   choose(chosen.steps, given.get('steps') ?? String(RUNS[kind].steps));
   const method = given.get('method');
   if (method && [...chosen.method.options].some((option) => option.value === method)) chosen.method.value = method;
