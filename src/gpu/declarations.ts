@@ -11,46 +11,92 @@ export interface Declared {
   readonly type: string;
 }
 
+/** A member of a struct. */
+export interface Member {
+  readonly name: string;
+  /** Without spaces, aliases resolved. */
+  readonly type: string;
+  /** It says by `@align` or `@size` where it lies. */
+  readonly placed: boolean;
+}
+
 export interface Declarations {
   readonly buffers: readonly Declared[];
+  /** Bindings that are no buffers: textures and samplers. */
+  readonly handles: readonly { readonly name: string; readonly type: string }[];
   readonly overrides: readonly string[];
   readonly entryPoints: readonly string[];
   /** Members of a struct in their order; undefined where there is no struct of that name. */
-  structOf(name: string): readonly { readonly name: string; readonly type: string }[] | undefined;
+  structOf(name: string): readonly Member[] | undefined;
   /** Whether `name` is ever assigned, counted up, or handed on by its address. */
   writes(name: string): boolean;
   /** Names that a function and those that it calls use. */
   usedBy(entryPoint: string): ReadonlySet<string>;
 }
 
+export type Scalar = 'f32' | 'i32' | 'u32' | 'f16';
+
 /** What lies in a buffer. */
 export interface Element {
-  readonly of: 'f32' | 'i32' | 'u32' | 'f16';
-  /** Bytes from one to the next. */
+  /** Null where numbers of several types lie side by side. */
+  readonly of: Scalar | null;
+  /** Bytes from one to the next, of no array all of them. */
   readonly bytes: number;
-  /** Of an array of fixed length, or of no array; null where the length is the buffer's. */
+  /** How many at least; null where the length is the buffer's. */
   readonly count: number | null;
   readonly atomic: boolean;
 }
 
-const SCALARS: Readonly<Record<string, Element['of']>> = { f: 'f32', i: 'i32', u: 'u32', h: 'f16' };
+const SCALARS: Readonly<Record<string, Scalar>> = { f: 'f32', i: 'i32', u: 'u32', h: 'f16' };
 
-/** Null where it is something else than numbers, such as a struct. */
-export function elementOf(type: string): Element | null {
+interface TypeLayout {
+  readonly of: Scalar | null;
+  readonly size: number;
+  readonly align: number;
+}
+
+const padded = (size: number, align: number): number => Math.ceil(size / align) * align;
+
+/** Sizes and alignments of WGSL; null of what this does not know, such as a length inside of it that is a constant's name. */
+function layoutOf(type: string, structOf: Declarations['structOf']): TypeLayout | null {
+  const plain = /^(?:atomic<)?(?:mat([234])x|vec)?([234])?(?:<?([fiu]32|f16)>?|([fiuh]))>?$/.exec(type);
+  if (plain) {
+    const [, columns = '1', lanes = '1', scalar, letter] = plain;
+    const of = (scalar as Scalar | undefined) ?? SCALARS[letter];
+    const one = of === 'f16' ? 2 : 4;
+    const align = (lanes === '3' ? 4 : Number(lanes)) * one;
+    const size = Number(lanes) * one;
+    return { of, align, size: columns === '1' ? size : Number(columns) * padded(size, align) };
+  }
+  const array = /^array<(.+?)(?:,(\d+)[iu]?,?)?>$/.exec(type);
+  if (array) {
+    const inner = layoutOf(array[1], structOf);
+    return inner && { ...inner, size: Number(array[2] ?? 1) * padded(inner.size, inner.align) };
+  }
+  const members = structOf(type);
+  if (!members || members.some(({ placed }) => placed)) return null;
+  const inner = members.map((member) => layoutOf(member.type, structOf));
+  let [size, align] = [0, 1];
+  for (const one of inner) {
+    if (!one) return null;
+    size = padded(size, one.align) + one.size;
+    align = Math.max(align, one.align);
+  }
+  const [first] = inner;
+  const of = inner.every((one) => one?.of === first?.of) ? (first?.of ?? null) : null;
+  return { of, align, size: padded(size, align) };
+}
+
+/** Null where it cannot be told from the text. */
+export function elementOf(type: string, structOf: Declarations['structOf'] = () => undefined): Element | null {
   const array = /^array<(.+?)(?:,(\w+),?)?>$/.exec(type);
-  const match = /^(atomic<)?(?:vec([234]))?(?:<?([fiu]32|f16)>?|([fiuh]))>?$/.exec(array ? array[1] : type);
-  if (!match) return null;
-  const [, atomic, lanes = '1', scalar, letter] = match;
-  const of = (scalar as Element['of'] | undefined) ?? SCALARS[letter];
+  const layout = layoutOf(array ? array[1] : type, structOf);
+  if (!layout) return null;
   const length = array?.[2];
-  const count = array && length === undefined ? null : Number.parseInt(length ?? '1', 10);
-  if (Number.isNaN(count)) return null; // a constant's name
-  return {
-    of,
-    bytes: (lanes === '3' ? 4 : Number(lanes)) * (of === 'f16' ? 2 : 4),
-    count,
-    atomic: atomic !== undefined,
-  };
+  // Of a length that is a constant's name, this knows that it is 1 or more.
+  const count = array && length === undefined ? null : Number.parseInt(length ?? '1', 10) || 1;
+  const atomic = (array ? array[1] : type).startsWith('atomic<');
+  return { of: layout.of, bytes: array ? padded(layout.size, layout.align) : layout.size, count, atomic };
 }
 
 /** Lines and columns stay what they are. */
@@ -69,7 +115,9 @@ export function declarationsOf(wgsl: string): Declarations {
   const structs = new Map(
     [...text.matchAll(/\bstruct\s+(\w+)\s*\{([^}]*)\}/g)].map(([, name, body]) => [
       name,
-      [...body.matchAll(/(\w+)\s*:\s*((?:[^,<]|<[^>]*>)+)/g)].map((of) => ({ name: of[1], type: resolved(of[2]) })),
+      [...body.matchAll(/([^,:]*?)(\w+)\s*:\s*((?:[^,<]|<(?:[^<>]|<[^>]*>)*>)+)/g)].map(
+        (of): Member => ({ name: of[2], type: resolved(of[3]), placed: /@\s*(?:align|size)\b/.test(of[1]) }),
+      ),
     ]),
   );
   const declared = text.matchAll(
@@ -86,8 +134,10 @@ export function declarationsOf(wgsl: string): Declarations {
       type: resolved(type),
     }),
   );
+  const handles = [...text.matchAll(/\bvar\s+(\w+)\s*:\s*((?:texture|sampler)\w*[^;]*);/g)];
   return {
     buffers,
+    handles: handles.map(([, name, type]) => ({ name, type: resolved(type) })),
     overrides: [...text.matchAll(/\boverride\s+(\w+)/g)].map(([, name]) => name),
     entryPoints: [...text.matchAll(/@compute\b[^;{}]*?\bfn\s+(\w+)/g)].map(([, name]) => name),
     structOf: (name) => structs.get(name),

@@ -132,7 +132,10 @@ function outputsOf(
         : check.options(op, one, { shape: undefined as unknown, dtype: declared }, name);
       check.oneOf(op, `${name}.dtype`, dtype, ['f32', 'f16', 'i32', 'u32']);
       const shape = Array.isArray(extents) && extents.length === 0 ? [] : check.shape(op, extents, name);
-      own.refuseMisfit(name, { shape, dtype, rowStride: null });
+      const layout = { shape, dtype, rowStride: null };
+      own.refuseMisfit(name, layout);
+      const { dtype: writes } = own.wants(name, layout);
+      if (writes !== dtype) check.fail(op, `${name}.dtype = "${dtype}", the WGSL writes ${writes}; cast() the output.`);
       check.bindable(op, context, shape);
       return [name, { shape, dtype }];
     }),

@@ -2,7 +2,7 @@ import * as check from '../core/check.ts';
 import type { Layout } from '../core/layout.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { DataType } from '../core/tensorData.ts';
-import { type Declared, declarationsOf, type Element, elementOf } from '../gpu/declarations.ts';
+import { type Declared, declarationsOf, type Element, elementOf, type Member } from '../gpu/declarations.ts';
 import type { KernelSource, ParamsMember } from '../gpu/kernel.ts';
 
 /** What a member of a uniform may be. */
@@ -102,6 +102,9 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
     fail(`the WGSL has several entry points, expected entryPoint to be one of ${entries}.`);
   const used = declared.entryPoints.length > 1 ? declared.usedBy(entryPoint) : null;
   const all = bindingsOf(name, declared.buffers, given.bindings);
+  const handle = declared.handles.find((one) => !used || used.has(one.name));
+  if (handle)
+    fail(`${handle.name} is ${handle.type} in the WGSL, expected only var<storage> and at most one var<uniform>.`);
   const buffers = all.filter((buffer) => !used || used.has(buffer.name));
   const stored = buffers.filter(({ access }) => access !== 'uniform');
   const uniforms = buffers.filter(({ access }) => access === 'uniform');
@@ -122,7 +125,7 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
     fail('params are given, and the WGSL has no var<uniform> for them.');
   const ranged = RANGE.every((word, i) => members[i]?.name === word && members[i].type === 'u32');
   const own = ranged ? members.slice(RANGE.length) : members;
-  const elements = Object.fromEntries(stored.map((buffer) => [buffer.name, elementOf(buffer.type)]));
+  const elements = Object.fromEntries(stored.map((buffer) => [buffer.name, elementOf(buffer.type, declared.structOf)]));
   const source: KernelSource = {
     name,
     key: JSON.stringify([name, wgsl, entryPoint, given.constants, buffers.map(({ binding }) => binding)]),
@@ -191,7 +194,7 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
       if (!element) return;
       const what = `${key} [${shape.join(', ')}]`;
       // f16 is converted for a kernel that reads f32, and rows with a stride are packed; nothing else is.
-      if (element.of !== dtype && !(element.of === 'f32' && dtype === 'f16'))
+      if (element.of !== null && element.of !== dtype && !(element.of === 'f32' && dtype === 'f16'))
         fail(`${what} holds ${dtype}, the WGSL declares ${element.of}.`);
       if (element.of === 'f16' && rowStride !== null)
         fail(`${what} has a rowStride of ${rowStride}, expected f16 without one; cast() it first.`);
@@ -239,22 +242,25 @@ function bindingsOf(op: string, declared: readonly Declared[], listed: readonly 
 function membersOf(
   op: string,
   { name: called, type }: Declared,
-  struct: readonly { readonly name: string; readonly type: string }[] | undefined,
+  struct: readonly Member[] | undefined,
   params: KernelDefinition['params'],
 ): ParamsMember[] {
   const listed = params === undefined ? undefined : Object.entries(check.plain(op, 'params', params));
   for (const [name, of] of listed ?? []) check.oneOf(op, `params.${name}`, of, PARAM_TYPES);
-  const scalar = elementOf(type);
+  const scalar = /^(?:array|mat)/.test(type) ? null : elementOf(type);
   // Without a struct, one number, or a vector of them by the names that the author gives.
   const inWGSL =
     struct ??
     Array.from({ length: (scalar?.bytes ?? 0) / 4 }, (_, i) => ({
       name: scalar?.bytes === 4 ? (listed?.[0]?.[0] ?? called) : (listed?.[i]?.[0] ?? `${called}${i}`),
       type: scalar?.of as string,
+      placed: false,
     }));
   if (inWGSL.length === 0) check.fail(op, `the uniform ${called} is ${type}, expected a struct of f32, i32 and u32.`);
   const odd = inWGSL.find((member) => !PARAM_TYPES.includes(member.type as ParamType));
   if (odd) check.fail(op, `${type}.${odd.name} is ${odd.type} in the WGSL, expected f32, i32 or u32.`);
+  const placed = inWGSL.find((member) => member.placed);
+  if (placed) check.fail(op, `${type}.${placed.name} has @align or @size in the WGSL, expected members without.`);
   if (inWGSL.length > MOST_PARAMS)
     check.fail(op, `${type} has ${inWGSL.length} members, expected at most ${MOST_PARAMS}.`);
   if (listed) {

@@ -79,7 +79,10 @@ function withShorterLengths(kernel: KernelSource): { longer: KernelSource; names
   const all = kernel.parts.map(({ text }) => text).join('\n');
   if (!all.includes('arrayLength')) return { longer: kernel, names };
   const elements = new Map(declarationsOf(all).buffers.map(({ name, type }) => [name, elementOf(type)]));
-  for (const name of names) if (elements.get(name)?.count !== null) names.delete(name);
+  for (const name of names) {
+    const element = elements.get(name);
+    if (element?.count !== null || BYTES % element.bytes !== 0) names.delete(name);
+  }
   const parts = kernel.parts.map((part) => ({
     ...part,
     text: part.text.replace(/\barrayLength\s*\(\s*&\s*(\w+)\s*\)/g, (call, name) =>

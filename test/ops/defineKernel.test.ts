@@ -253,6 +253,21 @@ describe('what is wrong with a definition', () => {
     ],
     ['half a workgroup', { workgroups: 0.5 }, 'leaky: workgroups = 0.5, expected a positive integer or [x, y, z].'],
     [
+      'a texture',
+      text('@compute', '@group(0) @binding(3) var image: texture_2d<f32>;\n@compute'),
+      'leaky: image is texture_2d<f32> in the WGSL, expected only var<storage> and at most one var<uniform>.',
+    ],
+    [
+      'a member placed by hand',
+      text('slope: f32', 'bias: f32, @align(8) slope: f32'),
+      'leaky: Params.slope has @align or @size in the WGSL, expected members without.',
+    ],
+    [
+      'an array in the uniform',
+      text('p: Params', 'p: array<vec4f, 2>'),
+      'leaky: the uniform p is array<vec4f,2>, expected a struct of f32, i32 and u32.',
+    ],
+    [
       'four dimensions',
       { workgroups: [1, 1, 1, 1] },
       'leaky: workgroups = [1, 1, 1, 1], expected 1 to 3 integers in [1, 65535].',
@@ -309,6 +324,19 @@ describe('what is wrong with a call', () => {
     expect(call({}, { x }, { y: { shape: [2], dtype: 'i32' } }, slope)).toBe(
       'leaky: y [2] holds i32, the WGSL declares f32.',
     );
+    expect(call({}, { x }, { y: { shape: [2], dtype: 'f16' } }, slope)).toBe(
+      'leaky: y.dtype = "f16", the WGSL writes f32; cast() the output.',
+    );
+    const structs = (members: string) => ({
+      wgsl: `struct Item { ${members} } ${LEAKY.replace('array<f32>', 'array<Item>').replaceAll('x[i]', 'f32(x[i].a)')}`,
+    });
+    expect(call(structs('a: f32, b: vec2<f32>'), { x }, { y: [1] }, slope)).toBe(
+      'leaky: x [2] has 8 bytes, the WGSL declares at least 16.',
+    );
+    expect(call(structs('a: i32, b: i32'), { x }, { y: [1] }, slope)).toBe(
+      'leaky: x [2] holds f32, the WGSL declares i32.',
+    );
+    expect(call(structs('a: i32, b: f32'), { x }, { y: [1] }, slope)).toBe('nothing');
     expect(call({}, { x: engine.tensor(Int32Array.of(1)) }, { y: [1] }, slope)).toBe(
       'leaky: x [1] holds i32, the WGSL declares f32.',
     );
