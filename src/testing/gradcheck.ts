@@ -31,8 +31,8 @@ export async function gradcheck(
 ): Promise<GradcheckResult> {
   const op = 'gradcheck';
   check.callback(op, 'fn', fn);
-  if (!Array.isArray(inputs) || inputs.length === 0)
-    check.fail(op, `inputs is ${check.say(inputs)}, expected an array of Tensors.`);
+  if (!Array.isArray(inputs)) check.fail(op, `inputs is ${check.say(inputs)}, expected an array of Tensors.`);
+  if (inputs.length === 0) check.fail(op, 'inputs is empty, expected at least one Tensor.');
   const context = check.contextOf(op, check.tensors(op, 'inputs', inputs));
   const { tolerance } = check.options(op, options, { tolerance: 1e-4 });
   check.positive(op, 'tolerance', tolerance);
@@ -75,6 +75,11 @@ export async function gradcheck(
         };
         const near = ((await moved(step)) - (await moved(-step))) / (2 * step);
         const far = ((await moved(2 * step)) - (await moved(-2 * step))) / (4 * step);
+        if (!Number.isFinite(near) || !Number.isFinite(far))
+          check.fail(
+            op,
+            `fn is not finite where inputs[${k}] at element ${at} is ${values[k][at]} +- ${2 * step}, expected numbers there.`,
+          );
         found.push({ at, fine: (4 * near - far) / 3, plain: near });
       }
       leaf.write(values[k]);

@@ -1,8 +1,11 @@
 import * as check from '../core/check.ts';
+import type { Element } from '../gpu/declarations.ts';
 import { packParams } from '../gpu/kernel.ts';
 import { ownKernel, type Workgroups } from '../ops/ownKernel.ts';
 
 type Numbers = Float32Array | Int32Array | Uint32Array;
+
+const ARRAYS = { f32: Float32Array, i32: Int32Array, u32: Uint32Array };
 
 /** Two invocations that meet in memory without a barrier between them, as wgsl_reflect describes them. */
 export type Race = Readonly<Record<string, unknown>>;
@@ -57,6 +60,27 @@ export async function interpret(
   return detector.detectRaces(spelt, entryPoint, grid, { 0: bindings });
 }
 
+/** The numbers of a buffer: those given, of the type that the WGSL declares, or as many zeros as are asked for. */
+function numbersOf(name: string, given: unknown, element: Element | null, access: string): Numbers {
+  const op = 'detectRaces';
+  const of = element?.of ?? null;
+  if (of === 'f16') check.fail(op, `${name} is f16 in the WGSL, which wgsl_reflect does not read; try it with f32.`);
+  const list = ArrayBuffer.isView(given) ? (given as Numbers) : null;
+  if (!list && access === 'read')
+    check.fail(op, `${name} is ${check.say(given)}, expected a ${of ? ARRAYS[of].name : 'Float32Array'}.`);
+  const found = list?.slice() ?? new ARRAYS[of ?? 'f32'](check.integer(op, name, given, 1, 2 ** 24));
+  const known = of ? [ARRAYS[of]] : Object.values(ARRAYS);
+  if (!known.some((type) => found instanceof type))
+    check.fail(
+      op,
+      `${name} holds numbers of ${found.constructor.name}, expected a ${known.map((type) => type.name).join(' or ')}.`,
+    );
+  const needed = element ? element.bytes * (element.count ?? 1) : 4;
+  if (found.byteLength < needed)
+    check.fail(op, `${name} has ${found.byteLength} bytes, the WGSL declares at least ${needed}.`);
+  return found;
+}
+
 /**
  * Races of a kernel of your own: it runs in an interpreter, without a GPU, on numbers as small as you give. Needs the package
  * wgsl_reflect, which reads from top to bottom (declare before use), and may not end on loops inside of helper functions.
@@ -83,14 +107,11 @@ export async function detectRaces(wgsl: string, options: RaceOptions): Promise<R
   packParams(kernel.source, kernel.params(check.plain(op, 'params', given.params)), new DataView(uniform), 0);
   if (kernel.ranged) new Uint32Array(uniform).set([0, x]);
   const bindings: Record<number, unknown> = { [kernel.source.params.binding]: { uniform } };
-  const arrays = { f32: Float32Array, i32: Int32Array, u32: Uint32Array, f16: Float32Array };
-  for (const { name, binding } of kernel.source.buffers) {
-    const numbers: unknown = { ...given.inputs, ...given.outputs }[name];
-    if (ArrayBuffer.isView(numbers)) bindings[binding] = (numbers as Numbers).slice();
-    else
-      bindings[binding] = new arrays[kernel.elements[name]?.of ?? 'f32'](check.integer(op, name, numbers, 1, 2 ** 24));
-  }
-  const { races, errors } = await interpret(wgsl, kernel.source.entryPoint ?? 'main', [x, y, z], bindings);
+  for (const { name, binding, access } of kernel.source.buffers)
+    bindings[binding] = numbersOf(name, { ...given.inputs, ...given.outputs }[name], kernel.elements[name], access);
+  const { races, errors } = await interpret(wgsl, kernel.source.entryPoint ?? 'main', [x, y, z], bindings).catch(
+    (error) => ({ races: [], errors: [error as unknown] }),
+  );
   if (errors.length > 0)
     check.fail(
       op,

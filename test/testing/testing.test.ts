@@ -4,6 +4,7 @@ import {
   customGrad,
   defineKernel,
   type Engine,
+  log,
   logSumExp,
   mul,
   normalize,
@@ -113,6 +114,10 @@ describe('gradcheck', () => {
     await expect(gradcheck((a) => a, 3 as never)).rejects.toThrow(
       'gradcheck: inputs is 3, expected an array of Tensors.',
     );
+    await expect(gradcheck((a) => a, [])).rejects.toThrow('gradcheck: inputs is empty, expected at least one Tensor.');
+    await expect(gradcheck((a) => log(a), [engine.tensor([1, 2 ** -8])])).rejects.toThrow(
+      'gradcheck: fn is not finite where inputs[0] at element 1 is 0.00390625 +- 0.03125, expected numbers there.',
+    );
   });
 });
 
@@ -130,6 +135,19 @@ describe('detectRaces', () => {
     );
     await expect(detectRaces(wgsl, { ...given, workgroups: 0 })).rejects.toThrow(
       'detectRaces: workgroups = 0, expected',
+    );
+    const x = (of: unknown) => detectRaces(wgsl, { ...given, inputs: { x: of as Float32Array } });
+    await expect(x([1, 2])).rejects.toThrow('detectRaces: x is an Array, expected a Float32Array.');
+    await expect(x(new Int32Array(10))).rejects.toThrow(
+      'detectRaces: x holds numbers of Int32Array, expected a Float32Array.',
+    );
+    await expect(x(new Float32Array(0))).rejects.toThrow('detectRaces: x has 0 bytes, the WGSL declares at least 4.');
+    await expect(x(new Float32Array(2))).rejects.toThrow('detectRaces: the WGSL cannot be interpreted: ');
+    await expect(detectRaces(wgsl.replace('workgroupBarrier();', 'workgroupBarrier()'), given)).rejects.toThrow(
+      'detectRaces: the WGSL cannot be interpreted: Expected ',
+    );
+    await expect(detectRaces(`enable f16;\n${wgsl.replaceAll('f32', 'f16')}`, given)).rejects.toThrow(
+      'detectRaces: x is f16 in the WGSL, which wgsl_reflect does not read; try it with f32.',
     );
   });
 });
