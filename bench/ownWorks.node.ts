@@ -5,7 +5,7 @@ import { basename, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as check from '../src/core/check.ts';
 import { GramianError } from '../src/gpu/errors.ts';
-import type { createEngine } from '../src/index.ts';
+import type { createEngine, Tensor } from '../src/index.ts';
 import type { BenchWork, Making, Size } from '../src/testing/benchWork.ts';
 import type { Entry, Open } from './contender.ts';
 import { rootFolder } from './host.node.ts';
@@ -27,6 +27,20 @@ export async function loadWorks(file: string, tune: Tune): Promise<OwnWorks> {
   if (!Array.isArray(works) || works.length === 0)
     return check.fail(OP, `--work ${file} exports works = ${check.say(works)}, expected an array of works.`);
   const checked = works.map((work, i) => checkedWork(`works[${i}]`, work));
+  for (const [i, { name }] of checked.entries()) {
+    const first = checked.findIndex((other) => other.name === name);
+    if (first < i) check.fail(OP, `works[${i}].name = "${name}", the name of works[${first}], expected each once.`);
+  }
+  if (
+    !check.every(
+      contenders,
+      (each) => typeof (typeof each === 'function' ? each : (each as Entry)?.open) === 'function',
+    )
+  )
+    check.fail(
+      OP,
+      `--work ${file} exports contenders = ${check.say(contenders)}, expected an array of functions, or of { library, form, open }.`,
+    );
   const library = basename(path, extname(path));
   const { createEngine: create } = (await import(packageOf(path))) as { createEngine: typeof createEngine };
   const others = contenders.map((each) =>
@@ -36,13 +50,22 @@ export async function loadWorks(file: string, tune: Tune): Promise<OwnWorks> {
 }
 
 async function imported(file: string, path: string): Promise<unknown> {
+  const never = (): void => {
+    process.stderr.write(`${OP}: --work ${file} does not load: an await at its top never ends.\n`);
+    process.exitCode = 1;
+  };
+  process.once('exit', never); // Node leaves when nothing is left to wait for
   try {
     return await import(pathToFileURL(path).href);
   } catch (error) {
     return check.fail(
       OP,
-      `--work ${file} does not load: ${(error as Error).message.split('\n')[0].replace(/\.$/, '')}.`,
+      `--work ${file} does not load: ${String((error as Error)?.message ?? error)
+        .split('\n')[0]
+        .replace(/\.$/, '')}.`,
     );
+  } finally {
+    process.off('exit', never);
   }
 }
 
@@ -58,7 +81,8 @@ function packageOf(path: string): string {
 /** The work, whose functions say in a sentence what is wrong with what they return. */
 function checkedWork(at: string, given: unknown): BenchWork {
   const work = check.plain(OP, at, given) as unknown as BenchWork;
-  check.text(OP, `${at}.name`, work.name);
+  if (!/^[\p{L}\p{N} _.:()+-]+$/u.test(check.text(OP, `${at}.name`, work.name)))
+    check.fail(OP, `${at}.name = ${check.say(work.name)}, expected letters, digits, spaces and any of _.:()+-.`);
   for (const name of ['flops', 'bytes', 'make', 'run'] as const) check.callback(OP, `${at}.${name}`, work[name]);
   if (work.exps !== undefined) check.callback(OP, `${at}.exps`, work.exps);
   const { name, axes } = work;
@@ -75,7 +99,14 @@ function checkedWork(at: string, given: unknown): BenchWork {
       said(`${name}.${what}`, () => work[what]?.(size) ?? 0),
     );
   const counts = { flops: counted('flops'), bytes: counted('bytes'), exps: counted('exps') };
-  return { ...work, ...counts, make: (size) => checkedMaking(name, work, size) };
+  const run: BenchWork['run'] = (...given) => {
+    const result: unknown = work.run(...given);
+    // By what it does: the module may have another copy of the package.
+    if (typeof (result as Tensor | undefined)?.backward !== 'function')
+      check.fail(OP, `${name}.run returned ${check.say(result)}, expected a Tensor.`);
+    return result as Tensor;
+  };
+  return { ...work, ...counts, run, make: (size) => checkedMaking(name, work, size) };
 }
 
 function checkSize(at: string, axes: readonly string[], size: unknown): void {
@@ -85,7 +116,7 @@ function checkSize(at: string, axes: readonly string[], size: unknown): void {
 
 function checkedMaking(name: string, work: BenchWork, size: Size): Making {
   const made = said(`${name}.make`, () => work.make(size));
-  check.plain(OP, `what ${name}.make returns`, made);
+  check.plain(OP, `the result of ${name}.make`, made);
   for (const [input, matrix] of Object.entries(check.plain(OP, `${name}.inputs`, made.inputs))) {
     const { data, shape } = check.plain(OP, `${name}.inputs.${input}`, matrix) as unknown as Making['inputs'][string];
     const count = check.shape(OP, shape, `${name}.inputs.${input}.shape`).reduce((a, b) => a * b, 1);
@@ -95,7 +126,8 @@ function checkedMaking(name: string, work: BenchWork, size: Size): Making {
         `${name}.inputs.${input}.data is ${check.say(data)}, expected a Float32Array of ${count} numbers.`,
       );
   }
-  const { differentiated = [], expected, reference } = made;
+  const { differentiated = [], expected, reference, tolerance } = made;
+  if (tolerance !== undefined) check.positive(OP, `${name}.tolerance`, tolerance);
   if (!check.every(differentiated, (input) => typeof input === 'string'))
     check.fail(OP, `${name}.differentiated is ${check.say(differentiated)}, expected an array of names of inputs.`);
   const unknown = differentiated.find((input) => !Object.hasOwn(made.inputs, input));
@@ -107,13 +139,21 @@ function checkedMaking(name: string, work: BenchWork, size: Size): Making {
     answer: Readonly<Record<string, Output>>,
     numbersOf: (output: Output) => ArrayLike<number>,
   ): Readonly<Record<string, Output>> => {
-    check.plain(OP, `what ${name}.${by} returns`, answer);
-    for (const output of ['value', ...differentiated.map((input) => `d_${input}`)])
-      if (!(numbersOf(answer[output])?.length > 0))
+    check.plain(OP, `the result of ${name}.${by}`, answer);
+    for (const output of ['value', ...differentiated.map((input) => `d_${input}`)]) {
+      const numbers = numbersOf(answer[output]);
+      const odd = Array.prototype.findIndex.call(numbers ?? [], (number) => !Number.isFinite(number));
+      if (odd >= 0)
+        check.fail(
+          OP,
+          `${name}.${by} returns ${output}[${odd}] = ${check.say(numbers[odd])}, expected a finite number.`,
+        );
+      if (!(numbers?.length > 0))
         check.fail(
           OP,
           `${name}.${by} returns ${output} = ${check.say(answer[output])}, expected numbers in f64 to compare with before anything is timed.`,
         );
+    }
     return answer;
   };
   return {

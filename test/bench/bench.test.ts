@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadWorks } from '../../bench/ownWorks.node.ts';
 import { fromCsv, type Session } from '../../bench/results.ts';
+import type { Engine } from '../../src/index.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
@@ -29,6 +30,11 @@ describe('gramian bench', () => {
     'none.mjs': 'export const work = 1;',
     'broken.mjs': "throw new Error('here');",
     'odd.mjs': "export const works = [{ name: 'odd' }];",
+    'never.mjs': 'await new Promise(() => {});',
+    'twice.mjs': work.replace('[work]', '[work, work]'),
+    'lines.mjs': work.replace("'silu'", "'si\\nlu'"),
+    'beside.mjs': `${work}export const contenders = [3];`,
+    'throws.mjs': work.replace('sum(silu(x))', "{ throw new Error('not today'); }"),
   };
   for (const [name, text] of Object.entries(modules)) writeFileSync(join(folder, name), text);
   mkdirSync(join(folder, 'node_modules'));
@@ -52,6 +58,13 @@ describe('gramian bench', () => {
     [['--work', 'none.mjs'], 'bench: --work none.mjs exports works = undefined, expected an array of works.'],
     [['--work', 'broken.mjs'], 'bench: --work broken.mjs does not load: here.'],
     [['--work', 'odd.mjs'], 'bench: works[0].flops is undefined, expected a function.'],
+    [['--work', 'never.mjs'], 'bench: --work never.mjs does not load: an await at its top never ends.'],
+    [['--work', 'twice.mjs'], 'bench: works[1].name = "silu", the name of works[0], expected each once.'],
+    [['--work', 'lines.mjs'], 'bench: works[0].name = '],
+    [
+      ['--work', 'beside.mjs'],
+      'bench: --work beside.mjs exports contenders = an Array, expected an array of functions',
+    ],
     [['--cases', 'simclr'], 'bench: --cases simclr, expected all or some of '],
     [['--sizes', 'n=0'], 'bench: --sizes n=0, expected an axis and its extents'],
     [['--sizes', 'z=8'], 'bench: --sizes z=..., expected an axis of the chosen cases'],
@@ -114,6 +127,9 @@ describe('gramian bench', () => {
       ["['x']", "['y']", 'bench: silu.differentiated has "y", which is no input.'],
       ['shape: [n]', 'shape: [2 * n]', 'bench: silu.inputs.x.data is a Float32Array'],
       ['const data', 'n.x.y; const data', 'bench: silu.make throws: '],
+      ['4 * Math.sin(i)', 'Number.NaN', 'bench: silu.reference returns value[0] = NaN, expected a finite number.'],
+      ['differentiated', "tolerance: '1', differentiated", 'bench: silu.tolerance = "1", expected a finite number'],
+      ['make({', 'async make({', 'bench: the result of silu.make is a Promise, expected an object.'],
     ];
     for (const [i, [from, to, sentence]] of changes.entries()) {
       expect(work).toContain(from);
@@ -121,6 +137,17 @@ describe('gramian bench', () => {
       const bad = (await loadWorks(join(folder, `bad${i}.mjs`), 'off')).works[0];
       expect(() => bad.make({ n: 3 }).reference()).toThrow(sentence);
     }
+    writeFileSync(join(folder, 'later.mjs'), work.replace('run: (', 'run: async ('));
+    const [later] = (await loadWorks(join(folder, 'later.mjs'), 'off')).works;
+    expect(() => later.run({}, {}, new Int32Array(0), {} as Engine)).toThrow(
+      'bench: silu.run returned a Promise, expected a Tensor.',
+    );
+  });
+
+  test("a user's code that throws ends with 1, and its row says what it threw", async () => {
+    const { code, out } = await start(['--work', 'throws.mjs', '--quick']);
+    expect(out).toMatch(/throws +failed: not today/);
+    expect(code).toBe(1);
   });
 
   test('Ctrl-C keeps what is measured', async () => {
