@@ -41,7 +41,10 @@ export async function init(what: string): Promise<void> {
     throw new GramianError(
       `init: ${there.join(', ')} ${there.length > 1 ? 'are' : 'is'} there already, expected a folder without; nothing was written.`,
     );
-  for (const file of names) await copyFile(join(root, 'examples', files[file]), file, constants.COPYFILE_EXCL);
+  for (const file of names)
+    await copyFile(join(root, 'examples', files[file]), file, constants.COPYFILE_EXCL).catch((error) => {
+      throw new GramianError(`init: ${file} cannot be written here (${(error as NodeJS.ErrnoException).code}).`);
+    });
   const missing = [
     ...(isInstalled('gramian') ? [] : [ownSpec(root)]),
     ...needs.filter((name) => !isInstalled(name)).map((name) => `${name}@${rangeOf(name)}`),
@@ -90,6 +93,8 @@ function ownSpec(root: string): string {
   return quoted(resolve(dirname(modules), from.slice('file:'.length)));
 }
 
+/** As one word of a shell. */
 function quoted(path: string): string {
-  return /\s/.test(path) ? JSON.stringify(path) : path;
+  if (process.platform === 'win32') return /[^\w./\\:@+-]/.test(path) ? `"${path}"` : path;
+  return /[^\w./:@+-]/.test(path) ? `'${path.replaceAll("'", "'\\''")}'` : path;
 }
