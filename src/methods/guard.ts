@@ -140,6 +140,7 @@ export function checkParts(
   cached: boolean,
 ): void {
   if (typeof method?.loss !== 'function') check.fail(op, `method is ${check.say(method)}, expected a Method.`);
+  if (method.afterStep !== undefined) check.callback(op, 'method.afterStep', method.afterStep);
   if (cached && !method.twoStep)
     check.fail(op, `cached = true, expected a method whose loss has two steps; ${method.name} has none.`);
   checkOptimizer(op, 'optimizer', optimizer);

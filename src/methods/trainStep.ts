@@ -1,7 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { accumulate } from '../core/fills.ts';
-import type { Tensor } from '../core/tensor.ts';
+import { Tensor } from '../core/tensor.ts';
 import { add, mul } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
 import { slice } from '../ops/slice.ts';
@@ -62,13 +62,28 @@ function addedGradients(context: Context, method: Method, parts: readonly (() =>
   const total = context.full([], 0);
   parts.forEach((batchOf, part) => {
     context.scope(() => {
-      const loss = method.loss(batchOf(), { ...place, part });
+      const loss = checkedLoss(method, batchOf(), { ...place, part });
       const share = parts.length > 1 ? mul(loss, 1 / parts.length) : loss;
       share.backward();
       accumulate(context, total, share);
     });
   });
   return total;
+}
+
+/** The loss of a method that may be the user's own, which checks nothing itself. */
+function checkedLoss(method: Method, batch: Batch, place: Place): Tensor {
+  const op = 'trainStep';
+  const { name, wants } = method;
+  const { views, labels } = check.plain(op, 'batch', batch) as Partial<Batch>;
+  if (!(views instanceof Tensor)) check.fail(op, `batch.views are ${check.say(views)}, expected a Tensor.`);
+  const [rows] = views.shape;
+  if (wants?.views > 0 && rows % wants.views !== 0)
+    check.fail(op, `batch.views has ${rows} images, expected a multiple of ${wants.views}, what ${name} wants.`);
+  if (wants?.labels && labels === undefined) check.fail(op, `batch.labels are missing, expected what ${name} wants.`);
+  const value: unknown = check.synchronous(op, `the loss of ${name}`, method.loss(batch, place));
+  if (!(value instanceof Tensor)) check.fail(op, `the loss of ${name} is ${check.say(value)}, expected a Tensor.`);
+  return value;
 }
 
 function cachedGradients(context: Context, { project, contrast }: TwoStep, parts: readonly (() => Batch)[]): Tensor {

@@ -5,7 +5,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { infoNCE } from '../../src/losses/infoNCE.ts';
 import { simSiam } from '../../src/losses/simSiam.ts';
 import { ba2m } from '../../src/methods/ba2m.ts';
-import type { Method, TwoStep } from '../../src/methods/method.ts';
+import type { Batch, Method, TwoStep } from '../../src/methods/method.ts';
 import { optimizerOf } from '../../src/methods/optimizerOf.ts';
 import { viewsOf } from '../../src/methods/parts.ts';
 import { simCLR } from '../../src/methods/simclr.ts';
@@ -170,6 +170,21 @@ describe('parts of the user', () => {
       losses.push(await loss.item());
     }
     expect(losses[3]).toBeLessThan(losses[0]);
+    const step =
+      (change: object, batch = batchOf(engine, own, 0)) =>
+      () =>
+        trainStep(engine, { ...own, ...change }, optimizer, [() => batch], placeOf(0));
+    expect(step({ loss: () => 3 })).toThrow('trainStep: the loss of one-sided is 3, expected a Tensor.');
+    expect(step({ loss: async () => 3 })).toThrow('trainStep: the loss of one-sided returned a Promise');
+    expect(step({ afterStep: 3 })).toThrow('trainStep: method.afterStep is 3, expected a function.');
+    expect(step({}, {} as Batch)).toThrow('trainStep: batch.views are undefined, expected a Tensor.');
+    expect(step({ wants: { ...own.wants, views: 3 } })).toThrow(
+      /^trainStep: batch.views has \d+ images, expected a multiple of 3, what one-sided wants\.$/,
+    );
+    const labelled = { ...own.wants, labels: true };
+    expect(step({ wants: labelled }, { ...batchOf(engine, own, 0), labels: undefined })).toThrow(
+      'trainStep: batch.labels are missing, expected what one-sided wants.',
+    );
     free(own, optimizer);
   });
 });
