@@ -214,7 +214,7 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     );
   checkFamilies(families);
   const gpu = await openDevice({ device, adapter, powerPreference });
-  gpu.queue.beforeRun = beforeRun ?? null;
+  gpu.queue.beforeRun = beforeRun ? watched(beforeRun) : null;
   try {
     const choice = chooseFamilies(gpu.info, matmulPrecision, families);
     const table = await openChoices(gpu.info, tuning);
@@ -223,6 +223,25 @@ export async function createEngine(options?: EngineOptions): Promise<Engine> {
     gpu.destroy();
     throw error;
   }
+}
+
+/** The host's function, which has to be done when it returns, and to leave the engine that asks alone. */
+function watched(beforeRun: () => void): () => void {
+  const op = 'beforeRun';
+  let running = false;
+  return () => {
+    if (running)
+      check.fail(
+        op,
+        'the engine that calls it is used in it, expected what submits the commands of your library only.',
+      );
+    running = true;
+    try {
+      check.synchronous(op, 'it', beforeRun());
+    } finally {
+      running = false;
+    }
+  };
 }
 
 /** Before a device is opened for them. */

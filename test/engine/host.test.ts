@@ -65,6 +65,19 @@ test('beforeRun is a function, beside a device', async () => {
   await expect(createEngine({ device, beforeRun: 1 as never })).rejects.toThrow(
     'createEngine: beforeRun is 1, expected a function.',
   );
+  const run = async (beforeRun: () => unknown): Promise<string> => {
+    const guest = await createEngine({ device, tune: 'off', beforeRun: beforeRun as () => void });
+    again = () => sum(guest.full([2], 1));
+    const said = await (async () => again().item())().then(String, (error) => error.message);
+    guest.destroy();
+    return said;
+  };
+  let again: () => Tensor;
+  expect(await run(() => undefined)).toBe('2');
+  expect(await run(async () => undefined)).toMatch(
+    /^beforeRun: it returned a Promise, expected a synchronous function/,
+  );
+  expect(await run(() => again())).toMatch(/^beforeRun: the engine that calls it is used in it, expected/);
 });
 
 test('a plan on buffers that rotate makes bind groups for what binds them alone', async () => {
