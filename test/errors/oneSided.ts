@@ -64,7 +64,7 @@ export const ONE_SIDED: BadInputs = ({ ones }) => ({
   ],
   'simSiam: no matrix': [
     () => simSiam(ones(3), ones(3)),
-    'simSiam: prediction is [3], expected a matrix [rows, columns].',
+    'simSiam: prediction is [3], expected rows [..., columns] of two dimensions or more.',
   ],
   'alignment: a power that is none': [
     () => alignment(ones(2, 2), ones(2, 2), { alpha: 0 }),
