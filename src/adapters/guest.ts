@@ -50,6 +50,14 @@ export interface AttachOptions extends Pick<EngineOptions, 'check' | 'matmulPrec
   plans?: number;
 }
 
+/** By the names that NumPy gave them, and frameworks after it. */
+export const TYPES: Readonly<Record<string, DataType>> = {
+  float32: 'f32',
+  float16: 'f16',
+  int32: 'i32',
+  uint32: 'u32',
+};
+
 /** How a tensor of the framework lies in its buffer. */
 export interface HostLayout {
   readonly shape: readonly number[];
@@ -125,12 +133,13 @@ export class Guest<H> {
     };
   }
 
-  /** Every loss under its own name. */
-  eachLoss<R>(call: (op: LossName, args: readonly unknown[]) => R): Record<LossName, (...args: unknown[]) => R> {
+  /** What `attach()` gives: every loss under its own name, and what is beside them. */
+  attached<R>(
+    call: (op: LossName, args: readonly unknown[]) => R,
+  ): Record<LossName, (...args: unknown[]) => R> & Attached {
     const names = Object.keys(LOSSES) as LossName[];
-    return Object.fromEntries(names.map((op) => [op, (...args: unknown[]) => call(op, args)])) as ReturnType<
-      typeof this.eachLoss<R>
-    >;
+    const losses = names.map((op) => [op, (...args: unknown[]) => call(op, args)]);
+    return { ...Object.fromEntries(losses), engine: this.engine, destroy: () => this.destroy() };
   }
 
   destroy(): void {

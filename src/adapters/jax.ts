@@ -1,6 +1,5 @@
 import * as check from '../core/check.ts';
-import type { DataType } from '../core/tensor.ts';
-import { type Attached, type AttachOptions, type HostArguments, type LossName, openGuest } from './guest.ts';
+import { type Attached, type AttachOptions, type HostArguments, type LossName, openGuest, TYPES } from './guest.ts';
 
 /** `import * as jax from '@jax-js/jax'`. */
 export interface Jax {
@@ -76,8 +75,6 @@ interface Internals {
 interface Traced {
   readonly tangent?: { readonly pval?: { readonly isKnown: boolean } };
 }
-
-const TYPES: Readonly<Record<string, DataType>> = { float32: 'f32', float16: 'f16', int32: 'i32', uint32: 'u32' };
 
 /** Frees what a `pull` needs that nobody called: jax-js keeps hundreds of buffers for it. */
 const forgotten = new FinalizationRegistry<() => void>((free) => free());
@@ -172,14 +169,14 @@ export async function attach<J extends Jax>(jax: J, options?: AttachOptions): Pr
     }
   };
   const named = {
-    ...guest.eachLoss(async (op, args) => (await run(op, args, () => false))[0]),
+    ...guest.attached(async (op, args) => (await run(op, args, () => false))[0]),
     valueAndVjp,
     valueAndGrad: async (...args: Parameters<typeof valueAndVjp>) => {
       const [loss, pull] = await valueAndVjp(...args);
       return [loss, pull()];
     },
   };
-  return { ...named, engine: guest.engine, destroy: () => guest.destroy() } as unknown as JaxLosses<J>;
+  return named as unknown as JaxLosses<J>;
 }
 
 function deviceOf(host: Internals): GPUDevice {

@@ -1,5 +1,4 @@
 import * as check from '../core/check.ts';
-import type { DataType } from '../core/tensor.ts';
 import { USAGE } from '../gpu/buffers.ts';
 import {
   type AskingArguments,
@@ -9,6 +8,7 @@ import {
   type HostLayout,
   type LossName,
   openGuest,
+  TYPES,
 } from './guest.ts';
 
 /** `import * as ort from 'onnxruntime-web/webgpu'`. */
@@ -63,7 +63,6 @@ interface Internals {
   };
 }
 
-const TYPES: Readonly<Record<string, DataType>> = { float32: 'f32', float16: 'f16', int32: 'i32', uint32: 'u32' };
 const sizeOf = (dims: readonly number[], type: string): number =>
   dims.reduce((a, b) => a * b, 1) * (type === 'float16' ? 2 : 4);
 
@@ -133,8 +132,7 @@ export async function attach<O extends OnnxRuntime>(ort: O, options: OrtOptions 
     }
     return { loss: results[0], gradients: results.slice(1) };
   };
-  const { engine } = guest;
-  return { ...guest.eachLoss(run), engine, destroy: () => guest.destroy() } as unknown as OrtLosses<O>;
+  return guest.attached(run) as unknown as OrtLosses<O>;
 }
 
 const tensorOf = (input: OrtInput): OrtTensor => ('ort_tensor' in input ? input.ort_tensor : input);

@@ -1,5 +1,4 @@
 import * as check from '../core/check.ts';
-import type { DataType } from '../core/tensor.ts';
 import {
   type Attached,
   type AttachOptions,
@@ -7,6 +6,7 @@ import {
   type LossCall,
   type LossName,
   openGuest,
+  TYPES,
 } from './guest.ts';
 
 /** `import * as tf from '@tensorflow/tfjs'`, or of `@tensorflow/tfjs-core`, with the WebGPU backend beside it. */
@@ -56,8 +56,6 @@ interface WebGPUBackend {
   endComputePassEncoder(): void;
   submitQueue(): void;
 }
-
-const TYPES: Readonly<Record<string, DataType>> = { float32: 'f32', int32: 'i32' };
 
 /**
  * The losses on TensorFlow.js' own WebGPU device. `const g = await attach(tf); g.ntXent(z0, z1)` is a tf.Scalar, with a
@@ -126,6 +124,5 @@ export async function attach<TF extends TensorFlow>(tf: TF, options?: AttachOpti
       };
     })(...call.live);
   };
-  const named = guest.eachLoss(loss);
-  return { ...named, engine: guest.engine, destroy: () => guest.destroy() } as unknown as TensorFlowLosses<TF>;
+  return guest.attached(loss) as unknown as TensorFlowLosses<TF>;
 }

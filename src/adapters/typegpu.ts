@@ -167,6 +167,5 @@ export async function attach(root: Root, options?: AttachOptions): Promise<TypeG
     };
     return { outputs, encode, dispose: () => captured.dispose() };
   };
-  const { engine } = guest;
-  return { ...guest.eachLoss(run), plan, engine, destroy: () => guest.destroy() } as unknown as TypeGPULosses;
+  return { ...guest.attached(run), plan } as unknown as TypeGPULosses;
 }
