@@ -11,5 +11,6 @@ export function need(
     | 'publish'
     | 'site'
     | 'tfjs'
+    | 'three'
     | 'typegpu',
 ): Promise<NodeJS.Require>;

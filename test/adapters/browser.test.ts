@@ -1,10 +1,13 @@
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findCarrier } from '../../src/gpu/embedded.node.ts';
 import { need } from '../../tools/needs.mjs';
 import { type Chromium, launchChromium } from '../browser/chromium.ts';
+import type { Files } from '../browser/files.ts';
 import { expectTrained } from './expectTrained.ts';
+import { programOf } from './hosts.ts';
 import type { Both, LossName } from './training.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -19,17 +22,39 @@ afterAll(() => chromium?.close());
 const page = (imports: string, opened: string, train: string): string => `
   ${imports}
   import * as training from './test/adapters/training.ts';
+  import * as byHand from './test/adapters/byHand.ts';
   export default async function (names) {
     ${opened}
     const trained = {};
     for (const name of names) {
-      const { ours, theirs } = await training.${train};
+      const { ours, theirs } = await ${train};
       trained[name] = [ours, theirs].map((weights) => weights.map((numbers) => [...numbers]));
     }
     return trained;
   }`;
 
-test.skipIf(!here).each([
+type Folder = Parameters<typeof need>[0];
+
+/** A module bundled as /main.js, and the files that a framework fetches beside it. */
+async function bundled(folder: Folder, contents: string, fetched: readonly string[] = []): Promise<Files> {
+  await need(folder);
+  const packages = join(root, 'test', 'needs', folder, 'node_modules');
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root },
+    nodePaths: [packages],
+    alias: { gramian: join(root, 'src/index.ts') },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['source'],
+    write: false,
+    logLevel: 'error',
+  });
+  const beside = fetched.map((file) => [`/${basename(file)}`, readFileSync(join(packages, file))]);
+  return { '/main.js': outputFiles[0].text, ...Object.fromEntries(beside) };
+}
+
+test.skipIf(!here).each<[folder: Folder, contents: string, fetched?: readonly string[]]>([
   [
     'tfjs',
     page(
@@ -37,7 +62,7 @@ test.skipIf(!here).each([
        import '@tensorflow/tfjs-backend-webgpu';
        import { attach } from './src/adapters/tfjs.ts';`,
       `await tf.setBackend('webgpu'); const g = await attach(tf, { tune: 'off' });`,
-      'trainTensorFlow(tf, g, name)',
+      'training.trainTensorFlow(tf, g, name)',
     ),
   ],
   [
@@ -46,7 +71,7 @@ test.skipIf(!here).each([
       `import * as jax from '@jax-js/jax';
        import { attach } from './src/adapters/jax.ts';`,
       `await jax.init('webgpu'); jax.defaultDevice('webgpu'); const g = await attach(jax, { tune: 'off' });`,
-      'trainJax(jax, g, name)',
+      'training.trainJax(jax, g, name)',
     ),
   ],
   [
@@ -56,28 +81,56 @@ test.skipIf(!here).each([
        import * as d from 'typegpu/data';
        import { attach } from './src/adapters/typegpu.ts';`,
       `const root = await tgpu.init(); const g = await attach(root, { tune: 'off' });`,
-      'trainTypeGPU(root, d, g, name)',
+      'byHand.trainTypeGPU(root, d, g, name)',
     ),
   ],
-] as const)(
-  '%s trains in Chromium as in Node',
-  async (folder, contents) => {
-    await need(folder);
-    const { outputFiles } = await build({
-      stdin: { contents, resolveDir: root },
-      nodePaths: [join(root, 'test', 'needs', folder, 'node_modules')],
-      bundle: true,
-      format: 'esm',
-      platform: 'browser',
-      conditions: ['source'],
-      write: false,
-      logLevel: 'error',
-    });
-    const options = { files: { '/train.js': outputFiles[0].text }, path: '/train.js', timeout: 110_000 };
+  [
+    'ort',
+    page(
+      `import * as ort from 'onnxruntime-web/webgpu';
+       import { MODEL } from './test/adapters/onnx.ts';
+       import { attach } from './src/adapters/ort.ts';`,
+      `ort.env.wasm.numThreads = 1;
+       const options = { executionProviders: ['webgpu'], preferredOutputLocation: 'gpu-buffer' };
+       const session = await ort.InferenceSession.create(MODEL, options);
+       const g = await attach(ort, { tune: 'off' });`,
+      'byHand.trainOrt(ort, session, g, name)',
+    ),
+    ['onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm'],
+  ],
+  [
+    'three',
+    page(
+      `import { WebGPURenderer } from 'three/webgpu';
+       import * as tsl from 'three/tsl';
+       import { createEngine } from './src/index.ts';`,
+      `const renderer = new WebGPURenderer();
+       await renderer.init();
+       const engine = await createEngine({ device: renderer.backend.device, tune: 'off' });`,
+      'byHand.trainThree(renderer, tsl, engine, name)',
+    ),
+  ],
+])(
+  '%s trains in Chromium',
+  async (folder, contents, fetched) => {
+    const options = { files: await bundled(folder, contents, fetched), path: '/main.js', timeout: 110_000 };
     const names: LossName[] = ['ntXent', 'barlowTwins'];
     const trained = await chromium.run<Record<LossName, [Both['ours'], Both['theirs']]>>(options, names);
     expect(Object.keys(trained)).toEqual(names);
     for (const name of names) expectTrained(name, ...trained[name]);
+  },
+  300_000,
+);
+
+test.skipIf(!here)(
+  'the program of docs/frameworks.md about three.js prints what it says',
+  async () => {
+    const { program, promised } = programOf('three\\.js');
+    const files = await bundled('three', `${program}\nexport default () => {};`);
+    const printed: string[] = [];
+    const onConsole = (line: string): void => void printed.push(line);
+    await chromium.run({ files, path: '/main.js', timeout: 110_000, onConsole });
+    expect(printed).toEqual(promised.map((line) => `log: ${line}`));
   },
   300_000,
 );

@@ -22,13 +22,19 @@ export async function load(folder: Folder, ...names: readonly string[]): Promise
   return loaded;
 }
 
-/** What the program under a heading of docs/frameworks.md prints, and what it says that it prints. */
+/** The program under a heading of docs/frameworks.md, and what it says that it prints. */
+export function programOf(heading: string): { program: string; promised: string[] } {
+  const page = readFileSync(join(root, 'docs', 'frameworks.md'), 'utf8');
+  const [, program] = new RegExp(`^## ${heading}$[^]*?\\n\`\`\`ts\\n([^]*?)\`\`\``, 'm').exec(page) as RegExpExecArray;
+  return { program, promised: [...program.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(([, value]) => value) };
+}
+
+/** What it prints on these modules, and what it says that it prints. */
 export async function runProgram(
   heading: string,
   modules: Readonly<Record<string, unknown>>,
 ): Promise<[string[], string[]]> {
-  const page = readFileSync(join(root, 'docs', 'frameworks.md'), 'utf8');
-  const [, program] = new RegExp(`^## ${heading}$[^]*?\\n\`\`\`ts\\n([^]*?)\`\`\``, 'm').exec(page) as RegExpExecArray;
+  const { program, promised } = programOf(heading);
   const code = program
     .replace(/^import (?:\* as )?(.+) from ('[^']+');/gm, 'const $1 = load($2);')
     .replace(/^import ('[^']+');/gm, 'load($1);');
@@ -40,7 +46,7 @@ export async function runProgram(
   };
   const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
   await new AsyncFunction('console', 'load', code)({ log }, load);
-  return [printed, [...program.matchAll(/console\.log\(.*\); \/\/ (.+)$/gm)].map(([, value]) => value)];
+  return [printed, promised];
 }
 
 /** Counts the buffers of all devices from now on: `live()` says how many were made and not destroyed. */

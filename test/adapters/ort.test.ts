@@ -4,10 +4,10 @@ import { normals } from '../engine.ts';
 import { half } from '../reference/half.ts';
 import * as symmetric from '../reference/losses/symmetric.ts';
 import { matrix } from '../reference/matrix.ts';
-import { HIDDEN, INPUTS, OUTPUTS, ROWS, STEPS, start, TEMPERATURE, TRAINED } from './encoder.ts';
+import { trainOrt } from './byHand.ts';
+import { HIDDEN, INPUTS, OUTPUTS, ROWS, TRAINED } from './encoder.ts';
 import { expectTrained } from './expectTrained.ts';
 import { countBuffers, load, runProgram, typeErrors } from './hosts.ts';
-import { type Layers, layersOn } from './layers.ts';
 import { MODEL } from './onnx.ts';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: the runtime's types are not there where this is checked
@@ -16,7 +16,6 @@ let session: any;
 let g: any;
 // biome-ignore-end lint/suspicious/noExplicitAny: see above
 let device: GPUDevice;
-let layers: Layers;
 let buffers: ReturnType<typeof countBuffers>;
 const early: unknown[] = [];
 
@@ -31,7 +30,6 @@ beforeAll(async () => {
   });
   g = await attach(ort, { tune: 'off' });
   device = g.engine.device;
-  layers = layersOn(device);
 });
 afterAll(() => g.destroy());
 
@@ -64,38 +62,9 @@ async function read(buffer: GPUBuffer, count: number): Promise<Float32Array> {
   return numbers;
 }
 
-/** The weights after all steps; `gradient` gives dL/dz of both views. */
-async function train(
-  gradient: (z: readonly OrtTensor[]) => Promise<OrtTensor[]>,
-  rate: number,
-): Promise<Float32Array[]> {
-  const given = start();
-  const x = [given.x0, given.x1].map((data) => onGPU(data, [ROWS, INPUTS]));
-  const [W1, W2] = [onGPU(given.w1, [INPUTS, HIDDEN]), onGPU(given.w2, [HIDDEN, OUTPUTS])];
-  for (let step = 0; step < STEPS; step++) {
-    const runs: { H: OrtTensor; Z: OrtTensor }[] = [];
-    for (const X of x) runs.push(await session.run({ X, W1, W2 }));
-    const dz = await gradient(runs.map(({ Z }) => Z));
-    const views = runs.map(({ H }, v) => ({ x: x[v].gpuBuffer, hidden: H.gpuBuffer, dz: dz[v].gpuBuffer }));
-    layers.descend(views, W1.gpuBuffer, W2.gpuBuffer, rate);
-    for (const each of [...dz, ...runs.flatMap(({ H, Z }) => [H, Z])]) each.dispose();
-  }
-  return [await read(W1.gpuBuffer, INPUTS * HIDDEN), await read(W2.gpuBuffer, HIDDEN * OUTPUTS)];
-}
-
 describe('an encoder of ONNX Runtime', () => {
-  test.each(TRAINED)('trained by $loss as by the gradients written out', async ({ loss: name, rate, reference }) => {
-    const options = name === 'ntXent' ? { temperature: TEMPERATURE } : {};
-    const ours = await train(async (z) => {
-      const { loss, gradients } = await g[name](...z, { ...options, gradients: true });
-      loss.dispose();
-      return gradients;
-    }, rate);
-    const theirs = await train(async (z) => {
-      const data = await Promise.all(z.map(({ gpuBuffer }) => read(gpuBuffer, ROWS * OUTPUTS)));
-      const { gradients } = reference(matrix(ROWS, OUTPUTS, data[0]), matrix(ROWS, OUTPUTS, data[1]));
-      return gradients.map((each) => onGPU(Float32Array.from(each.data), [ROWS, OUTPUTS]));
-    }, rate);
+  test.each(TRAINED)('trained by $loss as by the gradients written out', async ({ loss: name }) => {
+    const { ours, theirs } = await trainOrt(ort, session, g, name);
     expectTrained(name, ours, theirs);
   });
 

@@ -4,10 +4,10 @@ import { ntXent } from '../../src/index.ts';
 import { normals } from '../engine.ts';
 import * as symmetric from '../reference/losses/symmetric.ts';
 import { matrix } from '../reference/matrix.ts';
+import { trainTypeGPU } from './byHand.ts';
 import { OUTPUTS, ROWS, TEMPERATURE, TRAINED } from './encoder.ts';
 import { expectTrained } from './expectTrained.ts';
 import { countBuffers, load, runProgram, typeErrors } from './hosts.ts';
-import { trainTypeGPU } from './training.ts';
 
 // biome-ignore-start lint/suspicious/noExplicitAny: TypeGPU's types are not there where this is checked
 let tgpu: any;
