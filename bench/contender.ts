@@ -37,6 +37,12 @@ export interface Contender {
   readonly form: 'fused' | 'autodiff' | 'hand-derived' | 'naive';
   /** One run of loss and gradient, resolved when the GPU has finished all outputs. Nothing is read back. */
   run(): Promise<void>;
+  /** Milliseconds of the last run by its own clock, where the way there is none of the work: it is another process. */
+  took?(): number;
+  /** Awaited when its turn is over, where it may go on computing by itself. */
+  rest?(): Promise<void>;
+  /** What it computes on, where that is no WebGPU device of this process: nothing of it can be counted from outside. */
+  readonly elsewhere?: string;
   /** The outputs of the last run, by the names of `Work.reference`. */
   read(): Promise<Readonly<Record<string, Float32Array>>>;
   dispose(): void;

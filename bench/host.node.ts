@@ -33,6 +33,7 @@ export const PEERS: Readonly<Record<string, { module: string; package?: string }
   tfjs: { module: 'tfjs', package: '@tensorflow/tfjs' },
   'jax-js': { module: 'jaxJs', package: '@jax-js/jax' },
   ort: { module: 'ort', package: 'onnxruntime-web' },
+  torch: { module: 'torch' },
 };
 
 /** Opens the adapter for this process; another one needs another process. */
@@ -95,6 +96,12 @@ function commitOf(root: string): string {
   }
 }
 
+interface PeerModule {
+  readonly contenders: readonly (Entry | Open)[];
+  /** Rejects with the reason where what the peer needs outside of npm is not there. */
+  readonly available?: () => Promise<void>;
+}
+
 /** The contenders of a peer, or a sentence why there are none. */
 export async function loadPeer(name: string): Promise<readonly Entry[] | string> {
   const peer = PEERS[name];
@@ -107,7 +114,8 @@ export async function loadPeer(name: string): Promise<readonly Entry[] | string>
   if (peer.package && !existsSync(join(folder, 'node_modules', peer.package)))
     return `${name} is not installed: npm ci --prefix bench/peers --ignore-scripts`;
   try {
-    const { contenders } = (await import(pathToFileURL(file).href)) as { contenders: readonly (Entry | Open)[] };
+    const { contenders, available } = (await import(pathToFileURL(file).href)) as PeerModule;
+    await available?.();
     return contenders.map((each) =>
       typeof each === 'function' ? { library: name, form: 'autodiff' as const, open: each } : each,
     );

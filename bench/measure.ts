@@ -99,7 +99,7 @@ async function start(
     if (!contender) return fail('unsupported', '');
     const began = performance.now();
     await contender.run();
-    const first = performance.now() - began;
+    const first = contender.took?.() ?? performance.now() - began;
     const outputs = await contender.read();
     const [trouble] = observer.takeErrors();
     if (trouble) throw new Error(trouble);
@@ -109,6 +109,7 @@ async function start(
       contender.dispose();
       return fail('wrong', proof.refusal, { version, first, error: proof.error });
     }
+    await contender.rest?.();
     return { entry, contender, proof, first, times: [] };
   } catch (error) {
     const [trouble] = observer.takeErrors();
@@ -153,17 +154,19 @@ async function inTurns(
       while (times.length < end && !enough() && !stop()) {
         const began = performance.now();
         await contender.run();
-        times.push(performance.now() - began);
+        times.push(contender.took?.() ?? performance.now() - began);
       }
+      await contender.rest?.();
     }
   }
 }
 
 /** What is not timed: counts of one run, and the GPU's own clock. */
 async function finish({ contender, proof, first, times }: Ready, observer: DeviceWatch): Promise<Failure> {
-  const counts = await observer.count(() => contender.run());
+  const { elsewhere } = contender;
+  const counts = elsewhere ? {} : await observer.count(() => contender.run());
   const clocked: number[] = [];
-  for (let i = 0; i < CLOCKED; i++) {
+  for (let i = 0; i < CLOCKED && !elsewhere; i++) {
     const ms = await observer.gpuTime(() => contender.run());
     if (ms === null) break;
     clocked.push(ms);
@@ -181,7 +184,7 @@ async function finish({ contender, proof, first, times }: Ready, observer: Devic
     form,
     version,
     status: 'ok',
-    detail: '',
+    detail: elsewhere ?? '',
     first,
     gpu,
     error: proof.error,

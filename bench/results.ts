@@ -47,7 +47,7 @@ export interface Row extends Environment {
   readonly peakBytes: number | null;
   /** Largest error against f64, relative to the output's largest entry. */
   readonly error: number | null;
-  /** Why there is no time. */
+  /** Why there is no time; of a row that has one, what it ran on where that is not the adapter. */
   readonly detail: string;
 }
 
@@ -184,8 +184,9 @@ function lineOf(row: Row, block: readonly Row[]): string {
     `${digits(row.gflops)} GFLOP/s`.padStart(16),
     row.share === null ? '' : `${(100 * row.share).toFixed(0)} % of roofline`.padStart(18),
     row.peakBytes === null ? '' : `${digits(row.peakBytes / 1e6)} MB`.padStart(10),
-    `${row.dispatches} dispatches`.padStart(16),
+    (row.dispatches === null ? '' : `${row.dispatches} dispatches`).padStart(16),
     `error ${row.error?.toExponential(1)}`,
+    row.detail,
   ];
-  return `  ${name}${figures.join(' ')}\n`;
+  return `  ${name}${figures.join(' ').trimEnd()}\n`;
 }

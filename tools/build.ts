@@ -102,7 +102,7 @@ const BENCH_PAGE: BuildOptions = {
 };
 
 /** The libraries that the benchmark compares with, where a clone has them: never in dist/, found by their own packages. */
-const PEERS = ['naive', 'tfjs', 'jaxJs', 'ort']
+const PEERS = ['naive', 'tfjs', 'jaxJs', 'ort', 'torch']
   .map((name) => `bench/peers/${name}.ts`)
   .filter((file) => existsSync(join(root, file)));
 

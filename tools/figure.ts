@@ -37,9 +37,10 @@ export function readmeText(rows: readonly Row[], name: string): string {
     if (row?.status !== 'ok' || row.median === null) return row?.status ?? '';
     const ours = rows.find((each) => each.size === size && isOurs(each))?.median;
     const ratio = ours && !isOurs(row) ? ` (${(row.median / ours).toFixed(1)} x)` : '';
-    return `${digits(row.median)} ms${ratio}`;
+    return `${digits(row.median)} ms${ratio}, min ${digits(row.min)}`;
   };
-  return `\`${name}\`, loss and gradient: ${adapter} (${driver}), medians of ${runs} runs or more, all libraries in turns on one device:
+  const [beside] = timed.filter(isElsewhere);
+  return `\`${name}\`, loss and gradient: ${adapter} (${driver}), medians and minima of ${runs} runs or more, all libraries in turns${beside ? `; those in JavaScript on one device, ${beside.library} on ${beside.detail}` : ' on one device'}:
 
 ![Time and GPU memory of ${name} against the number of rows](${FIGURE})
 
@@ -50,28 +51,47 @@ ${sizes.map((size) => `| ${size} | ${names.map((each) => cell(size, each)).join(
 \`npm run bench -- --peers all --csv bench/results.csv\` measures, \`npm run bench:figure\` draws; [every row](bench/results.csv).`;
 }
 
-/** A line for each other work: its largest size with other libraries beside, and the fastest of them in either form. */
+/** Computed in processes of its own, on no adapter. */
+const isElsewhere = ({ status, detail }: Row): boolean => status === 'ok' && detail !== '';
+
+/**
+ * A line for each other work: its largest size with other libraries beside, and the fastest of them in either form; then those
+ * that compute elsewhere.
+ */
 export function besideText(rows: readonly Row[], without: string): string {
   const names = [...new Set(rows.map((row) => row.case))].filter((name) => name !== without);
+  const elsewhere = rows.findLast(isElsewhere);
   const lines = names.flatMap((name) => {
     const timed = newest(rows, name).filter(({ status, median }) => status === 'ok' && median !== null);
     const size = timed.filter(({ form }) => form === 'autodiff' || form === 'hand-derived').at(-1)?.size;
     const ours = timed.find((row) => row.size === size && isOurs(row));
     if (!ours) return [];
-    const cells = ['autodiff', 'hand-derived'].map((form) => {
-      const [best] = timed
-        .filter((row) => row.size === size && row.form === form)
-        .sort((a, b) => Number(a.median) - Number(b.median));
+    const fastest = (form: string, those: (row: Row) => boolean): Row | undefined =>
+      timed
+        .filter((row) => row.size === size && row.form === form && those(row))
+        .sort((a, b) => Number(a.median) - Number(b.median))[0];
+    const cells = FORMS.map((form) => {
+      const best = fastest(form, (row) => !isElsewhere(row));
       return best ? `${best.library}: ${((best.median ?? 0) / (ours.median ?? 1)).toFixed(1)} x, ${memory(best)}` : '';
     });
-    return `| \`${name}\`, ${size} | ${digits(ours.median)} ms, ${memory(ours)} | ${cells.join(' | ')} |`;
+    if (elsewhere)
+      for (const form of FORMS) {
+        const best = fastest(form, isElsewhere);
+        cells.push(best ? `${times(best.median, ours.median)}, min ${times(best.min, ours.min)}` : '');
+      }
+    return `| \`${name}\`, ${size} | ${digits(ours.median)} ms, min ${digits(ours.min)}, ${memory(ours)} | ${cells.join(' | ')} |`;
   });
-  return `Other works: our time and GPU memory, and how many times as long the fastest other library takes, by its own autodiff and by hand:
+  const more = elsewhere ? FORMS.map((form) => `${elsewhere.library}, ${form}`) : [];
+  return `Other works: our time and GPU memory, and how many times as long the fastest other library takes, by its own autodiff and by hand${elsewhere ? `; and ${elsewhere.library} on ${elsewhere.detail}: its median to ours, its minimum to ours` : ''}:
 
-| | gramian | autodiff | by hand |
-| --- | --- | --- | --- |
+| ${['', 'gramian', 'autodiff', 'by hand', ...more].join(' | ')} |
+|${' --- |'.repeat(4 + more.length)}
 ${lines.join('\n')}`;
 }
+
+const FORMS = ['autodiff', 'hand-derived'] as const;
+
+const times = (theirs: number | null, ours: number | null): string => `${((theirs ?? 0) / (ours ?? 1)).toFixed(1)} x`;
 
 const memory = ({ peakBytes }: Row): string => `${digits((peakBytes ?? 0) / 1e6)} MB`;
 

@@ -28,112 +28,23 @@ from typing import Callable
 
 import torch
 import torch.nn.functional as F
-from torch.utils.checkpoint import checkpoint
+from torch_formulas import (
+    Loss,
+    Tensors,
+    barlow_twins,
+    clip,
+    entropic_ot,
+    info_nce,
+    matmul,
+    nt_xent,
+    nt_xent_in_blocks,
+    sinkhorn,
+    sup_con,
+    swav,
+    vic_reg,
+)
 
-Tensors = dict[str, torch.Tensor]
-Loss = Callable[[Tensors], torch.Tensor]
 Size = dict[str, int]
-
-# ---------------------------------------------------------------- the losses
-
-
-def nt_xent(x: Tensors) -> torch.Tensor:
-    u = F.normalize(torch.cat([x["z0"], x["z1"]]), dim=1)
-    s = u @ u.T / 0.5
-    n = s.shape[0]
-    s = s.masked_fill(torch.eye(n, dtype=torch.bool, device=s.device), float("-inf"))
-    return F.cross_entropy(s, torch.arange(n, device=s.device).roll(n // 2))
-
-
-def nt_xent_in_blocks(x: Tensors, rows: int = 4096) -> torch.Tensor:
-    """Blocks of rows, recomputed in the backward pass: memory linear in the batch."""
-    u = F.normalize(torch.cat([x["z0"], x["z1"]]), dim=1)
-    n = u.shape[0]
-
-    def block(u: torch.Tensor, first: int) -> torch.Tensor:
-        s = u[first : first + rows] @ u.T / 0.5
-        i = torch.arange(first, first + s.shape[0], device=u.device)
-        s = s.scatter(1, i[:, None], float("-inf"))
-        return F.cross_entropy(s, (i + n // 2) % n, reduction="sum")
-
-    return sum(checkpoint(block, u, first, use_reentrant=False) for first in range(0, n, rows)) / n
-
-
-def sup_con(x: Tensors) -> torch.Tensor:
-    u = F.normalize(torch.cat([x["z0"], x["z1"]]), dim=1)
-    s = u @ u.T / 0.1
-    n = s.shape[0]
-    labels = x["labels"].repeat(2)
-    self_pair = torch.eye(n, dtype=torch.bool, device=s.device)
-    positive = (labels[:, None] == labels[None]) & ~self_pair
-    log_probability = s - s.masked_fill(self_pair, float("-inf")).logsumexp(1, keepdim=True)
-    counts = positive.sum(1)
-    means = torch.where(positive, log_probability, 0).sum(1) / counts.clamp(min=1)
-    return -means.mean()
-
-
-def info_nce(x: Tensors) -> torch.Tensor:
-    q, k, queue = (F.normalize(x[name], dim=1) for name in ("query", "key", "queue"))
-    logits = torch.cat([(q * k).sum(1, keepdim=True), q @ queue.T], dim=1) / 0.07
-    return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))
-
-
-def clip(x: Tensors) -> torch.Tensor:
-    a, b = (F.normalize(x[name], dim=1) for name in ("a", "b"))
-    logits = a @ b.T / 0.07
-    own = torch.arange(len(a), device=a.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-
-
-def barlow_twins(x: Tensors) -> torch.Tensor:
-    a, b = (F.batch_norm(x[name], None, None, training=True, eps=1e-5) for name in ("z0", "z1"))
-    c = a.T @ b / len(a)
-    diagonal = c.diagonal()
-    return (diagonal - 1).square().sum() + 0.0051 * (c.square().sum() - diagonal.square().sum())
-
-
-def vic_reg(x: Tensors) -> torch.Tensor:
-    n, d = x["z0"].shape
-    loss = 25 * F.mse_loss(x["z0"], x["z1"])
-    for name in ("z0", "z1"):
-        z = x[name] - x[name].mean(0)
-        loss = loss + 25 / 2 * F.relu(1 - (z.var(0) + 1e-4).sqrt()).mean()
-        c = z.T @ z / (n - 1)
-        loss = loss + (c.square().sum() - c.diagonal().square().sum()) / d
-    return loss
-
-
-def codes(scores: torch.Tensor, epsilon: float = 0.05, iterations: int = 3) -> torch.Tensor:
-    q = torch.exp((scores - scores.max()) / epsilon)
-    n, k = q.shape
-    for _ in range(iterations):
-        q = q / (q.sum(0, keepdim=True) * k)
-        q = q / (q.sum(1, keepdim=True) * n)
-    return q * n
-
-
-def swav(x: Tensors) -> torch.Tensor:
-    scores = [(F.normalize(x[name], dim=1) @ x["prototypes"].T).to(x["z0"].dtype) for name in ("z0", "z1")]
-    with torch.no_grad():
-        targets = [codes(s) for s in scores]
-    return sum(-(q * F.log_softmax(s / 0.1, 1)).sum(1).mean() for q, s in zip(targets, reversed(scores))) / 2
-
-
-def entropic_ot(x: Tensors, iterations: int = 10) -> torch.Tensor:
-    """The dual value at the potentials, which are constants: its gradient is the envelope theorem's."""
-    n, d = x["x"].shape
-    m = len(x["y"])
-    epsilon = d / 4
-    half = [x[name].square().sum(1) / 2 for name in ("x", "y")]
-    cost = half[0][:, None] + half[1] - x["x"] @ x["y"].T
-    with torch.no_grad():
-        g = torch.zeros(m, device=cost.device, dtype=cost.dtype)
-        for _ in range(iterations):
-            f = -epsilon * (((g - cost) / epsilon).logsumexp(1) - math.log(m))
-            g = -epsilon * (((f[:, None] - cost) / epsilon).logsumexp(0) - math.log(n))
-    mass = torch.exp((f[:, None] + g - cost) / epsilon).mean()
-    return f.mean() + g.mean() - epsilon * (mass - 1)
-
 
 # ---------------------------------------------------------------- NT-Xent as two Triton kernels
 
@@ -269,7 +180,7 @@ CASES = (
     ),
     Case(
         "matmul",
-        lambda x: x["a"] @ x["b"],
+        matmul,
         (),
         lambda s, draw: {"a": draw.normal(s["m"], s["k"]), "b": draw.normal(s["k"], s["n"])},
         tuple({"m": n, "n": n, "k": n} for n in (1024, 4096, 8192, 32)),
@@ -315,7 +226,7 @@ CASES = (
     ),
     Case(
         "sinkhorn",
-        lambda x: codes(x["scores"]),
+        sinkhorn,
         (),
         lambda s, draw: {"scores": torch.tanh(0.3 * draw.normal(s["n"], s["k"]))},
         ({"n": 1024, "k": 3000}, {"n": 4096, "k": 3000}, {"n": 32, "k": 48}),
@@ -452,7 +363,7 @@ def forms_of(case: Case, arguments: argparse.Namespace):
     compile_ = lambda loss: torch.compile(loss, dynamic=False, backend="aot_eager" if arguments.dry else "inductor")  # noqa: E731
     for precision in PRECISIONS:
         yield f"eager {precision}", precision, lambda: case.loss
-    for precision in PRECISIONS:
+    for precision in PRECISIONS if hasattr(torch, "compile") else ():  # PyTorch 2
         yield f"compile {precision}", precision, lambda: compile_(case.loss)
     if case.name != "ntXent":
         return
@@ -527,7 +438,8 @@ def main() -> None:
             if arguments.out:
                 time_ = f"{row['median']:.3f} ms" if row["median"] else row["status"]
                 print(f"{case.name:12} {row['size']:24} {form:16} {time_}", flush=True)
-            torch._dynamo.reset()
+            if hasattr(torch, "_dynamo"):
+                torch._dynamo.reset()
             gc.collect()
             if arguments.device == "cuda":
                 torch.cuda.empty_cache()

@@ -146,7 +146,7 @@ program
     text,
   ])
   .option('--adapters <kinds...>', 'auto, hardware, system, lavapipe, swiftshader; several run one after another', list)
-  .option('--peers <names...>', 'naive, tfjs, jax-js, ort, all or none (from bench/peers of a clone)', list)
+  .option('--peers <names...>', 'naive, tfjs, jax-js, ort, torch, all or none (from bench/peers of a clone)', list)
   .option('--tune <how>', "off, cached, or full: each case's tiles and schedule are measured first", 'cached')
   .option('--profile <name>', "default, or native: Dawn's checks off, for all libraries alike", 'default')
   .option(

@@ -69,7 +69,7 @@ describe('gramian bench', () => {
     [['--sizes', 'n=0'], 'bench: --sizes n=0, expected an axis and its extents'],
     [['--sizes', 'z=8'], 'bench: --sizes z=..., expected an axis of the chosen cases'],
     [['--adapters', 'fast'], 'bench: --adapters fast, expected auto, hardware, system, lavapipe, swiftshader.'],
-    [['--peers', 'torch'], 'bench: --peers torch, expected all, none or naive, tfjs, jax-js, ort.'],
+    [['--peers', 'mlx'], 'bench: --peers mlx, expected all, none or naive, tfjs, jax-js, ort, torch.'],
     [['--profile', 'fast'], 'bench: --profile fast, expected default or native.'],
     [['--tune', 'yes'], 'bench: --tune yes, expected off, cached or full.'],
     [['--repeats', '0'], 'bench: --repeats 0, expected an integer in [1, 10000].'],

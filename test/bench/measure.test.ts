@@ -93,6 +93,21 @@ describe('measure', () => {
     expect(seen.filter((name) => name.endsWith('gone'))).toHaveLength(5);
   });
 
+  test('another process tells its own time, rests behind its turns, and nothing of it is counted', async () => {
+    const heard: string[] = [];
+    const far = entry('far', async () => ({
+      ...fake(right, heard, 'far'),
+      elsewhere: 'two threads',
+      took: () => 7,
+      rest: async () => void heard.push('rest'),
+    }));
+    const [row] = await measure(work, [far], { repeats: 8, seconds: 60 }, around);
+    expect(row).toMatchObject({ status: 'ok', first: 7, min: 7, median: 7, detail: 'two threads' });
+    expect(row).toMatchObject({ dispatches: null, submits: null, peakBytes: null, gpu: null });
+    const turn = [...Array(5).fill('far'), 'rest'];
+    expect(heard).toEqual(['far', 'rest', ...turn, ...turn, 'far gone']);
+  });
+
   test('a device error that nobody caught is a failure, whatever the numbers', async () => {
     let errors = ['GPUOutOfMemoryError: cannot make a buffer'];
     const silent = { ...observer, takeErrors: () => errors.splice(0) };

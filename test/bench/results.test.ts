@@ -115,8 +115,8 @@ describe('results', () => {
     expect(() => newest([row], 'swav')).toThrow('figure: bench/results.csv has no row of swav');
     const text = readmeText([...chosen, lost], 'ntXent');
     expect(text).toContain('| | gramian 0.1.0 | other, autodiff 0.1.0 |');
-    expect(text).toContain('| n=512 d=128 | 5.00 ms | 65.0 ms (13.0 x) |');
-    expect(text).toContain('| n=2048 d=128 | 1,234 ms |  |');
+    expect(text).toContain('| n=512 d=128 | 5.00 ms, min 9.00 | 65.0 ms (13.0 x), min 60.0 |');
+    expect(text).toContain('| n=2048 d=128 | 1,234 ms, min 9.00 |  |');
   });
 
   test('README names the fastest other library of each other work, in either form', () => {
@@ -131,9 +131,25 @@ describe('results', () => {
       { ...row, case: 'add' },
     ];
     const text = besideText([row, peer, ...rows], 'ntXent');
-    expect(text).toContain('\n| `clip`, n=512 d=128 | 8.00 ms, 2.00 MB | quick: 4.0 x, 5.00 MB |  |');
+    expect(text).toContain('\n| `clip`, n=512 d=128 | 8.00 ms, min 9.00, 2.00 MB | quick: 4.0 x, 5.00 MB |  |');
     expect(text).not.toContain('`ntXent`');
     expect(text).not.toContain('`add`');
+  });
+
+  test('README says what PyTorch ran on, its medians and its minima', () => {
+    const torch: Row = { ...peer, library: 'PyTorch', median: 40, min: 18, peakBytes: null, detail: '2 threads' };
+    expect(readmeText([row, torch], 'ntXent')).toContain('PyTorch on 2 threads:');
+    const text = besideText(
+      [
+        { ...row, case: 'clip' },
+        { ...torch, case: 'clip' },
+      ],
+      'ntXent',
+    );
+    expect(text).toContain('PyTorch on 2 threads: its median to ours, its minimum to ours:');
+    expect(text).toContain('|  | gramian | autodiff | by hand | PyTorch, autodiff | PyTorch, hand-derived |');
+    expect(text).toContain('| 10.0 ms, min 9.00, 2.00 MB |  |  | 4.0 x, min 2.0 x |  |');
+    expect(toText([row, torch])).toMatch(/PyTorch, autodiff .* 4\.00 x .* 2 threads\n/);
   });
 
   test('browsers are called by their own names', () => {
