@@ -16,7 +16,9 @@ export interface DeviceWatch {
   /** Errors that nobody caught, since the last call. */
   takeErrors(): readonly string[];
   count(run: () => Promise<void>): Promise<Counts>;
-  /** Milliseconds between the first and the last timestamp of every compute pass, summed; null where too coarse. */
+  /** Nanoseconds between the first and the last timestamp of every compute pass, in their order; a device after another. */
+  passTimes(run: () => Promise<void>): Promise<readonly number[]>;
+  /** The same in milliseconds, summed; null where too coarse. */
   gpuTime(run: () => Promise<void>): Promise<number | null>;
 }
 
@@ -191,6 +193,19 @@ export function watchDevices(interfaces: Interfaces): DeviceWatch {
     return call(timestampWrites ? { ...descriptor, timestampWrites } : descriptor);
   });
 
+  const passTimes = async (run: () => Promise<void>): Promise<readonly number[]> => {
+    const mine = new Map<GPUDevice, Clock>();
+    clocks = mine;
+    try {
+      await run();
+    } finally {
+      clocks = null;
+    }
+    const passes = await Promise.all([...mine.values()].map((clock) => clock.read()));
+    for (const clock of mine.values()) clock.destroy();
+    return passes.flat();
+  };
+
   return {
     devices,
     takeErrors: () => {
@@ -208,25 +223,17 @@ export function watchDevices(interfaces: Interfaces): DeviceWatch {
       }
       return { dispatches: mine.dispatches, submits: mine.submits, peakBytes: mine.peakBytes };
     },
-    gpuTime: async (run) => {
-      const mine = new Map<GPUDevice, Clock>();
-      clocks = mine;
-      try {
-        await run();
-      } finally {
-        clocks = null;
-      }
-      const passes = await Promise.all([...mine.values()].map((clock) => clock.read()));
-      for (const clock of mine.values()) clock.destroy();
-      return millisecondsOf(passes.flat());
-    },
+    passTimes,
+    gpuTime: async (run) => millisecondsOf(await passTimes(run)),
   };
 }
 
 /** Null where the clock is too coarse for what it measured, or went backwards. */
 export function millisecondsOf(passes: readonly number[]): number | null {
   const total = passes.reduce((sum, each) => sum + each, 0);
-  const coarse = passes.every((each) => each % QUANTUM === 0);
-  if (passes.length === 0 || passes.some((each) => each < 0) || (coarse && total < COARSE * QUANTUM)) return null;
-  return total / 1e6;
+  if (passes.length === 0 || passes.some((each) => each < 0)) return null;
+  return isCoarse(passes) && total < COARSE * QUANTUM ? null : total / 1e6;
 }
+
+/** Whether these times were rounded, so that a short one is none. */
+export const isCoarse = (passes: readonly number[]): boolean => passes.every((each) => each % QUANTUM === 0);

@@ -186,6 +186,37 @@ program
   .action(tuneCommand);
 
 program
+  .command('profile')
+  .description('Time every kernel of a training step, or of losses and ops: launches, ms, share, GB/s, GFLOP/s.')
+  .option(
+    '--method <name>',
+    `the training system whose step it is; default: simclr`,
+    checked((text) => methodName(text)),
+  )
+  .option('--data <name>', 'as for train; default: letters')
+  .option('--batch <n>', 'images a step', setting('batch', 'profile'))
+  .option('--width <n>', "channels of the encoder's first convolution", setting('width', 'profile'))
+  .option('--features <n>', 'length of the embedding', setting('features', 'profile'))
+  .option(
+    '--option <name=value>',
+    'an option of the method itself, such as queue=1024; again for more',
+    (text: string, before: [string, unknown][] = []) => [...before, checked(methodOption)(text)],
+  )
+  .option('--cases <names...>', 'in place of a step: losses and ops by name, or all, with their gradients', list)
+  .option(
+    '--sizes <extents...>',
+    'of the cases, in place of small ones: n=512,2048 d=128',
+    (text, all: string[] = []) => [...all, text],
+  )
+  .option('--runs <n>', 'as a whole, and then launch by launch', number('runs', 1, 10_000, true, 'profile'), 10)
+  .option('--json [file]', 'every launch, for programs; on stdout or into a file')
+  .addOption(adapterOption())
+  .action(async (options) => {
+    const { profileCommand } = await import('./profile.ts'); // as bench
+    await profileCommand(options);
+  });
+
+program
   .command('probe')
   .description('Ask this adapter what it can do: features, rates of every kernel family, costs of launches; JSON.')
   .option('--quick', 'few and small measurements, as always on software adapters')

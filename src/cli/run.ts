@@ -225,6 +225,39 @@ export function classNames({ train, test }: ImageSplits): string[] {
   return Array.from({ length: count }, (_, i) => String(i));
 }
 
+/** One step after another of a training run as it begins, without anything around them. */
+export function stepsOf(
+  engine: Engine,
+  splits: ImageSplits,
+  config: RunConfig,
+): { readonly step: () => Tensor; prepare(): Promise<void>; dispose(): void } {
+  const trainSet = drawnOf(splits.train, config);
+  const classes = classNames(splits).length;
+  const method = methodOf(engine, config, trainSet, { images: trainSet.count, classes });
+  const images = uploadImages(engine, trainSet);
+  const { learningRate, weightDecay, batch, seed } = config;
+  const optimizer = optimizerOf(method, (parameters) =>
+    OPTIMIZERS[config.optimizer](parameters, { learningRate, weightDecay }),
+  );
+  const epochSteps = Math.floor(trainSet.count / batch);
+  const totalSteps = config.epochs * epochSteps;
+  // What only begins in a later epoch (a queue, clusters) is there.
+  const place = { step: totalSteps - 1, epochSteps, totalSteps };
+  const indices = Int32Array.from(permutation(trainSet.count, seed, 0).subarray(0, batch));
+  return {
+    prepare: async () => void (await method.prepare?.(place, (of) => overAll(engine, images, of))),
+    step: () => {
+      const parts = batchParts(method, { set: trainSet, images }, indices, config, place);
+      return trainStep(engine, method, optimizer, parts, place, { cached: config.cached });
+    },
+    dispose: () => {
+      optimizer.dispose();
+      for (const tensor of Object.values({ ...method.parameters, ...method.buffers })) tensor.dispose();
+      images.dispose();
+    },
+  };
+}
+
 /** The parts of a batch, each made when its turn comes, so that one is in memory at a time. */
 function batchParts(
   method: Method,

@@ -192,7 +192,7 @@ function sum(known: Tensor | null | undefined, more: Tensor): Tensor {
   if (!known) return more;
   const { context } = known;
   // A rule may hand the same storage to several inputs: only a gradient that nobody else holds is added to in place.
-  if (known.storage.references === 1) {
+  if (known.storage.unshared) {
     accumulate(context, known, more);
     more.dispose();
     return known;
@@ -208,7 +208,7 @@ function sum(known: Tensor | null | undefined, more: Tensor): Tensor {
 /** A leaf's grad is its alone: not the storage of another leaf's, nor the engine's constant 1. */
 function own(gradient: Tensor): Tensor {
   const { context, storage } = gradient;
-  if (storage.slot && storage.references === 1) return gradient;
+  if (storage.slot && storage.unshared) return gradient;
   const copy = context.unscoped(() => context.full(gradient.shape, 0));
   accumulate(context, copy, gradient);
   gradient.dispose();

@@ -29,7 +29,8 @@ export function trialOf(context: Context, device: Device, fn: () => unknown): Tr
   const written = new Set<Storage>();
   const copies = new Map<Storage, Storage>();
   const release = (): void => {
-    for (const storage of [...kept, ...copies.values()]) storage.release();
+    for (const storage of kept) storage.unwatch();
+    for (const storage of copies.values()) storage.release();
   };
   let results: readonly Result[];
   try {
@@ -37,7 +38,7 @@ export function trialOf(context: Context, device: Device, fn: () => unknown): Tr
       launches.push({ kernel, options });
       for (const { name, access } of kernel.buffers) {
         const whole = options.buffers[name].whole ?? options.buffers[name];
-        if (!kept.has(whole)) kept.add(whole.retain());
+        if (!kept.has(whole)) kept.add(whole.watch());
         if (access === 'read_write') written.add(whole);
       }
     };
@@ -78,14 +79,19 @@ export interface OutputBits {
   readonly floats: boolean;
 }
 
-/** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
-export async function resultsOf(device: Device, trial: Trial): Promise<OutputBits[]> {
+/** The trial's own memory, as the caller's is now. */
+export async function restore(device: Device, { copies }: Trial): Promise<void> {
   await device.queue.idle();
   const encoder = device.gpu.createCommandEncoder();
-  for (const { from, to } of trial.copies)
+  for (const { from, to } of copies)
     if (from.buffer.usage & USAGE.COPY_SRC)
       encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, 0, from.bytes);
   device.gpu.queue.submit([encoder.finish()]);
+}
+
+/** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
+export async function resultsOf(device: Device, trial: Trial): Promise<OutputBits[]> {
+  await restore(device, trial);
   play(device, trial, 1);
   const found: OutputBits[] = [];
   for (const { storage, bytes, dtype } of trial.outputs)

@@ -52,6 +52,7 @@ export const SHAPE_ONLY = 'shapeOnly';
  */
 export class Storage {
   references = 1;
+  private watchers = 0;
   /** Its number in `Tenants`. */
   tenancy = -1;
   readonly offset: number;
@@ -93,6 +94,22 @@ export class Storage {
 
   get alive(): boolean {
     return (this.whole ?? this).references > 0;
+  }
+
+  /** Whether one owner has it alone. */
+  get unshared(): boolean {
+    return this.references - this.watchers === 1;
+  }
+
+  /** Holds it as `retain` does, for somebody who looks on: its owner, who might write into it, still has it alone. */
+  watch(): this {
+    this.watchers++;
+    return this.retain();
+  }
+
+  unwatch(): void {
+    this.watchers--;
+    this.release();
   }
 
   /** The part of it to bind: `offset` bytes from its start, a multiple of 256. */

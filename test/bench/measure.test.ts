@@ -15,6 +15,10 @@ const observer: DeviceWatch = {
     await run();
     return { dispatches: 3, submits: 1, peakBytes: 4096 };
   },
+  passTimes: async (run) => {
+    await run();
+    return [500_000];
+  },
   gpuTime: async (run) => {
     await run();
     return 0.5;
