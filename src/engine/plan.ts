@@ -13,6 +13,9 @@ import { SLOT_BYTES } from '../gpu/queue.ts';
 import { Capture, type CapturedLaunch } from './capture.ts';
 import { type BufferRange, inputOf, outputsOf, type PlanInputs, rangesOf } from './planArguments.ts';
 
+/** A host that never repeats a buffer must not fill the memory. */
+const MOST_GROUPS = 64;
+
 /**
  * CapturedLaunch work that runs inside somebody else's command encoder or compute pass, on their buffers: the lowest level of
  * being a guest. Scratch memory and parameters belong to the plan, so encoding creates nothing but bind groups.
@@ -198,7 +201,7 @@ export class Plan {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.dropGroups();
+    this.dropGroups(0);
     droppedGroups(this.ownGroups.size);
     this.ownGroups.clear();
     this.free();
@@ -212,7 +215,11 @@ export class Plan {
   private bindGroups(ranges: Map<string, Binding>): readonly GPUBindGroup[] {
     const key = [...ranges.values()].map(({ buffer, offset }) => `${this.idOf(buffer)}:${offset}`).join();
     const known = this.groups.get(key);
-    if (known) return known;
+    if (known) {
+      this.groups.delete(key);
+      this.groups.set(key, known); // the last of the map is the one used last
+      return known;
+    }
     this.refuseShared(ranges);
     const { gpu, failures } = this.device;
     gpu.pushErrorScope('validation');
@@ -226,8 +233,8 @@ export class Plan {
       },
       () => {}, // the device is gone: its own log says so
     );
-    if (this.groups.size >= 64) this.dropGroups(); // a host that never repeats a buffer must not fill the memory
     this.groups.set(key, made);
+    this.dropGroups(MOST_GROUPS);
     return made;
   }
 
@@ -253,9 +260,13 @@ export class Plan {
     return group;
   }
 
-  private dropGroups(): void {
-    droppedGroups(this.groups.size * (this.steps.length - this.ownGroups.size));
-    this.groups.clear();
+  /** Keeps the groups on so many sets of the caller's buffers. */
+  private dropGroups(most: number): void {
+    for (const oldest of this.groups.keys()) {
+      if (this.groups.size <= most) break;
+      this.groups.delete(oldest);
+      droppedGroups(this.steps.length - this.ownGroups.size);
+    }
   }
 
   /** What the plan needs is there, and is what was asked for. */
