@@ -147,7 +147,7 @@ export class Replay {
         writtenWith: (of) => this.writtenWith(of),
       });
     for (const storage of this.written) context.wrote(this.now(storage).contents, 'a recorded step');
-    for (const launch of this.launches) queue.launch(launch);
+    for (const launch of this.launches) device.launch(launch);
     const { current } = queue;
     for (const slot of this.slots) slot.usedAt = current;
     for (const { memory } of inputs) if (memory.slot) memory.slot.usedAt = current;

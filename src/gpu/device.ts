@@ -51,8 +51,8 @@ export class Device {
   private isShared: boolean;
   readonly pool: BufferPool;
   readonly queue: LaunchQueue;
-  /** For tests that look into launches: takes them, on any device. */
-  static intercept: ((device: Device, kernel: KernelSource, options: LaunchOptions) => void) | null = null;
+  /** For tests that look into launches: takes them, on any device. Its parameters stand in memory that the next one overwrites. */
+  static intercept: ((device: Device, launch: Launch) => void) | null = null;
   /** For mutation runs: another source for a kernel about to be launched, on any device. */
   static substitute: (kernel: KernelSource, tuning?: Tuning) => KernelSource = (kernel) => kernel;
   private readonly pipelines: PipelineCache;
@@ -141,10 +141,14 @@ export class Device {
 
   /** Encodes one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
-    if (Device.intercept) return Device.intercept(this, kernel, options);
-    const launch = this.launchOf(kernel, options);
-    this.queue.launch(launch);
+    this.launch(this.launchOf(kernel, options));
     this.usedNow(options);
+  }
+
+  /** Encodes a launch that is bound; who asks notes when its buffers were used. */
+  launch(launch: Launch): void {
+    if (Device.intercept) Device.intercept(this, launch);
+    else this.queue.launch(launch);
   }
 
   /** A launch to be encoded by `encodeLoop`, bound at once: its buffers may be released before that. */
@@ -155,7 +159,7 @@ export class Device {
 
   /** Encodes these launches `times` times in turn, for less than `times` calls of `run` for each would take. */
   encodeLoop(times: number, all: readonly BoundLaunch[]): void {
-    for (let iteration = 0; iteration < times; iteration++) for (const { launch } of all) this.queue.launch(launch);
+    for (let iteration = 0; iteration < times; iteration++) for (const { launch } of all) this.launch(launch);
     for (const { options } of all) this.usedNow(options);
   }
 

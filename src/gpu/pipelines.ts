@@ -7,15 +7,11 @@ import { type Linked, linkKernel } from './link.ts';
 export interface Pipeline {
   readonly id: number;
   readonly kernel: KernelSource;
+  readonly tuning: Tuning;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   /** Why it does not compile, as soon as the GPU has said so. */
   failure: KernelError | null;
-}
-
-interface Form {
-  readonly tuning: Tuning;
-  readonly pipeline: Pipeline;
 }
 
 const COMPUTE_STAGE = 4; // GPUShaderStage.COMPUTE
@@ -25,7 +21,7 @@ export class PipelineCache {
   private readonly device: GPUDevice;
   private readonly onError: (error: GramianError) => void;
   /** By kernel: a few tunings each, found faster than a key that spells them out. */
-  private readonly forms = new Map<string, Form[]>();
+  private readonly forms = new Map<string, Pipeline[]>();
   private readonly unroll: boolean;
   private made = 0;
   private reports: Promise<void> = Promise.resolve();
@@ -37,18 +33,16 @@ export class PipelineCache {
   }
 
   get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
-    const forms = listed(this.forms, kernel.key ?? kernel.name, () => [] as Form[]);
-    for (const form of forms) if (equal(form.tuning, tuning)) return form.pipeline;
-    const form = {
-      tuning: { ...tuning },
-      pipeline: this.compile(kernel, linkKernel(kernel, tuning, this.unroll), forms),
-    };
-    forms.push(form);
-    return form.pipeline;
+    const forms = listed(this.forms, kernel.key ?? kernel.name, () => [] as Pipeline[]);
+    for (const form of forms) if (equal(form.tuning, tuning)) return form;
+    const pipeline = this.compile(kernel, { ...tuning }, forms);
+    forms.push(pipeline);
+    return pipeline;
   }
 
-  private compile(kernel: KernelSource, linked: Linked, forms: Form[]): Pipeline {
+  private compile(kernel: KernelSource, tuning: Tuning, forms: Pipeline[]): Pipeline {
     const { device } = this;
+    const linked = linkKernel(kernel, tuning, this.unroll);
     const label = `gramian ${kernel.name}`;
     // One synchronous block between push and pop: a scope held over an await swaps errors with other tasks.
     device.pushErrorScope('validation');
@@ -74,13 +68,9 @@ export class PipelineCache {
       compute: { module, entryPoint: kernel.entryPoint ?? 'main', constants: kernel.constants },
     });
     const failed = device.popErrorScope();
-    const made: Pipeline = { id: this.made++, kernel, pipeline, layout, failure: null };
+    const made: Pipeline = { id: this.made++, kernel, tuning, pipeline, layout, failure: null };
     // The next call is told again.
-    const forget = () =>
-      void forms.splice(
-        forms.findIndex((form) => form.pipeline === made),
-        1,
-      );
+    const forget = () => void forms.splice(forms.indexOf(made), 1);
     this.reports = Promise.all([this.reports, this.report(made, linked, module, failed, forget)]).then(() => {});
     return made;
   }

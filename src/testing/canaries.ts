@@ -2,8 +2,9 @@ import * as check from '../core/check.ts';
 import { copy, fillBits, type Launcher } from '../core/fills.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { declarationsOf, elementOf } from '../gpu/declarations.ts';
-import { Device, type LaunchOptions } from '../gpu/device.ts';
+import { Device } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
+import type { Launch } from '../gpu/queue.ts';
 
 const CANARY = 0x5a5a5a00; // and the number of the buffer: what is copied along from another one shows
 const BYTES = 256;
@@ -17,25 +18,25 @@ interface Watched {
 
 /**
  * Runs `fn` with every buffer of every kernel that it launches followed by numbers that nobody may write. Rejects with the first kernel
- * that did. Adapters let a write past the end fall on the last element, or nowhere: results may be right all the same. Replays
- * of recorded steps and the iterations of optimal transport are launched as they were bound, and not looked at.
+ * that did. Adapters let a write past the end fall on the last element, or nowhere: results may be right all the same. Calls
+ * of recorded steps are looked at as well; `encode()` of a plan, whose launches go into an encoder of yours, is refused.
  */
 export async function canaries(fn: () => unknown): Promise<void> {
   const op = 'canaries';
   check.callback(op, 'fn', fn);
   const watched: Watched[] = [];
   const before = Device.intercept;
-  Device.intercept = (device, kernel, options) => {
+  Device.intercept = (device, launch) => {
     Device.intercept = before;
     try {
-      launch(device, kernel, options, watched);
+      launchCopies(device, launch, watched);
     } finally {
       Device.intercept = intercept;
     }
   };
   const { intercept } = Device;
   try {
-    check.synchronous(op, 'fn', fn());
+    check.called(op, 'fn', fn);
   } finally {
     Device.intercept = before;
   }
@@ -47,22 +48,25 @@ export async function canaries(fn: () => unknown): Promise<void> {
 }
 
 /** The launch on copies, each of which has the canaries behind it. */
-function launch(device: Device, kernel: KernelSource, options: LaunchOptions, watched: Watched[]): void {
+function launchCopies(device: Device, launch: Launch, watched: Watched[]): void {
+  const { kernel, pipeline } = launch;
+  const params = launch.params.slice();
   const by: Launcher = { info: device.info, fail: check.fail, run: (of, how) => device.run(of, how) };
-  const buffers: Record<string, Storage> = { ...options.buffers };
+  const storages = [...launch.storages];
   const { longer, names } = withShorterLengths(kernel);
   const behind: { name: string; own: Storage; copied: Storage; written: boolean; canary: number }[] = [];
   for (const [i, { name, access }] of kernel.buffers.entries()) {
     const canary = CANARY + i;
-    const own = options.buffers[name];
-    if (!names.has(name) || !own) continue;
+    const own = storages[i];
+    if (!names.has(name)) continue;
     const copied = device.pool.acquire(own.bytes + BYTES, 'canaries');
     fillBits(by, copied, (own.bytes + BYTES) / 4, canary);
     copy(by, { storage: own, size: own.bytes / 4 }, { storage: copied.range(0, own.bytes), size: own.bytes / 4 });
-    buffers[name] = copied.range(0, own.bytes + BYTES);
+    storages[i] = copied.range(0, own.bytes + BYTES);
     behind.push({ name, own, copied, written: access === 'read_write', canary });
   }
-  device.run(longer, { ...options, buffers });
+  device.launch({ ...launch, params, storages, pipeline: device.pipeline(longer, pipeline.tuning), group: null });
+  for (const { slot } of storages) if (slot) slot.usedAt = device.queue.current;
   for (const { name, own, copied, written, canary } of behind) {
     if (written) {
       copy(by, { storage: copied.range(0, own.bytes), size: own.bytes / 4 }, { storage: own, size: own.bytes / 4 });

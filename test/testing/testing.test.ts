@@ -101,6 +101,7 @@ describe('link', () => {
 });
 
 describe('gradcheck', () => {
+  const relu3 = (a: Tensor): Tensor => engine.tensor(new Float32Array(a.size).fill(3), a.shape);
   test('passes what is right, and says where what is wrong is wrong', async () => {
     const z = [1, 2].map((seed) => engine.tensor(normals(12, seed), [4, 3]));
     const { worst, naive } = await gradcheck((a, b) => logSumExp(mul(a, square(b)), 1), z);
@@ -111,6 +112,16 @@ describe('gradcheck', () => {
       /^gradcheck: the gradient of inputs\[0\] at element \d+ is \S+, expected \S+ by differences/,
     );
     await expect(gradcheck((() => 3) as never, [z[0]])).rejects.toThrow('gradcheck: fn returned 3, expected a Tensor.');
+    await expect(gradcheck(relu3, [z[0]])).rejects.toThrow(
+      'gradcheck: what relu3 returned has no gradient, expected it to be computed from the inputs by ops or customGrad(), without detach() or noGrad().',
+    );
+    const broken = customGrad(function half(a: Tensor) {
+      return { value: mul(a, 0.5), gradient: () => (undefined as never)[0] };
+    });
+    await expect(gradcheck(broken, [z[0]])).rejects.toThrow(/^half: gradient throws: Cannot read .*\.$/);
+    await expect(gradcheck((a) => mul(a, 'x' as never), [z[0]])).rejects.toThrow(
+      'gradcheck: fn throws: mul: b is "x", ',
+    );
     await expect(gradcheck((a) => a, 3 as never)).rejects.toThrow(
       'gradcheck: inputs is 3, expected an array of Tensors.',
     );
@@ -131,7 +142,7 @@ describe('detectRaces', () => {
   test('refuses what the kernel does not have', async () => {
     await expect(detectRaces(wgsl, { ...given, inputs: {} })).rejects.toThrow('detectRaces: input "x" is missing.');
     await expect(detectRaces(wgsl, { ...given, params: { rows: 1 } })).rejects.toThrow(
-      'detectRaces: params.columns = undefined',
+      'detectRaces: params.columns is missing',
     );
     await expect(detectRaces(wgsl, { ...given, workgroups: 0 })).rejects.toThrow(
       'detectRaces: workgroups = 0, expected',
@@ -176,7 +187,35 @@ describe('canaries', () => {
     );
     const z = engine.tensor(normals(64 * 5, 2), [64, 5], { requiresGrad: true });
     await canaries(() => sum(logSumExp(normalize(z), 1)).backward());
+    await expect(
+      canaries(() => {
+        throw new TypeError('x is not ready.');
+      }),
+    ).rejects.toThrow('canaries: fn throws: x is not ready.');
     await expect(canaries(3 as never)).rejects.toThrow('canaries: fn is 3, expected a function.');
     await expect(canaries(async () => {})).rejects.toThrow('canaries: fn returned a Promise');
+  });
+
+  test('are behind the buffers of recorded steps and of loops too; plans are refused', async () => {
+    const x = engine.tensor(normals(10, 1));
+    const [right, wrong] = ['', ' + 1u'].map((change) =>
+      engine.recorded((of: Tensor) => past(change)({ x: of }, { y: [10] }).y),
+    );
+    for (let call = 0; call < 3; call++) {
+      let y: Tensor | undefined;
+      await canaries(() => {
+        y = right(x);
+      });
+      expect(await y?.data()).toEqual((await x.data()).map((value) => 2 * value));
+      await expect(canaries(() => wrong(x))).rejects.toThrow('canaries: past wrote past the end of y.');
+      if (call === 0) wrong(x); // outside of them it runs as it was bound
+    }
+    const loop = () => engine.scope(() => engine.encodeLoop(2, () => void past(' + 1u')({ x }, { y: [10] })));
+    await expect(canaries(loop)).rejects.toThrow('canaries: past wrote past the end of y.');
+    const plan = engine.plan({ x: [10] }, ({ x }) => past('')({ x }, { y: [10] }));
+    await expect(canaries(() => plan.encode(engine.device.createCommandEncoder(), {}))).rejects.toThrow(
+      'canaries: fn throws: encode: called inside of canaries(), which sees nothing of your encoder, expected a call outside',
+    );
+    for (const made of [right, wrong, plan, x]) made.dispose();
   });
 });
