@@ -72,14 +72,15 @@ export class Inspector {
 
   finite(op: string, tensors: Readonly<Record<string, Numbers>>): void {
     for (const [name, { shape, size, storage }] of Object.entries(tensors)) {
-      const sentence = (index: number) => `${op}: ${name}[${coordinates(index, shape).join(', ')}] is not finite.`;
+      const sentence = (index: number) => `${op}: ${elementName(name, shape, index)} is not finite.`;
       this.ask(inspect_finite, storage, size, 0, { sentence, given: storage, written: [] });
     }
   }
 
   /** Class numbers, each to be in [0, classes). */
-  labels(op: string, name: string, { storage, size }: Numbers, classes: number): void {
-    const sentence = (row: number) => `${op}: ${name}[${row}] is out of range, expected an integer in [0, ${classes}).`;
+  labels(op: string, name: string, { storage, size, shape }: Numbers, classes: number): void {
+    const sentence = (index: number) =>
+      `${op}: ${elementName(name, shape, index)} is out of range, expected an integer in [0, ${classes}).`;
     this.ask(inspect_labels, storage, size, classes, { sentence, given: storage, written: [] });
   }
 
@@ -230,12 +231,18 @@ export class Inspector {
   }
 }
 
-function coordinates(index: number, shape: readonly number[]): number[] {
+/** `z0[3]`; `z0[1, 0]` of rows that were flattened. */
+export function rowName(name: string, { leading }: { leading: readonly number[] | null }, row: number): string {
+  return leading ? elementName(name, leading, row) : `${name}[${row}]`;
+}
+
+/** `x[1, 0]`: the entry that stands at `index` of the flattened values. */
+export function elementName(name: string, shape: readonly number[], index: number): string {
   const result: number[] = [];
   let rest = index;
   for (const extent of [...shape].reverse()) {
     result.unshift(rest % extent);
     rest = Math.floor(rest / extent);
   }
-  return result;
+  return `${name}[${result.join(', ')}]`;
 }

@@ -2,7 +2,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Context } from './context.ts';
 import { fromLayout, isPacked, toLayout } from './layout.ts';
-import { fail, say } from './say.ts';
+import { came, fail } from './say.ts';
 import { backward, type TapeNode } from './tape.ts';
 import { type DataType, type Numbers, numbers, type TensorData } from './tensorData.ts';
 
@@ -36,6 +36,9 @@ export class Tensor implements Disposable {
   /** @internal Number of the submit after which it was disposed, or -1. */
   disposedAt = -1;
 
+  /** @internal Extents over which the rows of this matrix lay before they were flattened; null where they were none. */
+  leading: readonly number[] | null = null;
+
   /** @internal */
   constructor(
     context: Context,
@@ -46,7 +49,7 @@ export class Tensor implements Disposable {
     rowStride: number | null = null,
   ) {
     if (typeof context?.fail !== 'function')
-      fail('Tensor', `engine is ${say(context)}, expected what createEngine makes; its tensor() makes Tensors.`);
+      fail('Tensor', `${came('engine', context, 'is')}, expected what createEngine makes; its tensor() makes Tensors.`);
     this.context = context;
     this.memory = memory;
     this.shape = shape;

@@ -1,6 +1,7 @@
 import { part } from '../core/chunks.ts';
 import type { Context } from '../core/context.ts';
 import { fill } from '../core/fills.ts';
+import { rowName } from '../core/inspect.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { reflection, unit_rows, unit_rows_grad } from '../gpu/kernels.generated.ts';
@@ -136,8 +137,14 @@ export function launchUnits(
 }
 
 function inspectEach(context: Context, op: string, views: [string, Tensor][], inverseNorms: Storage): void {
-  const names = views.flatMap(([name, view]) => Array.from({ length: view.shape[0] }, (_, row) => `${name}[${row}]`));
-  context.inspectDirections(op, (row) => names[row], inverseNorms, names.length);
+  const named = views.map(([name, { leading, shape }]) => ({ name, leading, rows: shape[0] }));
+  const nameOf = (row: number): string => {
+    let [at, from] = [0, row];
+    for (; at < named.length - 1 && from >= named[at].rows; at++) from -= named[at].rows;
+    return rowName(named[at].name, named[at], from);
+  };
+  const count = named.reduce((total, { rows }) => total + rows, 0);
+  context.inspectDirections(op, nameOf, inverseNorms, count);
 }
 
 /** factor dy / temperature, of which the latter two are one number each and may be the GPU's alone. */

@@ -2,7 +2,7 @@ import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { add, mul, sub } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
-import { normalize } from '../ops/normalize.ts';
+import { normalizeOf } from '../ops/normalize.ts';
 import { pairReduction } from '../ops/pairReduction.ts';
 import { withMatrices } from '../ops/reshape.ts';
 import { mean, sum } from '../ops/sum.ts';
@@ -52,7 +52,7 @@ export function hcl(z0: Tensor, z1: Tensor, options?: HCLOptions): Tensor {
         labels,
         parameters: { k: factor / temperature },
       });
-    const one = mul(sum(mul(normalize(a), normalize(b)), 1), 1 / temperature);
+    const one = mul(sum(mul(normalizeOf(op, 'z0', a), normalizeOf(op, 'z1', b)), 1), 1 / temperature);
     const positives = concat([one, one]);
     const gap = sub(add(sub(hardness(1 + beta), hardness(beta)), Math.log(negatives)), positives); // log (G's first term / e^p)
     // log(1 + G / e^p) = top + log(e^-top + G e^-top / e^p), whatever top is: so nothing overflows.

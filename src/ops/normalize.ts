@@ -1,5 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import { part, ranges } from '../core/chunks.ts';
+import { rowName } from '../core/inspect.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { normalize as normalizeKernel, unit_rows_grad } from '../gpu/kernels.generated.ts';
 import { rowTuning } from '../launch/tile.ts';
@@ -7,9 +8,14 @@ import { noReflection } from '../launch/unitRows.ts';
 
 /** Rows of length 1: x / max(|x|, 1e-12). A zero row stays zero and gets no gradient. */
 export function normalize(x: Tensor): Tensor {
-  const op = 'normalize';
-  const context = check.contextOf(op, { x });
-  const [rows, columns] = check.matrix(op, 'x', x);
+  return normalizeOf('normalize', 'x', x);
+}
+
+/** `normalize` for what takes x under that name. */
+export function normalizeOf(op: string, name: string, x: Tensor): Tensor {
+  const context = check.contextOf(op, { [name]: x });
+  const [rows, columns] = check.matrix(op, name, x);
+  const { leading } = x;
   const y = context.empty([rows, columns], op);
   const inverseNorms = context.empty([rows], op);
   const { tuning, rowsPerGroup } = rowTuning(context);
@@ -22,7 +28,7 @@ export function normalize(x: Tensor): Tensor {
       work: 5 * range.count * columns,
       tuning,
     });
-  context.inspectDirections(op, (row) => `x[${row}]`, inverseNorms.storage, rows);
+  context.inspectDirections(op, (row) => rowName(name, { leading }, row), inverseNorms.storage, rows);
   const result = context.record(op, [x], y, {
     saved: [y, inverseNorms],
     backward: (dy, [u, inverse]) => {

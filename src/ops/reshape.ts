@@ -29,7 +29,10 @@ export function withMatrices<const T extends readonly Tensor[]>(rows: T, fn: (..
   if (rows.every(({ shape }) => shape.length === 2)) return fn(...rows);
   const flat = (x: Tensor): Tensor => {
     const columns = x.shape[x.shape.length - 1];
-    return x.shape.length === 2 ? x : view(x, [x.size / columns, columns]);
+    if (x.shape.length === 2) return x;
+    const matrix = view(x, [x.size / columns, columns]);
+    matrix.leading = x.shape.slice(0, -1);
+    return matrix;
   };
   return rows[0].context.scope(() => fn(...(rows.map(flat) as unknown as T)));
 }

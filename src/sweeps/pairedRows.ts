@@ -1,6 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { fill } from '../core/fills.ts';
+import { rowName } from '../core/inspect.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { paired_rows } from '../gpu/kernels.generated.ts';
@@ -70,6 +71,7 @@ function launchPairs(
 ): Tensor {
   const [rows, columns] = x.shape;
   const { tuning, rowsPerGroup } = rowTuning(context);
+  const { leading } = x;
   const dx = context.unscoped(() => context.empty([rows, columns], op));
   const inverseNorms = context.scratch(rows, op);
   context.run(paired_rows, {
@@ -79,7 +81,7 @@ function launchPairs(
     work: 8 * rows * columns,
     tuning,
   });
-  context.inspectDirections(op, (row) => `${name}[${row}]`, inverseNorms, rows, value);
+  context.inspectDirections(op, (row) => rowName(name, { leading }, row), inverseNorms, rows, value);
   inverseNorms.release();
   return dx;
 }

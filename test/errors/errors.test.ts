@@ -205,6 +205,18 @@ describe('check: true', () => {
       [() => gramian.normalize(z0), 'normalize: x[1] has length 0, so it has no direction.'],
       [() => similarity(z1, z0), 'similarity: b[1] has length 0, so it has no direction.'],
     ];
+    // As users see them, where rows have leading dimensions.
+    const blocks = [z0, z1].map((z) => gramian.reshape(z, [1, 3, 2]));
+    const [b0, b1] = blocks;
+    const named = (name: string) => `${name}[0, 1] has length 0, so it has no direction.`;
+    ops.push(
+      [() => ntXent(b1, b0), named('ntXent: z1')],
+      [() => gramian.supCon([b1, b0], new Int32Array(3)), named('supCon: views[1]')],
+      [() => gramian.clip(b0, b1), named('clip: a')],
+      [() => gramian.koLeo(b0), named('koLeo: z')],
+      [() => gramian.hcl(b1, b0), named('hcl: z1')],
+      [() => byol(b0, b1), named('byol: prediction')],
+    );
     for (const [op, sentence] of ops) {
       const result = op();
       await expect(result.data()).rejects.toThrow(sentence);
@@ -213,7 +225,7 @@ describe('check: true', () => {
     const fine = [similarity(z1, z0, { metric: 'dot' }), infoNCE(z1, z0, { queue: z0 })]; // keys and queues start as zeros
     expect((await fine[0].data())[1]).toBe(0);
     expect(await fine[1].item()).toBeGreaterThan(0);
-    for (const tensor of [z0, z1, ...fine]) tensor.dispose();
+    for (const tensor of [z0, z1, ...blocks, ...fine]) tensor.dispose();
   });
 
   test('the first row without a direction, far from the start', async () => {
