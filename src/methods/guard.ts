@@ -16,17 +16,16 @@ export type Given<Options extends NetworkOptions> = Required<Omit<Options, 'enco
 /** Refuses what no network can be built from. */
 export function checkNetwork(op: string, context: Context, given: Given<NetworkOptions>): void {
   check.context(op, context);
-  if (given.encoder === undefined) checkSizes(op, given);
-  else check.callback(op, 'encoder', given.encoder);
+  if (given.encoder === undefined) {
+    checkSizes(op, given);
+    const edge = Math.ceil(given.size / 8); // after three convolutions of stride 2
+    const flat = 4 * given.width * (given.pool === 'mean' ? 1 : edge * edge);
+    check.bindable(op, context, [given.features, flat], 'lower width, size or features');
+  } else check.callback(op, 'encoder', given.encoder);
   check.integer(op, 'features', given.features, 1, MOST_WIDTH);
   check.safeInteger(op, 'seed', given.seed);
   check.integer(op, 'hidden', given.hidden, 1, MOST_WIDTH);
   check.integer(op, 'projection', given.projection, 1, MOST_WIDTH);
-  if (given.encoder === undefined) {
-    const edge = Math.ceil(given.size / 8); // after three convolutions of stride 2
-    const flat = 4 * given.width * (given.pool === 'mean' ? 1 : edge * edge);
-    check.bindable(op, context, [given.features, flat], 'lower width, size or features');
-  }
   for (const [name, from] of Object.entries({
     features: given.features,
     hidden: given.hidden,
@@ -127,7 +126,7 @@ export function checkPlace(op: string, place: Place): Place {
 export function checkOptimizer(op: string, name: string, optimizer: unknown): Optimizer {
   const { step, zeroGrad } = (optimizer ?? {}) as Partial<Optimizer>;
   if (typeof step !== 'function' || typeof zeroGrad !== 'function')
-    check.fail(op, `${name} is ${check.say(optimizer)}, expected an Optimizer.`);
+    check.fail(op, `${check.came(name, optimizer, 'is')}, expected an Optimizer.`);
   return optimizer as Optimizer;
 }
 
@@ -139,12 +138,12 @@ export function checkParts(
   parts: readonly unknown[],
   cached: boolean,
 ): void {
-  if (typeof method?.loss !== 'function') check.fail(op, `method is ${check.say(method)}, expected a Method.`);
+  if (typeof method?.loss !== 'function') check.fail(op, `${check.came('method', method, 'is')}, expected a Method.`);
   if (method.afterStep !== undefined) check.callback(op, 'method.afterStep', method.afterStep);
   if (cached && !method.twoStep)
     check.fail(op, `cached = true, expected a method whose loss has two steps; ${method.name} has none.`);
   checkOptimizer(op, 'optimizer', optimizer);
   if (!Array.isArray(parts) || parts.length === 0)
-    check.fail(op, `parts are ${check.say(parts)}, expected an array of functions that make a batch.`);
+    check.fail(op, `${check.came('parts', parts, 'are')}, expected an array of functions that make a batch.`);
   for (let i = 0; i < parts.length; i++) check.callback(op, `parts[${i}]`, parts[i]);
 }
