@@ -82,7 +82,7 @@ const forgotten = new FinalizationRegistry<() => void>((free) => free());
 /** The losses on jax-js' own WebGPU device: `const g = await attach(jax); const loss = await g.ntXent(z0, z1)`. */
 export async function attach<J extends Jax>(jax: J, options?: AttachOptions): Promise<JaxLosses<J>> {
   if (typeof jax?.getWebGPUDevice !== 'function' || typeof jax?.Array !== 'function')
-    check.fail('attach', `jax is ${check.say(jax)}, expected what import * as jax from '@jax-js/jax' gives.`);
+    check.fail('attach', `${check.came('jax', jax, 'is')}, expected what import * as jax from '@jax-js/jax' gives.`);
   const host = jax as unknown as Internals;
   const device = deviceOf(host);
   const Tracer: typeof jax.Array = Object.getPrototypeOf(jax.Array);

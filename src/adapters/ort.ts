@@ -72,11 +72,11 @@ export async function attach<O extends OnnxRuntime>(ort: O, options: OrtOptions 
   if (typeof host?.Tensor?.fromGpuBuffer !== 'function')
     check.fail(
       'attach',
-      `ort is ${check.say(ort)}, expected what import * as ort from 'onnxruntime-web/webgpu' gives.`,
+      `${check.came('ort', ort, 'is')}, expected what import * as ort from 'onnxruntime-web/webgpu' gives.`,
     );
   const { device: given, ...others } = check.plain('attach', 'options', options) as OrtOptions;
   if (given !== undefined && typeof given?.createBuffer !== 'function')
-    check.fail('attach', `device is ${check.say(given)}, expected a GPUDevice.`);
+    check.fail('attach', `${check.came('device', given, 'is')}, expected a GPUDevice.`);
   const device = given ?? (await host.env.webgpu?.device);
   if (typeof device?.createBuffer !== 'function')
     return check.fail(

@@ -64,7 +64,7 @@ interface WebGPUBackend {
 export async function attach<TF extends TensorFlow>(tf: TF, options?: AttachOptions): Promise<TensorFlowLosses<TF>> {
   const fail = (sentence: string): never => check.fail('attach', sentence);
   if (typeof tf?.getBackend !== 'function' || typeof tf?.ready !== 'function')
-    fail(`tf is ${check.say(tf)}, expected what import * as tf from '@tensorflow/tfjs' gives.`);
+    fail(`${check.came('tf', tf, 'is')}, expected what import * as tf from '@tensorflow/tfjs' gives.`);
   await tf.ready();
   const called = (): string => check.say(tf.getBackend());
   if (tf.getBackend() !== 'webgpu')

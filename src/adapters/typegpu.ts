@@ -103,7 +103,10 @@ const leafOf = (schema: Schema): Schema =>
 /** The losses on TypeGPU's own device: `const g = await attach(root); const { loss } = g.ntXent(a, b)`. */
 export async function attach(root: Root, options?: AttachOptions): Promise<TypeGPULosses> {
   if (typeof root?.unwrap !== 'function' || typeof root?.createBuffer !== 'function')
-    check.fail('attach', `root is ${check.say(root)}, expected what tgpu.init() or tgpu.initFromDevice() gives.`);
+    check.fail(
+      'attach',
+      `${check.came('root', root, 'is')}, expected what tgpu.init() or tgpu.initFromDevice() gives.`,
+    );
   const host = root as unknown as Internals;
   const isBuffer = (value: unknown): value is TgpuBuffer =>
     (value as { resourceType?: unknown } | null | undefined)?.resourceType === 'buffer';
@@ -136,7 +139,7 @@ export async function attach(root: Root, options?: AttachOptions): Promise<TypeG
     check.plain('plan', 'inputs', inputs);
     const layouts = Object.entries(inputs).map(([name, buffer]) => {
       if (!isBuffer(buffer))
-        check.fail('plan', `inputs.${name} is ${check.say(buffer)}, expected a buffer of TypeGPU.`);
+        check.fail('plan', `${check.came(`inputs.${name}`, buffer, 'is')}, expected a buffer of TypeGPU.`);
       const layout = checked(buffer, 'plan');
       return [name, { ...layout, requiresGrad: layout.dtype.startsWith('f') }] as const;
     });

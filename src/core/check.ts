@@ -1,8 +1,9 @@
+import { GramianError } from '../gpu/errors.ts';
 import { isPlain } from './options.ts';
-import { fail, say } from './say.ts';
+import { came, fail } from './say.ts';
 
-export { flag, isPlain, options, plain } from './options.ts';
-export { fail, say, tagOf } from './say.ts';
+export { flag, isPlain, options, plain, REQUIRED } from './options.ts';
+export { came, fail, say, tagOf } from './say.ts';
 
 // Every check says `<op>: <argument> <what came>, expected <what is wanted>` in one sentence and changes nothing.
 
@@ -15,25 +16,25 @@ const MIN_F32 = 2 ** -126; // below, adapters may take it for 0
 export function random(op: string, value: unknown, name = 'random'): void {
   const given = value as { gaussian?: unknown; below?: unknown } | null | undefined;
   if (typeof given?.gaussian !== 'function')
-    fail(op, `${name} is ${say(value)}, expected a generator with gaussian().`);
+    fail(op, `${came(name, value, 'is')}, expected a generator with gaussian().`);
 }
 
 export function layer(op: string, name: string, value: unknown): void {
   const given = value as { forward?: unknown; parameters?: unknown; buffers?: unknown } | null | undefined;
-  if (typeof given?.forward !== 'function') fail(op, `${name} is ${say(value)}, expected a Layer.`);
+  if (typeof given?.forward !== 'function') fail(op, `${came(name, value, 'is')}, expected a Layer.`);
   if (!isPlain(given.parameters) || !isPlain(given.buffers))
-    fail(op, `${name} is ${say(value)}, expected something with parameters and buffers.`);
+    fail(op, `${came(name, value, 'is')}, expected something with parameters and buffers.`);
 }
 
 /** Extents, outermost first; none at all are those of one number. */
 export function shape(op: string, value: unknown, name = 'shape'): number[] {
-  if (!Array.isArray(value)) fail(op, `${name} is ${say(value)}, expected an array of at most 4 positive integers.`);
+  if (!Array.isArray(value)) fail(op, `${came(name, value, 'is')}, expected an array of at most 4 positive integers.`);
   if (value.length > 4) fail(op, `${name} has ${value.length} dimensions, expected at most 4.`);
   let elements = 1;
   for (let i = 0; i < value.length; i++) {
     const extent: unknown = value[i]; // forEach would pass by a hole
     if (typeof extent !== 'number' || !Number.isSafeInteger(extent) || extent < 1)
-      fail(op, `${name}[${i}] = ${say(extent)}, expected a positive integer.`);
+      fail(op, `${came(`${name}[${i}]`, extent)}, expected a positive integer.`);
     elements *= extent;
   }
   if (elements > MAX_ELEMENTS)
@@ -64,20 +65,19 @@ export function storable(op: string, name: string, value: number): number {
 
 export function positive(op: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
-    fail(op, `${name} = ${say(value)}, expected a finite number above 0.`);
+    fail(op, `${came(name, value)}, expected a finite number above 0.`);
   if (value < MIN_F32) fail(op, `${name} = ${value}, expected a number that f32 holds, at least 1.2e-38.`);
   return inRange(op, name, value);
 }
 
 export function finite(op: string, name: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isFinite(value))
-    fail(op, `${name} = ${say(value)}, expected a finite number.`);
+  if (typeof value !== 'number' || !Number.isFinite(value)) fail(op, `${came(name, value)}, expected a finite number.`);
   return inRange(op, name, value);
 }
 
 export function nonNegative(op: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-    fail(op, `${name} = ${say(value)}, expected a finite number, 0 or above.`);
+    fail(op, `${came(name, value)}, expected a finite number, 0 or above.`);
   return inRange(op, name, value);
 }
 
@@ -91,40 +91,40 @@ export function weight(op: string, name: string, value: unknown): number {
 /** A number in [low, high], both included. */
 export function within(op: string, name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== 'number' || !(value >= low && value <= high))
-    fail(op, `${name} = ${say(value)}, expected a number in [${low}, ${high}].`);
+    fail(op, `${came(name, value)}, expected a number in [${low}, ${high}].`);
   return value;
 }
 
 /** A number in [0, 1). */
 export function fraction(op: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !(value >= 0 && value < 1))
-    fail(op, `${name} = ${say(value)}, expected a number in [0, 1).`);
+    fail(op, `${came(name, value)}, expected a number in [0, 1).`);
   return value;
 }
 
 /** A seed, which may have any sign. */
 export function safeInteger(op: string, name: string, value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value))
-    fail(op, `${name} = ${say(value)}, expected a safe integer.`);
+    fail(op, `${came(name, value)}, expected a safe integer.`);
   return value;
 }
 
 export function integer(op: string, name: string, value: unknown, low: number, high: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high)
-    fail(op, `${name} = ${say(value)}, expected an integer in [${low}, ${high}].`);
+    fail(op, `${came(name, value)}, expected an integer in [${low}, ${high}].`);
   return value;
 }
 
 /** An array, perhaps empty. */
 export function places(op: string, name: string, value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) fail(op, `${name} is ${say(value)}, expected an array of integers.`);
+  if (!Array.isArray(value)) fail(op, `${came(name, value, 'is')}, expected an array of integers.`);
   return value;
 }
 
 /** An array of integers, at least one. */
 export function integers(op: string, name: string, value: unknown, low: number, high: number): readonly number[] {
   if (!Array.isArray(value) || value.length === 0)
-    fail(op, `${name} is ${say(value)}, expected an array of integers in [${low}, ${high}].`);
+    fail(op, `${came(name, value, 'is')}, expected an array of integers in [${low}, ${high}].`);
   for (let i = 0; i < value.length; i++) integer(op, `${name}[${i}]`, value[i], low, high);
   return value;
 }
@@ -137,7 +137,7 @@ export function every(list: unknown, right: (item: unknown) => boolean): list is
 }
 
 export function callback(op: string, name: string, value: unknown): void {
-  if (typeof value !== 'function') fail(op, `${name} is ${say(value)}, expected a function.`);
+  if (typeof value !== 'function') fail(op, `${came(name, value, 'is')}, expected a function.`);
 }
 
 /** What the function of that name returned, unless it is a Promise: what it is called for would end before it does. */
@@ -149,14 +149,33 @@ export function synchronous<T>(op: string, name: string, result: T): T {
   return result;
 }
 
+/** What the caller's function of that name returns; what it throws says whose function it was, as an error of the same kind. */
+export function called<T>(op: string, name: string, fn: () => T): T {
+  let result: T;
+  try {
+    result = fn();
+  } catch (error) {
+    return threw(op, name, error);
+  }
+  return synchronous(op, name, result);
+}
+
+/** Throws what the caller's function threw, as a sentence of the op. */
+export function threw(op: string, name: string, error: unknown): never {
+  const { message = error } = (error ?? {}) as { message?: unknown };
+  const [line] = String(message).split('\n', 1);
+  const Kind = error instanceof GramianError ? (error.constructor as typeof GramianError) : GramianError;
+  throw new Kind(`${op}: ${name} throws: ${line.replace(/\.$/, '')}.`, { cause: error });
+}
+
 export function text(op: string, name: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '') fail(op, `${name} is ${say(value)}, expected a text.`);
+  if (typeof value !== 'string' || value === '') fail(op, `${came(name, value, 'is')}, expected a text.`);
   return value;
 }
 
 export function oneOf<T extends string>(op: string, name: string, value: unknown, allowed: readonly T[]): T {
   if (!allowed.includes(value as T))
-    fail(op, `${name} = ${say(value)}, expected ${allowed.map((a) => `"${a}"`).join(' or ')}.`);
+    fail(op, `${came(name, value)}, expected ${allowed.map((a) => `"${a}"`).join(' or ')}.`);
   return value as T;
 }
 

@@ -1,5 +1,5 @@
 import { formatBytes, UsedAfterDisposeError } from '../gpu/errors.ts';
-import { divisor, fail, logits, positive, say } from './check.ts';
+import { came, divisor, fail, logits, positive } from './check.ts';
 import type { Context } from './context.ts';
 import { Tensor } from './tensor.ts';
 
@@ -12,7 +12,7 @@ export function contextOf(op: string, tensors: Readonly<Record<string, Tensor>>)
   let first: Tensor | null = null;
   let firstName = '';
   for (const [name, tensor] of Object.entries(tensors)) {
-    if (!(tensor instanceof Tensor)) fail(op, `${name} is ${say(tensor)}, expected a Tensor.`);
+    if (!(tensor instanceof Tensor)) fail(op, `${came(name, tensor, 'is')}, expected a Tensor.`);
     if (first && tensor.context !== first.context) fail(op, `${firstName} and ${name} live on different devices.`);
     if (!first) {
       first = tensor;
@@ -48,7 +48,7 @@ export function context(op: string, value: unknown): Context {
   const given = value as Partial<Context> | null | undefined;
   // By what it does: this module is below the engine.
   if (typeof given?.assertAlive !== 'function' || typeof given.fromBuffer !== 'function')
-    fail(op, `engine is ${say(value)}, expected what createEngine makes.`);
+    fail(op, `${came('engine', value, 'is')}, expected what createEngine makes.`);
   given.assertAlive(op);
   return given as Context;
 }
@@ -58,7 +58,7 @@ export function tensors(op: string, name: string, list: readonly unknown[]): Rec
   const named: Record<string, Tensor> = {};
   for (let i = 0; i < list.length; i++) {
     const tensor = list[i];
-    if (!(tensor instanceof Tensor)) fail(op, `${name}[${i}] is ${say(tensor)}, expected a Tensor.`);
+    if (!(tensor instanceof Tensor)) fail(op, `${came(`${name}[${i}]`, tensor, 'is')}, expected a Tensor.`);
     named[`${name}[${i}]`] = tensor;
   }
   return named;

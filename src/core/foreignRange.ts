@@ -34,7 +34,7 @@ export function foreignRange(
   mostBound: number,
 ): ForeignRange {
   const op = 'fromBuffer';
-  if (typeof buffer?.size !== 'number') check.fail(op, `buffer is ${check.say(buffer)}, expected a GPUBuffer.`);
+  if (typeof buffer?.size !== 'number') check.fail(op, `${check.came('buffer', buffer, 'is')}, expected a GPUBuffer.`);
   const extents = check.shape(op, shape);
   const { offset, size, dtype, rowStride, requiresGrad } = check.options(op, options, {
     offset: 0,

@@ -1,4 +1,7 @@
-import { fail, say } from './say.ts';
+import { came, fail } from './say.ts';
+
+/** What stands for the default of an option that has none: the check of its value says that it is missing. */
+export const REQUIRED = undefined as never;
 
 /**
  * An object literal, of this realm or another, or one without a prototype. An instance, a Map or a Promise has no members
@@ -16,7 +19,7 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
 
 /** The members of `value` that are its own; everything but a plain object is refused. */
 export function plain(op: string, name: string, value: unknown): Record<string, unknown> {
-  if (!isPlain(value)) fail(op, `${name} ${name.endsWith('s') ? 'are' : 'is'} ${say(value)}, expected an object.`);
+  if (!isPlain(value)) fail(op, `${came(name, value, name.endsWith('s') ? 'are' : 'is')}, expected an object.`);
   return value;
 }
 
@@ -42,7 +45,7 @@ export function options<T extends object>(op: string, given: unknown, defaults: 
 }
 
 export function flag(op: string, name: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') fail(op, `${name} = ${say(value)}, expected true or false.`);
+  if (typeof value !== 'boolean') fail(op, `${came(name, value)}, expected true or false.`);
   return value;
 }
 

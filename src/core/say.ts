@@ -15,6 +15,12 @@ export function say(value: unknown): string {
   return /^[AEIOUaeiou]/.test(called) ? `an ${called}` : `a ${called}`;
 }
 
+/** What stands in the place of an argument, for a sentence: `k = 0.5`; `k is missing` where nothing does. */
+export function came(name: string, value: unknown, verb: '=' | 'is' | 'are' = '='): string {
+  if (value === undefined) return `${name} ${verb === '=' ? 'is' : verb} missing`;
+  return `${name} ${verb} ${say(value)}`;
+}
+
 /** By what it does: tensors are above this module. */
 function isTensor(value: object): value is { shape?: readonly number[] } {
   return 'zeroGrad' in value && 'detach' in value;

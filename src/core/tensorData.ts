@@ -44,7 +44,7 @@ function flatten(
           : data instanceof Uint32Array
             ? 'u32'
             : null;
-    if (!dtype) return fail(`data is ${check.say(data)}, ${wanted}.`);
+    if (!dtype) return fail(`${check.came('data', data, 'is')}, ${wanted}.`);
     const values = data as Numbers['values'];
     if (isDetached(values.buffer)) return fail('data is detached.');
     // Shared memory may change under us, and some WebGPU implementations refuse it: copy.
@@ -52,7 +52,7 @@ function flatten(
     if (owned.length === 0) return fail(`data is empty, ${wanted}.`);
     return { values: owned, dtype, nested: [owned.length] };
   }
-  if (!Array.isArray(data)) return fail(`data is ${check.say(data)}, ${wanted}.`);
+  if (!Array.isArray(data)) return fail(`${check.came('data', data, 'is')}, ${wanted}.`);
   const nested: number[] = [];
   for (let level: unknown = data; Array.isArray(level); level = level[0]) {
     if (nested.length === DEEPEST)

@@ -45,7 +45,7 @@ export interface ResidentImages {
   dispose(): void;
 }
 
-const VIEW: ViewOptions = { seed: Number.NaN, step: Number.NaN, augmentation: undefined };
+const VIEW: ViewOptions = { seed: check.REQUIRED as number, step: check.REQUIRED as number, augmentation: undefined };
 const MAX_IMAGES = 2 ** 24; // image numbers travel as f32
 
 /** Puts a set on the GPU. */
@@ -83,7 +83,7 @@ export function uploadImages(context: Context, set: ImageSet, options?: UploadOp
   ): Tensor => {
     if (pixels.disposed) check.fail(what, 'the images were disposed, expected live ones.');
     if (checkIndices(what, indices, count) === 0)
-      check.fail(what, `indices are ${check.say(indices)}, expected at least one number of an image.`);
+      check.fail(what, `${check.came('indices', indices, 'are')}, expected at least one number of an image.`);
     check.safeInteger(what, 'seed', seed);
     check.integer(what, 'step', step, 0, 2 ** 32 / MAX_VIEWS - 1);
     const list = Array.isArray(augmentation) ? augmentation : [augmentation];
@@ -172,7 +172,7 @@ function render(
 
 function perChannel(op: string, name: string, values: readonly number[], channels: number): readonly number[] {
   if (!Array.isArray(values) || values.length !== channels)
-    check.fail(op, `${name} is ${check.say(values)}, expected ${channels} number${channels > 1 ? 's' : ''}.`);
+    check.fail(op, `${check.came(name, values, 'is')}, expected ${channels} number${channels > 1 ? 's' : ''}.`);
   Array.from(values, (value, i) => check.finite(op, `${name}[${i}]`, value)); // of a hole, too
   return [...values];
 }

@@ -1,4 +1,4 @@
-import { say, text } from '../core/check.ts';
+import { came, text } from '../core/check.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { ImageSet } from './dataset.ts';
 import { checkBytes, type NamedBytes } from './idx.ts';
@@ -31,7 +31,7 @@ export const CIFAR10_CLASSES: readonly string[] = Object.freeze([
  */
 export function readCifar10(batches: readonly NamedBytes[], name = 'cifar10'): ImageSet {
   if (!Array.isArray(batches))
-    throw new GramianError(`readCifar10: batches are ${say(batches)}, expected an array of { name, bytes }.`);
+    throw new GramianError(`readCifar10: ${came('batches', batches, 'are')}, expected an array of { name, bytes }.`);
   if (batches.length === 0) throw new GramianError('readCifar10: batches is empty, expected one or more.');
   text('readCifar10', 'name', name);
   for (let i = 0; i < batches.length; i++) {

@@ -32,7 +32,8 @@ const MOST_PERMUTED = 2 ** 27;
 /** Refuses what is no set of images, or one whose parts do not belong together. */
 export function checkSet(op: string, set: ImageSet): void {
   const { images, labels, count, channels, height, width } = check.plain(op, 'set', set) as unknown as ImageSet;
-  if (!(images instanceof Uint8Array)) check.fail(op, `set.images are ${check.say(images)}, expected a Uint8Array.`);
+  if (!(images instanceof Uint8Array))
+    check.fail(op, `${check.came('set.images', images, 'are')}, expected a Uint8Array.`);
   for (const [name, extent] of Object.entries({ count, channels, height, width }))
     check.integer(op, `set.${name}`, extent, name === 'count' ? 0 : 1, 2 ** 31);
   const wanted = count * channels * height * width;
@@ -42,7 +43,8 @@ export function checkSet(op: string, set: ImageSet): void {
       `${typeof set.name === 'string' ? set.name : 'set'} has ${images.length} bytes, expected ${wanted} for [${count}, ${channels}, ${height}, ${width}].`,
     );
   if (labels === null || labels === undefined) return;
-  if (!(labels instanceof Int32Array)) check.fail(op, `set.labels are ${check.say(labels)}, expected an Int32Array.`);
+  if (!(labels instanceof Int32Array))
+    check.fail(op, `${check.came('set.labels', labels, 'are')}, expected an Int32Array.`);
   if (labels.length !== count)
     check.fail(op, `set.labels has ${labels.length} numbers, expected ${count}, one an image.`);
 }
@@ -51,11 +53,11 @@ export function checkSet(op: string, set: ImageSet): void {
 export function checkIndices(op: string, indices: ArrayLike<number>, count: number): number {
   const length: unknown = indices === null || typeof indices !== 'object' ? undefined : indices.length;
   if (typeof length !== 'number' || !Number.isInteger(length) || length < 0)
-    check.fail(op, `indices are ${check.say(indices)}, expected a list of integers in [0, ${count}).`);
+    check.fail(op, `${check.came('indices', indices, 'are')}, expected a list of integers in [0, ${count}).`);
   for (let i = 0; i < length; i++) {
     const index: unknown = indices[i];
     if (typeof index !== 'number' || !Number.isInteger(index) || index < 0 || index >= count)
-      check.fail(op, `indices[${i}] = ${check.say(index)}, expected an integer in [0, ${count}).`);
+      check.fail(op, `${check.came(`indices[${i}]`, index)}, expected an integer in [0, ${count}).`);
   }
   return length;
 }
@@ -90,7 +92,7 @@ export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
 export function holdOut(set: ImageSet, share: number): { train: ImageSet; test: ImageSet } {
   checkSet('holdOut', set);
   if (typeof share !== 'number' || !(share > 0 && share < 1))
-    throw new GramianError(`holdOut: share = ${check.say(share)}, expected a number in (0, 1).`);
+    throw new GramianError(`holdOut: ${check.came('share', share)}, expected a number in (0, 1).`);
   const count = Math.round(share * set.count);
   if (count < 1 || count >= set.count)
     throw new GramianError(
@@ -112,7 +114,7 @@ export function holdOut(set: ImageSet, share: number): { train: ImageSet; test: 
 export function permutation(count: number, seed: number, epoch = 0): Uint32Array {
   const op = 'permutation';
   if (!Number.isInteger(count) || count < 0 || count > 2 ** 32)
-    check.fail(op, `count = ${check.say(count)}, expected an integer in [0, 2^32].`);
+    check.fail(op, `${check.came('count', count)}, expected an integer in [0, 2^32].`);
   if (count > MOST_PERMUTED)
     check.fail(
       op,

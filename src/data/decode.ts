@@ -30,11 +30,11 @@ export interface SharpModule {
 export function sharpDecoder(module: SharpModule): Decoder {
   const op = 'sharpDecoder';
   if (typeof module?.default !== 'function')
-    check.fail(op, `module is ${check.say(module)}, expected what import('sharp') gives.`);
+    check.fail(op, `${check.came('module', module, 'is')}, expected what import('sharp') gives.`);
   return async (file, size, channels) => {
     check.text(op, 'file', file);
     check.integer(op, 'size', size, 1, MOST_SIZE);
-    if (channels !== 1 && channels !== 3) check.fail(op, `channels = ${check.say(channels)}, expected 1 or 3.`);
+    if (channels !== 1 && channels !== 3) check.fail(op, `${check.came('channels', channels)}, expected 1 or 3.`);
     return module
       .default(file)
       .rotate()

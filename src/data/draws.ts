@@ -62,7 +62,7 @@ export function settingsOf(op: string, augmentation: Augmentation | undefined): 
   const chances = { flip, jitter, grey, invert, solarize, 'blur.probability': blur.probability };
   for (const [name, value] of Object.entries(chances))
     if (typeof value !== 'number' || !(value >= 0 && value <= 1))
-      check.fail(op, `${name} = ${check.say(value)}, expected a probability in [0, 1].`);
+      check.fail(op, `${check.came(name, value)}, expected a probability in [0, 1].`);
   for (const [name, value] of Object.entries({
     rotation,
     shear,

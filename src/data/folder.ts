@@ -73,9 +73,9 @@ export function folderOptions(op: string, options: FolderOptions | undefined) {
     decode: undefined as Decoder | undefined,
   });
   const { size, channels, testFraction, decode } = given;
-  if (!Number.isInteger(size) || size < 1) check.fail(op, `size = ${check.say(size)}, expected an integer above 0.`);
+  if (!Number.isInteger(size) || size < 1) check.fail(op, `${check.came('size', size)}, expected an integer above 0.`);
   check.integer(op, 'size', size, 1, MOST_SIZE);
-  if (channels !== 1 && channels !== 3) check.fail(op, `channels = ${check.say(channels)}, expected 1 or 3.`);
+  if (channels !== 1 && channels !== 3) check.fail(op, `${check.came('channels', channels)}, expected 1 or 3.`);
   check.fraction(op, 'testFraction', testFraction);
   check.safeInteger(op, 'seed', given.seed);
   if (decode !== undefined) check.callback(op, 'decode', decode);

@@ -42,11 +42,14 @@ export async function readIdx(
   const op = 'readIdx';
   checkBytes(op, 'images', images);
   if (labels !== null) checkBytes(op, 'labels', labels);
-  const given = check.options(op, options, { name: '', classes: null as readonly string[] | null });
+  const given = check.options(op, options, {
+    name: check.REQUIRED as string,
+    classes: null as readonly string[] | null,
+  });
   check.text(op, 'name', given.name);
   if (given.classes !== null) {
     if (!Array.isArray(given.classes))
-      check.fail(op, `classes are ${check.say(given.classes)}, expected an array of names.`);
+      check.fail(op, `${check.came('classes', given.classes, 'are')}, expected an array of names.`);
     for (let i = 0; i < given.classes.length; i++) check.text(op, `classes[${i}]`, given.classes[i]);
   }
   const { dims, data } = await parse(images, IMAGES, 'images');
@@ -74,7 +77,8 @@ export async function readIdx(
 export function checkBytes(op: string, name: string, file: unknown): void {
   const { name: called, bytes } = check.plain(op, name, file);
   check.text(op, `${name}.name`, called);
-  if (!(bytes instanceof Uint8Array)) check.fail(op, `${name}.bytes are ${check.say(bytes)}, expected a Uint8Array.`);
+  if (!(bytes instanceof Uint8Array))
+    check.fail(op, `${check.came(`${name}.bytes`, bytes, 'are')}, expected a Uint8Array.`);
 }
 
 interface Parsed {

@@ -169,13 +169,14 @@ export class Engine extends Context {
    */
   recorded<I extends readonly Tensor[], O>(fn: (...inputs: I) => O): Recorded<I, O> {
     this.assertAlive('recorded');
-    if (typeof fn !== 'function') this.fail('recorded', `fn is ${check.say(fn)}, expected a function of Tensors.`);
+    if (typeof fn !== 'function')
+      this.fail('recorded', `${check.came('fn', fn, 'is')}, expected a function of Tensors.`);
     return recorded(this, fn);
   }
 
   private checkList(op: string, list: readonly (() => unknown)[]): void {
     if (!check.every(list, (item) => typeof item === 'function'))
-      this.fail(op, `list is ${check.say(list)}, expected an array of functions that call ops.`);
+      this.fail(op, `${check.came('list', list, 'is')}, expected an array of functions that call ops.`);
   }
 }
 

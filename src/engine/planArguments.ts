@@ -29,7 +29,7 @@ export interface BufferRange {
 }
 
 const INPUT = {
-  shape: undefined as unknown,
+  shape: check.REQUIRED as unknown,
   dtype: 'f32' as DataType,
   rowStride: undefined as number | undefined,
   requiresGrad: false as boolean,
@@ -77,10 +77,10 @@ export function rangesOf(
     if (!given) check.fail('encode', `buffer "${name}" is missing.`);
     if (given instanceof Tensor)
       // its numbers may start anywhere in its buffer
-      check.fail('encode', `${name} is ${check.say(given)}, expected a GPUBuffer or { buffer, offset }.`);
+      check.fail('encode', `${check.came(name, given, 'is')}, expected a GPUBuffer or { buffer, offset }.`);
     const { buffer, offset = 0 } = typeof given === 'object' && 'buffer' in given ? given : { buffer: given };
     if (typeof buffer?.size !== 'number')
-      check.fail('encode', `${name} is ${check.say(buffer)}, expected a GPUBuffer or { buffer, offset }.`);
+      check.fail('encode', `${check.came(name, buffer, 'is')}, expected a GPUBuffer or { buffer, offset }.`);
     if ((buffer.usage & USAGE.STORAGE) === 0)
       check.fail('encode', `${name} lacks usage STORAGE, expected a storage buffer.`);
     if (typeof offset !== 'number' || !(offset >= 0))

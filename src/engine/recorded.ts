@@ -61,7 +61,7 @@ export function recorded<I extends readonly Tensor[], O>(context: Context, fn: (
 function keyOf(context: Context, inputs: readonly Tensor[]): string {
   let key = `${context.scopes.gradEnabled ? '' : 'noGrad'}${context.table.tunings}`;
   inputs.forEach((input, i) => {
-    if (!(input instanceof Tensor)) context.fail(OP, `inputs[${i}] is ${check.say(input)}, expected a Tensor.`);
+    if (!(input instanceof Tensor)) context.fail(OP, `${check.came(`inputs[${i}]`, input, 'is')}, expected a Tensor.`);
     if (input.context !== context) context.fail(OP, `inputs[${i}] lives on another device.`);
     if (input.disposed)
       throw new UsedAfterDisposeError(

@@ -29,7 +29,7 @@ const LONGEST_LIST = 2 ** 24;
 export function clusteringScores(clusters: Int32Array, labels: Int32Array): ClusteringScores {
   const op = 'clusteringScores';
   for (const [name, list] of Object.entries({ clusters, labels })) {
-    if (!(list instanceof Int32Array)) check.fail(op, `${name} are ${check.say(list)}, expected an Int32Array.`);
+    if (!(list instanceof Int32Array)) check.fail(op, `${check.came(name, list, 'are')}, expected an Int32Array.`);
     const odd = list.findIndex((value) => value < 0);
     if (odd >= 0) check.fail(op, `${name}[${odd}] = ${list[odd]}, expected an integer from 0.`);
   }

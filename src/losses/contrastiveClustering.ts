@@ -60,7 +60,7 @@ export function contrastiveClustering(
 
 function pair(op: string, name: string, views: readonly [Tensor, Tensor] | undefined): readonly [Tensor, Tensor] {
   if (!Array.isArray(views) || views.length !== 2)
-    check.fail(op, `${name} is ${check.say(views)}, expected the two views as [Tensor, Tensor].`);
+    check.fail(op, `${check.came(name, views, 'is')}, expected the two views as [Tensor, Tensor].`);
   check.tensors(op, name, views);
   return views as readonly [Tensor, Tensor];
 }

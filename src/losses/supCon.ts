@@ -46,7 +46,7 @@ const BASE_TEMPERATURE = 0.07;
  */
 export function supCon(views: Tensor[], labels: Labels, options?: SupConOptions): Tensor {
   const op = 'supCon';
-  if (!Array.isArray(views)) check.fail(op, `views are ${check.say(views)}, expected an array of Tensors.`);
+  if (!Array.isArray(views)) check.fail(op, `${check.came('views', views, 'are')}, expected an array of Tensors.`);
   if (views.length === 0) check.fail(op, 'views has 0 tensors, expected at least one.');
   const named = check.tensors(op, 'views', views);
   const context = check.contextOf(op, named);

@@ -32,7 +32,7 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
   if (!Array.isArray(views) || views.length < 2)
     check.fail(
       op,
-      `views are ${Array.isArray(views) ? `${views.length} in number` : check.say(views)}, expected an array of at least 2 Tensors.`,
+      `${Array.isArray(views) ? `views are ${views.length} in number` : check.came('views', views, 'are')}, expected an array of at least 2 Tensors.`,
     );
   const named = check.tensors(op, 'views', views);
   check.contextOf(op, { ...named, prototypes });
@@ -65,7 +65,8 @@ export function swav(views: readonly Tensor[], prototypes: Tensor, options?: SwA
 function queuesOf(op: string, queue: unknown): Tensor[] {
   if (queue === undefined) return [];
   if (queue instanceof Tensor) return [queue, queue];
-  if (!Array.isArray(queue)) check.fail(op, `queue is ${check.say(queue)}, expected a Tensor [L, D] or two of them.`);
+  if (!Array.isArray(queue))
+    check.fail(op, `${check.came('queue', queue, 'is')}, expected a Tensor [L, D] or two of them.`);
   if (queue.length !== 2)
     check.fail(op, `queue has ${queue.length} elements, expected a Tensor [L, D] or two of them.`);
   return Object.values(check.tensors(op, 'queue', queue));

@@ -39,7 +39,7 @@ export async function eStep(features: Tensor, options: EStepOptions): Promise<Cl
   const op = 'eStep';
   const context = check.contextOf(op, { features });
   const [rows] = check.matrix(op, 'features', features);
-  const missing = Number.NaN;
+  const missing = check.REQUIRED as number;
   const given = check.options(op, options, {
     clusters: missing,
     iterations: missing,

@@ -46,7 +46,7 @@ export function moCo(context: Context, options: MoCoOptions): Method {
   checkNetwork('moCo', context, given);
   const { version } = given;
   if (version !== 1 && version !== 2 && version !== 3)
-    check.fail('moCo', `version = ${check.say(version)}, expected 1, 2 or 3.`);
+    check.fail('moCo', `${check.came('version', version)}, expected 1, 2 or 3.`);
   checkKeys('moCo', context, given);
   if (given.temperature !== undefined) check.divisor('moCo', 'temperature', given.temperature);
   const settings = { ...given, temperature: given.temperature ?? TEMPERATURE[version] };

@@ -41,7 +41,7 @@ export function movingAverage(
 ): MovingAverage {
   const op = 'movingAverage';
   const { momentum, schedule, start } = check.options(op, options, {
-    momentum: Number.NaN,
+    momentum: check.REQUIRED as number,
     schedule: 'constant' as NonNullable<MovingAverageOptions['schedule']>,
     start: 'copy' as NonNullable<MovingAverageOptions['start']>,
   });

@@ -15,7 +15,7 @@ export function optimizerOf(
 ): Optimizer {
   const op = 'optimizerOf';
   if (!check.isPlain(method?.parameters))
-    check.fail(op, `method is ${check.say(method)}, expected something with parameters.`);
+    check.fail(op, `${check.came('method', method, 'is')}, expected something with parameters.`);
   const { parameters, heldRate } = method;
   if (heldRate !== undefined) check.callback(op, 'method.heldRate', heldRate);
   check.callback(op, 'make', make);

@@ -1,3 +1,4 @@
+import { REQUIRED } from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Layer, NamedTensors } from '../nn/layer.ts';
 import { slice } from '../ops/slice.ts';
@@ -7,8 +8,8 @@ import type { Batch, NetworkOptions, Place } from './method.ts';
 
 /** Defaults of `NetworkOptions`; methods with wide heads have others. */
 export const NETWORK = {
-  channels: Number.NaN,
-  size: Number.NaN,
+  channels: REQUIRED as number,
+  size: REQUIRED as number,
   seed: 0,
   width: 16,
   features: 256,

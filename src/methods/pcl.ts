@@ -55,7 +55,7 @@ export function pcl(context: Context, options: PCLOptions): Method {
   const op = 'pcl';
   const given = check.options(op, options, {
     ...NETWORK,
-    images: Number.NaN,
+    images: check.REQUIRED as number,
     clusters: undefined as readonly number[] | undefined,
     temperature: 0.2,
     momentum: 0.99,

@@ -76,7 +76,7 @@ function checkedLoss(method: Method, batch: Batch, place: Place): Tensor {
   const op = 'trainStep';
   const { name, wants } = method;
   const { views, labels } = check.plain(op, 'batch', batch) as Partial<Batch>;
-  if (!(views instanceof Tensor)) check.fail(op, `batch.views are ${check.say(views)}, expected a Tensor.`);
+  if (!(views instanceof Tensor)) check.fail(op, `${check.came('batch.views', views, 'are')}, expected a Tensor.`);
   const [rows] = views.shape;
   if (wants?.views > 0 && rows % wants.views !== 0)
     check.fail(op, `batch.views has ${rows} images, expected a multiple of ${wants.views}, what ${name} wants.`);

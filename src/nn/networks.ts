@@ -55,7 +55,13 @@ export function convEncoder(context: Context, random: Random, options: EncoderOp
   return sequential(layers);
 }
 
-const ENCODER = { channels: Number.NaN, size: Number.NaN, width: 16, depth: 3, features: 256 };
+const ENCODER = {
+  channels: check.REQUIRED as number,
+  size: check.REQUIRED as number,
+  width: 16,
+  depth: 3,
+  features: 256,
+};
 
 /** `options` with what they leave out. */
 function checkEncoder(op: string, options: EncoderOptions) {

@@ -69,7 +69,7 @@ function forward(
   for (const [name, operand] of Object.entries({ a, b })) {
     if (typeof operand === 'number') check.finite(op, name, operand);
     else if (operand instanceof Tensor) named[name] = operand;
-    else check.fail(op, `${name} is ${check.say(operand)}, expected a Tensor or a number.`);
+    else check.fail(op, `${check.came(name, operand, 'is')}, expected a Tensor or a number.`);
   }
   if (Object.keys(named).length === 0) check.fail(op, `a and b are numbers, expected a Tensor on at least one side.`);
   const context = check.contextOf(op, named);

@@ -197,7 +197,7 @@ function checkParameters(
 ): Tensor[] {
   const given = parameters as BatchAttentionParameters | null | undefined;
   if (!check.isPlain(given) || ![given.channel, given.local, given.global].every(check.isPlain))
-    check.fail(op, `parameters are ${check.say(parameters)}, expected what batchAttentionParameters makes.`);
+    check.fail(op, `${check.came('parameters', parameters, 'are')}, expected what batchAttentionParameters makes.`);
   const { channel, local, global, runningLevel, runningCount } = given;
   const reduced = channel.reduce?.shape?.[0] ?? 1;
   const embedding = global.query?.shape?.[0] ?? 1;

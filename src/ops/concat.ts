@@ -9,7 +9,7 @@ import { launchSum } from '../launch/reduce.ts';
  */
 export function concat(list: readonly Tensor[]): Tensor {
   const op = 'concat';
-  if (!Array.isArray(list)) check.fail(op, `list is ${check.say(list)}, expected an array of Tensors.`);
+  if (!Array.isArray(list)) check.fail(op, `${check.came('list', list, 'is')}, expected an array of Tensors.`);
   if (list.length === 0) check.fail(op, 'list is empty, expected at least one Tensor.');
   const context = check.contextOf(op, check.tensors(op, 'list', list));
   const [, ...rest] = list[0].shape;

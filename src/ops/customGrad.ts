@@ -27,19 +27,20 @@ export function customGrad<I extends readonly Tensor[]>(fn: (...inputs: I) => Cu
     return context.scope(() => {
       const inputs = given.map((input) => context.handle(input, input.memory));
       const { owner } = inputs[0];
-      const made = context.noGrad(() => check.synchronous(op, 'fn', fn(...(inputs as unknown as I))));
+      const made = context.noGrad(() => check.called(op, 'fn', () => fn(...(inputs as unknown as I))));
+      if (!check.isPlain(made)) check.fail(op, `fn returned ${check.say(made)}, expected { value, saved, gradient }.`);
       const { value, saved, gradient } = check.options(
         op,
         made,
         {
-          value: undefined as unknown,
+          value: check.REQUIRED as unknown,
           saved: [] as readonly Tensor[],
-          gradient: undefined as unknown,
+          gradient: check.REQUIRED as unknown,
         },
         'result',
       );
       if (!check.every(saved, (one) => one instanceof Tensor))
-        check.fail(op, `saved is ${check.say(saved)}, expected an array of Tensors.`);
+        check.fail(op, `${check.came('saved', saved, 'is')}, expected an array of Tensors.`);
       if (check.contextOf(op, { value: value as Tensor, ...check.tensors(op, 'saved', saved) }) !== context)
         check.fail(op, 'value lives on another engine than the inputs.');
       check.callback(op, 'gradient', gradient);
@@ -68,13 +69,15 @@ function gradientsOf(
   dy: Tensor,
   gradient: CustomGrad['gradient'],
 ): (Tensor | null)[] {
-  let list: unknown;
-  try {
-    list = check.synchronous(op, 'gradient', gradient(dy));
-  } catch (error) {
-    if (!(error instanceof UsedAfterDisposeError)) throw error;
-    throw new UsedAfterDisposeError(`${op}: gradient uses what is not in saved (${error.message.replace(/\.$/, '')}).`);
-  }
+  const list: unknown = check.called(op, 'gradient', () => {
+    try {
+      return gradient(dy);
+    } catch (error) {
+      if (!(error instanceof UsedAfterDisposeError)) throw error;
+      const { message } = error;
+      throw new UsedAfterDisposeError(`${message.replace(/\.$/, '')}; list in saved what it uses.`);
+    }
+  });
   if (!Array.isArray(list))
     return check.fail(op, `gradient returned ${check.say(list)}, expected an array with one entry for each input.`);
   if (list.length !== inputs.length)
@@ -83,7 +86,7 @@ function gradientsOf(
     const one: unknown = list[i];
     const wanted = `expected a Tensor [${shape.join(', ')}] as inputs[${i}]`;
     if (one === null && !requiresGrad) return null;
-    if (!(one instanceof Tensor)) return check.fail(op, `gradient[${i}] is ${check.say(one)}, ${wanted}.`);
+    if (!(one instanceof Tensor)) return check.fail(op, `${check.came(`gradient[${i}]`, one, 'is')}, ${wanted}.`);
     if (check.contextOf(op, { [`gradient[${i}]`]: one }) !== context)
       check.fail(op, `gradient[${i}] lives on another engine, ${wanted}.`);
     if (one.shape.length !== shape.length || one.shape.some((extent, axis) => extent !== shape[axis]))

@@ -1,6 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { fillBits } from '../core/fills.ts';
+import { elementName } from '../core/inspect.ts';
 import { bytesOf } from '../core/layout.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { DataType } from '../core/tensorData.ts';
@@ -37,13 +38,17 @@ export function defineKernel(definition: KernelDefinition): Kernel {
   return (inputs, outputs, params = {}) => {
     const { engine: given, ...numbers } = check.plain(op, 'params', params) as Record<string, unknown>;
     const context = contextOf(own, check.plain(op, 'inputs', inputs), given);
-    const values = own.params(numbers);
     const sizes = outputsOf(own, context, outputs);
+    const values = own.params(numbers);
     const made: Record<string, Tensor> = {};
     for (const [name, { shape, dtype }] of Object.entries(sizes)) made[name] = context.empty(shape, op, dtype);
     let grid: Grid;
     try {
-      grid = gridOf(op, typeof workgroups === 'function' ? workgroups(inputs, values, made) : workgroups, own.ranged);
+      const groups =
+        typeof workgroups === 'function'
+          ? check.called(op, 'workgroups', () => workgroups(inputs, values, made))
+          : workgroups;
+      grid = gridOf(op, groups, own.ranged);
     } catch (error) {
       for (const tensor of Object.values(made)) tensor.dispose();
       throw error;
@@ -54,8 +59,10 @@ export function defineKernel(definition: KernelDefinition): Kernel {
       const { dtype } = own.wants(name, tensor);
       const storage = dtype === tensor.dtype && tensor.rowStride === null ? tensor.memory : tensor.storage;
       words[name] = bytesOf({ shape: tensor.shape, dtype, rowStride: null }) / 4;
-      // The tensor and no more, so that arrayLength() is its length: memory goes in steps of 16 bytes.
-      buffers[name] = storage.bytes === 4 * words[name] ? storage : storage.range(0, 4 * words[name]);
+      // The tensor and no more, so that arrayLength() is its length: memory goes in steps of 16 bytes, that which takes the
+      // place of a stand-in as well.
+      const whole = storage.slot !== null && storage.bytes === 4 * words[name];
+      buffers[name] = whole ? storage : storage.range(0, 4 * words[name]);
     }
     const written = Object.keys(made);
     for (const name of written) {
@@ -73,7 +80,9 @@ export function defineKernel(definition: KernelDefinition): Kernel {
       conditional: true,
     });
     for (const name of written) {
-      const sentence = (index: number) => `${op}: ${name} was not written at element ${index}, expected all of it.`;
+      const { shape, dtype } = made[name];
+      const sentence = (word: number) =>
+        `${op}: ${elementName(name, shape, dtype === 'f16' ? 2 * word : word)} was not written, expected all of ${name}.`;
       if (context.check && !own.elements[name]?.atomic)
         context.inspectWritten(inspect_unwritten, sentence, buffers[name], words[name], UNWRITTEN);
       context.named = inputs;
@@ -92,7 +101,7 @@ function contextOf(own: OwnKernel, inputs: Readonly<Record<string, unknown>>, gi
   const floats: Record<string, Tensor> = {};
   for (const name of own.inputs) {
     const tensor = inputs[name];
-    if (!(tensor instanceof Tensor)) check.fail(op, `${name} is ${check.say(tensor)}, expected a Tensor.`);
+    if (!(tensor instanceof Tensor)) check.fail(op, `${check.came(name, tensor, 'is')}, expected a Tensor.`);
     context ??= tensor.engine;
     if (tensor.engine !== context) check.fail(op, `${name} lives on another engine than what came before it.`);
     context.assertAlive(op);
@@ -120,6 +129,8 @@ function outputsOf(
   outputs: unknown,
 ): Record<string, { shape: readonly number[]; dtype: DataType }> {
   const { name: op } = own;
+  if (outputs === undefined)
+    check.fail(op, `outputs are missing, expected the shape of each, { ${own.outputs.join(': [...], ')}: [...] }.`);
   const given = check.plain(op, 'outputs', outputs);
   own.refuseOthers('read_write', Reflect.ownKeys(given).map(String));
   return Object.fromEntries(
@@ -129,7 +140,7 @@ function outputsOf(
       const bare = Array.isArray(one) || !check.isPlain(one);
       const { shape: extents, dtype } = bare
         ? { shape: one, dtype: declared }
-        : check.options(op, one, { shape: undefined as unknown, dtype: declared }, name);
+        : check.options(op, one, { shape: check.REQUIRED as unknown, dtype: declared }, name);
       check.oneOf(op, `${name}.dtype`, dtype, ['f32', 'f16', 'i32', 'u32']);
       const shape = Array.isArray(extents) && extents.length === 0 ? [] : check.shape(op, extents, name);
       const layout = { shape, dtype, rowStride: null };
@@ -143,7 +154,6 @@ function outputsOf(
 }
 
 function gridOf(op: string, given: unknown, ranged: boolean): Grid {
-  check.synchronous(op, 'workgroups', given);
   if (Array.isArray(given) && !ranged) {
     const said = `[${given.slice(0, 4).map(check.say).join(', ')}]`;
     if (

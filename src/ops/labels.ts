@@ -57,7 +57,7 @@ export function checkLabels(
   rows: number,
   classes: number,
 ): Int32Array<ArrayBuffer> {
-  if (!(labels instanceof Int32Array)) check.fail(op, `${name} are ${check.say(labels)}, expected an Int32Array.`);
+  if (!(labels instanceof Int32Array)) check.fail(op, `${check.came(name, labels, 'are')}, expected an Int32Array.`);
   if (labels.length !== rows) check.fail(op, `${name} has ${labels.length} numbers, expected ${rows}, one a row.`);
   for (let i = 0; i < rows; i++)
     if (labels[i] < 0 || labels[i] >= classes)
@@ -89,10 +89,10 @@ export function compactLabels(...lists: readonly Int32Array[]): Compact {
 
 /** What the options of an evaluation have no defaults for. */
 export const JUDGED = {
-  train: undefined as unknown as Tensor,
-  trainLabels: undefined as unknown as Int32Array,
-  test: undefined as unknown as Tensor,
-  testLabels: undefined as unknown as Int32Array,
+  train: check.REQUIRED as Tensor,
+  trainLabels: check.REQUIRED as Int32Array,
+  test: check.REQUIRED as Tensor,
+  testLabels: check.REQUIRED as Int32Array,
 };
 
 /**

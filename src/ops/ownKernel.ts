@@ -67,9 +67,9 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
     'defineKernel',
     definition,
     {
-      name: '' as string,
-      wgsl: '' as string,
-      workgroups: undefined as unknown,
+      name: check.REQUIRED as string,
+      wgsl: check.REQUIRED as string,
+      workgroups: check.REQUIRED as unknown,
       params: undefined as KernelDefinition['params'],
       bindings: undefined as KernelDefinition['bindings'],
       constants: {} as Readonly<Record<string, number>>,
@@ -86,10 +86,10 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
     typeof given.workgroups !== 'number' &&
     !Array.isArray(given.workgroups)
   )
-    fail(`workgroups is ${check.say(given.workgroups)}, expected a function, a number or [x, y, z].`);
+    fail(`${check.came('workgroups', given.workgroups, 'is')}, expected a function, a number or [x, y, z].`);
   const { features } = given;
   if (!check.every(features, (feature) => typeof feature === 'string' && feature !== ''))
-    fail(`features is ${check.say(features)}, expected an array of names.`);
+    fail(`${check.came('features', features, 'is')}, expected an array of names.`);
 
   const declared = declarationsOf(wgsl);
   const standard = declared.entryPoints.includes('main') ? 'main' : declared.entryPoints[0];
@@ -97,7 +97,7 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
   const entries = declared.entryPoints.join(', ');
   if (entryPoint === undefined) fail('the WGSL has no entry point, expected a function with @compute.');
   if (!declared.entryPoints.includes(entryPoint))
-    fail(`entryPoint = ${check.say(entryPoint)}, expected one of the WGSL's: ${entries}.`);
+    fail(`${check.came('entryPoint', entryPoint)}, expected one of the WGSL's: ${entries}.`);
   if (given.entryPoint === undefined && declared.entryPoints.length > 1 && entryPoint !== 'main')
     fail(`the WGSL has several entry points, expected entryPoint to be one of ${entries}.`);
   const used = declared.entryPoints.length > 1 ? declared.usedBy(entryPoint) : null;
@@ -213,7 +213,7 @@ function bindingsOf(op: string, declared: readonly Declared[], listed: readonly 
   const inOrder = [...declared].sort((a, b) => a.binding - b.binding);
   if (listed !== undefined) {
     if (!check.every(listed, (name) => typeof name === 'string'))
-      check.fail(op, `bindings is ${check.say(listed)}, expected an array of names.`);
+      check.fail(op, `${check.came('bindings', listed, 'is')}, expected an array of names.`);
     const unknown = listed.find((name) => !names.includes(name));
     if (unknown !== undefined) check.fail(op, `bindings has "${unknown}", which the WGSL does not declare.`);
     const left = names.find((name) => !listed.includes(name));

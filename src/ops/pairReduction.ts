@@ -162,7 +162,7 @@ function launchPairSum(
 
 /** One expression in one line of plain text: nothing that could end it and begin something else. */
 function checkExpression(op: string, name: string, given: unknown): string {
-  if (typeof given !== 'string') check.fail(op, `${name} is ${check.say(given)}, expected a WGSL expression of s.`);
+  if (typeof given !== 'string') check.fail(op, `${check.came(name, given, 'is')}, expected a WGSL expression of s.`);
   const text = given.trim().replace(/\s+/g, ' ');
   if (text === '') check.fail(op, `${name} is empty, expected a WGSL expression of s.`);
   const odd = /[;{}@"'`]|\/\/|\/\*|[^\x20-\x7e]/.exec(text);
@@ -212,7 +212,7 @@ function labelsOf(
     const list = sides[side];
     if (list instanceof Tensor) checkLabelTensor(op, `labels.${side}`, list, context, counts[side]);
     else if (!(list instanceof Int32Array))
-      check.fail(op, `labels.${side} is ${check.say(list)}, expected an Int32Array, or a Tensor of i32 or u32.`);
+      check.fail(op, `${check.came(`labels.${side}`, list, 'is')}, expected an Int32Array, or a Tensor of i32 or u32.`);
     else if (list.length !== counts[side])
       check.fail(op, `labels.${side} has ${list.length} numbers, expected ${counts[side]}, one a row of ${side}.`);
   }

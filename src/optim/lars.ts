@@ -32,7 +32,7 @@ const SLICES = 1024;
 export function lars(parameters: Readonly<Record<string, Tensor>>, options: LARSOptions): Optimizer {
   const op = 'lars';
   const { learningRate, momentum, weightDecay, trust, rate } = check.options(op, options, {
-    learningRate: Number.NaN,
+    learningRate: check.REQUIRED as number,
     momentum: 0.9,
     weightDecay: 1e-6,
     trust: 1e-3,

@@ -160,10 +160,7 @@ export function optimizer(parameters: Readonly<Record<string, Tensor>>, rule: Ru
 }
 
 function contextOf(op: string, parameters: Readonly<Record<string, Tensor>>): Context {
-  const entries = Object.entries(parameters === undefined ? {} : check.plain(op, 'parameters', parameters)) as [
-    string,
-    Tensor,
-  ][];
+  const entries = Object.entries(check.plain(op, 'parameters', parameters)) as [string, Tensor][];
   if (entries.length === 0) check.fail(op, 'parameters are empty, expected at least one named Tensor.');
   const context = check.contextOf(
     op,

@@ -18,9 +18,9 @@ export interface CosineOptions {
 export function cosineSchedule(options: CosineOptions): (step: number) => number {
   const op = 'cosineSchedule';
   const { peak, warmupSteps, totalSteps, final } = check.options(op, options, {
-    peak: Number.NaN,
-    warmupSteps: Number.NaN,
-    totalSteps: Number.NaN,
+    peak: check.REQUIRED as number,
+    warmupSteps: check.REQUIRED as number,
+    totalSteps: check.REQUIRED as number,
     final: 0,
   });
   check.nonNegative(op, 'peak', peak);
@@ -43,7 +43,10 @@ export function cosineSchedule(options: CosineOptions): (step: number) => number
  */
 export function momentumSchedule(options: { start: number; totalSteps: number }): (step: number) => number {
   const op = 'momentumSchedule';
-  const { start, totalSteps } = check.options(op, options, { start: Number.NaN, totalSteps: Number.NaN });
+  const { start, totalSteps } = check.options(op, options, {
+    start: check.REQUIRED as number,
+    totalSteps: check.REQUIRED as number,
+  });
   check.within(op, 'start', start, 0, 1);
   check.positive(op, 'totalSteps', totalSteps);
   return (step) => {

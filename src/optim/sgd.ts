@@ -27,7 +27,7 @@ const GROUP = 64;
 export function sgd(parameters: Readonly<Record<string, Tensor>>, options: SGDOptions): Optimizer {
   const op = 'sgd';
   const { learningRate, momentum, weightDecay, nesterov } = check.options(op, options, {
-    learningRate: Number.NaN,
+    learningRate: check.REQUIRED as number,
     momentum: 0,
     weightDecay: 0,
     nesterov: false,

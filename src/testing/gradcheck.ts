@@ -31,7 +31,7 @@ export async function gradcheck(
 ): Promise<GradcheckResult> {
   const op = 'gradcheck';
   check.callback(op, 'fn', fn);
-  if (!Array.isArray(inputs)) check.fail(op, `inputs is ${check.say(inputs)}, expected an array of Tensors.`);
+  if (!Array.isArray(inputs)) check.fail(op, `${check.came('inputs', inputs, 'is')}, expected an array of Tensors.`);
   if (inputs.length === 0) check.fail(op, 'inputs is empty, expected at least one Tensor.');
   const context = check.contextOf(op, check.tensors(op, 'inputs', inputs));
   const { tolerance } = check.options(op, options, { tolerance: 1e-4 });
@@ -40,9 +40,10 @@ export async function gradcheck(
   const leaves = context.unscoped(() =>
     inputs.map(({ shape }, i) => context.tensor(values[i], shape, { requiresGrad: true })),
   );
+  const called = fn.name || 'fn';
   const call = (): Tensor => {
-    const y = check.synchronous(op, 'fn', fn(...leaves));
-    if (!(y instanceof Tensor)) check.fail(op, `fn returned ${check.say(y)}, expected a Tensor.`);
+    const y = check.called(op, called, () => fn(...leaves));
+    if (!(y instanceof Tensor)) check.fail(op, `${called} returned ${check.say(y)}, expected a Tensor.`);
     return y;
   };
   const random = createRandom(1);
@@ -56,6 +57,11 @@ export async function gradcheck(
   try {
     context.scope(() => {
       const y = call();
+      if (!y.requiresGrad)
+        check.fail(
+          op,
+          `what ${called} returned has no gradient, expected it to be computed from the inputs by ops or customGrad(), without detach() or noGrad().`,
+        );
       weights = Float32Array.from({ length: y.size }, () => (y.size === 1 ? 1 : random.gaussian()));
       sum(mul(y, context.tensor(weights, y.shape))).backward();
     });
@@ -78,7 +84,7 @@ export async function gradcheck(
         if (!Number.isFinite(near) || !Number.isFinite(far))
           check.fail(
             op,
-            `fn is not finite where inputs[${k}] at element ${at} is ${values[k][at]} +- ${2 * step}, expected numbers there.`,
+            `${called} is not finite where inputs[${k}] at element ${at} is ${values[k][at]} +- ${2 * step}, expected numbers there.`,
           );
         found.push({ at, fine: (4 * near - far) / 3, plain: near });
       }

@@ -67,7 +67,7 @@ function numbersOf(name: string, given: unknown, element: Element | null, access
   if (of === 'f16') check.fail(op, `${name} is f16 in the WGSL, which wgsl_reflect does not read; try it with f32.`);
   const list = ArrayBuffer.isView(given) ? (given as Numbers) : null;
   if (!list && access === 'read')
-    check.fail(op, `${name} is ${check.say(given)}, expected a ${of ? ARRAYS[of].name : 'Float32Array'}.`);
+    check.fail(op, `${check.came(name, given, 'is')}, expected a ${of ? ARRAYS[of].name : 'Float32Array'}.`);
   const found = list?.slice() ?? new ARRAYS[of ?? 'f32'](check.integer(op, name, given, 1, 2 ** 24));
   const known = of ? [ARRAYS[of]] : Object.values(ARRAYS);
   if (!known.some((type) => found instanceof type))
@@ -90,8 +90,8 @@ export async function detectRaces(wgsl: string, options: RaceOptions): Promise<R
   check.text(op, 'wgsl', wgsl);
   const given = check.options(op, options, {
     inputs: {} as RaceOptions['inputs'],
-    outputs: undefined as unknown as RaceOptions['outputs'],
-    workgroups: undefined as unknown as Workgroups,
+    outputs: check.REQUIRED as RaceOptions['outputs'],
+    workgroups: check.REQUIRED as Workgroups,
     params: {} as Readonly<Record<string, number>>,
     entryPoint: undefined as string | undefined,
   });
@@ -101,7 +101,7 @@ export async function detectRaces(wgsl: string, options: RaceOptions): Promise<R
   kernel.refuseOthers('read_write', Object.keys(check.plain(op, 'outputs', given.outputs)));
   const grid = (Array.isArray(workgroups) ? workgroups : [workgroups]) as number[];
   if (!check.every(grid, (of) => Number.isInteger(of) && (of as number) > 0) || grid.length < 1 || grid.length > 3)
-    check.fail(op, `workgroups = ${check.say(workgroups)}, expected a positive integer or [x, y, z].`);
+    check.fail(op, `${check.came('workgroups', workgroups)}, expected a positive integer or [x, y, z].`);
   const [x, y = 1, z = 1] = grid;
   const uniform = new ArrayBuffer(kernel.source.params.bytes);
   packParams(kernel.source, kernel.params(check.plain(op, 'params', given.params)), new DataView(uniform), 0);

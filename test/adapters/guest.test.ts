@@ -195,7 +195,7 @@ describe('a loss on tensors of a framework', () => {
       [() => guest.prepare('ntXent', [a, b], () => true), /^ntXent: z1 is \[5, 4\], expected \[6, 4\]/],
       [() => guest.prepare('ntXent', [a, a, { temp: 1 }], () => true), /^ntXent: unknown option "temp"/],
       [() => guest.prepare('ntXent', [a, a, { temperature: 1n }], () => true), /^ntXent: temperature = 1n, expected/],
-      [() => guest.prepare('ntXent', [a], () => true), /^ntXent: z1 is undefined, expected a Tensor/],
+      [() => guest.prepare('ntXent', [a], () => true), /^ntXent: z1 is missing, expected a Tensor/],
     ];
     for (const [wrong, sentence] of table) expect(wrong).toThrow(sentence);
   });

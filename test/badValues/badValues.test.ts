@@ -96,7 +96,7 @@ function quiet(value: unknown): unknown {
 }
 
 /** What is wrong with how a call ended; null where it is refused as it should be. */
-function judge(thrown: unknown, op: string, names: readonly string[]): string | null {
+function judge(thrown: unknown, op: string, names: readonly string[], value: unknown): string | null {
   if (thrown === undefined) return 'no error';
   if (!(thrown instanceof GramianError)) return `${thrown}`.slice(0, 200);
   const { message } = thrown;
@@ -106,7 +106,8 @@ function judge(thrown: unknown, op: string, names: readonly string[]): string | 
   const said = names.some((name) =>
     new RegExp(`(^|\\W)${name.replace(/[.*+?^$()[\]{}|\\]/g, '\\$&')}(\\W|$)`).test(message),
   );
-  return said || op === 'any' ? null : `names none of ${names.join(', ')}: ${message}`;
+  if (!said && op !== 'any') return `names none of ${names.join(', ')}: ${message}`;
+  return value === undefined && !/missing/.test(message) ? `does not say that it is missing: ${message}` : null;
 }
 
 /** Calls it with every wrong value at every place, and gathers what is not refused as it should be. */
@@ -134,13 +135,14 @@ async function misuse(
       if (alone && kind.good(world) instanceof Tensor && quiet(make(world)) === world.foreign) continue;
       count++;
       const before = engine.launches;
+      const value = quiet(make(world));
       let thrown: unknown;
       let launched = 0;
       try {
         let pending: unknown;
         engine.scope(() => {
           try {
-            pending = run(world, argumentsWith(args, path, make(world)));
+            pending = run(world, argumentsWith(args, path, value));
           } finally {
             launched = engine.launches - before;
           }
@@ -150,7 +152,7 @@ async function misuse(
       } catch (error) {
         thrown = error;
       }
-      const judged = judge(thrown, op, names);
+      const judged = judge(thrown, op, names, value);
       if (judged) wrong.push(`${name}: ${path.join('.')} = ${said}: ${judged}`);
       else if (launched > 0 && !made) wrong.push(`${name}: ${path.join('.')} = ${said}: launched ${launched} kernels`);
     }

@@ -122,7 +122,7 @@ describe('tune', () => {
   });
 
   test.each([
-    [undefined, {}, 'tune: list is undefined, expected an array of functions that call ops.'],
+    [undefined, {}, 'tune: list is missing, expected an array of functions that call ops.'],
     [[1], {}, 'tune: list is an Array, expected an array of functions that call ops.'],
     [[], { budget: 0 }, 'tune: budget = 0, expected a finite number above 0.'],
     [[], { clock: 5 as never }, 'tune: clock is 5, expected a function.'],

@@ -21,7 +21,7 @@ export const ONE_SIDED: BadInputs = ({ ones }) => ({
   ],
   'protoNCE: no assignments': [
     () => protoNCE(ones(2, 3), any({ centroids: ones(4, 3), concentrations: ones(4) })),
-    'protoNCE: assignments are undefined, expected an Int32Array.',
+    'protoNCE: assignments are missing, expected an Int32Array.',
   ],
   'protoNCE: a misspelt part': [
     () => protoNCE(ones(2, 3), any({ centroid: ones(4, 3) })),
@@ -29,7 +29,7 @@ export const ONE_SIDED: BadInputs = ({ ones }) => ({
   ],
   'protoNCE: no centroids': [
     () => protoNCE(ones(2, 3), any({ concentrations: ones(4), assignments: Int32Array.of(0, 1) })),
-    'protoNCE: centroids is undefined, expected a Tensor.',
+    'protoNCE: centroids is missing, expected a Tensor.',
   ],
   'protoNCE: too few concentrations': [
     () => protoNCE(ones(2, 3), { centroids: ones(4, 3), concentrations: ones(3), assignments: Int32Array.of(0, 1) }),

@@ -44,7 +44,7 @@ export const OPS: BadInputs = ({ engine, ones }) => ({
   ],
   'pairReduction: no expression': [
     () => pairReduction(ones(2, 3), undefined, any({ reduce: 'sum', value: 's' })),
-    'pairReduction: derivative is undefined, expected a WGSL expression of s.',
+    'pairReduction: derivative is missing, expected a WGSL expression of s.',
   ],
   'pairReduction: two statements': [
     () => pairReduction(ones(2, 3), undefined, { reduce: 'sum', value: 's; s', derivative: '1' }),
@@ -107,7 +107,7 @@ export const OPS: BadInputs = ({ engine, ones }) => ({
   'axis: none such': [() => sum(ones(4, 5), 2), 'sum: axis = 2, expected an integer in [0, 1].'],
   'axis: missing': [
     () => logSumExp(ones(4, 5), any(undefined)),
-    'logSumExp: axis = undefined, expected an integer in [0, 1].',
+    'logSumExp: axis is missing, expected an integer in [0, 1].',
   ],
   'excluded self, but no square': [
     () => similarityLogSumExp(ones(4, 2), ones(5, 2), { exclude: 'self' }),

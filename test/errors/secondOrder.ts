@@ -74,7 +74,7 @@ export const SECOND_ORDER: BadInputs = ({ ones }) => ({
   ],
   'contrastiveClustering: no clusters': [
     () => contrastiveClustering(any({ instances: [ones(4, 3), ones(4, 3)] })),
-    'contrastiveClustering: clusters is undefined, expected the two views as [Tensor, Tensor].',
+    'contrastiveClustering: clusters is missing, expected the two views as [Tensor, Tensor].',
   ],
   'contrastiveClustering: no Tensor': [
     () => contrastiveClustering({ instances: [ones(4, 3), any(1)], clusters: [ones(4, 2), ones(4, 2)] }),

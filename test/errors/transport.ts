@@ -51,7 +51,7 @@ export const TRANSPORT: BadInputs = ({ ones }) => ({
   ],
   'sinkhornDivergence: epsilon is missing': [
     () => sinkhornDivergence(ones(4, 2), ones(3, 2), any({})),
-    'sinkhornDivergence: epsilon = undefined, expected a finite number above 0.',
+    'sinkhornDivergence: epsilon is missing, expected a finite number above 0.',
   ],
   'sinkhornDivergence: column mismatch': [
     () => sinkhornDivergence(ones(4, 2), ones(3, 5), { epsilon: 1 }),

@@ -135,7 +135,7 @@ describe('parts of the user', () => {
   test('what is no encoder, or gives other features, is a sentence', () => {
     const none = (() => ({})) as unknown as typeof encoder;
     expect(() => simCLR(engine, { encoder: none })).toThrow('simCLR: encoder() is an Object, expected a Layer.');
-    expect(() => simCLR(engine, {})).toThrow('simCLR: channels = NaN, expected an integer in [1, 1024].');
+    expect(() => simCLR(engine, {})).toThrow('simCLR: channels is missing, expected an integer in [1, 1024].');
     expect(() => ba2m(engine, { encoder, features: 24 })).toThrow(
       'ba2m: module = true, expected false with an encoder',
     );
@@ -177,7 +177,7 @@ describe('parts of the user', () => {
     expect(step({ loss: () => 3 })).toThrow('trainStep: the loss of one-sided is 3, expected a Tensor.');
     expect(step({ loss: async () => 3 })).toThrow('trainStep: the loss of one-sided returned a Promise');
     expect(step({ afterStep: 3 })).toThrow('trainStep: method.afterStep is 3, expected a function.');
-    expect(step({}, {} as Batch)).toThrow('trainStep: batch.views are undefined, expected a Tensor.');
+    expect(step({}, {} as Batch)).toThrow('trainStep: batch.views are missing, expected a Tensor.');
     expect(step({ wants: { ...own.wants, views: 3 } })).toThrow(
       /^trainStep: batch.views has \d+ images, expected a multiple of 3, what one-sided wants\.$/,
     );

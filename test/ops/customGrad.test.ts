@@ -148,7 +148,7 @@ test("what is saved outlives the caller's handles, what is not is freed, and not
   const careless = of((a) => ({ value: exp(a), gradient: (dy) => [mul(dy, a)] }));
   const bare = own.scope(() => sum(careless(x)));
   expect(() => bare.backward()).toThrow(
-    /^customGrad: gradient uses what is not in saved \(mul: b was disposed .*\)\.$/,
+    /^customGrad: gradient throws: mul: b was disposed .*; list in saved what it uses\.$/,
   );
   bare.dispose();
   expect(await heldBuffers(own)).toBe(before);
@@ -177,15 +177,23 @@ test('a saved tensor that is overwritten is refused; so is a second walk', async
 
 describe('one sentence', () => {
   const table: [string, (x: Tensor, w: Tensor) => unknown, string][] = [
-    ['nothing', () => undefined, 'customGrad: value is undefined, expected a Tensor.'],
-    ['a Tensor', (x) => relu(x), 'customGrad: result is a Tensor [2], expected an object.'],
+    ['nothing', () => undefined, 'customGrad: fn returned undefined, expected { value, saved, gradient }.'],
+    ['no value', () => ({}), 'customGrad: value is missing, expected a Tensor.'],
+    ['a Tensor', (x) => relu(x), 'customGrad: fn returned a Tensor [2], expected { value, saved, gradient }.'],
     [
       'a Promise',
       async (x) => ({ value: x }),
       'customGrad: fn returned a Promise, expected a synchronous function; await outside of it.',
     ],
+    [
+      'nothing, as it throws',
+      () => {
+        throw new RangeError('no room.\nat all');
+      },
+      'customGrad: fn throws: no room.',
+    ],
     ['two values', (x) => ({ value: [x, x], gradient: () => [] }), 'customGrad: value is an Array, expected a Tensor.'],
-    ['no gradient', (x) => ({ value: relu(x) }), 'customGrad: gradient is undefined, expected a function.'],
+    ['no gradient', (x) => ({ value: relu(x) }), 'customGrad: gradient is missing, expected a function.'],
     [
       'a number saved',
       (x) => ({ value: relu(x), saved: [3], gradient: () => [] }),
@@ -228,6 +236,20 @@ describe('one sentence', () => {
       'customGrad: gradient returned a Promise, expected a synchronous function; await outside of it.',
     ],
   ];
+  test('a gradient that throws says whose it is, and keeps what was thrown', () => {
+    const cause = new TypeError('no weights');
+    const odd = customGrad(function odd(a: Tensor) {
+      const gradient = (): Tensor[] => {
+        throw cause;
+      };
+      return { value: relu(a), gradient };
+    });
+    const loss = sum(odd(engine.tensor([1, 2], undefined, { requiresGrad: true })));
+    expect(() => loss.backward()).toThrow(
+      expect.objectContaining({ message: 'odd: gradient throws: no weights.', cause }),
+    );
+  });
+
   test.each(gradients)('gradient returns %s', (_, gradient, sentence) => {
     const x = engine.tensor([1, 2], undefined, { requiresGrad: true });
     const w = engine.tensor([3, 4]);

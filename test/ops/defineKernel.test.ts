@@ -239,7 +239,7 @@ describe('what is wrong with a definition', () => {
     [
       'a vector among the members',
       text('slope: f32', 'slope: f32, at: vec2f'),
-      'leaky: Params.at is vec2<f32> in the WGSL, expected f32, i32 or u32.'.replace('vec2<f32>', 'vec2f'),
+      'leaky: Params.at is vec2f in the WGSL, expected f32, i32 or u32.',
     ],
     [
       'a constant that is not there',
@@ -249,7 +249,7 @@ describe('what is wrong with a definition', () => {
     [
       'no workgroups',
       { workgroups: undefined },
-      'leaky: workgroups is undefined, expected a function, a number or [x, y, z].',
+      'leaky: workgroups is missing, expected a function, a number or [x, y, z].',
     ],
     ['half a workgroup', { workgroups: 0.5 }, 'leaky: workgroups = 0.5, expected a positive integer or [x, y, z].'],
     [
@@ -310,6 +310,7 @@ describe('what is wrong with a call', () => {
       'leaky: input "y" is var<storage, read_write> in the WGSL, expected var<storage, read>.',
     );
     expect(call({}, { x }, {}, slope)).toBe('leaky: output "y" is missing.');
+    expect(call({}, { x })).toBe('leaky: outputs are missing, expected the shape of each, { y: [...] }.');
     expect(call({}, { x }, { y: [2], z: [2] }, slope)).toBe(
       'leaky: the WGSL has no binding "z" for an output; it has y.',
     );
@@ -348,7 +349,7 @@ describe('what is wrong with a call', () => {
         slope,
       ),
     ).toBe('leaky: x [2] has 8 bytes, the WGSL declares at least 64.');
-    expect(call({}, { x }, { y: [2] })).toBe('leaky: params.slope = undefined, expected a finite number.');
+    expect(call({}, { x }, { y: [2] })).toBe('leaky: params.slope is missing, expected a finite number.');
     expect(call({}, { x }, { y: [2] }, { ...slope, beta: 1 })).toBe(
       'leaky: params has "beta", which the WGSL\'s uniform lacks; it takes slope.',
     );
@@ -365,6 +366,7 @@ describe('what is wrong with a call', () => {
       expect(call({ workgroups: (() => workgroups) as () => number }, { x }, { y: [2] }, slope)).toBe(sentence);
     expect(() => defineKernel(leaky)({ x: gone }, { y: [1] }, slope)).toThrow(UsedAfterDisposeError);
     const before = await heldBuffers(engine);
+    expect(call({ workgroups: ({ X }) => X.size }, { x }, { y: [2] }, slope)).toMatch(/^leaky: workgroups throws: .+/);
     expect(call({ workgroups: () => 0 }, { x }, { y: [2] }, slope)).not.toBe('nothing');
     expectNoneLeft(engine, before);
     await engine.sync();
@@ -390,7 +392,7 @@ describe('what is wrong with a call', () => {
     const half = defineKernel({ ...leaky, name: 'half', workgroups: 1 });
     const x = checking.tensor(ramp(100));
     const { y } = half({ x }, { y: [10, 10] }, slope);
-    await expect(y.data()).rejects.toThrow('half: y was not written at element 64, expected all of it.');
+    await expect(y.data()).rejects.toThrow('half: y[6, 4] was not written, expected all of y.');
     await checking.sync();
   });
 });

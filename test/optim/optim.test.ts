@@ -225,7 +225,7 @@ test('what is wrong is said in a sentence', () => {
   const made = mul(w, 2);
   const optimizer = adamW({ w });
   const cases: [() => unknown, string][] = [
-    [() => sgd({ w }, {} as never), 'sgd: learningRate = NaN, expected a finite number, 0 or above.'],
+    [() => sgd({ w }, {} as never), 'sgd: learningRate is missing, expected a finite number, 0 or above.'],
     [() => sgd({ w }, { learningRate: -1 }), 'sgd: learningRate = -1, expected a finite number, 0 or above.'],
     [() => sgd({ w }, { learningRate: 1, momentum: 1 }), 'sgd: momentum = 1, expected a number in [0, 1).'],
     [() => sgd({ w }, { learningRate: 1, nesterov: true }), 'sgd: momentum = 0, expected it above 0 with nesterov.'],
@@ -236,7 +236,7 @@ test('what is wrong is said in a sentence', () => {
       () => adamW({ w }, { learningrate: 1 } as never),
       'adamW: unknown option "learningrate"; did you mean "learningRate"?',
     ],
-    [() => lars({ w }, {} as never), 'lars: learningRate = NaN, expected a finite number, 0 or above.'],
+    [() => lars({ w }, {} as never), 'lars: learningRate is missing, expected a finite number, 0 or above.'],
     [() => lars({ w }, { learningRate: 1, rate: 'in' as never }), 'lars: rate = "in", expected "inside" or "outside".'],
     [() => momentumSchedule({ start: 2, totalSteps: 1 }), 'momentumSchedule: start = 2, expected a number in [0, 1].'],
     [() => optimizer.load({}, 1), 'adamW: state lacks "w.first", expected that of the same parameters.'],
