@@ -127,8 +127,12 @@ async function start(
 /** What does not fit the device at all, or not into one binding of it. */
 export function isMemory(message: string, error?: unknown): boolean {
   const name = (error as Error | undefined)?.name ?? '';
-  return /out.?of.?memory|too large|larger than|exceeds?\b|allocation failed|cannot allocate|maxBufferSize|BindingSize/i.test(
-    `${name} ${message}`,
+  const text = `${name} ${message}`;
+  if (/out.?of.?memory|allocation failed|cannot allocate|maxBufferSize|BindingSize/i.test(text)) return true;
+  // Steps, ranks and dispatches exceed limits too: these are about memory only where sizes in memory are compared.
+  return (
+    /too large|larger than|exceeds?\b/i.test(text) &&
+    /\b(?:(?:buffer|binding|allocation|tensor|array) size|bytes|memory)\b/i.test(text)
   );
 }
 

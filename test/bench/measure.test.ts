@@ -142,8 +142,15 @@ describe('measure', () => {
     'buffer size exceeds the limit',
     'OutOfMemoryError: matmul',
     'Failed: out of memory',
+    'Requested 5368709120 bytes, which exceeds what there is',
   ])('%s is about memory', (message) => expect(isMemory(message)).toBe(true));
-  test('other errors are not', () => expect(isMemory('Kernel "sumGrad" not found')).toBe(false));
+  test.each([
+    'Kernel "sumGrad" not found',
+    'the number of iterations exceeds 100',
+    'rank 7 exceeds 6',
+    'Dispatch workgroup count X (70000) exceeds max compute workgroups per dimension (65535)',
+    'the error is larger than the tolerance',
+  ])('%s is not', (message) => expect(isMemory(message)).toBe(false));
 });
 
 /** WebGPU as far as the observer sees it. */
