@@ -42,11 +42,20 @@ export function checkSet(op: string, set: ImageSet): void {
       op,
       `${typeof set.name === 'string' ? set.name : 'set'} has ${images.length} bytes, expected ${wanted} for [${count}, ${channels}, ${height}, ${width}].`,
     );
+  const { classes } = set;
+  if (classes !== null && classes !== undefined && !check.every(classes, (name) => typeof name === 'string'))
+    check.fail(op, `set.classes are ${check.say(classes)}, expected an array of names.`);
   if (labels === null || labels === undefined) return;
   if (!(labels instanceof Int32Array))
     check.fail(op, `${check.came('set.labels', labels, 'are')}, expected an Int32Array.`);
   if (labels.length !== count)
     check.fail(op, `set.labels has ${labels.length} numbers, expected ${count}, one an image.`);
+  const wrong = labels.findIndex((label) => label < 0 || label >= (classes?.length ?? 2 ** 31));
+  if (wrong >= 0)
+    check.fail(
+      op,
+      `set.labels[${wrong}] = ${labels[wrong]}, expected ${classes ? `a class in [0, ${classes.length})` : 'an integer, 0 or above'}.`,
+    );
 }
 
 /** Refuses what is no list of images, and returns its length. */

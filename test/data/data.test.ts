@@ -82,14 +82,15 @@ test('holdOut cuts a set in two, always the same two', () => {
     set,
     Array.from({ length: 40 }, (_, i) => i % 4),
   );
-  const { train, test } = holdOut({ ...many, labels: Int32Array.from({ length: 40 }, (_, i) => i) }, 0.25);
+  const numbered = { ...many, labels: Int32Array.from({ length: 40 }, (_, i) => i), classes: null };
+  const { train, test } = holdOut(numbered, 0.25);
   expect([train.count, test.count]).toEqual([30, 10]);
   expect([...(train.labels ?? []), ...(test.labels ?? [])].sort((a, b) => a - b)).toEqual([...Array(40).keys()]);
-  expect(holdOut({ ...many, labels: Int32Array.from({ length: 40 }, (_, i) => i) }, 0.25).test.labels).toEqual(
-    test.labels,
-  );
+  expect(holdOut(numbered, 0.25).test.labels).toEqual(test.labels);
   expect([...(test.labels ?? [])]).not.toEqual([...Array(10).keys()]);
   expect(() => holdOut(set, 1)).toThrow('holdOut: share = 1, expected a number in (0, 1).');
+  const odd = { ...set, labels: Int32Array.of(0, 1, 3, 0) };
+  expect(() => holdOut(odd, 0.5)).toThrow('holdOut: set.labels[2] = 3, expected a class in [0, 3).');
   expect(() => holdOut(set, 0.1)).toThrow('holdOut: share = 0.1 of 4 images is 0, expected some on both sides.');
 });
 
