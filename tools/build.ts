@@ -156,6 +156,15 @@ function dropBareImports(): void {
     }
 }
 
+/** By the names that imports have for them, beside the benchmark's page. */
+function modulesInBrowsers(): Record<string, string> {
+  const files = subpaths.map(([subpath]) => {
+    const file = IN_BROWSERS[subpath] ? `${nameOf(subpath)}.browser` : nameOf(subpath);
+    return [subpath.replace('.', 'gramian'), `./${file}.js`];
+  });
+  return { ...Object.fromEntries(files), '#platform': './platform.browser.js' };
+}
+
 /** The table above is what the package exports; package.json follows it. */
 function updateExports(): void {
   const file = join(root, 'package.json');
@@ -205,7 +214,7 @@ dropBareImports();
 writeLicences([...built, benchPage].map(({ metafile }) => metafile));
 const [script] = benchPage.outputFiles ?? [];
 const notice = asComment(licenceTexts(root, inlinedPackages([benchPage.metafile])));
-writeFileSync(join(root, 'dist/bench.html'), renderBenchPage(notice + script.text));
+writeFileSync(join(root, 'dist/bench.html'), renderBenchPage(notice + script.text, modulesInBrowsers()));
 chmodSync(join(root, 'dist/cli.js'), 0o755);
 if (!quick) {
   run('tsc', [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);

@@ -1,13 +1,15 @@
 /// <reference lib="dom" />
 // The benchmark as a page: choose, run, look, take the numbers along.
+import type { createEngine } from '../../src/index.ts';
 import { mount } from '../../src/report/mount.ts';
 import { openHost } from '../host.browser.ts';
 import { contenders } from '../ours.ts';
+import { loaded, type OwnWorks, worksOf } from '../ownWorks.ts';
 import { drawMemory, drawRoofline, drawTimes } from '../report/charts.ts';
 import { timesTable } from '../report/write.ts';
 import type { Row, Session } from '../results.ts';
 import { askedSizes, checkAxes, chooseCases, parseSizes, runCases } from '../run.ts';
-import { CASES } from '../works/index.ts';
+import { CASES, type Case } from '../works/index.ts';
 import { numericsCard, numericsOfPage } from './numerics.ts';
 
 const SECONDS = 60;
@@ -16,17 +18,21 @@ const find = <T extends HTMLElement>(id: string): T => document.getElementById(i
 const form = find<HTMLFormElement>('form');
 const status = find('status');
 const results = find('results');
-const [cases, sizes, repeats] = ['cases', 'sizes', 'repeats'].map((id) => find<HTMLInputElement>(id));
+const [cases, work, sizes, repeats] = ['cases', 'work', 'sizes', 'repeats'].map((id) => find<HTMLInputElement>(id));
 const quick = find<HTMLInputElement>('quick');
 const [runButton, numericsButton, stopButton] = ['run', 'numerics', 'stop'].map((id) => find<HTMLButtonElement>(id));
 let stopped = false;
 
 find('names').textContent = CASES.map(({ name }) => name).join(', ');
 
-/** `bench.html#cases=ntXent&quick=1&run=1` fills the form and starts; `#numerics` asks the adapter. */
+/** `bench.html#cases=ntXent&quick=1&run=1` fills the form and starts, `#work=/mine.mjs` names a module of works; `#numerics` asks the adapter. */
 function fromAddress(): (() => Promise<void>) | null {
   const given = new URLSearchParams(location.hash.slice(1));
-  for (const input of [cases, sizes, repeats]) input.value = given.get(input.id) ?? input.value;
+  if (given.has('work')) {
+    cases.value = '';
+    find('own').hidden = false;
+  }
+  for (const input of [cases, work, sizes, repeats]) input.value = given.get(input.id) ?? input.value;
   if (given.has('quick')) quick.checked = given.get('quick') !== '0';
   if (given.has('numerics')) return () => busy(numerics);
   return given.has('run') ? () => busy(run) : null;
@@ -59,13 +65,25 @@ async function numerics(): Promise<void> {
   say(`${report.adapter}: done`);
 }
 
+/** Works of a module that is served with the page; they import the package that lies beside it. */
+async function loadWorks(address: string): Promise<OwnWorks> {
+  const { href, pathname } = new URL(address, location.href);
+  const name = 'gramian'; // no literal: it is for the browser to find, by the page's import map
+  const module = await loaded(address, () => import(href));
+  const { createEngine: create } = (await import(name)) as { createEngine: typeof createEngine };
+  const library = pathname.replace(/^.*\//, '').replace(/\.\w+$/, '');
+  return worksOf(address, module, library, 'cached', create);
+}
+
 async function run(): Promise<void> {
   stopButton.disabled = false;
   const named = cases.value.split(/[\s,]+/).filter(Boolean);
-  const chosen = chooseCases(named.length > 0 ? named : undefined);
+  const own = work.value ? await loadWorks(work.value) : null;
+  const chosen = own && named.length === 0 ? [] : chooseCases(named.length > 0 ? named : undefined);
   const asked = parseSizes([sizes.value]);
-  checkAxes(chosen, asked);
-  const plan = chosen.map((of) => ({ of, sizes: askedSizes(of, asked, quick.checked) }));
+  checkAxes([...(own?.works ?? []), ...chosen], asked);
+  const sized = (of: Case) => ({ of, sizes: askedSizes(of, asked, quick.checked) });
+  const plan = [...(own?.works ?? []).map((of) => ({ ...sized(of), entries: own?.entries })), ...chosen.map(sized)];
   const { environment, observer, note, roofline: measureRoof } = await openHost();
   say(`${note}: roofline`);
   const roofline = await measureRoof();

@@ -7,6 +7,7 @@ JavaScript sees, until the GPU has finished.</p>
 </header>
 <form id="form" class="card">
 <p><label>cases <input id="cases" value="ntXent clip barlowTwins sinkhorn matmul" size="60"></label></p>
+<p id="own" hidden><label>work of yours <input id="work" placeholder="/my-works.mjs" size="40"></label></p>
 <p><label>sizes <input id="sizes" placeholder="n=512,2048 d=128"></label>
 <label>repeats <input id="repeats" type="number" min="1" value="20"></label>
 <label><input id="quick" type="checkbox" checked> small sizes</label></p>
@@ -15,7 +16,10 @@ JavaScript sees, until the GPU has finished.</p>
 </form>
 <div id="results" class="cards"></div>`;
 
-/** dist/bench.html: the whole benchmark in one file. */
-export function renderBenchPage(script: string): string {
-  return htmlPage({ title: 'gramian bench', main: MAIN, data: null, script });
+/**
+ * dist/bench.html: the whole benchmark in one file.
+ * @param imports the package's modules, as they lie beside it: what work of a user's imports
+ */
+export function renderBenchPage(script: string, imports?: Readonly<Record<string, string>>): string {
+  return htmlPage({ title: 'gramian bench', main: MAIN, data: null, script, imports });
 }

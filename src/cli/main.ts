@@ -3,6 +3,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { augmentations } from '../data/augmentations.ts';
 import { embed, evaluateCheckpoint } from './apply.ts';
+import { benchPage } from './benchPage.ts';
 import { methodName, methodOption, numberOption, settingOption } from './config.ts';
 import { init, starts } from './init.ts';
 import { asTyped } from './invoked.ts';
@@ -164,7 +165,10 @@ program
   .option('--csv <file>', 'appends the rows')
   .option('--report <file>', 'one HTML page with charts')
   .option('--quick', 'one small size of each case')
-  .action(async ({ adapters = ['auto'], peers = ['none'], ...options }) => {
+  .option('--page', "serves the benchmark's page with the works of --work, for a browser on this machine")
+  .action(async ({ page, ...given }, command: Command) => {
+    if (page) return benchPage(given, (name) => command.getOptionValueSource(name) === 'cli');
+    const { adapters = ['auto'], peers = ['none'], ...options } = given;
     const { bench } = await import('./bench.ts'); // its tables are of no use to the other commands
     await bench({ adapters, peers, ...options });
   });

@@ -2,6 +2,8 @@ import { STYLE } from './style.ts';
 
 // The page may draw and nothing else: no address is allowed, so that a report can be mailed and opened anywhere.
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+// One that imports may load what lies beside it besides.
+const IMPORTING = POLICY.replace('script-src', "connect-src 'self'; script-src 'self'");
 
 export interface HtmlPage {
   readonly title: string;
@@ -11,15 +13,17 @@ export interface HtmlPage {
   readonly data: unknown;
   /** A classic script (esbuild: `bundle`, `format: 'iife'`). */
   readonly script: string;
+  /** Modules that lie beside the page, by the names that imports have for them; without, it loads nothing. */
+  readonly imports?: Readonly<Record<string, string>>;
 }
 
-/** One HTML file with its numbers, style and script inside; it never uses the network. */
-export function htmlPage({ title, main, data, script }: HtmlPage): string {
+/** One HTML file with its numbers, style and script inside; it never uses the network, but for `imports`. */
+export function htmlPage({ title, main, data, script, imports }: HtmlPage): string {
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta http-equiv="Content-Security-Policy" content="${imports ? IMPORTING : POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
 <title>${escapeHtml(title)}</title>
@@ -28,8 +32,8 @@ export function htmlPage({ title, main, data, script }: HtmlPage): string {
 <body>
 <main>
 ${main}
-<footer>Made by gramian. This file holds all it shows and loads nothing.</footer>
-</main>
+<footer>Made by gramian. This file holds all it shows and loads nothing${imports ? ', but for work of yours' : ''}.</footer>
+</main>${imports ? `\n<script type="importmap">${escapeJson(JSON.stringify({ imports }))}</script>` : ''}
 <script type="application/json" id="report-data">${escapeJson(JSON.stringify(data))}</script>
 <script>${escapeScript(script)}</script>
 </body>

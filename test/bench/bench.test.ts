@@ -27,6 +27,19 @@ describe('gramian bench', () => {
     'package.json': '{}', // whatever lies in the folders above
     'silu.mjs': `${program.slice(0, program.indexOf('const engine'))}export { silu };`,
     'bench-silu.mjs': work,
+    'compared.mjs': `${work}
+      const by = (factor) => async ({ inputs: { x } }) => {
+        const { value, d_x } = work.make({ n: x.data.length }).reference();
+        const outputs = () => ({ value: Float32Array.of(value[0] * factor), d_x: Float32Array.from(d_x) });
+        const contender = { library: 'on paper', version: '7', form: 'naive', run: async () => {}, read: async () => outputs() };
+        return { ...contender, dispose() { console.error('disposed', factor); } };
+      };
+      export const contenders = [
+        by(1),
+        { library: 'one percent', form: 'naive', open: by(1.01) },
+        { library: 'nothing', form: 'naive', open: async () => null },
+        { library: 'broken', form: 'naive', open: async () => { throw new Error('no such function'); } },
+      ];`,
     'none.mjs': 'export const work = 1;',
     'broken.mjs': "throw new Error('here');",
     'odd.mjs': "export const works = [{ name: 'odd' }];",
@@ -57,7 +70,7 @@ describe('gramian bench', () => {
     [['--work', 'gone.mjs'], 'bench: --work gone.mjs is not there, expected a module that exports works.'],
     [['--work', 'none.mjs'], 'bench: --work none.mjs exports works = undefined, expected an array of works.'],
     [['--work', 'broken.mjs'], 'bench: --work broken.mjs does not load: here.'],
-    [['--work', 'odd.mjs'], 'bench: works[0].flops is undefined, expected a function.'],
+    [['--work', 'odd.mjs'], 'bench: works[0].flops is missing, expected a function.'],
     [['--work', 'never.mjs'], 'bench: --work never.mjs does not load: an await at its top never ends.'],
     [['--work', 'twice.mjs'], 'bench: works[1].name = "silu", the name of works[0], expected each once.'],
     [['--work', 'lines.mjs'], 'bench: works[0].name = '],
@@ -65,6 +78,9 @@ describe('gramian bench', () => {
       ['--work', 'beside.mjs'],
       'bench: --work beside.mjs exports contenders = an Array, expected an array of functions',
     ],
+    [['--page'], 'bench: --page came without --work, expected it beside one.'],
+    [['--page', '--work', 'bench-silu.mjs', '--csv', 'x.csv'], 'bench: --csv came beside --page, expected it without;'],
+    [['--page', '--work', 'gone.mjs'], 'bench: --work gone.mjs is not there, expected a module that exports works.'],
     [['--cases', 'simclr'], 'bench: --cases simclr, expected all or some of '],
     [['--sizes', 'n=0'], 'bench: --sizes n=0, expected an axis and its extents'],
     [['--sizes', 'z=8'], 'bench: --sizes z=..., expected an axis of the chosen cases'],
@@ -142,6 +158,29 @@ describe('gramian bench', () => {
     expect(() => later.run({}, {}, new Int32Array(0), {} as Engine)).toThrow(
       'bench: silu.run returned a Promise, expected a Tensor.',
     );
+  });
+
+  test('code to compare with is verified before it is timed, and has rows in the file and the report', async () => {
+    const files = ['--csv', 'compared.csv', '--report', 'compared.html'];
+    const { code, out, err } = await start(['--work', 'compared.mjs', '--quick', '--repeats', '2', ...files]);
+    const rows = fromCsv(readFileSync(join(folder, 'compared.csv'), 'utf8'));
+    expect(rows.map(({ library, version, form, status, runs }) => [library, version, form, status, runs])).toEqual([
+      ['compared', '', 'fused', 'ok', 2],
+      ['on paper', '7', 'naive', 'ok', 2],
+      ['one percent', '7', 'naive', 'wrong', 0],
+      ['nothing', '', 'naive', 'unsupported', 0],
+      ['broken', '', 'naive', 'failed', 0],
+    ]);
+    expect(rows[1].error).toBeLessThan(1e-6);
+    expect(rows[2]).toMatchObject({
+      median: null,
+      detail: expect.stringMatching(/^silu: value\[0\] = \S+, expected /),
+    });
+    expect(out).toMatch(/one percent +wrong: silu: value/);
+    expect(err.match(/^disposed \S+$/gm)).toEqual(['disposed 1.01', 'disposed 1']);
+    expect(code, 'a wrong answer is one, whoever gives it').toBe(1);
+    const report = readFileSync(join(folder, 'compared.html'), 'utf8');
+    for (const { library } of rows) expect(report).toContain(library);
   });
 
   test("a user's code that throws ends with 1, and its row says what it threw", async () => {

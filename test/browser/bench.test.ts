@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { browserName } from '../../bench/host.browser.ts';
@@ -7,6 +9,7 @@ import { answersOf } from '../../bench/probe/numerics/report.ts';
 import { renderBenchReport } from '../../bench/report/write.ts';
 import type { Row } from '../../bench/results.ts';
 import { findCarrier } from '../../src/gpu/embedded.node.ts';
+import { commandFolder } from '../cli/command.ts';
 import { type Chromium, launchChromium } from './chromium.ts';
 
 const here = findCarrier() !== null;
@@ -58,6 +61,67 @@ test.skipIf(!here)(
     expect(lines.filter((line) => line.startsWith('error'))).toEqual([]);
   },
   520_000,
+);
+
+test.skipIf(!here)(
+  "the page takes a user's work, served by the command, with what it imports of the package",
+  async () => {
+    const { folder, start } = commandFolder('bench-page');
+    const page = readFileSync('docs/own-kernels.md', 'utf8');
+    const [program, work] = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+    mkdirSync(join(folder, 'works'));
+    writeFileSync(join(folder, 'silu.mjs'), `${program.slice(0, program.indexOf('const engine'))}export { silu };`);
+    writeFileSync(join(folder, 'works', 'bench-silu.mjs'), work.replace('./silu.mjs', '../silu.mjs'));
+    writeFileSync(join(folder, '.secret'), 'not for others');
+    const lines: string[] = [];
+    const state = 'document.documentElement.dataset.state';
+    const asked = ['--work', 'works/bench-silu.mjs', '--quick', '--sizes', 'n=64', '--repeats', '3'];
+    let ended: Promise<unknown> = Promise.resolve();
+    let server: ChildProcess | undefined;
+    const told = new Promise<string>((resolve) => {
+      ended = start(['bench', '--page', ...asked], (text, child) => {
+        server = child;
+        const [, address] = / open (\S+) in a browser; /.exec(text) ?? [];
+        if (address) resolve(address);
+      });
+    });
+    try {
+      const address = await told;
+      const seen = await chromium.open(
+        { files: {}, timeout: 200_000, onConsole: (line) => lines.push(line) },
+        async (page) => {
+          await page.goto(`${address}&run=1`);
+          await page.waitForFunction(`${state}?.match(/done|failed/)`, { timeout: 180_000 });
+          return page.evaluate<Record<string, string>>(`({
+          status: document.getElementById('status').textContent,
+          table: [...document.querySelectorAll('.numbers tr')].at(-1)?.textContent,
+        })`);
+        },
+      );
+      expect(seen).toEqual({
+        status: expect.stringMatching(/: done$/),
+        table: expect.stringMatching(/^silun=64bench-silu \d.*e-\d$/),
+      });
+      const { origin, host } = new URL(address);
+      for (const path of [
+        '/work/.secret',
+        '/work/../package.json',
+        '/work/%2e%2e%2fx',
+        '/work/%',
+        '/etc/passwd',
+        '/dist/',
+      ])
+        expect((await fetch(origin + path)).status, path).toBe(404);
+      expect((await fetch(`http://localhost:${host.split(':')[1]}/work/silu.mjs`)).status).toBe(404);
+      expect((await fetch(`${origin}/work/silu.mjs`)).headers.get('content-type')).toContain('text/javascript');
+      expect(lines).toEqual([]);
+    } finally {
+      server?.kill();
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  220_000,
 );
 
 test.skipIf(!here)(
