@@ -232,9 +232,26 @@ test.skipIf(!here)("README's figure is one SVG that stands alone", async () => {
     write: false,
   });
   const rows = [row, { ...row, size: 'n=2048 d=128', median: 120, peakBytes: 9e6 }];
-  const svg = await chromium.run<string>({ files: { '/figure.js': outputFiles[0].text }, path: '/figure.js' }, rows);
+  const files = { '/figure.js': outputFiles[0].text };
+  const long = rows.map((each) => ({ ...each, library: 'a library with a name', form: 'hand-derived' }));
+  const svg = await chromium.run<string>({ files, path: '/figure.js' }, [...rows, ...long]);
   expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" viewBox="0 0 \d+ 300"/);
-  expect(svg.match(/<circle/g)).toHaveLength(4);
+  expect(svg.match(/<circle/g)).toHaveLength(8);
   expect(svg).toContain('>gramian<');
   expect(svg).not.toMatch(/href=|NaN/);
+  // Nothing is cut, also where another system's font is wider.
+  const texts = await chromium.open({ files: { '/': svg } }, (page) =>
+    page.evaluate<{ said: string; room: number; width: number }[]>(`(() => {
+      const whole = document.querySelector('svg').getBoundingClientRect();
+      return [...document.querySelectorAll('text')].map((text) => {
+        const { left, right, width } = text.getBoundingClientRect();
+        return { said: text.textContent, room: Math.min(left - whole.left, whole.right - right), width };
+      });
+    })()`),
+  );
+  expect(texts.filter(({ room }) => room < 0)).toEqual([]);
+  const [longest] = texts
+    .sort((a, b) => b.said.length - a.said.length)
+    .filter(({ said }) => said.startsWith('a library'));
+  expect(longest.room).toBeGreaterThan(0.15 * longest.width);
 });
