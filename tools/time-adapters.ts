@@ -1,8 +1,11 @@
 // npm run bench:adapters: NT-Xent through an adapter and by the framework's own autodiff, in turns in one process: 512 rows of 128
-// numbers a view, with the gradients to them, and as a training step behind a layer tanh(x W), with the gradient to W.
-// -- --write puts the table into docs/frameworks.md.
+// numbers a view, with the gradients to them, and as a training step behind a layer tanh(x W), with the gradient to W. Then
+// by the plans of an adapter and eagerly, on buffers of TypeGPU, which differentiates nothing.
+// -- --write puts the tables into docs/frameworks.md.
 import { attach as attachJax } from '../src/adapters/jax.ts';
 import { attach as attachTensorFlow } from '../src/adapters/tfjs.ts';
+import { attach as attachTypeGPU } from '../src/adapters/typegpu.ts';
+import { ntXent, type Tensor } from '../src/index.ts';
 import { jaxFormulas, tensorFlowFormulas } from '../test/adapters/formulas.ts';
 import { load } from '../test/adapters/hosts.ts';
 import { normals } from '../test/engine.ts';
@@ -19,11 +22,11 @@ const given = [
 
 /** A step is done when this resolves; it gives the loss. */
 type Step = () => Promise<number>;
+/** What is compared, by what is said of it. */
+type Pairs = Readonly<Record<string, readonly [other: Step, ours: Step]>>;
 interface Framework {
   readonly device: GPUDevice;
-  /** The framework's own step, and ours. */
-  readonly loss: readonly [theirs: Step, ours: Step];
-  readonly training: readonly [theirs: Step, ours: Step];
+  readonly pairs: Pairs;
 }
 
 async function tensorFlow(): Promise<Framework> {
@@ -56,8 +59,10 @@ async function tensorFlow(): Promise<Framework> {
   };
   return {
     device: backend.device,
-    loss: [loss(formula), loss(ours)],
-    training: [training(formula), training(ours)],
+    pairs: {
+      'loss and gradients': [loss(formula), loss(ours)],
+      'a training step': [training(formula), training(ours)],
+    },
   };
 }
 
@@ -93,25 +98,93 @@ async function jaxJs(): Promise<Framework> {
   };
   return {
     device,
-    loss: [step(() => ownLoss(x0.ref, x1.ref)), step(() => ours((z: Arr[]) => z, [x0.ref, x1.ref]))],
-    training: [step(() => ownTraining(w.ref, x0.ref, x1.ref)), step(() => ours(views, w.ref))],
+    pairs: {
+      'loss and gradients': [step(() => ownLoss(x0.ref, x1.ref)), step(() => ours((z: Arr[]) => z, [x0.ref, x1.ref]))],
+      'a training step': [step(() => ownTraining(w.ref, x0.ref, x1.ref)), step(() => ours(views, w.ref))],
+    },
   };
+}
+
+async function typeGPU(): Promise<Framework> {
+  const [tgpu, d] = await load('typegpu', 'typegpu', 'typegpu/data');
+  const root = await tgpu.default.init();
+  const g = await attachTypeGPU(root, { tune: 'off' });
+  const { engine } = g;
+  const device: GPUDevice = root.device;
+  const pairs: Record<string, readonly [Step, Step]> = {};
+  // What a step costs the CPU shows where the GPU has little to do.
+  for (const [rows, columns, repeats] of [
+    [ROWS, COLUMNS, 1],
+    [32, 16, 25],
+  ]) {
+    const schema = d.arrayOf(d.arrayOf(d.f32, columns), rows);
+    const z = [0, 1].map((v) => {
+      const buffer = root.createBuffer(schema).$usage('storage');
+      device.queue.writeBuffer(root.unwrap(buffer), 0, given[v], 0, rows * columns);
+      return buffer;
+    });
+    const tensors = z.map((buffer) => engine.fromBuffer(root.unwrap(buffer), [rows, columns], { requiresGrad: true }));
+    const gradientOf = (z0: Tensor, z1: Tensor): Tensor => {
+      const loss = ntXent(z0, z1, { temperature: TEMPERATURE });
+      loss.backward();
+      return loss;
+    };
+    const many = async (run: () => unknown): Promise<void> => {
+      for (let i = 1; i < repeats; i++) await run();
+    };
+    const eager = (): Tensor => {
+      for (const each of tensors) each.zeroGrad();
+      return engine.scope(() => gradientOf(tensors[0], tensors[1]));
+    };
+    const plan = g.plan({ z0: z[0], z1: z[1] }, ({ z0, z1 }) => {
+      const loss = gradientOf(z0, z1);
+      return { loss, dz0: z0.grad, dz1: z1.grad };
+    });
+    const encode = (): void => {
+      const encoder = device.createCommandEncoder();
+      plan.encode(encoder);
+      device.queue.submit([encoder.finish()]);
+    };
+    const call = () => g.ntXent(z[0], z[1], { temperature: TEMPERATURE, gradients: true });
+    const destroyed = ({ loss, gradients }: ReturnType<typeof call>): void => {
+      for (const each of [loss, ...gradients]) each.destroy();
+    };
+    const eagerly: Step = async () => {
+      await many(() => eager().dispose());
+      const loss = eager();
+      const [number] = await loss.data();
+      loss.dispose();
+      return number;
+    };
+    const size = `${rows} x ${columns}${repeats > 1 ? `, ${repeats} times` : ''}`;
+    pairs[`${size}: \`g.ntXent\``] = [
+      eagerly,
+      async () => {
+        await many(() => destroyed(call()));
+        const results = call();
+        const number = await results.loss.read();
+        destroyed(results);
+        return number;
+      },
+    ];
+    pairs[`${size}: \`plan.encode\``] = [
+      eagerly,
+      async () => {
+        await many(encode);
+        encode();
+        return (await plan.outputs.loss.read()) as number;
+      },
+    ];
+  }
+  return { device, pairs };
 }
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-const lines = ['| NT-Xent, 512 x 128 | Its autodiff, ms | With gramian, ms | Ratio |', '| --- | --- | --- | --- |'];
-let adapter = '';
-for (const [name, open] of [
-  ['TensorFlow.js 4.22.0', tensorFlow],
-  ['jax-js 0.1.25 under `jit`', jaxJs],
-] as const) {
-  const { device, loss, training } = await open();
-  adapter = device.adapterInfo.description || device.adapterInfo.device;
-  for (const [said, steps] of [
-    ['loss and gradients', loss],
-    ['a training step', training],
-  ] as const) {
+/** The steps of a pair in turns. */
+async function rowsOf(name: string, pairs: Pairs): Promise<string[]> {
+  const lines: string[] = [];
+  for (const [said, steps] of Object.entries(pairs)) {
     const times: [number[], number[]] = [[], []];
     for (let run = 0; run < WARM + RUNS; run++) {
       const losses: number[] = [];
@@ -124,11 +197,27 @@ for (const [name, open] of [
         throw new Error(`${name}: the losses are ${losses}, expected the same.`);
     }
     const ratio = median(times[1].map((time, i) => time / times[0][i]));
-    const [theirs, ours] = times.map((all) => median(all).toFixed(1));
-    lines.push(`| ${name}, ${said} | ${theirs} | ${ours} | ${ratio.toFixed(2)} |`);
+    const [other, ours] = times.map((all) => median(all).toFixed(1));
+    lines.push(`| ${name}, ${said} | ${other} | ${ours} | ${ratio.toFixed(2)} |`);
     console.log(lines.at(-1));
   }
+  return lines;
 }
+
+const lines = ['| NT-Xent, 512 x 128 | Its autodiff, ms | With gramian, ms | Ratio |', '| --- | --- | --- | --- |'];
+for (const [name, open] of [
+  ['TensorFlow.js 4.22.0', tensorFlow],
+  ['jax-js 0.1.25 under `jit`', jaxJs],
+] as const)
+  lines.push(...(await rowsOf(name, (await open()).pairs)));
+const { device, pairs } = await typeGPU();
+lines.push(
+  '',
+  '| NT-Xent and gradients, captured or not | Eager, ms | By a plan, ms | Ratio |',
+  '| --- | --- | --- | --- |',
+);
+lines.push(...(await rowsOf('TypeGPU 0.12.5', pairs)));
+const adapter = device.adapterInfo.description || device.adapterInfo.device;
 const today = new Date().toISOString().slice(0, 10);
 if (process.argv.includes('--write'))
   fillMarkers(
