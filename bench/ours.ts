@@ -5,6 +5,7 @@ import type { Engine } from '../src/engine/engine.ts';
 import * as gramian from '../src/index.ts';
 import type { BenchWork, Call } from '../src/testing/benchWork.ts';
 import type { Contender, Entry, Work } from './contender.ts';
+import { setUpStep } from './trainingStep.ts';
 
 const binary =
   (op: (a: Tensor, b: Tensor) => Tensor): Call =>
@@ -98,8 +99,9 @@ function normState(engine: Engine, channels: number, weight: Tensor, bias: Tenso
   return { weight, bias, runningMean: zeros(), runningVariance: zeros() };
 }
 
-/** What the package is asked to do for a work of that name. */
-function callOf(name: string): Call {
+/** What the package is asked to do for a work of that name; a step of training is no one call. */
+function callOf(name: string): Call | 'step' {
+  if (name === 'simCLRStep') return 'step';
   const call = CALLS[name];
   if (!call) throw new RangeError(`bench: no call is named ${name}; it has ${Object.keys(CALLS).join(', ')}.`);
   return call;
@@ -112,7 +114,7 @@ export type Tune = 'off' | 'cached' | 'full';
 async function open(
   work: Work,
   tune: Tune,
-  call: Call,
+  call: Call | 'step',
   createEngine: typeof gramian.createEngine,
   as: Partial<Contender> = {},
 ): Promise<Contender> {
@@ -129,6 +131,7 @@ async function open(
 
 /** The same on an engine that is there. */
 export function setUp(engine: Engine, work: Work, call = callOf(work.name)): Contender & { step(): Tensor } {
+  if (call === 'step') return setUpStep(engine, work);
   const named = Object.fromEntries(
     Object.entries(work.inputs).map(([name, { data, shape }]) => [
       name,

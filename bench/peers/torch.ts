@@ -206,11 +206,14 @@ export async function openIn(processes: Processes, work: Work, form: Contender['
 const open = async (work: Work, form: Contender['form']): Promise<Contender> =>
   openIn(await startProcesses(PROCESSES), work, form);
 
-const autodiff: Open = async (work) => (FORMULAS[work.name] ? open(work, 'autodiff') : null);
+/** torch_training.py has it. */
+const STEP = 'simCLRStep';
+
+const autodiff: Open = async (work) => (FORMULAS[work.name] || work.name === STEP ? open(work, 'autodiff') : null);
 
 /** A product has no gradient here: it is the same call in both forms. */
 const handDerived: Open = async (work) =>
-  DERIVATIVES[work.name] && work.name !== 'matmul' ? open(work, 'hand-derived') : null;
+  (DERIVATIVES[work.name] && work.name !== 'matmul') || work.name === STEP ? open(work, 'hand-derived') : null;
 
 export const contenders: readonly Entry[] = [
   { library: LIBRARY, form: 'autodiff', open: autodiff },

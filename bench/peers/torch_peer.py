@@ -23,6 +23,7 @@ from typing import BinaryIO, Callable
 import torch
 from torch_by_hand import BY_HAND
 from torch_formulas import FORMULAS
+from torch_training import step as training_step
 
 Outputs = dict[str, torch.Tensor]
 
@@ -89,7 +90,11 @@ class Peer:
         x = {name: numbers(self.requests, shape, torch.float32) for name, shape in work["inputs"]}
         if work["labels"]:
             x["labels"] = numbers(self.requests, [work["labels"]], torch.int32).long()
-        self.step = {"autodiff": autodiff, "hand-derived": by_hand}[work["form"]](work, x)
+        hand = work["form"] == "hand-derived"
+        if work["name"] == "simCLRStep":
+            self.step = training_step(x, work["options"], hand)
+        else:
+            self.step = by_hand(work, x) if hand else autodiff(work, x)
         return {}
 
     def run(self, _: dict) -> dict:

@@ -1,10 +1,14 @@
 import { CONTRASTIVE } from './contrastive.ts';
 import { FEATURES } from './features.ts';
 import { OPS } from './ops.ts';
+import { TRAINING } from './training.ts';
 import { TRANSPORT } from './transport.ts';
 import type { Case } from './work.ts';
 
 export { type Case, type Size, workOf } from './work.ts';
 
-/** Every loss and op of the package that does work on a GPU, losses first. `reshape` and `cast` compute nothing. */
-export const CASES: readonly Case[] = [...CONTRASTIVE, ...FEATURES, ...TRANSPORT, ...OPS];
+/**
+ * Every loss and op of the package that does work on a GPU, losses first, and a step of training. `reshape` and `cast` compute
+ * nothing.
+ */
+export const CASES: readonly Case[] = [...CONTRASTIVE, ...FEATURES, ...TRANSPORT, ...OPS, ...TRAINING];
