@@ -8,29 +8,16 @@ import { bindByName } from '../gpu/bindings.ts';
 import { type Reserve, SHAPE_ONLY, type Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import { GramianError } from '../gpu/errors.ts';
-import type { Effect } from '../gpu/failures.ts';
-import type { Grid } from '../gpu/grid.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
-import type { Pipeline } from '../gpu/pipelines.ts';
-import { SLOT_BYTES } from '../gpu/queue.ts';
+import { type Launch, SLOT_BYTES } from '../gpu/queue.ts';
 
 const OP = 'recorded';
 
-/** One launch as an op asked for it, compiled and checked. */
-export interface CapturedLaunch {
-  readonly pipeline: Pipeline;
-  /** In the order of the kernel's buffers. */
-  readonly storages: readonly Storage[];
-  /** Packed; the range of groups is all of them. */
+/** One launch as an op asked for it, compiled and checked; its range of groups is all of them. */
+export interface CapturedLaunch extends Launch {
   readonly params: Uint32Array<ArrayBuffer>;
   /** Packs the parameters again, where they change from run to run. */
   readonly repack: (() => void) | null;
-  readonly groups: number;
-  readonly grid: Grid | undefined;
-  readonly work: number;
-  readonly conditional: boolean | undefined;
-  readonly overwrites: readonly string[] | undefined;
-  readonly before: Effect | undefined;
 }
 
 /** What a function does that is to be replayed: it runs once, and launches nothing. */
@@ -49,10 +36,7 @@ export class Capture implements Observer<Tensor> {
     this.device = device;
   }
 
-  launch(
-    kernel: KernelSource,
-    { params, buffers, groups, grid, work, conditional, tuning, overwrites, before }: LaunchOptions,
-  ): void {
+  launch(kernel: KernelSource, { params, buffers, tuning, ...others }: LaunchOptions): void {
     const { device } = this;
     const storages = bindByName(kernel, buffers, device.info.limits.maxStorageBufferBindingSize);
     for (const [i, { alive }] of storages.entries())
@@ -62,18 +46,16 @@ export class Capture implements Observer<Tensor> {
     const packed = new Uint32Array(view.buffer);
     const pack = () => packParams(kernel, typeof params === 'function' ? params() : params, view, 0);
     pack();
-    if (!grid) packed[1] = groups;
+    if (!others.grid) packed[1] = others.groups;
+    const pipeline = device.pipeline(kernel, tuning);
     this.launches.push({
-      pipeline: device.pipeline(kernel, tuning),
+      ...others,
+      pipeline,
+      kernel: pipeline.kernel,
       storages,
+      group: null,
       params: packed,
       repack: typeof params === 'function' ? pack : null,
-      groups,
-      grid,
-      work,
-      conditional,
-      overwrites,
-      before,
     });
   }
 

@@ -53,40 +53,26 @@ export class Replay {
   private prepare(): void {
     const { capture, inputs } = this.captured;
     const made = new Set<Storage>();
-    capture.launches.forEach(
-      ({ pipeline, storages, params, groups, grid, work, conditional, overwrites, before }, i) => {
-        const { kernel } = pipeline;
-        const wholes = storages.map((storage) => storage.whole ?? storage);
-        wholes.forEach((storage, b) => {
-          const { name, access } = kernel.buffers[b];
-          if (access === 'read_write') this.written.add(storage);
-          const { slot } = storage;
-          if (slot) this.slots.add(slot);
-          if (slot && !slot.uploaded && isMade(this.reserve, storage)) made.add(storage);
-          if (!isMade(this.reserve, storage) && !inputs.includes(storage) && !this.closedOver.has(storage))
-            this.closedOver.set(storage, `${name} of ${kernel.name}`);
-          if (access === 'read_write' && slot?.uploaded && isMade(this.reserve, storage))
-            this.context.fail(
-              OP,
-              `${kernel.name} writes ${name}, which fn makes from numbers; make that tensor outside.`,
-            );
-        });
-        if (wholes.some((storage) => inputs.includes(storage))) this.onInputs.push(i);
-        this.launches.push({
-          pipeline,
-          kernel,
-          storages,
-          group: null,
-          params,
-          groups,
-          grid,
-          work,
-          conditional,
-          overwrites,
-          before,
-        });
-      },
-    );
+    capture.launches.forEach((launch, i) => {
+      const { kernel, storages } = launch;
+      const wholes = storages.map((storage) => storage.whole ?? storage);
+      wholes.forEach((storage, b) => {
+        const { name, access } = kernel.buffers[b];
+        if (access === 'read_write') this.written.add(storage);
+        const { slot } = storage;
+        if (slot) this.slots.add(slot);
+        if (slot && !slot.uploaded && isMade(this.reserve, storage)) made.add(storage);
+        if (!isMade(this.reserve, storage) && !inputs.includes(storage) && !this.closedOver.has(storage))
+          this.closedOver.set(storage, `${name} of ${kernel.name}`);
+        if (access === 'read_write' && slot?.uploaded && isMade(this.reserve, storage))
+          this.context.fail(
+            OP,
+            `${kernel.name} writes ${name}, which fn makes from numbers; make that tensor outside.`,
+          );
+      });
+      if (wholes.some((storage) => inputs.includes(storage))) this.onInputs.push(i);
+      this.launches.push({ ...launch });
+    });
     this.made = [...made];
     this.fresh = writeEffect(...made);
     for (const [leaf, before] of capture.leaves) {
