@@ -1,5 +1,6 @@
 import * as check from '../core/check.ts';
 import { USAGE } from '../gpu/buffers.ts';
+import { Readback } from '../gpu/readback.ts';
 import {
   type AskingArguments,
   type Attached,
@@ -84,6 +85,7 @@ export async function attach<O extends OnnxRuntime>(ort: O, options: OrtOptions 
       'the runtime has no device yet, expected one; make an InferenceSession on "webgpu" first, or give the device.',
     );
   const guest = await openGuest<OrtInput>(device, { isTensor, layoutOf }, others);
+  const readback = new Readback(device); // the results may be read after destroy(): they are the caller's
 
   const buffer = (bytes: number): GPUBuffer =>
     device.createBuffer({
@@ -101,7 +103,7 @@ export async function attach<O extends OnnxRuntime>(ort: O, options: OrtOptions 
   const made = (dims: readonly number[], dataType: string): LiveTensor => {
     const memory = buffer(sizeOf(dims, dataType));
     const download = async (): Promise<unknown> =>
-      arrayOf(dataType, await read(device, memory), sizeOf(dims, dataType));
+      arrayOf(dataType, await readback.read(memory, 0, sizeOf(dims, dataType)));
     return host.Tensor.fromGpuBuffer(memory, { dataType, dims, download, dispose: () => memory.destroy() });
   };
   const run = async (op: LossName, all: readonly unknown[]): Promise<LossTensors<LiveTensor>> => {
@@ -161,19 +163,8 @@ function layoutOf(input: OrtInput, op: string): HostLayout {
   return { shape: dims, dtype: TYPES[type] };
 }
 
-async function read(device: GPUDevice, from: GPUBuffer): Promise<ArrayBuffer> {
-  const staging = device.createBuffer({ size: from.size, usage: USAGE.MAP_READ | USAGE.COPY_DST });
-  const encoder = device.createCommandEncoder();
-  encoder.copyBufferToBuffer(from, 0, staging, 0, from.size);
-  device.queue.submit([encoder.finish()]);
-  await staging.mapAsync(1);
-  const bytes = staging.getMappedRange().slice(0);
-  staging.destroy();
-  return bytes;
-}
-
 /** As the runtime holds it: float16 in Float16Array, where there is one, or in the bits of it. */
-function arrayOf(type: string, bytes: ArrayBuffer, length: number): unknown {
+function arrayOf(type: string, bytes: ArrayBuffer): unknown {
   const { Float16Array: Half = Uint16Array } = globalThis as unknown as { Float16Array?: typeof Uint16Array };
-  return type === 'float16' ? new Half(bytes, 0, length / 2) : new Float32Array(bytes, 0, length / 4);
+  return type === 'float16' ? new Half(bytes) : new Float32Array(bytes);
 }

@@ -154,13 +154,25 @@ describe('what is easy to get wrong', () => {
     await expect(call()).rejects.toThrow(sentence);
   });
 
+  test("results are the caller's: they are read after destroy(), too", async () => {
+    const own = await attach(ort, { device, plans: 2, tune: 'off' });
+    const odd = [1, 2].map((seed) => new ort.Tensor('float16', Uint16Array.from(normals(15, seed), bitsOf), [5, 3]));
+    const { loss, gradients } = await (own as typeof g).ntXent(...odd, { gradients: true });
+    own.destroy();
+    const wanted = symmetric.ntXent(
+      matrix(5, 3, normals(15, 1).map(half)),
+      matrix(5, 3, normals(15, 2).map(half)),
+      0.5,
+    );
+    expect((await loss.getData())[0]).toBeCloseTo(wanted.value, 5);
+    expect((await gradients[1].getData()).length).toBe(15);
+  });
+
   test('attach() wants a runtime with a device', async () => {
     expect(String(early[0])).toMatch(
       /attach: the runtime has no device yet, expected one; make an InferenceSession on "webgpu" first, or give the device\.$/,
     );
     await expect(attach({} as never)).rejects.toThrow(/^attach: ort is an Object, expected what import \* as ort/);
-    const own = await attach(ort, { device, plans: 2, tune: 'off' });
-    own.destroy();
   });
 });
 
