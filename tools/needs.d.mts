@@ -12,5 +12,6 @@ export function need(
     | 'site'
     | 'tfjs'
     | 'three'
+    | 'transformers'
     | 'typegpu',
 ): Promise<NodeJS.Require>;

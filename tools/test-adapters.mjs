@@ -1,4 +1,4 @@
-// npm run test:adapters [-- tfjs jax ...]: the adapters with the frameworks themselves, which are 490 MB from npm.
+// npm run test:adapters [-- tfjs jax ...]: the adapters with the frameworks themselves, which are 660 MB from npm.
 import { join } from 'node:path';
 import { prepare, root, run } from './prepare.mjs';
 
