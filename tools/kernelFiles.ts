@@ -86,8 +86,10 @@ export function kernelFiles(texts: ReadonlyMap<string, string>): KernelFiles {
     if (used.has(file)) throw new SyntaxError(`${file}: makes kernels of its own, and other files use it as a piece.`);
   const collect = (start: KernelPart | null, pieces: readonly string[]): KernelPart[] => {
     const parts: KernelPart[] = [];
+    // Each after all that use it: backwards, what is used comes first, as readers want it that take one line after the other.
     const add = (part: KernelPart): void => {
-      if (parts.some(({ file }) => file === part.file)) return;
+      const known = parts.findIndex(({ file }) => file === part.file);
+      if (known >= 0) parts.splice(known, 1);
       parts.push(part);
       for (const [, uses] of part.text.matchAll(/^\/\/ @use (.+)$/gm)) words(uses).forEach(addPiece);
     };

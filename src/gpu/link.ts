@@ -19,6 +19,7 @@ interface Line {
 const DIRECTIVE = /^(enable |requires |diagnostic\()/;
 const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
 const CONSTANT = /^const (\w+): ?u32 ?= ?([^;]+);/;
+const UNROLL = /^\s*\/\/ @unroll(?: (\w+))?\s*$/;
 const LOOP = /^\s*for ?\(var (\w+) ?= ?0u; ?\1 ?< ?([^;]+); ?\1\+\+\) ?\{$/;
 
 /**
@@ -136,17 +137,23 @@ function evaluate(expression: string, constants: ReadonlyMap<string, number>): n
   return Number.isNaN(value) || at < tokens.length ? undefined : value;
 }
 
-/** Repeats each `// @unroll` loop's body, one block per iteration, with the counter replaced by its value. */
+/**
+ * Repeats each `// @unroll` loop's body, one block per iteration, with the counter replaced by its value; an
+ * `// @unroll NAME` loop's where the constant NAME is not 0.
+ */
 function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>): Line[] {
   const out: Line[] = [];
   for (let i = 0; i < lines.length; i++) {
-    if (lines[i].text.trim() !== '// @unroll') {
+    const [found, condition] = UNROLL.exec(lines[i].text) ?? [];
+    const where = `${lines[i].file}:${lines[i].number + 1}`;
+    const wanted = condition ? constants.get(condition) : 1;
+    if (found && wanted === undefined) throw new SyntaxError(`${where}: @unroll names no constant "${condition}".`);
+    if (!found || wanted === 0) {
       out.push(lines[i]);
       continue;
     }
     const head = lines[i + 1];
     const match = LOOP.exec(head?.text ?? '');
-    const where = `${lines[i].file}:${lines[i].number + 1}`;
     if (!match) throw new SyntaxError(`${where}: @unroll stands above no "for (var i = 0u; i < COUNT; i++) {".`);
     const [, counter, bound] = match;
     const iterations = evaluate(bound, constants);

@@ -35,19 +35,25 @@ export function link(wgsl: string, options?: LinkOptions): string {
   }
 }
 
-/** These parts, and what they use. */
-function collected(parts: KernelPart[]): KernelPart[] {
-  for (const { file, text } of parts) // grows while it is walked
+/** These parts and what they use, each after all that use it. */
+function collected(given: readonly KernelPart[]): KernelPart[] {
+  const parts: KernelPart[] = [];
+  const add = (part: KernelPart): void => {
+    const { file, text } = part;
+    if (parts.includes(part)) parts.splice(parts.indexOf(part), 1);
+    parts.push(part);
     for (const [i, line] of text.split('\n').entries())
       for (const name of /^\s*\/\/ @use (.+)$/.exec(line)?.[1].trim().split(/\s+/) ?? []) {
         const piece = Object.hasOwn(pieces, name) ? pieces[name] : undefined;
         if (!piece)
-          return check.fail(
+          check.fail(
             'link',
             `${file || 'line '}${file ? ':' : ''}${i + 1} uses "${name}", expected one of ${Object.keys(pieces).join(', ')}.`,
           );
-        if (!parts.includes(piece)) parts.push(piece);
+        add(piece);
       }
+  };
+  given.forEach(add);
   return parts;
 }
 

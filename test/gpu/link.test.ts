@@ -24,6 +24,13 @@ describe('@use', () => {
     expect(files.filter((file) => file === 'kernels/lib/tile_shape.wgsl')).toHaveLength(1);
     expect(files).toContain('kernels/lib/store_product.wgsl');
   });
+
+  test('a piece comes after all that use it, however they are listed', () => {
+    const files = readKernel('conv2d').parts.map((part) => part.file);
+    const shape = files.indexOf('kernels/lib/tile_shape.wgsl');
+    for (const user of ['broadcast_left', 'tile_left', 'tile_outer'])
+      expect(files.indexOf(`kernels/lib/${user}.wgsl`)).toBeLessThan(shape);
+  });
 });
 
 describe('@kernel', () => {
@@ -48,7 +55,7 @@ describe('@kernel', () => {
     ]);
     const [own, ...pieces] = files.partsOf('two');
     expect(own.text).toBe(`${TEMPLATE}\n\n\nfn own() {}`);
-    expect(pieces.map(({ text }) => text)).toEqual([GRID['kernels/lib/grid.wgsl'], minus, plus]);
+    expect(pieces.map(({ text }) => text)).toEqual([minus, GRID['kernels/lib/grid.wgsl'], plus]); // after what uses them
     expect(files.partsOf('three')[0].text).toBe(TEMPLATE.trimEnd());
   });
 
@@ -185,6 +192,14 @@ describe('@unroll', () => {
     expect(packed(linkKernel(kernelOf(text), name === 'a tuned bound' ? { T: 2 } : {}).code)).toBe(wanted);
   });
 
+  test('with a name: where that constant is not 0, and inside of what is repeated', () => {
+    const inner = '// @unroll Q\nfor (var j = 0u; j < 1; j++) {\nx = j;\n}';
+    const text = (q: number): string => `const Q: u32 = ${q};\n${loop('for (var i = 0u; i < 1; i++) {', inner)}`;
+    const codeOf = (q: number): string => packed(linkKernel(kernelOf(text(q))).code);
+    expect(codeOf(1)).toBe('const Q: u32 = 1; { { x = 0u; } }');
+    expect(codeOf(0)).toBe('const Q: u32 = 0; { // @unroll Q for (var j = 0u; j < 1; j++) { x = j; } }');
+  });
+
   test('leaves everything alone when told to', () => {
     const text = loop('for (var i = 0u; i < 2; i++) {', 'a[i] = i;');
     expect(linkKernel(kernelOf(text), {}, false).code).toBe(text);
@@ -202,6 +217,7 @@ describe('@unroll', () => {
     ['another start', loop('for (var i = 1u; i < 4; i++) {', 'x = i;'), /stands above no "for/],
     ['no loop', '// @unroll\nlet a = 1;', /stands above no "for/],
     ['no loop at the end of the file', 'let a = 1;\n// @unroll', /stands above no "for/],
+    ['a constant that is nowhere', `// @unroll Q\n${plain}\n}`, /:2: @unroll names no constant "Q"/],
     ['an open loop', `// @unroll\n${plain}\nx = i;`, /never closed/],
     ['code on the closing line', `// @unroll\n${plain}\nx = i; }`, /ends with "x = i; }", expected "}" alone/],
     ['code after the closing brace', `// @unroll\n${plain}\nx = i;\n} y = 1;`, /expected "}" alone/],
