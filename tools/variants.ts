@@ -15,18 +15,25 @@ export interface KernelVariant {
 const FRAGMENT_CONSTANTS = ['FM', 'FN', 'FK', 'SM', 'SN', 'SUBGROUP', 'PINNED'];
 
 const WHOLE: readonly Tuning[] = TILES.map(({ tuning }) => tuning);
+const TILE_CONSTANTS = ['TM', 'TV', 'WX', 'WY', 'KU', 'REGISTERS'];
 
 /** Where a product may have few rows or columns, or compile for ever, tiles are cut down to them. */
 const SHRUNK = distinct(
   TILES.flatMap((tile) =>
-    [4, 8, 16].flatMap((rows) => [32, Number.POSITIVE_INFINITY].map((columns) => shrunk(tile, rows, columns).tuning)),
+    [4, 8, 16, 32].flatMap((rows) =>
+      [32, Number.POSITIVE_INFINITY].flatMap((columns) =>
+        [1, 16].map((steps) => shrunk(tile, { rows, columns, steps }).tuning),
+      ),
+    ),
   ),
 );
 
 const SHRINKING: Readonly<Record<string, readonly Tuning[]>> = {
   conv2d: distinct([...WHOLE, ...SHRUNK]),
   conv2d_weight_grad: distinct([...WHOLE, ...SHRUNK]),
-  pair_weights: distinct(TILES.map((tile) => shrunk(tile, 8, 32).tuning)),
+  pair_weights: distinct(
+    TILES.map((tile) => (tile.tuning.REGISTERS === 0 ? tile : shrunk(tile, { rows: 8, columns: 32 })).tuning),
+  ),
 };
 
 function distinct(list: readonly Tuning[]): Tuning[] {
@@ -35,10 +42,9 @@ function distinct(list: readonly Tuning[]): Tuning[] {
 
 function tuningsOf(kernel: KernelSource): Tuning[] {
   const shapes = SHRINKING[kernel.name] ?? WHOLE;
-  const { TM, TV, WX, WY, ...others } = kernel.tunables;
-  let tunings: Tuning[] = TM && TV && WX && WY ? [...shapes] : [{}];
-  const fixed = 'FM' in others ? FRAGMENT_CONSTANTS : [];
-  for (const [name, { allowed }] of Object.entries(others).filter(([name]) => !fixed.includes(name)))
+  let tunings: Tuning[] = 'TM' in kernel.tunables ? [...shapes] : [{}];
+  const fixed = [...TILE_CONSTANTS, ...('FM' in kernel.tunables ? FRAGMENT_CONSTANTS : [])];
+  for (const [name, { allowed }] of Object.entries(kernel.tunables).filter(([name]) => !fixed.includes(name)))
     tunings = tunings.flatMap((tuning) => allowed.map((value) => ({ ...tuning, [name]: value })));
   return tunings;
 }
@@ -49,15 +55,21 @@ function named(kernel: KernelSource, tuning: Tuning): KernelVariant {
 }
 
 // Beside the file's own numbers, which are those for software: compiling every mix would take minutes.
-const SOME_TILES: readonly Tuning[] = [{ TM: 8, TV: 1, WX: 16, WY: 4 }, { TM: 8 }, { TM: 4, TV: 1, WX: 16, WY: 1 }];
-const TILE_EXTENTS = ['TM', 'TV', 'WX', 'WY'];
+const SOME_TILES: readonly Tuning[] = [
+  { TM: 8, TV: 1, WX: 16, WY: 4 },
+  { TM: 8, KU: 2 },
+  { TM: 4, TV: 1, WX: 16, WY: 1, KU: 16 },
+  { TM: 32, TV: 1, KU: 4, REGISTERS: 0 },
+];
 const SOME_FRAGMENTS: readonly Tuning[] = [{ FM: 8, FN: 8, FK: 8, SM: 2, SN: 1 }];
 
 /** The file's own numbers, each listed value by itself, and tiles in which every listed extent occurs. */
 export function eachValue({ tunables }: KernelSource): Tuning[] {
   const all: Tuning[] = [{}];
   for (const [name, { value, allowed }] of Object.entries(tunables))
-    if (!(('TM' in tunables && TILE_EXTENTS.includes(name)) || ('FM' in tunables && FRAGMENT_CONSTANTS.includes(name))))
+    if (
+      !(('TM' in tunables && TILE_CONSTANTS.includes(name)) || ('FM' in tunables && FRAGMENT_CONSTANTS.includes(name)))
+    )
       for (const other of allowed) if (other !== value) all.push({ [name]: other });
   if ('TM' in tunables) all.push(...SOME_TILES);
   if ('FM' in tunables) all.push(...SOME_FRAGMENTS);

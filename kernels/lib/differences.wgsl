@@ -2,9 +2,10 @@
 // As r_i (own_i - a) - sum_k w_ik (rhs_k - a), r_i = sum_k w_ik and a the first of the own rows: half the arithmetic, and
 // `own` is read once. Where the two terms cancel, as among near points, these four columns are computed once more, from the
 // differences own - rhs themselves (docs/numerics.md, section 2). Which ones are does not depend on the tile.
-// The kernel declares `own` and `rhs` as rows of vec4s, where they start in its Params, and how w lies: pair_weights.
+// The kernel declares `own` and `rhs` as rows of vec4s, where they start in its Params, and how w lies: pair_weights gives those
+// of four rows at one k.
 // Along k in spans, as every long sum of products.
-// @use tile_shape broadcast_left
+// @use tile_shape broadcast_left tile_right
 const CANCELS: f32 = 0.0625;
 
 fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
@@ -13,44 +14,63 @@ fn differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u3
   for (var v = 0u; v < TV; v++) {
     anchor[v] = own[p.own_at4 + column4 + v * WX];
   }
-  var totals = array<vec4f, TM4>();
+  var totals: array<f32, TM>;
+  // @unroll REGISTERS
+  for (var m = 0u; m < TM; m++) {
+    totals[m] = 0.0;
+  }
   var weighted: array<vec4f, TILE_BLOCK>;
   tile_clear(&weighted);
   let own_lane = broadcast_lane();
-  var mine: array<vec4f, TM4>;
   for (var first = 0u; first < p.depth; first += TILE_SPAN) {
-    var some = array<vec4f, TM4>(); // with a value: it would keep that of the iteration before
+    var some: array<f32, TM>;
+    // @unroll REGISTERS
+    for (var m = 0u; m < TM; m++) {
+      some[m] = 0.0; // with a value: it would keep that of the iteration before
+    }
     var part: array<vec4f, TILE_BLOCK>;
     tile_clear(&part);
-    for (var k = first; k < min(first + TILE_SPAN, p.depth); k++) {
-      if (k % BROADCAST_LANES == 0u) { mine = pair_weights(row, k + own_lane % BROADCAST_LANES); } // past the depth: not broadcast
-      let w = broadcast_left(mine, own_lane, k % BROADCAST_LANES);
+    let end = min(first + TILE_SPAN, p.depth);
+    for (var k = first; k < end; k += KU) {
+      var w: Left;
       // @unroll
-      for (var i = 0u; i < TM / 4; i++) {
-        some[i] += w[i];
+      for (var q = 0u; q < LEFT_LOADS; q++) {
+        let f = q * LEFT_LANES + own_lane % LEFT_LANES;
+        w[q] = select(vec4f(), pair_weights(row + 4u * (f % TM4), k + f / TM4), KU == 1u || k + f / TM4 < end);
       }
+      let others = tile_right(p.rhs_at4 + k * p.rhs_stride4 + column4, p.rhs_stride4, end - k);
       // @unroll
-      for (var v = 0u; v < TV; v++) {
-        let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX] - anchor[v];
+      for (var m = 0u; m < TM; m++) {
+        var left: array<f32, KU>;
         // @unroll
-        for (var m = 0u; m < TM; m++) {
-          part[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), other, part[m * TV + v]);
+        for (var u = 0u; u < KU; u++) {
+          left[u] = broadcast(w[(u * TM4 + m / 4u) / LEFT_LANES][m % 4u], own_lane, (u * TM4 + m / 4u) % LEFT_LANES);
+          some[m] += left[u];
+        }
+        // @unroll
+        for (var v = 0u; v < TV; v++) {
+          var sum = part[m * TV + v];
+          // @unroll
+          for (var u = 0u; u < KU; u++) {
+            sum = fma(vec4f(left[u]), others[u * TV + v] - anchor[v], sum);
+          }
+          part[m * TV + v] = sum;
         }
       }
     }
-    // @unroll
-    for (var i = 0u; i < TM / 4; i++) {
-      totals[i] += some[i];
+    // @unroll REGISTERS
+    for (var m = 0u; m < TM; m++) {
+      totals[m] += some[m];
     }
     tile_add(&weighted, &part);
   }
   var cancelling = 0u; // a bit for each four columns
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     // @unroll
     for (var v = 0u; v < TV; v++) {
       let i = m * TV + v;
-      let own_term = totals[m / 4u][m % 4u] * (own_four(row + m, column4 + v * WX) - anchor[v]);
+      let own_term = totals[m] * (own_four(row + m, column4 + v * WX) - anchor[v]);
       let left = own_term - weighted[i];
       let cancels = largest(left) < CANCELS * largest(abs(own_term) + abs(weighted[i]));
       cancelling |= select(0u, 1u << i, cancels);
@@ -64,7 +84,7 @@ fn recompute_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, c
   var mine: array<vec4f, TILE_BLOCK>;
   var weighted: array<vec4f, TILE_BLOCK>;
   tile_clear(&weighted);
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     // @unroll
     for (var v = 0u; v < TV; v++) {
@@ -75,19 +95,23 @@ fn recompute_differences(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, c
     var part: array<vec4f, TILE_BLOCK>;
     tile_clear(&part);
     for (var k = first; k < min(first + TILE_SPAN, p.depth); k++) {
-      let w = pair_weights(row, k);
       // @unroll
       for (var v = 0u; v < TV; v++) {
         let other = rhs[p.rhs_at4 + k * p.rhs_stride4 + column4 + v * WX];
-        // @unroll
-        for (var m = 0u; m < TM; m++) {
-          part[m * TV + v] = fma(vec4f(w[m / 4u][m % 4u]), mine[m * TV + v] - other, part[m * TV + v]);
+        // @unroll REGISTERS
+        for (var i = 0u; i < TM / 4; i++) {
+          let w = pair_weights(row + 4u * i, k);
+          // @unroll
+          for (var q = 0u; q < 4; q++) {
+            let at = (4u * i + q) * TV + v;
+            part[at] = fma(vec4f(w[q]), mine[at] - other, part[at]);
+          }
         }
       }
     }
     tile_add(&weighted, &part);
   }
-  // @unroll
+  // @unroll REGISTERS
   for (var i = 0u; i < TM * TV; i++) {
     (*c)[i] += select(vec4f(), weighted[i], (cancelling & (1u << i)) != 0u);
   }

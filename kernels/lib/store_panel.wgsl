@@ -3,7 +3,7 @@
 // @use tile_shape
 fn store_panel(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32, end: u32) {
   var copy: array<vec4f, TILE_BLOCK>;
-  // @unroll
+  // @unroll REGISTERS
   for (var i = 0u; i < TM * TV; i++) {
     copy[i] = (*c)[i];
   }

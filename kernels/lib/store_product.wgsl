@@ -4,7 +4,7 @@
 // @use tile_shape
 fn store_product(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   var scaled: array<vec4f, TILE_BLOCK>;
-  // @unroll
+  // @unroll REGISTERS
   for (var i = 0u; i < TM * TV; i++) {
     scaled[i] = (*c)[i] * p.scale;
   }

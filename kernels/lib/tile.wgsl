@@ -4,9 +4,9 @@
 fn tile_product(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                 depth: u32) {
   let own_lane = broadcast_lane();
-  var mine: array<vec4f, TM4>;
-  for (var k = 0u; k < depth; k++) {
-    if (k % BROADCAST_LANES == 0u) { mine = tile_left(lhs_at + (k + own_lane % BROADCAST_LANES) * lhs_stride); }
-    tile_outer(c, broadcast_left(mine, own_lane, k % BROADCAST_LANES), tile_right(rhs_at + k * rhs_stride));
+  for (var k = 0u; k < depth; k += KU) {
+    var a = tile_left(lhs_at + k * lhs_stride, lhs_stride, own_lane, depth - k);
+    var b = tile_right(rhs_at + k * rhs_stride, rhs_stride, depth - k);
+    tile_outer(c, &a, &b, own_lane);
   }
 }

@@ -20,13 +20,12 @@ fn tile_distance_by(c: ptr<function, array<vec4f, TILE_BLOCK>>, rows: array<f32,
   var left = rows;
   var left_columns = columns;
   let own_lane = broadcast_lane();
-  var mine: array<vec4f, TM4>;
   for (var first = 0u; first < depth; first += span) {
     var part: array<vec4f, TILE_BLOCK>;
     // Shares of few digits, and for the last what is left: they add up to all of it.
     let share = f32(span) / f32(depth);
     let last = first + span >= depth;
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let own = select(coarse(vec4f(rows[m] * share)).x, left[m], last);
       left[m] -= own;
@@ -39,24 +38,40 @@ fn tile_distance_by(c: ptr<function, array<vec4f, TILE_BLOCK>>, rows: array<f32,
     for (var v = 0u; v < TV; v++) {
       let own = select(coarse(columns[v] * share), left_columns[v], last);
       left_columns[v] -= own;
-      // @unroll
+      // @unroll REGISTERS
       for (var m = 0u; m < TM; m++) {
         part[m * TV + v] -= own;
       }
     }
-    for (var k = first; k < min(first + span, depth); k++) {
-      if (k % BROADCAST_LANES == 0u) { mine = tile_left(lhs_at + (k + own_lane % BROADCAST_LANES) * lhs_stride); }
-      let a = broadcast_left(mine, own_lane, k % BROADCAST_LANES);
-      let b = tile_right(rhs_at + k * rhs_stride);
-      // @unroll
-      for (var m = 0u; m < TM; m++) {
-        // @unroll
-        for (var v = 0u; v < TV; v++) {
-          let apart = vec4f(a[m / 4u][m % 4u]) - b[v];
-          part[m * TV + v] = fma(apart, apart, part[m * TV + v]);
-        }
-      }
+    let end = min(first + span, depth);
+    for (var k = first; k < end; k += KU) {
+      var a = tile_left(lhs_at + k * lhs_stride, lhs_stride, own_lane, end - k);
+      var b = tile_right(rhs_at + k * rhs_stride, rhs_stride, end - k);
+      tile_squares(&part, &a, &b, own_lane);
     }
     tile_add(c, &part);
+  }
+}
+
+// as tile_outer, but of squared differences
+fn tile_squares(c: ptr<function, array<vec4f, TILE_BLOCK>>, a: ptr<function, Left>, b: ptr<function, array<vec4f, TILE_RIGHT>>,
+                own_lane: u32) {
+  // @unroll
+  for (var m = 0u; m < TM; m++) {
+    var left: array<vec4f, KU>;
+    // @unroll
+    for (var u = 0u; u < KU; u++) {
+      left[u] = vec4f(broadcast((*a)[(u * TM4 + m / 4u) / LEFT_LANES][m % 4u], own_lane, (u * TM4 + m / 4u) % LEFT_LANES));
+    }
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      var sum = (*c)[m * TV + v];
+      // @unroll
+      for (var u = 0u; u < KU; u++) {
+        let apart = left[u] - (*b)[u * TV + v];
+        sum = fma(apart, apart, sum);
+      }
+      (*c)[m * TV + v] = sum;
+    }
   }
 }

@@ -1,10 +1,12 @@
-// the left side of a register tile at one k: TM neighbours of lhs, from vec4 `at` on
-// @use tile_shape
-fn tile_left(at: u32) -> array<vec4f, TM4> {
-  var a: array<vec4f, TM4>;
+// the left side of KU steps of a product: TM neighbours of lhs at each, from vec4 `at` on, `stride` vec4s a step; 0 from `steps` on
+// @use broadcast_left
+fn tile_left(at: u32, stride: u32, own_lane: u32, steps: u32) -> Left {
+  var a: Left;
   // @unroll
-  for (var i = 0u; i < TM / 4; i++) {
-    a[i] = vec4f(lhs[at + i]); // past the depth, where BROADCAST_LANES is more than k: not broadcast
+  for (var q = 0u; q < LEFT_LOADS; q++) {
+    let f = q * LEFT_LANES + own_lane % LEFT_LANES;
+    let four = vec4f(lhs[at + (f / TM4) * stride + f % TM4]);
+    a[q] = select(vec4f(), four, KU == 1u || f / TM4 < steps);
   }
   return a;
 }

@@ -1,10 +1,14 @@
-// the right side of a register tile at one k: TV vec4s of rhs, WX apart, from vec4 `at` on
+// the right side of KU steps of a product: TV vec4s of rhs at each, WX apart, from vec4 `at` on, `stride` vec4s a step; 0 from `steps` on
 // @use tile_shape
-fn tile_right(at: u32) -> array<vec4f, TV> {
-  var b: array<vec4f, TV>;
+fn tile_right(at: u32, stride: u32, steps: u32) -> array<vec4f, TILE_RIGHT> {
+  var b: array<vec4f, TILE_RIGHT>;
   // @unroll
-  for (var v = 0u; v < TV; v++) {
-    b[v] = vec4f(rhs[at + v * WX]);
+  for (var u = 0u; u < KU; u++) {
+    // @unroll
+    for (var v = 0u; v < TV; v++) {
+      let four = vec4f(rhs[at + u * stride + v * WX]);
+      b[u * TV + v] = select(vec4f(), four, KU == 1u || u < steps);
+    }
   }
   return b;
 }

@@ -1,13 +1,44 @@
 // c[m * TV + v] += sum_k lhs[row + m, k] * rhs[k, 4 (column4 + v WX) ..+3]
 // As tile_product, for a left operand whose rows lie along k, in vec4s of k; the right operand has 4 depth4 rows (rows
-// past the true depth meet zeros on the left, and must exist).
-// @use tile tile_left_rows
+// past the true depth meet zeros on the left, and must exist). Four steps at a time, as a load of a row has them: number
+// q LEFT_LANES + lane of `a` is a row.
+// @use tile_shape broadcast_left
+const ROW_LOADS: u32 = (TM + LEFT_LANES - 1) / LEFT_LANES;
+const FOUR_RIGHT: u32 = 4 * TV;
+
 fn tile_product_rows(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32,
                      rhs_stride: u32, depth4: u32) {
   let own_lane = broadcast_lane();
-  var mine: array<vec4f, TM4>;
-  for (var k = 0u; k < 4u * depth4; k++) {
-    if (k % BROADCAST_LANES == 0u) { mine = tile_left_rows(lhs_at, lhs_stride, k + own_lane % BROADCAST_LANES); }
-    tile_outer(c, broadcast_left(mine, own_lane, k % BROADCAST_LANES), tile_right(rhs_at + k * rhs_stride));
+  for (var k4 = 0u; k4 < depth4; k4++) {
+    var a: array<vec4f, ROW_LOADS>;
+    // @unroll
+    for (var q = 0u; q < ROW_LOADS; q++) {
+      a[q] = vec4f(lhs[lhs_at + (q * LEFT_LANES + own_lane % LEFT_LANES) * lhs_stride + k4]);
+    }
+    var b: array<vec4f, FOUR_RIGHT>;
+    // @unroll
+    for (var u = 0u; u < 4; u++) {
+      // @unroll
+      for (var v = 0u; v < TV; v++) {
+        b[u * TV + v] = vec4f(rhs[rhs_at + (4u * k4 + u) * rhs_stride + v * WX]);
+      }
+    }
+    // @unroll
+    for (var m = 0u; m < TM; m++) {
+      var left: array<vec4f, 4>;
+      // @unroll
+      for (var u = 0u; u < 4; u++) {
+        left[u] = vec4f(broadcast(a[m / LEFT_LANES][u], own_lane, m % LEFT_LANES));
+      }
+      // @unroll
+      for (var v = 0u; v < TV; v++) {
+        var sum = (*c)[m * TV + v];
+        // @unroll
+        for (var u = 0u; u < 4; u++) {
+          sum = fma(left[u], b[u * TV + v], sum);
+        }
+        (*c)[m * TV + v] = sum;
+      }
+    }
   }
 }

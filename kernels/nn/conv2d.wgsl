@@ -2,7 +2,7 @@
 // A product whose right operand is gathered from the image: rows are output channels, columns are positions (n, y, x),
 // and (Y, X) = (spread y + shift_y, spread x + shift_x). Forward: step = stride, direction = 1, spread = 1. Gradient of the
 // input: the same sum with direction = -1, once for each phase of the stride (spread = stride), so that no tap is wasted.
-// @use grid tile_shape broadcast_left tile_left
+// @use grid tile_shape tile_left tile_outer
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, height: u32, width: u32, // of src
@@ -44,7 +44,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   tile_clear(&part);
   var gathered = 0u;
   let own_lane = broadcast_lane();
-  var mine: array<vec4f, TM4>;
   for (var ty = 0u; ty < p.taps_y; ty++) {
     for (var tx = 0u; tx < p.taps_x; tx++) {
       var at: array<vec4u, TV>;
@@ -59,20 +58,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         at[v] = select(vec4u(), image[v] * (p.channels * plane) + vec4u(sy) * p.width + vec4u(sx), ok);
       }
       var w = (p.first_tap + ty * p.tap_step_y + tx * p.tap_step_x) * p.channels * p.weight_stride4 + row / 4u;
-      for (var channel = 0u; channel < p.channels; channel++) {
-        if (channel % BROADCAST_LANES == 0u) { mine = tile_left(w + (own_lane % BROADCAST_LANES) * p.weight_stride4); }
-        let a = broadcast_left(mine, own_lane, channel % BROADCAST_LANES);
+      for (var channel = 0u; channel < p.channels; channel += KU) {
+        var a = tile_left(w, p.weight_stride4, own_lane, p.channels - channel);
+        var b: array<vec4f, TILE_RIGHT>;
         // @unroll
-        for (var v = 0u; v < TV; v++) {
-          let b = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];
+        for (var u = 0u; u < KU; u++) {
+          let here = KU == 1u || channel + u < p.channels;
           // @unroll
-          for (var m = 0u; m < TM; m++) {
-            part[m * TV + v] = fma(vec4f(a[m / 4u][m % 4u]), b, part[m * TV + v]);
+          for (var v = 0u; v < TV; v++) {
+            let four = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];
+            b[u * TV + v] = select(vec4f(), four, here);
+            at[v] += vec4u(plane);
           }
-          at[v] += vec4u(plane);
         }
-        w += p.weight_stride4;
-        gathered++;
+        tile_outer(&part, &a, &b, own_lane);
+        w += KU * p.weight_stride4;
+        gathered += min(KU, p.channels - channel);
         // A longer sum would gather the roundings of all. In a loop of one iteration or none: not by a branch.
         for (; gathered >= TILE_SPAN; gathered = 0u) {
           tile_add(&c, &part);
@@ -91,7 +92,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let line = rest / p.columns;
     let to = n * (p.out_channels * out_plane) + (line * p.spread + p.shift_y) * p.out_width
       + (rest - line * p.columns) * p.spread + p.shift_x;
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       if (row + m < p.out_channels) {
         // @unroll

@@ -45,7 +45,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   tile_clear(&part);
   var gathered = 0u;
   let own_lane = broadcast_lane();
-  var mine: array<vec4f, TM4>;
   let end = min((slice + 1u) * p.images_per_slice, p.images);
   for (var n = slice * p.images_per_slice; n < end; n++) {
     for (var y = 0u; y < p.rows; y++) {
@@ -59,22 +58,28 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         open[v] = select(vec4u(), vec4u(p.width), ok);
       }
       let l = (n * p.out_channels + top) * area + y * p.columns;
-      for (var x = 0u; x < p.columns; x++) {
-        var b: array<vec4f, TV>;
+      for (var x = 0u; x < p.columns; x += KU) {
+        var a: Left;
         // @unroll
-        for (var v = 0u; v < TV; v++) {
-          let sx = vec4u(vec4i(i32(x) * p.step) + kx[v]);
-          let ok = sx < open[v];
-          let at = select(vec4u(), line[v] + sx, ok);
-          b[v] = select(vec4f(), vec4f(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]), ok);
+        for (var q = 0u; q < LEFT_LOADS; q++) {
+          let f = q * LEFT_LANES + own_lane % LEFT_LANES;
+          let at = l + x + f / TM4 + 4u * (f % TM4) * area;
+          let four = vec4f(lhs[at], lhs[at + area], lhs[at + 2u * area], lhs[at + 3u * area]);
+          a[q] = select(vec4f(), four, KU == 1u || x + f / TM4 < p.columns);
         }
-        if (x % BROADCAST_LANES == 0u) {
+        var b: array<vec4f, TILE_RIGHT>;
+        // @unroll
+        for (var u = 0u; u < KU; u++) {
+          let here = KU == 1u || x + u < p.columns;
           // @unroll
-          for (var m = 0u; m < TM; m++) {
-            mine[m / 4u][m % 4u] = lhs[l + x + own_lane % BROADCAST_LANES + m * area];
+          for (var v = 0u; v < TV; v++) {
+            let sx = vec4u(vec4i(i32(x + u) * p.step) + kx[v]);
+            let ok = (sx < open[v]) & vec4<bool>(here);
+            let at = select(vec4u(), line[v] + sx, ok);
+            b[u * TV + v] = select(vec4f(), vec4f(rhs[at.x], rhs[at.y], rhs[at.z], rhs[at.w]), ok);
           }
         }
-        tile_outer(&part, broadcast_left(mine, own_lane, x % BROADCAST_LANES), b);
+        tile_outer(&part, &a, &b, own_lane);
       }
       gathered += p.columns;
       for (; gathered >= p.span; gathered = 0u) { // once, or not at all
@@ -84,7 +89,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     }
   }
   tile_add(&c, &part);
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     if (row + m < p.out_channels) {
       let to = (slice * p.out_channels + row + m) * outputs;

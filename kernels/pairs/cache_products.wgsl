@@ -4,7 +4,7 @@
 // By a loop over a copy: SwiftShader never ended compiling the 32 conditions one after the other.
 fn store_in_cache(c: ptr<function, array<vec4f, TILE_BLOCK>>, cell: u32, row: u32, column4: u32) {
   var copy: array<vec4f, TILE_BLOCK>;
-  // @unroll
+  // @unroll REGISTERS
   for (var i = 0u; i < TM * TV; i++) {
     copy[i] = (*c)[i];
   }

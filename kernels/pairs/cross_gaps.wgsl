@@ -14,7 +14,7 @@ fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   for (var v = 0u; v < TV; v++) {
     let j = 4u * p.width4 + min(vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u), vec4u(p.n - 1u));
     let short = vec4f(shortfalls[j.x], shortfalls[j.y], shortfalls[j.z], shortfalls[j.w]);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       (*c)[m * TV + v] = -fma((*c)[m * TV + v], vec4f(0.5), short + shortfalls[min(row + m, p.n - 1u)]);
     }

@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let k = vec4f(LOG2E * logit_scale[0]);
   var top: array<f32, TM>;
   var total: array<f32, TM>;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     top[m] = FLOOR;
     total[m] = 0.0;
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       high[v] = vec4f(FLOOR);
       down[v] = vec4f();
     }
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       var across = vec4f(FLOOR);
       // @unroll
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       total[m] *= exp2(top[m] - higher);
       top[m] = higher;
     }
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       var e = vec4f();
       // @unroll
@@ -84,7 +84,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
     }
   }
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     if (own + m < p.count) {
       let at = (slice * WX + local.x) * 2u * p.count + own + m;
@@ -96,7 +96,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 
 fn skipped(i: u32, j4: u32) -> vec4<bool> {
   let j = vec4u(4u * j4) + vec4u(0u, 1u, 2u, 3u);
-  let blank = i >= p.n;
+  let blank = i >= p.first + p.count; // a tile may be taller than the panel
   return (j == vec4u(i)) | (j >= vec4u(p.n)) | vec4<bool>(blank);
 }
 

@@ -9,7 +9,7 @@
 
 fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u32) {
   var origin: array<f32, TM>;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     origin[m] = shortfalls[p.columns + min(4u * row4 + m, p.columns - 1u)];
   }
@@ -20,7 +20,7 @@ fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u32) {
     let short = vec4f(shortfalls[j.x], shortfalls[j.y], shortfalls[j.z], shortfalls[j.w]);
     let t = j + 2u * p.columns;
     let trim = vec4f(shortfalls[t.x], shortfalls[t.y], shortfalls[t.z], shortfalls[t.w]);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       (*c)[m * TV + v] = fma(vec4f(0.5), (*c)[m * TV + v], fma(trim, vec4f(0.5 * origin[m]), short));
     }

@@ -12,7 +12,7 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
     let i = vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
     let at = min(i, vec4u(last));
     let z_i = vec4f(log2_z[at.x], log2_z[at.y], log2_z[at.z], log2_z[at.w]);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let j = j0 + m;
       let positive = row_mark(j);

@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let row = (group / p.slices) * TILE_ROWS + local.y * TM;
   let end = min((slice + 1u) * p.slice_columns, p.columns);
   var total: array<f32, TM>;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     total[m] = 0.0;
   }
@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var c: array<vec4f, TILE_BLOCK>;
     tile_clear(&c);
     scores(&c, row / 4u, column4);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       var f = vec4f();
       // @unroll
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       total[m] += (f.x + f.y) + (f.z + f.w);
     }
   }
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     if (row + m < p.rows) {
       partial[(slice * WX + local.x) * p.rows + row + m] = total[m];

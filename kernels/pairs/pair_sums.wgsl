@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var top = 0u; top < p.edge; top += TILE_ROWS) {
     let row = cell.x * p.edge + top + local.y * TM;
     var sums: array<f32, ROWS_HERE>;
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < ROWS_HERE; m++) {
       sums[m] = 0.0;
     }
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         let marks = column_mark(j);
         var down = vec4f();
         var down_positive = vec4f();
-        // @unroll
+        // @unroll REGISTERS
         for (var m = 0u; m < TM; m++) {
           let i = row + m;
           let positive = marks == vec4u(row_mark(i));
@@ -86,7 +86,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
       store_in_cache(&c, group, top + local.y * TM, left / 4u + local.x);
     }
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       row_sums[(local.y * TM + m) * WX + local.x] = sums[m];
       if (POSITIVES == 1u) {

@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       tile_clear(&c);
       pair_tile(&c, row / 4u, column4);
       var along: array<f32, ALONG>;
-      // @unroll
+      // @unroll REGISTERS
       for (var m = 0u; m < TM; m++) {
         let i = row + m;
         let mark = vec4u(row_mark(i));

@@ -9,7 +9,7 @@ fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row4: u32, column4: u32) {
     let y = label_at(p.rows, j + 1u, p.columns);
     let z = label_at(p.rows, j + 2u, p.columns);
     let w = label_at(p.rows, j + 3u, p.columns);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let s = (*c)[m * TV + v];
       let i = label_at(0u, 4u * row4 + m, p.rows);

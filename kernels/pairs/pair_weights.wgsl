@@ -7,7 +7,7 @@ const REDUCE: u32 = 0; // @tune 0 1
 
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, width4: u32, strips: u32,
+  rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, count: u32, width4: u32, strips: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // b, [depth, 4 lhs_stride4]: p.rows rows j
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let part = vec4f(share(at.x), share(at.y), share(at.z), share(at.w));
     let mine = vec4i(label_at(0u, i.x, p.columns), label_at(0u, i.y, p.columns),
                      label_at(0u, i.z, p.columns), label_at(0u, i.w, p.columns));
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let j = p.first + j0 + m;
       let other = vec4i(label_at(p.columns, j, p.rows));
@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       c[m * TV + v] = select(w, vec4f(), skipped(j, i));
     }
   }
-  store_panel(&c, j0, i4, p.rows - p.first);
+  store_panel(&c, j0, i4, p.count); // a tile may be taller than the panel
 }
 
 fn values(s: vec4f, i: vec4i, j: vec4i) -> vec4f {

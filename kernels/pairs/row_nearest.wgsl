@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   // Four candidates a row, one for each place in a vector; columns only grow, so that the first of equals stays.
   var best: array<vec4f, TM>;
   var at: array<vec4u, TM>;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     best[m] = vec4f(FLOOR);
     at[m] = vec4u(NONE);
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     // @unroll
     for (var v = 0u; v < TV; v++) {
       let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
-      // @unroll
+      // @unroll REGISTERS
       for (var m = 0u; m < TM; m++) {
         let score = c[m * TV + v] * p.scale;
         let known = select(score, vec4f(OF_NAN), (bitcast<vec4u>(score) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u));
@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
     }
   }
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     if (row + m < p.rows) {
       let x = better_of(vec2u(bitcast<u32>(best[m].x), at[m].x), vec2u(bitcast<u32>(best[m].y), at[m].y));
@@ -100,7 +100,7 @@ fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   for (var v = 0u; v < TV; v++) {
     let j = min(vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u), vec4u(last));
     let inverse = vec4f(inverse_norms[j.x], inverse_norms[j.y], inverse_norms[j.z], inverse_norms[j.w]);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       (*c)[m * TV + v] = select((*c)[m * TV + v], vec4f(2.0), inverse <= vec4f());
     }
@@ -111,7 +111,7 @@ fn scores(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   var products: array<vec4f, TILE_BLOCK>;
   tile_clear(&products);
   tile_product(&products, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     let own = inverse_norms[min(row + m, last)] <= 0.0;
     // @unroll

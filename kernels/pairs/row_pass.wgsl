@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var top: array<f32, TM>;
   var total: array<f32, TM>;
   var weighted: array<f32, TM>;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     top[m] = FLOOR;
     total[m] = 0.0;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     var c: array<vec4f, TILE_BLOCK>;
     tile_clear(&c);
     scores(&c, row / 4u, column4);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       var high = vec4f(FLOOR);
       // @unroll
@@ -76,7 +76,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       weighted[m] += (w.x + w.y) + (w.z + w.w);
     }
   }
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     tops[(local.y * TM + m) * WX + local.x] = top[m];
     sums[(local.y * TM + m) * WX + local.x] = total[m];

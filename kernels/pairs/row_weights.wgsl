@@ -7,7 +7,7 @@ const BOTH: u32 = 0; // @tune 0 1
 
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, width4: u32, strips: u32,
+  rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, count: u32, width4: u32, strips: u32,
   scale: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let at = min(i, vec4u(last));
     let top = vec4f(tops[at.x], tops[at.y], tops[at.z], tops[at.w]);
     let part = vec4f(share(at.x), share(at.y), share(at.z), share(at.w));
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let j = p.first + j0 + m;
       let s = c[m * TV + v] * way;
@@ -51,7 +51,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       c[m * TV + v] = select(w, vec4f(), skipped(j, i));
     }
   }
-  store_panel(&c, j0, i4, p.rows - p.first);
+  store_panel(&c, j0, i4, p.count); // a tile may be taller than the panel
 }
 
 // A row without any entry has sum 0, and no gradient.

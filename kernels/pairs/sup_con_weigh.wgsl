@@ -18,7 +18,7 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
     let z = row_factors[at.z];
     let w = row_factors[at.w];
     let target_weight = vec4f(target_weights[at.x], target_weights[at.y], target_weights[at.z], target_weights[at.w]);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let j = j0 + m;
       let factors = row_factors[min(j, last)];

@@ -10,7 +10,7 @@ fn weigh(c: ptr<function, array<vec4f, TILE_BLOCK>>, j0: u32, i4: u32) {
   // @unroll
   for (var v = 0u; v < TV; v++) {
     let i = vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let j = j0 + m;
       let blank = j >= p.n;

@@ -26,7 +26,7 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
     tile_long_product(c, left + low_left, p.lhs_stride4, right + low_right, p.rhs_stride4, p.depth);
   }
   let down = -(part_scale_exponent(lhs_top[0]) + part_scale_exponent(rhs_top[0]));
-  // @unroll
+  // @unroll REGISTERS
   for (var i = 0u; i < TM * TV; i++) {
     (*c)[i] = (*c)[i] * power_of_two(down / 2) * power_of_two(down - down / 2);
   }

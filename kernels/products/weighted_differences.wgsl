@@ -18,14 +18,14 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   differences(c, row, column4);
 }
 
-// @kernel differences tile_left
+// @kernel differences
 // out[i, d] = scale * sum_k lhs[k, i] (own[i, d] - rhs[k, d]) (+ out[i, d])
-fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
-  return tile_left(p.lhs_at4 + k * p.lhs_stride4 + row / 4u);
-}
+fn pair_weights(row: u32, k: u32) -> vec4f { return lhs[p.lhs_at4 + k * p.lhs_stride4 + row / 4u]; }
 
-// @kernel differences_rows tile_left_rows
+// @kernel differences_rows
 // out[i, d] = scale * sum_k lhs[i, k] (own[i, d] - rhs[k, d]) (+ out[i, d])
-fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
-  return tile_left_rows(p.lhs_at4 + row * p.lhs_stride4, p.lhs_stride4, k);
+fn pair_weights(row: u32, k: u32) -> vec4f {
+  let at = p.lhs_at4 + row * p.lhs_stride4 + k / 4u;
+  let q = k % 4u;
+  return vec4f(lhs[at][q], lhs[at + p.lhs_stride4][q], lhs[at + 2u * p.lhs_stride4][q], lhs[at + 3u * p.lhs_stride4][q]);
 }

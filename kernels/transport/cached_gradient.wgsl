@@ -21,7 +21,7 @@ struct Params {
 
 fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   differences(c, row, column4);
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     let factor = dy[0] * factor_of(u[p.first_row + min(row + m, p.rows - 1u)]);
     // @unroll
@@ -33,14 +33,10 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
 
 fn factor_of(point: f32) -> f32 { return select(point, 1.0, form[FORM] == WIDE); }
 
-fn pair_weights(row: u32, k: u32) -> array<vec4f, TM4> {
+fn pair_weights(row: u32, k: u32) -> vec4f {
   let factor = factor_of(w[p.first_k + k]);
   let less = select(0.0, 1.0, form[FORM] == LESS_1);
   let at = p.lhs_at + row * p.lhs_row + k * p.lhs_k;
-  var weights: array<vec4f, TM4>;
-  // @unroll
-  for (var m = 0u; m < TM; m++) {
-    weights[m / 4u][m % 4u] = factor * (lhs[at + m * p.lhs_row] + less);
-  }
-  return weights;
+  let powers = vec4f(lhs[at], lhs[at + p.lhs_row], lhs[at + 2u * p.lhs_row], lhs[at + 3u * p.lhs_row]);
+  return factor * (powers + less);
 }

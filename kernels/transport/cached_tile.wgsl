@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   tile_clear(&c);
   tile_distance(&c, row / 4u, p.lhs_stride4, column4, p.rhs_stride4, p.depth);
   var copy: array<vec4f, TILE_BLOCK>;
-  // @unroll
+  // @unroll REGISTERS
   for (var i = 0u; i < TM * TV; i++) {
     copy[i] = c[i];
   }

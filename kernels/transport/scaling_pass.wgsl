@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let small = MAY_BE_SMALL && state[SMALL_COSTS] != 0.0;
   var mine: array<f32, TM>;
   var sums: array<vec2f, TM>;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     mine[m] = own[min(row + m, p.rows - 1u)].x;
     sums[m] = vec2f(select(FLOOR, 0.0, small), 0.0);
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var first = slice * p.slice_columns; first < end; first += TILES * TILE_COLUMNS) {
     var top: array<f32, TM>;
     var total: array<f32, TM>;
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       top[m] = sums[m].x;
       total[m] = 0.0;
@@ -58,7 +58,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         factor[v] = vec4f(one.y, one.w, two.y, two.w);
         if (!MAY_BE_SMALL) { factor[v] += 1.0; }
       }
-      // @unroll
+      // @unroll REGISTERS
       for (var m = 0u; m < TM; m++) {
         var high = vec4f(FLOOR);
         // @unroll
@@ -83,13 +83,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
         total[m] += (sum.x + sum.y) + (sum.z + sum.w);
       }
     }
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       sums[m] = vec2f(top[m], rescaled(sums[m].y, sums[m].x, top[m]) + total[m]);
     }
   }
   let at = (slice * WX + local.x) * 2u * p.rows + row;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     if (row + m < p.rows) {
       partial[at + m] = sums[m].x;

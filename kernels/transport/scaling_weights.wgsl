@@ -3,7 +3,7 @@
 // @use grid tile store_panel
 struct Params {
   first_group: u32, end_group: u32,
-  rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, width4: u32, strips: u32,
+  rows: u32, columns: u32, depth: u32, lhs_stride4: u32, rhs_stride4: u32, first: u32, count: u32, width4: u32, strips: u32,
   scale: f32, share: f32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let e = vec4f(one.x, one.z, two.x, two.z);
     let factor = share * (1.0 + vec4f(one.y, one.w, two.y, two.w));
     let outside = vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u) >= vec4u(p.columns);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let mine = own[min(p.first + j0 + m, p.rows - 1u)];
       let l = fma(c[m * TV + v], vec4f(p.scale), vec4f(mine.x) + e);
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       c[m * TV + v] = select((1.0 + mine.y) * factor * exp2(min(l, vec4f(120.0))), vec4f(), outside);
     }
   }
-  store_panel(&c, j0, i4, p.rows - p.first);
+  store_panel(&c, j0, i4, p.count); // a tile may be taller than the panel
 }
 
 // @kernel scaling_weights product_scores

@@ -12,7 +12,7 @@ export interface Weighing {
   readonly params?: Params;
   readonly buffers: Readonly<Record<string, Tensor | Storage>>;
   readonly tuning: Tuning;
-  /** The most rows and columns an invocation may take. Default: any tile's. */
+  /** The most rows and columns an invocation may take where its sums are in registers. Default: any tile's. */
   readonly most?: { rows: number; columns: number };
 }
 
@@ -30,7 +30,7 @@ export function gradientInPanels(
 ): Tensor[] {
   const alone = left === right;
   const any = tileOf(context, 'pairs', right.count, left.count, left.columns);
-  const { tuning, rows: tileRows, columns: tileColumns } = most ? shrunk(any, most.rows, most.columns) : any;
+  const { tuning, rows: tileRows, columns: tileColumns } = most && any.tuning.REGISTERS !== 0 ? shrunk(any, most) : any;
   const width = left.paddedRows;
   const strips = Math.ceil(width / tileColumns);
   const panel = rowsPerPanel(context, left, right.count);
@@ -47,6 +47,7 @@ export function gradientInPanels(
         lhs_stride4: right.paddedRows / 4,
         rhs_stride4: left.paddedRows / 4,
         first,
+        count,
         width4: width / 4,
         strips,
         ...params,

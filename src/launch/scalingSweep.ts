@@ -99,6 +99,7 @@ export function launchScalingWeights(
       lhs_stride4: columns.points.stride / 4,
       rhs_stride4: rows.points.stride / 4,
       first,
+      count,
       width4: width / 4,
       strips,
       scale: scale * LOG2E,

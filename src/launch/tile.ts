@@ -12,20 +12,21 @@ export interface Tile {
   readonly columns: number;
 }
 
-function tile(TM: number, TV: number, WX: number, WY: number): Tile {
-  return { tuning: { TM, TV, WX, WY }, rows: TM * WY, columns: 4 * TV * WX };
+function tile(TM: number, TV: number, WX: number, WY: number, steps: Tuning = {}): Tile {
+  return { tuning: { TM, TV, WX, WY, ...steps }, rows: TM * WY, columns: 4 * TV * WX };
 }
 
 /**
  * The shapes to choose from, by their rows x columns an invocation and their invocations. Software adapters run a
  * workgroup as one vector loop: loads are dear, so a tall tile per invocation pays, and one row of invocations (WY = 1)
- * has kernels without barriers. GPUs hide loads behind many invocations instead.
+ * has kernels without barriers. GPUs hide loads behind many invocations instead. KU and REGISTERS: see kernels/lib/tile_shape.wgsl;
+ * of lavapipe's, sums in memory are 1.4 times as fast and compile in a fraction of the time, of SwiftShader's those in registers.
  */
 const SOFTWARE = {
-  '16x8 8x1': tile(16, 2, 8, 1),
-  '8x8 8x1': tile(8, 2, 8, 1),
-  '16x4 8x1': tile(16, 1, 8, 1),
-  '16x8 16x1': tile(16, 2, 16, 1),
+  '32x4 8x1': tile(32, 1, 8, 1, { KU: 4, REGISTERS: 0 }),
+  '16x8 8x1': tile(16, 2, 8, 1, { KU: 2, REGISTERS: 0 }),
+  '8x8 8x1': tile(8, 2, 8, 1, { KU: 2, REGISTERS: 1 }),
+  '16x4 8x1': tile(16, 1, 8, 1, { KU: 4, REGISTERS: 0 }),
 };
 const HARDWARE = {
   '8x4 16x4': tile(8, 1, 16, 4),
@@ -48,15 +49,16 @@ const OPTIONS = Object.fromEntries(
     const own = { tile: of, software: shape in SOFTWARE };
     return [
       [shape, { ...own, shuffled: false }],
-      [`${shape} shuffled`, { ...own, shuffled: true }],
+      [`${shape} shuffled`, { ...own, tile: own.software ? of : everyLaneLoads(of), shuffled: true }],
     ];
   }),
 ) as Record<TileName, TileOption>;
 const NAMES = Object.keys(OPTIONS) as TileName[];
 
-// lavapipe: 12 to 27 % faster, the same bits. On GPUs a load that all lanes share may cost less than a shuffle: there the
-// tuner may find it, and nobody else.
-const SHUFFLE_GAIN = { lavapipe: 1.2, swiftshader: 1, gpu: 1 };
+/** With so many steps at a time that each lane of a row has a load of the left operand to broadcast. */
+function everyLaneLoads({ tuning, ...size }: Tile): Tile {
+  return { ...size, tuning: { ...tuning, KU: (4 * tuning.WX) / tuning.TM } };
+}
 
 /** Every tile that may be chosen. */
 export const TILES: readonly Tile[] = Object.values(SHAPES);
@@ -73,7 +75,7 @@ function tileChoice(name: string): Choice<TileName> {
     ({ tile: { tuning }, shuffled }: TileOption): Choice['options'][string] =>
     ([rows, columns, depth], kind) => ({
       flops: 2 * rows * columns * depth,
-      eta: tileEta(tuning.TM, 4 * tuning.TV, tuning.WX * tuning.WY, kind) * (shuffled ? SHUFFLE_GAIN[kind.name] : 1),
+      eta: tileEta(tuning.TM, 4 * tuning.TV, tuning.WX * tuning.WY, shuffled ? tuning.WX : 1, kind),
     });
   const options = NAMES.map((of) => [of, cost(OPTIONS[of])]);
   return { name: `${name} tile`, options: Object.fromEntries(options) };
@@ -131,14 +133,25 @@ export function tileOf(context: Context, use: keyof typeof USES, rows: number, c
   return chosen;
 }
 
-/** A tile no larger than few rows or columns need, so that less work goes to padding. */
-export function shrunk(tileOfAll: Tile, rows: number, columns = Number.POSITIVE_INFINITY): Tile {
+/** A tile no larger than few rows or columns need, so that less work goes to padding; `steps` along k end together. */
+export function shrunk(
+  tileOfAll: Tile,
+  { rows, columns = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY }: Few,
+): Tile {
   const { tuning } = tileOfAll;
-  const { TM, TV, WX, WY } = tuning;
+  const { TM, TV, WX, WY, KU = 1 } = tuning;
   let height = TM;
   while (height > 4 && height / 2 >= rows) height /= 2;
+  let together = KU;
+  while (together > 1 && together > steps) together /= 2;
   const smaller = tile(height, columns <= 4 * WX ? 1 : TV, WX, height < TM ? 1 : WY);
-  return { ...smaller, tuning: { ...tuning, ...smaller.tuning } };
+  return { ...smaller, tuning: { ...tuning, ...smaller.tuning, ...(together < KU ? { KU: together } : {}) } };
+}
+
+interface Few {
+  readonly rows: number;
+  readonly columns?: number;
+  readonly steps?: number;
 }
 
 /** Lanes that share a row in row kernels: one where barriers are dear (software), a subgroup or two on a GPU. */

@@ -101,7 +101,8 @@ function pack(context: Context, op: string, s: Sizes, weight: Tensor, swapped: b
 function correlate(context: Context, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
   const positions = s.images * s.outHeight * s.outWidth;
   const depth = s.channels * s.kernelHeight * s.kernelWidth;
-  const tile = shrunk(tileOf(context, 'convolution', s.outChannels, positions, depth), s.outChannels);
+  const whole = tileOf(context, 'convolution', s.outChannels, positions, depth);
+  const tile = shrunk(whole, { rows: s.outChannels, steps: s.channels });
   const packed = pack(context, op, s, weight, false, tile);
   const strips = Math.ceil(positions / tile.columns);
   context.run(kernel, {
@@ -146,7 +147,8 @@ function inputGradient(context: Context, op: string, s: Sizes, weight: Tensor, d
   const dx = context.empty([s.images, s.channels, s.height, s.width], op);
   const depth = s.outChannels * s.kernelHeight * s.kernelWidth;
   const pixels = s.images * s.height * s.width;
-  const tile = shrunk(tileOf(context, 'convolution', s.channels, pixels, depth), s.channels);
+  const whole = tileOf(context, 'convolution', s.channels, pixels, depth);
+  const tile = shrunk(whole, { rows: s.channels, steps: s.outChannels });
   const packed = pack(context, op, s, weight, true, tile);
   for (let phaseY = 0; phaseY < Math.min(s.stride, s.height); phaseY++) {
     for (let phaseX = 0; phaseX < Math.min(s.stride, s.width); phaseX++) {
@@ -209,7 +211,7 @@ function weightGradient(
   const outputs = s.channels * s.kernelHeight * s.kernelWidth;
   const positions = s.images * s.outHeight * s.outWidth;
   const whole = tileOf(context, 'convolution', s.outChannels, outputs, positions);
-  const tile = shrunk(whole, s.outChannels, outputs);
+  const tile = shrunk(whole, { rows: s.outChannels, columns: outputs, steps: s.outWidth });
   const rowGroups = Math.ceil(s.outChannels / tile.rows);
   const strips = Math.ceil(outputs / tile.columns);
   const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));

@@ -112,7 +112,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
         kernel,
         buffers: { ...buffers, tops: pass?.top ?? dy, sums: pass?.sum ?? dy, dy },
         tuning: { ...tuning, SKIP: SKIP[skip], REDUCE: pass ? 1 : 0 },
-        most: { rows: 8, columns: 32 }, // the expressions stand in it four times an entry: a large tile compiles for ever
+        most: { rows: 8, columns: 32 }, // unrolled, the expressions stand in it four times an entry: a large tile compiles for ever
       });
       return [...gradients, ...tensors.map(() => null)];
     },

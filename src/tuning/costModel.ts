@@ -24,6 +24,11 @@ export interface AdapterKind {
   readonly dispatch: number;
   /** Multiply-adds in the time of one load. */
   readonly load: number;
+  /**
+   * Whether a shuffle is cheaper than a load that all lanes share. On GPUs that is not known: there the tuner may find it, and
+   * nobody else.
+   */
+  readonly broadcasts: boolean;
   /** Invocations that a workgroup needs, or lanes stay idle. */
   readonly lanes: number;
   /** Accumulators an invocation may hold before the loop slows down. */
@@ -40,6 +45,7 @@ const LAVAPIPE: AdapterKind = {
   exps: 1.3e9,
   dispatch: 30e-6,
   load: 2,
+  broadcasts: true,
   lanes: 8,
   accumulators: 128,
   alongRows: 0.5,
@@ -50,6 +56,7 @@ const LAVAPIPE_SUBGROUPS: AdapterKind = { ...LAVAPIPE, alongRows: 1 };
 const SWIFTSHADER: AdapterKind = {
   ...LAVAPIPE,
   name: 'swiftshader',
+  broadcasts: false,
   flops: 8e9,
   bytes: 1e9,
   exps: 0.2e9,
@@ -63,6 +70,7 @@ const GPU: AdapterKind = {
   exps: 1e12,
   dispatch: 8e-6,
   load: 2,
+  broadcasts: false,
   lanes: 64,
   accumulators: 32,
   alongRows: 1,
@@ -81,9 +89,12 @@ export function predict({ flops, bytes = 0, exps = 0, dispatches = 1, eta = ETA 
   return Math.max(flops / (eta * kind.flops), bytes / kind.bytes, exps / kind.exps) + dispatches * kind.dispatch;
 }
 
-/** Share of the rate that a register tile of rows x columns an invocation reaches, `threads` invocations a workgroup. */
-export function tileEta(rows: number, columns: number, threads: number, kind: AdapterKind): number {
+/**
+ * Share of the rate that a register tile of rows x columns an invocation reaches, `threads` invocations a workgroup, of which
+ * `sharing` load the left operand together.
+ */
+export function tileEta(rows: number, columns: number, threads: number, sharing: number, kind: AdapterKind): number {
   const fma = rows * columns;
-  const loads = kind.load * (rows + columns);
+  const loads = kind.load * ((kind.broadcasts ? rows / sharing : rows) + columns);
   return (fma / (fma + loads)) * Math.min(1, threads / kind.lanes) * Math.min(1, kind.accumulators / fma);
 }

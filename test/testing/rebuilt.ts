@@ -186,7 +186,7 @@ export function scheduleOf(engine: Engine, z: Tensor): PairSchedule {
   const launches = engine.explain(() => sum(ourExpSums(z, 1)).backward());
   const find = (name: string) => launches.find(({ kernel }) => kernel.startsWith(`${name} (`)) as (typeof launches)[0];
   const tileOf = (tuning: Constants): Constants => {
-    const names = ['TM', 'TV', 'WX', 'WY', 'SUBGROUP', 'PINNED'].filter((name) => name in tuning);
+    const names = ['TM', 'TV', 'WX', 'WY', 'KU', 'REGISTERS', 'SUBGROUP', 'PINNED'].filter((name) => name in tuning);
     return Object.fromEntries(names.map((name) => [name, tuning[name]]));
   };
   const { tuning, groups } = find('pair_sum');
@@ -217,7 +217,7 @@ ${opening('n: u32, depth: u32, stride: u32', ['z: array<f32>', 'zt: array<f32>']
     `  let part = group % p.parts;
   let row = (group / p.parts) * TILE_ROWS + local.y * TM;
   var total: array<f32, TM>;
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     total[m] = 0.0;
   }
@@ -225,7 +225,7 @@ ${opening('n: u32, depth: u32, stride: u32', ['z: array<f32>', 'zt: array<f32>']
     let column4 = left / 4u + local.x;
     var c: array<vec4f, TILE_BLOCK>;
     scores(&c, row, column4);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       var found = vec4f();
       // @unroll
@@ -235,7 +235,7 @@ ${opening('n: u32, depth: u32, stride: u32', ['z: array<f32>', 'zt: array<f32>']
       total[m] += (found.x + found.y) + (found.z + found.w);
     }
   }
-  // @unroll
+  // @unroll REGISTERS
   for (var m = 0u; m < TM; m++) {
     if (row + m < p.n) { partial[(part * WX + local.x) * p.n + row + m] = total[m]; }
   }`,
@@ -255,7 +255,7 @@ ${opening('n: u32, depth: u32, stride: u32', ['z: array<f32>', 'zt: array<f32>']
     let j = columns(column4, v);
     let at = min(j, vec4u(p.n - 1u));
     let across = vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
-    // @unroll
+    // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {
       let both = vec4f(dy[min(row + m, p.n - 1u)]) + across; // s_ij is in y_i and in y_j
       c[m * TV + v] = select(vec4f(), both * exp(c[m * TV + v] / p.tau) / p.tau, counts(row + m, j));

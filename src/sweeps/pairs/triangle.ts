@@ -10,6 +10,9 @@ import { extentsOf, type PairProblem, type PartialSums } from './problem.ts';
 // The magnitude for which kernels/products/halves.wgsl multiplies by 1.
 const UNSCALED = 16384;
 
+// Rows and columns of a block: each has sums of its own, so that smaller ones would have many.
+const LEAST_EDGE = 64;
+
 /** The unit rows as tile kernels read them along the features: f32, or rounded to f16. */
 export interface PairOperand {
   readonly of: Storage;
@@ -43,7 +46,7 @@ export function makeTriangle(
   const perInvocation = tuning.WY === 1;
   const { maxEdge, ...family } = perInvocation ? kernels.perInvocation : kernels.workgroup;
   const slots = perInvocation ? tuning.WX : 1;
-  let edge = tileEdge;
+  let edge = Math.max(LEAST_EDGE, tileEdge);
   // No larger than all rows, whatever the features: the padding would be computed too.
   while (growing && edge < Math.min(maxEdge, n) && kernels.sumsPerRow * slots * Math.ceil(n / edge) > 2 * d) edge *= 2;
   const units = makeUnits(context, op, views, edge);
