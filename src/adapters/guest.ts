@@ -78,8 +78,11 @@ export interface LossCall<H> {
   readonly tensors: readonly H[];
   /** Those that a gradient was asked for, in the same order. */
   readonly live: readonly H[];
-  /** On the buffers of `tensors`; the loss and the gradients of `live` go to buffers of the framework's own. */
-  run(inputs: readonly GPUBuffer[], outputs: readonly GPUBuffer[]): void;
+  /**
+   * On the buffers of `tensors`; the loss and the gradients of `live` go to buffers of the framework's own.
+   * @param undo frees what holds those buffers, where this fails
+   */
+  run(inputs: readonly GPUBuffer[], outputs: readonly GPUBuffer[], undo?: () => void): void;
 }
 
 export class Guest<H> {
@@ -126,9 +129,14 @@ export class Guest<H> {
     return {
       tensors,
       live: tensors.filter((_, i) => live[i]),
-      run: (inputs, outputs) => {
-        if (plan) this.encode(plan, inputs, outputs);
-        else this.runOnce(layouts, live, build, inputs, outputs);
+      run: (inputs, outputs, undo) => {
+        try {
+          if (plan) this.encode(plan, inputs, outputs);
+          else this.runOnce(layouts, live, build, inputs, outputs);
+        } catch (error) {
+          undo?.();
+          throw error;
+        }
       },
     };
   }

@@ -122,13 +122,8 @@ export async function attach<O extends OnnxRuntime>(ort: O, options: OrtOptions 
     });
     // Nothing awaits before the work is submitted: an input may be disposed of as soon as this returns.
     try {
-      call.run(
-        inputs,
-        results.map(({ gpuBuffer }) => gpuBuffer),
-      );
-    } catch (error) {
-      for (const tensor of results) tensor.dispose();
-      throw error;
+      const outputs = results.map(({ gpuBuffer }) => gpuBuffer);
+      call.run(inputs, outputs, () => results.forEach((tensor) => void tensor.dispose()));
     } finally {
       for (const memory of own) memory.destroy();
     }

@@ -51,6 +51,7 @@ interface WebGPUBackend {
   readonly commandEncoder?: GPUCommandEncoder | null;
   readonly tensorMap: { get(dataId: object): { resource: GPUBuffer } };
   uploadToGPU(dataId: object): void;
+  disposeData(dataId: object): boolean;
   makeTensorInfo(shape: readonly number[], dtype: string): { dataId: object };
   ensureCommandEncoderReady(): void;
   endComputePassEncoder(): void;
@@ -104,7 +105,7 @@ export async function attach<TF extends TensorFlow>(tf: TF, options?: AttachOpti
   const launch = (call: LossCall<TFTensor>): TFTensor[] => {
     const infos = [[], ...call.live.map(({ shape }) => shape)].map((shape) => backend.makeTensorInfo(shape, 'float32'));
     const inputs = call.tensors.map(bufferOf);
-    call.run(inputs, infos.map(bufferOf));
+    call.run(inputs, infos.map(bufferOf), () => infos.forEach(({ dataId }) => void backend.disposeData(dataId)));
     return infos.map((info) => host.engine().makeTensorFromTensorInfo(info, backend));
   };
   const loss = (op: LossName, args: readonly unknown[]): TFTensor => {

@@ -70,6 +70,7 @@ interface TgpuBuffer {
   readonly destroyed: boolean;
   readonly usableAsStorage: boolean;
   $usage(usage: 'storage'): TgpuBuffer;
+  destroy(): void;
 }
 interface Internals {
   readonly device: GPUDevice;
@@ -128,7 +129,7 @@ export async function attach(root: Root, options?: AttachOptions): Promise<TypeG
     const { args, gradients } = asked(op, all);
     const call = guest.prepare(op, args, () => gradients);
     const outputs = [f32Of(call.tensors, op), ...call.live.map(({ dataType }) => dataType)].map(make);
-    call.run(call.tensors.map(raw), outputs.map(raw));
+    call.run(call.tensors.map(raw), outputs.map(raw), () => outputs.forEach((output) => void output.destroy()));
     return { loss: outputs[0], gradients: outputs.slice(1) };
   };
 

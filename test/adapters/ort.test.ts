@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { attach } from '../../src/adapters/ort.ts';
 import { normals } from '../engine.ts';
 import { half } from '../reference/half.ts';
@@ -166,6 +166,18 @@ describe('what is easy to get wrong', () => {
     );
     expect((await loss.getData())[0]).toBeCloseTo(wanted.value, 5);
     expect((await gradients[1].getData()).length).toBe(15);
+  });
+
+  test('where a call fails, its results go', async () => {
+    const z = [view(1), view(2)];
+    await g.ntXent(...z); // captured
+    const before = held.buffers();
+    const submit = vi.spyOn(device.queue, 'submit').mockImplementation(() => {
+      throw new Error('refused');
+    });
+    await expect(g.ntXent(...z)).rejects.toThrow('refused');
+    submit.mockRestore();
+    expect(held.buffers()).toBe(before);
   });
 
   test('attach() wants a runtime with a device', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { attach } from '../../src/adapters/tfjs.ts';
 import { normals } from '../engine.ts';
 import { supCon } from '../reference/losses/symmetric.ts';
@@ -59,6 +59,19 @@ describe('what is easy to get wrong', () => {
     const [value] = await tf.tidy(() => FORMULAS.ntXent(ready[0], ready[1])).data();
     expect((await loss.data())[0]).toBeCloseTo(value, 5);
     tf.dispose([a, b, loss, ...ready]);
+  });
+
+  test('where a call fails, its results go', () => {
+    const z = [1, 2].map((seed) => tf.tensor2d(normals(ROWS * OUTPUTS, seed), [ROWS, OUTPUTS]));
+    g.ntXent(...z).dispose(); // captured
+    const before = tf.backend().numDataIds();
+    const submit = vi.spyOn(tf.backend().device.queue, 'submit').mockImplementation(() => {
+      throw new Error('refused');
+    });
+    expect(() => g.ntXent(...z)).toThrow('refused');
+    submit.mockRestore();
+    expect(tf.backend().numDataIds()).toBe(before);
+    tf.dispose(z);
   });
 
   test('tensors that lie on the CPU, and results used by its next ops at once', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { attach } from '../../src/adapters/typegpu.ts';
 import { ntXent } from '../../src/index.ts';
 import { normals } from '../engine.ts';
@@ -141,6 +141,18 @@ describe('what is easy to get wrong', () => {
     gone.destroy();
     return gone;
   }
+
+  test('where a call fails, its results go', () => {
+    const z = [view(1), view(2)];
+    g.ntXent(...z); // captured
+    const before = held.buffers();
+    const submit = vi.spyOn(root.device.queue, 'submit').mockImplementation(() => {
+      throw new Error('refused');
+    });
+    expect(() => g.ntXent(...z)).toThrow('refused');
+    submit.mockRestore();
+    expect(held.buffers()).toBe(before);
+  });
 
   test('attach() wants a root', async () => {
     await expect(attach({} as never)).rejects.toThrow(/^attach: root is an Object, expected what tgpu\.init\(\) or/);
