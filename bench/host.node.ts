@@ -47,17 +47,25 @@ export async function openHost(
   const { adapter, note, source } = await openAdapter({ adapter: 'auto', powerPreference: 'high-performance' });
   const interfaces = await actAsBrowser();
   const observer = watchDevices(interfaces);
-  const { info } = adapter;
-  const environment: Environment = {
+  const environment = environmentOf(adapter.info, profile, tune);
+  return { environment, observer, note, roofline: () => measureRoofline(adapter, source !== 'hardware') };
+}
+
+/** Here and now. */
+export function environmentOf(
+  { device, architecture, vendor, description }: GPUAdapterInfo,
+  profile: Environment['profile'],
+  tune: Environment['tune'],
+): Environment {
+  return {
     date: new Date().toISOString().slice(0, 19),
     commit: commitOf(rootFolder()),
-    adapter: info.device || info.architecture || info.vendor,
-    driver: info.description,
+    adapter: device || architecture || vendor,
+    driver: description,
     runtime: `node ${process.versions.node}`,
     profile,
     tune,
   };
-  return { environment, observer, note, roofline: () => measureRoofline(adapter, source !== 'hardware') };
 }
 
 /** What the peers look for: WebGPU's constructors and navigator.gpu. They open devices of their own on the same adapter. */
@@ -100,15 +108,24 @@ interface PeerModule {
   readonly contenders: readonly (Entry | Open)[];
   /** Rejects with the reason where what the peer needs outside of npm is not there. */
   readonly available?: () => Promise<void>;
+  /** Loads the JavaScript of its package, and opens nothing. */
+  readonly preload?: () => Promise<void>;
+}
+
+const moduleOf = (name: string): string => join(rootFolder(), 'bench', 'peers', 'dist', `${PEERS[name].module}.js`);
+
+/** Loads what a peer computes with. */
+export async function preloadPeer(name: string): Promise<void> {
+  const { preload } = (await import(pathToFileURL(moduleOf(name)).href)) as PeerModule;
+  await preload?.();
 }
 
 /** The contenders of a peer, or a sentence why there are none. */
 export async function loadPeer(name: string): Promise<readonly Entry[] | string> {
   const peer = PEERS[name];
   if (!peer) throw new GramianError(`bench: --peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);
-  const root = rootFolder();
-  const folder = join(root, 'bench', 'peers');
-  const file = join(folder, 'dist', `${peer.module}.js`);
+  const folder = join(rootFolder(), 'bench', 'peers');
+  const file = moduleOf(name);
   if (!existsSync(file)) return `${name} is not here: peers come with a clone of the repository (npm run build)`;
   // A peer loads its package when it is asked for a work that it knows: too late for one sentence.
   if (peer.package && !existsSync(join(folder, 'node_modules', peer.package)))

@@ -114,6 +114,10 @@ export function digits(value: number | null, count = 3): string {
 /** Six digits: more than any of these numbers has. */
 const figure = (value: number | null): string => (value === null ? '' : String(Number(value.toPrecision(6))));
 
+/** A value as a field: numbers with as many digits as they have, nothing for what was not measured. */
+export const toField = (value: string | number | null): string =>
+  typeof value === 'string' ? field(value) : figure(value);
+
 /** A field with a separator, a quote or a line's end in it is quoted, as RFC 4180 has it. */
 function field(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -122,10 +126,7 @@ function field(text: string): string {
 export const CSV_HEADER = `${COLUMNS.join(',')}\n`;
 
 export function toCsv(rows: readonly Row[]): string {
-  const line = (row: Row): string =>
-    COLUMNS.map((column) =>
-      field(NUMBERS.has(column) ? figure(row[column] as number | null) : String(row[column])),
-    ).join(',');
+  const line = (row: Row): string => COLUMNS.map((column) => toField(row[column])).join(',');
   return rows.map((row) => `${line(row)}\n`).join('');
 }
 

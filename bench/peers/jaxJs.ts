@@ -54,6 +54,10 @@ const handDerived: Open = async (work) => {
   });
 };
 
+export async function preload(): Promise<void> {
+  await import('@jax-js/jax');
+}
+
 export const contenders: readonly Entry[] = [
   { library: LIBRARY, form: 'autodiff', open: autodiff },
   { library: LIBRARY, form: 'hand-derived', open: handDerived },

@@ -76,6 +76,10 @@ const handDerived: Open = async (work) => {
   };
 };
 
+export async function preload(): Promise<void> {
+  await import('onnxruntime-web/webgpu');
+}
+
 export const contenders: readonly Entry[] = [{ library: LIBRARY, form: 'hand-derived', open: handDerived }];
 
 /**

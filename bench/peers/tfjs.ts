@@ -49,6 +49,11 @@ const handDerived: Open = async (work) => {
   });
 };
 
+export async function preload(): Promise<void> {
+  await import('@tensorflow/tfjs');
+  await import('@tensorflow/tfjs-backend-webgpu');
+}
+
 export const contenders: readonly Entry[] = [
   { library: LIBRARY, form: 'autodiff', open: autodiff },
   { library: LIBRARY, form: 'hand-derived', open: handDerived },

@@ -12,6 +12,7 @@ import { CSV_HEADER, digits, type Environment, type Row, type Session, toCsv, to
 import { askedSizes, checkAxes, chooseCases, parseSizes, runCases } from '../../bench/run.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { Case } from '../testing/benchWork.ts';
+import { benchCold } from './benchCold.ts';
 import { checkFile } from './writable.ts';
 
 export interface BenchOptions {
@@ -28,6 +29,7 @@ export interface BenchOptions {
   csv?: string;
   report?: string;
   quick?: boolean;
+  cold?: boolean;
 }
 
 const QUICK_REPEATS = 5;
@@ -47,20 +49,26 @@ export async function bench(options: BenchOptions): Promise<void> {
   if (profile !== 'default' && profile !== 'native') return fail(`--profile ${profile}, expected default or native.`);
   if (tune !== 'off' && tune !== 'cached' && tune !== 'full')
     return fail(`--tune ${tune}, expected off, cached or full.`);
+  const peers = options.peers.includes('all') ? Object.keys(PEERS) : options.peers.filter((name) => name !== 'none');
+  for (const name of peers)
+    if (!PEERS[name]) fail(`--peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);
+  for (const name of ['json', 'csv', 'report'] as const) {
+    const file = options[name];
+    if (typeof file === 'string') checkFile('bench', name, file);
+  }
+  if (options.cold) {
+    for (const name of ['work', 'report'] as const)
+      if (options[name] !== undefined) fail(`--cold is given with --${name}, expected one of them.`);
+    if (profile !== 'default') fail('--cold is given with --profile native, expected one of them.');
+    const { cases, sizes, repeats, seconds, json, csv, quick = false } = options;
+    return benchCold({ cases, sizes, pins, peers, tune, repeats, seconds, json, csv, quick });
+  }
   const own = options.work === undefined ? null : await loadWorks(options.work, tune);
   const cases = own && !options.cases ? [] : chooseCases(options.cases);
   const asked = parseSizes(options.sizes ?? []);
   checkAxes([...(own?.works ?? []), ...cases], asked);
   const sized = (of: Case) => ({ of, sizes: askedSizes(of, asked, options.quick ?? false) });
   const plan = [...(own?.works ?? []).map((of) => ({ ...sized(of), entries: own?.entries })), ...cases.map(sized)];
-  const peers = options.peers.includes('all') ? Object.keys(PEERS) : options.peers.filter((name) => name !== 'none');
-  for (const name of peers)
-    if (!PEERS[name]) fail(`--peers ${name}, expected all, none or ${Object.keys(PEERS).join(', ')}.`);
-
-  for (const name of ['json', 'csv', 'report'] as const) {
-    const file = options[name];
-    if (typeof file === 'string') checkFile('bench', name, file);
-  }
 
   const sessions: Session[] = [];
   if (pins.length > 1) for (const pin of pins) sessions.push(...(await inProcess(pin, options)));

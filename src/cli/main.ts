@@ -165,8 +165,14 @@ program
   .option('--csv <file>', 'appends the rows')
   .option('--report <file>', 'one HTML page with charts')
   .option('--quick', 'one small size of each case')
+  .option(
+    '--cold',
+    'the first loss and gradient of fresh processes, with an empty cache of the driver and a filled one',
+  )
+  .addOption(new Option('--cold-task <json>').hideHelp())
   .option('--page', "serves the benchmark's page with the works of --work, for a browser on this machine")
-  .action(async ({ page, ...given }, command: Command) => {
+  .action(async ({ page, coldTask, ...given }, command: Command) => {
+    if (coldTask) return (await import('./benchCold.ts')).benchColdTask(coldTask);
     if (page) return benchPage(given, (name) => command.getOptionValueSource(name) === 'cli');
     const { adapters = ['auto'], peers = ['none'], ...options } = given;
     const { bench } = await import('./bench.ts'); // its tables are of no use to the other commands
