@@ -1,7 +1,7 @@
 // Which kernels a function launches, and how long each takes.
 import type { Engine } from '../src/engine/engine.ts';
 import { type Explained, explained } from '../src/engine/explain.ts';
-import { restore, type Trial, trialOf } from '../src/engine/trial.ts';
+import { resetTrial, type Trial, trialOf } from '../src/engine/trial.ts';
 import { type DeviceWatch, isCoarse, millisecondsOf } from './observe.ts';
 import { digits } from './results.ts';
 import { summarise } from './statistics.ts';
@@ -73,7 +73,7 @@ export async function profileOf(
   try {
     const rounds: { stamped: number[] | null; waited: number[] }[] = [];
     for (let run = 0; run <= runs; run++) {
-      await restore(device, trial);
+      await resetTrial(device, trial);
       rounds.push(await roundOf(engine, watch, trial));
     }
     rounds.shift(); // may have compiled: what was chosen to be measured is another kernel than what ran before

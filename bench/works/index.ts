@@ -7,10 +7,10 @@ import type { Case } from './work.ts';
 
 export { type Case, type Size, workOf } from './work.ts';
 
-export const LOSSES: readonly Case[] = [...CONTRASTIVE, ...FEATURES, ...TRANSPORT];
+export const LOSS_CASES: readonly Case[] = [...CONTRASTIVE, ...FEATURES, ...TRANSPORT];
 
 /**
  * Every loss and op of the package that does work on a GPU, losses first, and a step of training. `reshape` and `cast` compute
  * nothing.
  */
-export const CASES: readonly Case[] = [...LOSSES, ...OPS, ...TRAINING];
+export const CASES: readonly Case[] = [...LOSS_CASES, ...OPS, ...TRAINING];

@@ -4,7 +4,7 @@ import { COLD_HEADER, type ColdRow, coldCsv, coldText } from '../../bench/cold.t
 import { loadPeer, type PinName } from '../../bench/host.node.ts';
 import { contenders as ours, type Tune } from '../../bench/ours.ts';
 import { askedSizes, checkAxes, chooseCases, parseSizes } from '../../bench/run.ts';
-import { LOSSES } from '../../bench/works/index.ts';
+import { LOSS_CASES } from '../../bench/works/index.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { logLine } from './logLine.ts';
 
@@ -28,7 +28,7 @@ export async function benchCold(options: ColdOptions): Promise<void> {
   const { cases, sizes = [], pins, peers, tune, quick, repeats = quick ? 1 : REPEATS, seconds, json, csv } = options;
   if (csv && existsSync(csv) && !readFileSync(csv, 'utf8').startsWith(COLD_HEADER))
     throw new GramianError(`bench: --csv ${csv} has other columns than --cold, expected a file of its own.`);
-  const chosen = cases ? chooseCases(cases) : LOSSES;
+  const chosen = cases ? chooseCases(cases) : LOSS_CASES;
   const asked = parseSizes(sizes);
   checkAxes(chosen, asked);
   const plan = chosen.flatMap((of) => askedSizes(of, asked, true).map((size) => ({ of, size })));

@@ -80,7 +80,7 @@ export interface OutputBits {
 }
 
 /** The trial's own memory, as the caller's is now. */
-export async function restore(device: Device, { copies }: Trial): Promise<void> {
+export async function resetTrial(device: Device, { copies }: Trial): Promise<void> {
   await device.queue.idle();
   const encoder = device.gpu.createCommandEncoder();
   for (const { from, to } of copies)
@@ -91,7 +91,7 @@ export async function restore(device: Device, { copies }: Trial): Promise<void> 
 
 /** One run from the caller's own state, and all that it gives. Also compiles what was never compiled. */
 export async function resultsOf(device: Device, trial: Trial): Promise<OutputBits[]> {
-  await restore(device, trial);
+  await resetTrial(device, trial);
   play(device, trial, 1);
   const found: OutputBits[] = [];
   for (const { storage, bytes, dtype } of trial.outputs)
