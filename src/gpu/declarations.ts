@@ -20,11 +20,22 @@ export interface Member {
   readonly placed: boolean;
 }
 
+/** A constant that is set when the pipeline is made. */
+export interface Override {
+  readonly name: string;
+  /** What a pipeline calls it: its `@id`, or else its name. */
+  readonly key: string;
+  /** Null where the text does not say. */
+  readonly type: 'f32' | 'f16' | 'i32' | 'u32' | 'bool' | null;
+  /** It has no value of its own. */
+  readonly needed: boolean;
+}
+
 export interface Declarations {
   readonly buffers: readonly Declared[];
   /** Bindings that are no buffers: textures and samplers. */
   readonly handles: readonly { readonly name: string; readonly type: string }[];
-  readonly overrides: readonly string[];
+  readonly overrides: readonly Override[];
   readonly entryPoints: readonly string[];
   /** Members of a struct in their order; undefined where there is no struct of that name. */
   structOf(name: string): readonly Member[] | undefined;
@@ -99,6 +110,15 @@ export function elementOf(type: string, structOf: Declarations['structOf'] = () 
   return { of: layout.of, bytes: array ? padded(layout.size, layout.align) : layout.size, count, atomic };
 }
 
+const OVERRIDE = /(?:@id\s*\(\s*(\d+)[iu]?\s*,?\s*\)\s*)?\boverride\s+(\w+)\s*(?::\s*(\w+)\s*)?(?:=([^;]+))?;/g;
+
+/** Of a literal; null of an expression. */
+function typeOf(value: string): Override['type'] {
+  if (/^(?:true|false)$/.test(value)) return 'bool';
+  if (/^-?(?:0[xX][\da-fA-F]+|\d+)[iu]?$/.test(value)) return value.endsWith('u') ? 'u32' : 'i32';
+  return /^-?[\d.]+(?:e[-+]?\d+)?f?$/i.test(value) ? 'f32' : null;
+}
+
 /** Lines and columns stay what they are. */
 function withoutComments(wgsl: string): string {
   return wgsl.replace(/\/\/.*|\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '));
@@ -138,7 +158,12 @@ export function declarationsOf(wgsl: string): Declarations {
   return {
     buffers,
     handles: handles.map(([, name, type]) => ({ name, type: resolved(type) })),
-    overrides: [...text.matchAll(/\boverride\s+(\w+)/g)].map(([, name]) => name),
+    overrides: [...text.matchAll(OVERRIDE)].map(([, id, name, type, value]) => ({
+      name,
+      key: id ?? name,
+      type: type ? (resolved(type) as Override['type']) : typeOf(value?.trim() ?? ''),
+      needed: value === undefined,
+    })),
     entryPoints: [...text.matchAll(/@compute\b[^;{}]*?\bfn\s+(\w+)/g)].map(([, name]) => name),
     structOf: (name) => structs.get(name),
     writes: (name) =>

@@ -117,6 +117,13 @@ function contextOf(own: OwnKernel, inputs: Readonly<Record<string, unknown>>, gi
   }
   if (!context)
     return check.fail(op, 'engine is missing, expected { engine } among the params of a kernel without inputs.');
+  const { maxStorageBuffersPerShaderStage: most } = context.lowLevel.gpu.limits;
+  const count = own.source.buffers.length;
+  if (count > most)
+    check.fail(
+      op,
+      `the WGSL has ${count} var<storage>, this device binds at most ${most} in a kernel; put some into one buffer, or give createEngine() a device with more.`,
+    );
   const missing = own.features.find((feature) => !context.info.features.includes(feature));
   if (missing) check.fail(op, `needs the feature "${missing}", which this device does not have.`);
   if (context.check) context.inspect(op, floats);

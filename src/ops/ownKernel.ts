@@ -2,7 +2,14 @@ import * as check from '../core/check.ts';
 import type { Layout } from '../core/layout.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { DataType } from '../core/tensorData.ts';
-import { type Declared, declarationsOf, type Element, elementOf, type Member } from '../gpu/declarations.ts';
+import {
+  type Declared,
+  declarationsOf,
+  type Element,
+  elementOf,
+  type Member,
+  type Override,
+} from '../gpu/declarations.ts';
 import type { KernelSource, ParamsMember } from '../gpu/kernel.ts';
 
 /** What a member of a uniform may be. */
@@ -41,6 +48,11 @@ export interface KernelDefinition {
 
 const PARAM_TYPES: readonly ParamType[] = ['f32', 'i32', 'u32'];
 const MOST_PARAMS = 64;
+const BINDINGS = 1000; // of WebGPU's limits the one that no device has otherwise
+const INTEGERS: Readonly<Record<'u32' | 'i32', readonly [low: number, high: number]>> = {
+  u32: [0, 2 ** 32 - 1],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+};
 const RANGE = ['first_group', 'end_group'];
 
 /** A definition, checked against its WGSL. */
@@ -79,6 +91,7 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
     'definition',
   );
   const name = check.text('defineKernel', 'name', given.name);
+  if (/[\r\n]/.test(name)) check.fail('defineKernel', 'name has several lines, expected one.');
   const fail = (sentence: string): never => check.fail(name, sentence);
   const wgsl = check.text(name, 'wgsl', given.wgsl);
   if (
@@ -113,11 +126,7 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
   if (outputs.length === 0) fail('the WGSL has no var<storage, read_write>, expected one for each output.');
   for (const output of outputs)
     if (!declared.writes(output)) fail(`the WGSL never writes ${output}, expected that of an output.`);
-  for (const [constant, value] of Object.entries(check.plain(name, 'constants', given.constants))) {
-    if (!declared.overrides.includes(constant))
-      fail(`constants has "${constant}", which the WGSL does not declare by override.`);
-    if (typeof value !== 'boolean') check.finite(name, `constants.${constant}`, value);
-  }
+  const constants = constantsOf(name, declared.overrides, given.constants);
 
   const [uniform] = uniforms;
   const members = uniform ? membersOf(name, uniform, declared.structOf(uniform.type), given.params) : [];
@@ -128,9 +137,9 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
   const elements = Object.fromEntries(stored.map((buffer) => [buffer.name, elementOf(buffer.type, declared.structOf)]));
   const source: KernelSource = {
     name,
-    key: JSON.stringify([name, wgsl, entryPoint, given.constants, buffers.map(({ binding }) => binding)]),
+    key: JSON.stringify([name, wgsl, entryPoint, constants, buffers.map(({ binding }) => binding)]),
     entryPoint,
-    constants: given.constants,
+    constants,
     parts: [{ file: name, text: wgsl, explain: (line, _, message) => explained(name, wgsl, line, message) }],
     buffers: stored.map(({ name, binding, access }) => ({ name, binding, access: access as 'read' | 'read_write' })),
     params: {
@@ -159,15 +168,7 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
         own.map(({ name: key, type }) => {
           const value = values[key];
           if (type === 'f32') return [key, check.finite(name, `params.${key}`, value)];
-          return [
-            key,
-            check.integer(
-              name,
-              `params.${key}`,
-              value,
-              ...((type === 'u32' ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1]) as [number, number]),
-            ),
-          ];
+          return [key, check.integer(name, `params.${key}`, value, ...INTEGERS[type])];
         }),
       );
     },
@@ -207,6 +208,27 @@ export function ownKernel(definition: KernelDefinition): OwnKernel {
   };
 }
 
+/** The numbers of the `override` declarations, by what a pipeline calls them. */
+function constantsOf(op: string, overrides: readonly Override[], given: unknown): Record<string, number> {
+  const values = check.plain(op, 'constants', given);
+  const unknown = Object.keys(values).find((key) => !overrides.some(({ name }) => name === key));
+  if (unknown !== undefined) check.fail(op, `constants has "${unknown}", which the WGSL does not declare by override.`);
+  const lacking = overrides.find(({ name, needed }) => needed && values[name] === undefined);
+  if (lacking) check.fail(op, `constants lacks "${lacking.name}", which the WGSL declares without a value.`);
+  const set: Record<string, number> = {};
+  for (const { name, key, type } of overrides) {
+    const value = values[name];
+    const called = `constants.${name}`;
+    if (value === undefined) continue;
+    if (type === 'bool' || (type === null && typeof value === 'boolean'))
+      set[key] =
+        typeof value === 'number' ? check.integer(op, called, value, 0, 1) : Number(check.flag(op, called, value));
+    else if (type === 'u32' || type === 'i32') set[key] = check.integer(op, called, value, ...INTEGERS[type]);
+    else set[key] = check.finite(op, called, value);
+  }
+  return set;
+}
+
 /** The buffers of the module, by the order that the author lists or the numbers that their attributes say. */
 function bindingsOf(op: string, declared: readonly Declared[], listed: readonly string[] | undefined): Declared[] {
   const names = declared.map(({ name }) => name);
@@ -231,6 +253,8 @@ function bindingsOf(op: string, declared: readonly Declared[], listed: readonly 
       `bindings = ${listed.join(', ')}, expected ${inOrder.map(({ name }) => name).join(', ')}: the order of the WGSL's.`,
     );
   if (numbered) {
+    const far = inOrder.find(({ binding }) => binding >= BINDINGS - 1); // one more is the parameters'
+    if (far) check.fail(op, `${far.name} has binding ${far.binding}, expected less than ${BINDINGS - 1}.`);
     const twice = inOrder.find(({ binding }, i) => binding === inOrder[i + 1]?.binding);
     if (twice) check.fail(op, `the WGSL has binding ${twice.binding} twice, expected each once.`);
     return inOrder;
