@@ -42,7 +42,7 @@ export default defineConfig({
     // With frameworks from npm: `npm run test:adapters`.
     exclude: [
       ...configDefaults.exclude,
-      ...(process.env.GRAMIAN_TEST_HOSTS ? [] : ['test/adapters/{browser,jax,ort,tfjs,typegpu}.test.ts']),
+      ...(process.env.GRAMIAN_TEST_HOSTS ? [] : ['test/adapters/{browser,jax,ort,starts,tfjs,typegpu}.test.ts']),
     ],
     // Dawn may be started once in a process, and its environment reaches C in the main thread alone: forks, kept alive.
     pool: 'forks',

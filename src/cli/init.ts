@@ -15,6 +15,17 @@ interface Start {
   readonly command: string;
 }
 
+/** A program for Node in the tensors of a framework, which asks navigator.gpu there. */
+const withFramework = (folder: string, needs: readonly string[], besides: readonly string[] = []): Start => ({
+  files: {
+    'first.mjs': `${folder}/first.mjs`,
+    'webgpu.mjs': 'webgpu.mjs',
+    ...Object.fromEntries(besides.map((file) => [file, `${folder}/${file}`])),
+  },
+  needs: ['webgpu', ...needs],
+  command: 'node first.mjs',
+});
+
 const STARTS: Readonly<Record<string, Start>> = {
   node: { files: { 'first.mjs': 'node/first.mjs' }, needs: ['webgpu'], command: 'node first.mjs' },
   browser: {
@@ -27,6 +38,10 @@ const STARTS: Readonly<Record<string, Start>> = {
     needs: [],
     command: 'npx --yes vite@8 --open',
   },
+  tfjs: withFramework('tfjs', ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu']),
+  jax: withFramework('jax', ['@jax-js/jax']),
+  typegpu: withFramework('typegpu', ['typegpu']),
+  ort: withFramework('ort', ['onnxruntime-web'], ['sharedMemory.mjs']),
 };
 
 export const starts: readonly string[] = Object.keys(STARTS);
@@ -66,8 +81,11 @@ function packageRoot(): string {
 
 /** Whether a program in this folder finds the package. */
 function isInstalled(name: string): boolean {
+  const { resolve: find } = createRequire(resolve('first.mjs'));
+  // One that has no entry for require() is found by its folder.
+  if (find.paths(name)?.some((modules) => existsSync(join(modules, name, 'package.json')))) return true;
   try {
-    createRequire(resolve('first.mjs')).resolve(name);
+    find(name);
     return true;
   } catch {
     return false;
@@ -76,7 +94,8 @@ function isInstalled(name: string): boolean {
 
 /** The major and minor version that this package was tested with. */
 function rangeOf(name: string): string {
-  const range = (manifest.peerDependencies as Readonly<Record<string, string>>)[name];
+  // One that comes with several packages has its range at one of them.
+  const [, range = ''] = Object.entries(manifest.peerDependencies).find(([peer]) => peer.startsWith(name)) ?? [];
   return /\d+\.\d+/.exec(range)?.[0] ?? 'latest';
 }
 

@@ -271,7 +271,7 @@ program
 program
   .command('init')
   .description('Write a first program into this folder, and say how it is run.')
-  .addArgument(new Argument('[where]', 'where it runs').choices(starts).default('node'))
+  .addArgument(new Argument('[where]', 'where it runs, or the framework').choices(starts).default('node'))
   .action(init);
 
 /** Refuses '' for whatever takes a value: a variable of a script that is not set would pass for an option that was not given. */

@@ -44,6 +44,21 @@ test.each([
   expect(readFileSync(join(folder, 'index.html'), 'utf8')).toContain(`src="${script}"`);
 });
 
+// That they run is tested where the frameworks are: test/adapters.
+test.each([
+  ['tfjs', '@tensorflow/tfjs@4.22 @tensorflow/tfjs-backend-webgpu@4.22', []],
+  ['jax', '@jax-js/jax@0.1', []],
+  ['typegpu', 'typegpu@0.12', []],
+  ['ort', 'onnxruntime-web@1.30', ['sharedMemory.mjs']],
+])('%s is a program for Node, with what gives the framework a WebGPU', async (where, needs, besides) => {
+  const { folder, start } = project(true);
+  const { out } = await start(['init', where]);
+  const files = ['first.mjs', 'webgpu.mjs', ...besides];
+  expect(out.split(';')[0]).toBe(`wrote ${files.join(', ')}`);
+  expect(commandsOf(out)).toEqual([`npm install ${needs}`, 'node first.mjs']);
+  for (const file of files) expect(readFileSync(join(folder, file), 'utf8').split('\n').length).toBeLessThan(60);
+});
+
 test('where nothing is installed, the first command is the installation of this very package', async () => {
   const { folder, start } = project(false);
   const [install, run] = commandsOf((await start(['init', 'node'])).out);
@@ -83,6 +98,8 @@ test('it overwrites nothing', async () => {
 
 test('what it does not know is a sentence', async () => {
   const { err, code } = await project(true).start(['init', 'deno']);
-  expect(err).toContain("'deno' is invalid for argument 'where'. Allowed choices are node, browser, vite.");
+  expect(err).toContain(
+    "'deno' is invalid for argument 'where'. Allowed choices are node, browser, vite, tfjs, jax, typegpu, ort.",
+  );
   expect(code).toBe(1);
 });
