@@ -166,7 +166,7 @@ export class Plan {
     if (Device.intercept)
       this.context.fail(
         'encode',
-        'called inside of canaries(), which sees nothing of your encoder, expected a call outside; call what the plan is built from there.',
+        'called inside of canaries(), which sees nothing of your encoder, expected a call outside.',
       );
     check.plain('encode', 'buffers', buffers);
     const { failure } = this;
