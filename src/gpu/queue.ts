@@ -314,7 +314,9 @@ export class LaunchQueue {
   private async copy(storage: Storage, bytes: number): Promise<ArrayBuffer> {
     const { changes } = this;
     try {
-      return await this.readback.read(storage.buffer, storage.offset, bytes);
+      const reading = this.readback.read(storage.buffer, storage.offset, bytes);
+      this.host.pace?.(reading); // what it waits for may be work of others
+      return await reading;
     } catch (error) {
       if (!(error instanceof NoRoomError) || this.changes !== changes) throw error;
       this.host.makeRoom();
@@ -328,7 +330,9 @@ export class LaunchQueue {
     await new Promise<void>((resolve, reject) =>
       this.inTurn(() => {
         answers = this.answers;
-        this.device.queue.onSubmittedWorkDone().then(() => resolve(), reject);
+        const done = this.device.queue.onSubmittedWorkDone();
+        this.host.pace?.(done); // with the work of others on this device
+        done.then(() => resolve(), reject);
       }),
     );
     await answers;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { collectGarbage } from '#platform';
 import type { Tensor } from '../../src/core/tensor.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
+import { USAGE } from '../../src/gpu/buffers.ts';
 import { fold } from '../../src/gpu/grid.ts';
 import { place } from '../../src/gpu/kernels.generated.ts';
 import { droppedGroups } from '../../src/gpu/pipelines.ts';
@@ -258,4 +259,55 @@ test('bind groups that many submits leave behind are collected, as nothing else 
   droppedGroups(8191);
   droppedGroups(1);
   expect(gone.deref()).toBeUndefined();
+});
+
+describe('work that others gave our device', () => {
+  /** Adds numbers up for tens of milliseconds on a software adapter. */
+  function submitLongWork(): void {
+    const { device } = engine;
+    const code = `@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+  var sum = x[id.x % 64u];
+  for (var i = 0u; i < 8000u; i++) { sum = fract(sum * 1.5 + 0.25); }
+  x[id.x % 64u] = sum;
+}`;
+    const module = device.createShaderModule({ code });
+    const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
+    const buffer = device.createBuffer({ size: 256, usage: USAGE.STORAGE });
+    const group = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [{ binding: 0, resource: { buffer } }],
+    });
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(200);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+  }
+
+  // Without naps the event loop spins while a promise of dawn.node is pending, on a core that the adapter could use.
+  test.each([
+    ['sync', (_: Tensor) => engine.sync()],
+    ['a read', (x: Tensor) => x.data()],
+  ])('is awaited with naps by %s', async (_, waitFor) => {
+    const x = engine.tensor([1, 2]);
+    submitLongWork();
+    await waitFor(x);
+    if (!engine.info.software) return;
+    submitLongWork();
+    let turns = 0;
+    let waiting = true;
+    const turn = (): void => {
+      turns++;
+      if (waiting) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const from = performance.now();
+    await waitFor(x);
+    waiting = false;
+    x.dispose();
+    expect(turns).toBeLessThan(10 + 4 * (performance.now() - from));
+  });
 });
