@@ -326,6 +326,7 @@ export class Context {
     this.opEnded();
     this.observers.current?.output?.(output);
     if (!this.needsGrad(...inputs)) {
+      this.scopes.watch?.(op, inputs);
       rule.release?.();
       for (const input of inputs) if (!input.packed) input.refresh();
       return output;

@@ -12,6 +12,8 @@ export interface Scoped {
 export class Scopes {
   /** False inside of `noGrad`. */
   gradEnabled = true;
+  /** Looks at what an op inside of a function that is not recorded is given. */
+  watch: ((op: string, inputs: readonly { readonly requiresGrad: boolean }[]) => void) | null = null;
   private stack: Set<Scoped>[] = [];
   private readonly tensorsIn: (value: unknown) => Iterable<Scoped>;
 
@@ -67,14 +69,15 @@ export class Scopes {
   }
 
   /** See `Context.noGrad`. */
-  noGrad<T>(fn: () => T): T {
+  noGrad<T>(fn: () => T, watch: Scopes['watch'] = null): T {
     check.callback('noGrad', 'fn', fn);
-    const before = this.gradEnabled;
+    const before = [this.gradEnabled, this.watch] as const;
     this.gradEnabled = false;
+    this.watch = watch;
     try {
       return check.synchronous('noGrad', 'fn', fn());
     } finally {
-      this.gradEnabled = before;
+      [this.gradEnabled, this.watch] = before;
     }
   }
 }

@@ -27,7 +27,9 @@ export function customGrad<I extends readonly Tensor[]>(fn: (...inputs: I) => Cu
     return context.scope(() => {
       const inputs = given.map((input) => context.handle(input, input.memory));
       const { owner } = inputs[0];
-      const made = context.noGrad(() => check.called(op, 'fn', () => fn(...(inputs as unknown as I))));
+      const { scopes } = context;
+      const call = () => check.called(op, 'fn', () => fn(...(inputs as unknown as I)));
+      const made = scopes.noGrad(call, scopes.gradEnabled ? refuseOthers : null);
       if (!check.isPlain(made)) check.fail(op, `fn returned ${check.say(made)}, expected { value, saved, gradient }.`);
       const { value, saved, gradient } = check.options(
         op,
@@ -61,6 +63,16 @@ export function customGrad<I extends readonly Tensor[]>(fn: (...inputs: I) => Cu
       });
     });
   };
+}
+
+/** What asks for a gradient and is no input would never get one. */
+function refuseOthers(op: string, used: readonly { readonly requiresGrad: boolean }[]): void {
+  const other = used.find(({ requiresGrad }) => requiresGrad);
+  if (other)
+    check.fail(
+      op,
+      `${check.say(other)} asks for a gradient and is no input of fn, expected it among them; detach() what is a constant.`,
+    );
 }
 
 function gradientsOf(

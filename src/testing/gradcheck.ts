@@ -48,12 +48,14 @@ export async function gradcheck(
   };
   const random = createRandom(1);
   let weights: Float32Array | null = null;
-  const total = async (): Promise<number> => {
+  const numbers = async (): Promise<Float32Array> => {
     const y = context.noGrad(() => context.scope(() => call().detach()));
     const list = await y.data();
     y.dispose();
-    return list.reduce((a, value, i) => a + value * (weights as Float32Array)[i], 0);
+    return list;
   };
+  const total = async (): Promise<number> =>
+    (await numbers()).reduce((a, value, i) => a + value * (weights as Float32Array)[i], 0);
   try {
     context.scope(() => {
       const y = call();
@@ -65,6 +67,18 @@ export async function gradcheck(
       weights = Float32Array.from({ length: y.size }, () => (y.size === 1 ? 1 : random.gaussian()));
       sum(mul(y, context.tensor(weights, y.shape))).backward();
     });
+    const twice = [await numbers(), await numbers()];
+    const most = twice[0].reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    // Differences of what changes by itself say nothing, and allow anything.
+    if (
+      twice.some(
+        (list) => list.length !== twice[0].length || list.some((v, i) => Math.abs(v - twice[0][i]) > 1e-5 * most),
+      )
+    )
+      check.fail(
+        op,
+        `${called} gives other numbers at every call, expected the same of the same inputs; fix its seed.`,
+      );
     let [worst, naive, said] = [0, 0, ''];
     for (const [k, leaf] of leaves.entries()) {
       const gradient = (await leaf.grad?.data()) ?? new Float32Array(leaf.size);

@@ -236,6 +236,22 @@ describe('one sentence', () => {
       'customGrad: gradient returned a Promise, expected a synchronous function; await outside of it.',
     ],
   ];
+  test('what asks for a gradient is an input, or a constant', async () => {
+    const [x, w] = [1, 2].map((value) => engine.tensor([value, 3], undefined, { requiresGrad: true }));
+    const times = (factor: () => Tensor) =>
+      customGrad((a: Tensor) => ({ value: mul(a, factor()), saved: [a], gradient: (dy) => [mul(dy, w)] }));
+    const sentence =
+      'customGrad: fn throws: mul: a Tensor [2] asks for a gradient and is no input of fn, expected it among them; detach() what is a constant.';
+    expect(() => times(() => w)(x)).toThrow(sentence);
+    expect(() => times(() => exp(w))(x)).toThrow(sentence.replace('mul: ', 'exp: '));
+    const before = engine.scope(() => exp(w));
+    expect(() => times(() => before)(x)).toThrow(sentence);
+    for (const fine of [() => w.detach(), () => engine.noGrad(() => exp(w))]) sum(times(fine)(x)).backward();
+    expect(await engine.noGrad(() => times(() => w)(x)).data()).toEqual(Float32Array.of(2, 9));
+    expect(await x.grad!.data()).toEqual(Float32Array.of(4, 6));
+    for (const tensor of [x, w, before]) tensor.dispose();
+  });
+
   test('a gradient that throws says whose it is, and keeps what was thrown', () => {
     const cause = new TypeError('no weights');
     const odd = customGrad(function odd(a: Tensor) {

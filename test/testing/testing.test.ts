@@ -115,6 +115,11 @@ describe('gradcheck', () => {
     await expect(gradcheck(relu3, [z[0]])).rejects.toThrow(
       'gradcheck: what relu3 returned has no gradient, expected it to be computed from the inputs by ops or customGrad(), without detach() or noGrad().',
     );
+    let calls = 0;
+    for (const odd of [(a: Tensor) => mul(a, ++calls), (a: Tensor) => (calls++ % 2 ? sum(a) : square(a))])
+      await expect(gradcheck((a) => odd(a), [z[0]])).rejects.toThrow(
+        'gradcheck: fn gives other numbers at every call, expected the same of the same inputs; fix its seed.',
+      );
     const broken = customGrad(function half(a: Tensor) {
       return { value: mul(a, 0.5), gradient: () => (undefined as never)[0] };
     });
