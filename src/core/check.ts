@@ -161,7 +161,8 @@ export function called<T>(op: string, name: string, fn: () => T): T {
 }
 
 /** Throws what the caller's function threw, as a sentence of the op. */
-export function threw(op: string, name: string, error: unknown): never {
+function threw(op: string, name: string, error: unknown): never {
+  if (error instanceof GramianError && error.message.startsWith(`${op}: `)) throw error; // it says so itself
   const { message = error } = (error ?? {}) as { message?: unknown };
   const [line] = String(message).split('\n', 1);
   const Kind = error instanceof GramianError ? (error.constructor as typeof GramianError) : GramianError;

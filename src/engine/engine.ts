@@ -238,7 +238,7 @@ function watched(beforeRun: () => void): () => void {
       );
     running = true;
     try {
-      check.synchronous(op, 'it', beforeRun());
+      check.called(op, 'it', beforeRun);
     } finally {
       running = false;
     }

@@ -77,6 +77,10 @@ test('beforeRun is a function, beside a device', async () => {
   expect(await run(async () => undefined)).toMatch(
     /^beforeRun: it returned a Promise, expected a synchronous function/,
   );
+  const broken = () => {
+    throw new Error('no queue');
+  };
+  expect(await run(broken)).toBe('beforeRun: it throws: no queue.');
   expect(await run(() => again())).toMatch(/^beforeRun: the engine that calls it is used in it, expected/);
 });
 
