@@ -121,7 +121,17 @@ function typeOf(value: string): Override['type'] {
 
 /** Lines and columns stay what they are. */
 function withoutComments(wgsl: string): string {
-  return wgsl.replace(/\/\/.*|\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '));
+  let depth = 0; // of block comments, which nest
+  let line = false;
+  return wgsl.replace(/\/\*|\*\/|\/\/|\n|[\s\S]/g, (part) => {
+    if (part === '\n') line = false;
+    else if (!line && part === '/*') depth++;
+    else if (!line && part === '*/' && depth > 0) {
+      depth--;
+      return '  ';
+    } else if (depth === 0 && part === '//') line = true;
+    return part !== '\n' && (depth > 0 || line) ? ' '.repeat(part.length) : part;
+  });
 }
 
 export function declarationsOf(wgsl: string): Declarations {

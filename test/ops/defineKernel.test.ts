@@ -86,7 +86,8 @@ describe("a kernel of one's own", () => {
 
   test('no inputs: on the engine that is given; one number; constants; an entry point among others', async () => {
     const wgsl = `
-      override FIRST: u32 = 1;
+      /* comments /* may */ @group(0) @binding(9) var<storage, read> hidden: array<f32>; nest */
+      @id(7) override FIRST: u32 = 1;
       @group(0) @binding(0) var<storage, read_write> out: array<u32>;
       @group(0) @binding(1) var<uniform> p: vec2u;
       @group(0) @binding(2) var<storage, read> other: array<u32>;
@@ -123,6 +124,10 @@ describe("a kernel of one's own", () => {
     const length = defineKernel({ name: 'length', wgsl, workgroups: 1 });
     const { n } = length({ x: engine.tensor(ramp(20)) }, { n: [2] });
     expect(await n.data()).toEqual(Uint32Array.of(5, 2));
+    const scalars = defineKernel({ name: 'length', wgsl: wgsl.replace('vec4f', 'f32'), workgroups: 1 });
+    const step = engine.recorded((x) => scalars({ x }, { n: [2] }).n); // memory goes in steps of four
+    expect(await step(engine.tensor(ramp(21))).data()).toEqual(Uint32Array.of(21, 2));
+    step.dispose();
     expect(() => length({ x: engine.tensor(ramp(22)) }, { n: [2] })).toThrow(
       "length: x [22] has 88 bytes, the WGSL's elements have 16 each: pad it to whole ones.",
     );
