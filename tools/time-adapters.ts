@@ -12,7 +12,7 @@ import { normals } from '../test/engine.ts';
 import { fillMarkers } from './markers.ts';
 
 const [ROWS, COLUMNS, TEMPERATURE] = [512, 128, 0.5];
-const [WARM, RUNS] = [4, 15];
+const [WARM, RUNS] = [4, 31];
 const SIZES = { rows: ROWS, columns: COLUMNS, temperature: TEMPERATURE };
 const given = [
   normals(ROWS * COLUMNS, 1),
