@@ -51,14 +51,16 @@ export function values(kind: Values, shape: readonly number[], seed: number): Nu
   const data = numbers(shape, () => random.gaussian()).data;
   const row = (i: number): Float64Array => data.subarray(i * columns, (i + 1) * columns);
   const rows = data.length / columns;
+  const first = row(0);
   for (let i = 0; i < rows; i++) {
-    const norm = Math.hypot(...row(i));
+    const own = row(i);
+    const norm = kind === 'unit' ? Math.hypot(...own) : 1;
     for (let k = 0; k < columns; k++) {
-      if (kind === 'unit') row(i)[k] /= norm;
-      else if (kind === 'x1e-20') row(i)[k] *= 1e-20;
-      else if (kind === 'x1e4') row(i)[k] *= 1e4;
-      else if (kind === 'identical rows') row(i)[k] = row(0)[k];
-      else if (kind === 'near-parallel') row(i)[k] = row(0)[k] + 1e-3 * row(i)[k];
+      if (kind === 'unit') own[k] /= norm;
+      else if (kind === 'x1e-20') own[k] *= 1e-20;
+      else if (kind === 'x1e4') own[k] *= 1e4;
+      else if (kind === 'identical rows') own[k] = first[k];
+      else if (kind === 'near-parallel') own[k] = first[k] + 1e-3 * own[k];
     }
   }
   if (kind === 'zero row') row(Math.floor(rows / 2)).fill(0);

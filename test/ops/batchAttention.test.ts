@@ -56,7 +56,7 @@ const CASES: Case[] = (
     [5, 6, 4, 5, 3],
     [3, 9, 7, 1, 4],
     [7, 5, 1, 1, 1],
-    [4, 3, 9, 8, 1],
+    [3, 2, 13, 5, 1],
   ] as const
 ).map(([n, channels, height, width, reduced], i) => ({
   extents: { n, channels, height, width, reduced },
@@ -264,9 +264,12 @@ describe('attention', () => {
     const forward = (): Float64Array => reference.attention(exact[0], exact[1], exact[2], n, p);
     const { value, gradients } = await run(size);
     expectClose('y', value, forward(), 2e-6 * largest(forward()));
+    const wanted = reference.attentionGradients(exact, dy, n, p);
     exact.forEach((data, i) => {
-      const wanted = reference.differences(data, () => forward().reduce((total, y, t) => total + y * dy[t], 0));
-      expectClose(`gradient ${i}`, gradients[i], wanted, 1e-5 * largest(wanted) + 1e-6);
+      expectClose(`gradient ${i}`, gradients[i], wanted[i], 1e-5 * largest(wanted[i]) + 1e-6);
+      if (p > 10) return; // as many positions take the differences seconds
+      const numeric = reference.differences(data, () => forward().reduce((total, y, t) => total + y * dy[t], 0));
+      expectClose(`the reference's ${i}`, wanted[i], numeric, 1e-8);
     });
   });
 

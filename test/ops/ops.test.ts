@@ -88,10 +88,11 @@ function expectRight(
   outcome.gradients.forEach((gradient, i) => {
     expectClose(`${what} gradient ${i}`, gradient, wanted[i], budget.gradient * magnitude.gradients[i] + TINY);
   });
-  if (!op.naive) return;
+  // The naive version takes as long as the reference: where the error is below what is allowed anyway, nobody asks it.
+  const least = 2e-7 * magnitude.value + TINY;
+  if (!op.naive || distance(outcome.value, value.data) <= least) return;
   const naive = distance(op.reference(inputs, Math.fround).value.data.map(Math.fround), value.data);
-  const allowed = 2 * naive + 2e-7 * magnitude.value + TINY;
-  expectClose(`${what} value, beside naive f32,`, outcome.value, value.data, allowed);
+  expectClose(`${what} value, beside naive f32,`, outcome.value, value.data, 2 * naive + least);
 }
 
 describe('the references', () => {
@@ -138,8 +139,8 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
     }
   });
 
-  const running = (prepared: ReturnType<typeof prepare>) => (): void => {
-    const tensors = prepared.inputs.map(({ shape: extents, data }) =>
+  const running = (inputs: readonly Numbers[]) => (): void => {
+    const tensors = inputs.map(({ shape: extents, data }) =>
       engine().tensor(Float32Array.from(data), extents, { requiresGrad: true }),
     );
     sum(op.run(...tensors)).backward();
@@ -147,7 +148,7 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
 
   thorough('has kernels for GPUs with any subgroups, or none', () => {
     for (const { kind, seed, shape } of cases(op, SHAPES))
-      expectKernelsForGpus(engine(), running(prepare(op, shape, kind, seed)));
+      expectKernelsForGpus(engine(), running(op.inputs(shape, kind, seed)));
   });
 
   thorough(
@@ -155,7 +156,7 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
     async () => {
       for (const { kind, seed, shape, what } of cases(op, ODD.slice(1))) {
         const prepared = prepare(op, shape, kind, seed);
-        const again = running(prepared);
+        const again = running(prepared.inputs);
         for (const way of otherWays(engine(), again, OPS.indexOf(op))) {
           const outcome = await choosing(engine(), way, () => evaluate(op, prepared));
           expectRight(op, `${what} ${JSON.stringify(way)}`, prepared, outcome);

@@ -30,20 +30,22 @@ export interface How {
 function mix(x: Float64Array, n: number, from: number, pixels: number, w: Float64Array): Float64Array {
   const out = w.length / from;
   const y = new Float64Array(n * out * pixels);
-  for (let t = 0; t < y.length; t++) {
-    const image = Math.floor(t / (out * pixels));
-    const o = Math.floor(t / pixels) % out;
-    for (let c = 0; c < from; c++) y[t] += w[o * from + c] * x[(image * from + c) * pixels + (t % pixels)];
-  }
+  for (let image = 0; image < n; image++)
+    for (let o = 0; o < out; o++)
+      for (let c = 0; c < from; c++)
+        for (let p = 0; p < pixels; p++)
+          y[(image * out + o) * pixels + p] += w[o * from + c] * x[(image * from + c) * pixels + p];
   return y;
 }
 
 function convolve3(x: Float64Array, channels: number, height: number, width: number, w: Float64Array) {
   const at = (image: number, c: number, i: number, j: number): number =>
     i < 0 || j < 0 || i >= height || j >= width ? 0 : x[((image * channels + c) * height + i) * width + j];
-  return Float64Array.from({ length: x.length }, (_, t) => {
-    const [j, i] = [t % width, Math.floor(t / width) % height];
-    const [o, image] = [Math.floor(t / (width * height)) % channels, Math.floor(t / (width * height * channels))];
+  return x.map((_, t) => {
+    const j = t % width;
+    const i = Math.floor(t / width) % height;
+    const o = Math.floor(t / (width * height)) % channels;
+    const image = Math.floor(t / (width * height * channels));
     let sum = 0;
     for (let c = 0; c < channels; c++)
       for (let k = 0; k < 9; k++)
@@ -76,21 +78,76 @@ function overPixels(x: Float64Array, pixels: number): Float64Array {
   });
 }
 
+/** Where image b's row r of [N, rows, pixels] begins. */
+const lineOf = (b: number, rows: number, r: number, pixels: number): number => (b * rows + r) * pixels;
+
+/** to_j = softmax_j(q_i . k_j) for position i of that image. */
+function weigh(to: Float64Array, q: Float64Array, k: Float64Array, image: number, embedding: number, i: number): void {
+  const pixels = to.length;
+  to.fill(0);
+  for (let e = 0; e < embedding; e++) {
+    const line = lineOf(image, embedding, e, pixels);
+    for (let j = 0; j < pixels; j++) to[j] += q[line + i] * k[line + j];
+  }
+  let top = to[0];
+  for (let j = 1; j < pixels; j++) top = Math.max(top, to[j]);
+  let total = 0;
+  for (let j = 0; j < pixels; j++) {
+    to[j] = Math.exp(to[j] - top);
+    total += to[j];
+  }
+  for (let j = 0; j < pixels; j++) to[j] /= total;
+}
+
 /** softmax_j(q_i . k_j) v_j within each image. */
 export function attention(q: Float64Array, k: Float64Array, v: Float64Array, n: number, pixels: number): Float64Array {
   const [embedding, channels] = [q.length / (n * pixels), v.length / (n * pixels)];
   const y = new Float64Array(v.length);
+  const weights = new Float64Array(pixels);
   for (let image = 0; image < n; image++)
     for (let i = 0; i < pixels; i++) {
-      const scores = new Float64Array(pixels);
-      for (let e = image * embedding; e < (image + 1) * embedding; e++)
-        for (let j = 0; j < pixels; j++) scores[j] += q[e * pixels + i] * k[e * pixels + j];
-      const lse = logSumExp(scores);
-      const weights = scores.map((score) => Math.exp(score - lse));
-      for (let c = image * channels; c < (image + 1) * channels; c++)
-        for (let j = 0; j < pixels; j++) y[c * pixels + i] += weights[j] * v[c * pixels + j];
+      weigh(weights, q, k, image, embedding, i);
+      for (let c = 0; c < channels; c++) {
+        const line = lineOf(image, channels, c, pixels);
+        for (let j = 0; j < pixels; j++) y[line + i] += weights[j] * v[line + j];
+      }
     }
   return y;
+}
+
+/** Gradients of sum(dy y) of attention, for query, key and value. */
+export function attentionGradients(
+  [q, k, v]: readonly Float64Array[],
+  dy: ArrayLike<number>,
+  n: number,
+  pixels: number,
+): Float64Array[] {
+  const [embedding, channels] = [q.length / (n * pixels), v.length / (n * pixels)];
+  const [dq, dk, dv] = [q, k, v].map(({ length }) => new Float64Array(length));
+  const weights = new Float64Array(pixels);
+  const slopes = new Float64Array(pixels);
+  for (let image = 0; image < n; image++)
+    for (let i = 0; i < pixels; i++) {
+      weigh(weights, q, k, image, embedding, i);
+      slopes.fill(0);
+      for (let c = 0; c < channels; c++) {
+        const line = lineOf(image, channels, c, pixels);
+        for (let j = 0; j < pixels; j++) {
+          slopes[j] += dy[line + i] * v[line + j];
+          dv[line + j] += dy[line + i] * weights[j];
+        }
+      }
+      const mean = weights.reduce((total, weight, j) => total + weight * slopes[j], 0);
+      for (let e = 0; e < embedding; e++) {
+        const line = lineOf(image, embedding, e, pixels);
+        for (let j = 0; j < pixels; j++) {
+          const g = weights[j] * (slopes[j] - mean);
+          dq[line + i] += g * k[line + j];
+          dk[line + j] += g * q[line + i];
+        }
+      }
+    }
+  return [dq, dk, dv];
 }
 
 export function batchAttention(x: Float64Array, w: Weights, extents: Extents, how: How): Forward {

@@ -18,11 +18,10 @@ export type Reference = (inputs: readonly Numbers[], round?: Round) => Evaluated
 const exact: Round = (x) => x;
 
 export function numbers(shape: readonly number[], data: ArrayLike<number> | ((i: number) => number)): Numbers {
-  const size = shape.reduce((a, b) => a * b, 1);
-  return {
-    shape,
-    data: typeof data === 'function' ? Float64Array.from({ length: size }, (_, i) => data(i)) : Float64Array.from(data),
-  };
+  if (typeof data !== 'function') return { shape, data: new Float64Array(data) };
+  const list = new Float64Array(shape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < list.length; i++) list[i] = data(i);
+  return { shape, data: list };
 }
 
 /** y = f(x), dx = slope(x, y) dy */
@@ -76,22 +75,27 @@ export function matmul(transposeA: boolean, transposeB: boolean): Reference {
   return ([a, b], round = exact) => {
     const [m, depth] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
     const n = transposeB ? b.shape[0] : b.shape[1];
-    const atA = (i: number, k: number): number => (transposeA ? k * m + i : i * depth + k);
-    const atB = (k: number, j: number): number => (transposeB ? j * depth + k : k * n + j);
+    // a_ik lies at i * rowA + k * stepA, b_kj at k * stepB + j * columnB.
+    const [rowA, stepA] = transposeA ? [1, m] : [depth, 1];
+    const [stepB, columnB] = transposeB ? [1, depth] : [n, 1];
     const value = numbers([m, n], (t) => {
-      const [i, j] = [Math.floor(t / n), t % n];
+      const [from, beside] = [Math.floor(t / n) * rowA, (t % n) * columnB];
       let sum = 0;
-      for (let k = 0; k < depth; k++) sum = round(sum + round(a.data[atA(i, k)] * b.data[atB(k, j)]));
+      for (let k = 0; k < depth; k++) sum = round(sum + round(a.data[from + k * stepA] * b.data[beside + k * stepB]));
       return sum;
     });
     const backward = (dy: Float64Array): Float64Array[] => {
       const [da, db] = [new Float64Array(a.data.length), new Float64Array(b.data.length)];
       for (let i = 0; i < m; i++)
-        for (let j = 0; j < n; j++)
+        for (let j = 0; j < n; j++) {
+          const g = dy[i * n + j];
           for (let k = 0; k < depth; k++) {
-            da[atA(i, k)] += dy[i * n + j] * b.data[atB(k, j)];
-            db[atB(k, j)] += dy[i * n + j] * a.data[atA(i, k)];
+            const p = i * rowA + k * stepA;
+            const q = k * stepB + j * columnB;
+            da[p] += g * b.data[q];
+            db[q] += g * a.data[p];
           }
+        }
       return [da, db];
     };
     return { value, backward };
@@ -217,11 +221,11 @@ export function similarity(metric: Metric, scale: number): Reference {
         for (let j = 0; j < m; j++) {
           const g = dy[i * m + j] * scale;
           if (g === 0) continue;
-          for (let k = 0; k < d; k++) {
-            const x = a.data[i * d + k];
-            const y = b.data[j * d + k];
-            da[i * d + k] += apart ? 2 * g * (x - y) : g * y;
-            db[j * d + k] += apart ? 2 * g * (y - x) : g * x;
+          for (let p = i * d, q = j * d; p < (i + 1) * d; p++, q++) {
+            const x = a.data[p];
+            const y = b.data[q];
+            da[p] += apart ? 2 * g * (x - y) : g * y;
+            db[q] += apart ? 2 * g * (y - x) : g * x;
           }
         }
       const [ga, gb] = units ? [units[0].backward(da)[0], units[1].backward(db)[0]] : [da, db];
