@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepare, root, run } from './prepare.mjs';
 
-// The second run is about another adapter: these do not look at the one that is pinned.
+// The second run is about another adapter: these do not look at the one that is pinned. Single tests: test/tier.ts.
 const ONCE = [
   'badValues/**',
   'browser/**',
@@ -76,14 +76,14 @@ function adapters() {
 }
 
 /** One run of vitest without these files, counted from what its JSON reporter wrote. */
-function runTests({ pin, source }, without, folder) {
+function runTests({ pin, source }, tier, without, folder) {
   const file = join(folder, `${pin || 'system'}.json`);
   const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const skip = without.map((name) => `--exclude=test/${name}`);
   if (skip.length > 0) skip.push('--passWithNoTests'); // where the arguments choose files of the other run
   const vitest = join('node_modules', 'vitest', 'vitest.mjs');
   const hidden = source === 'embedded-software' ? HIDDEN : {};
-  const env = { ...process.env, GRAMIAN_ADAPTER: pin, GRAMIAN_TEST_TIER: quick ? 'quick' : 'all', ...hidden };
+  const env = { ...process.env, GRAMIAN_ADAPTER: pin, GRAMIAN_TEST_TIER: tier, ...hidden };
   const code = run(process.execPath, [vitest, ...args, ...skip, ...chosen], { env });
   let passed = 0;
   let failed = 0;
@@ -123,9 +123,10 @@ const total = { passed: 0, failed: 0 };
 const hiding = found.some(({ source }) => source === 'embedded-software');
 found.forEach((adapter, index) => {
   console.log(`\n== ${adapter.note} ==`);
-  const once = index > 0 ? ONCE : [];
+  const again = index > 0;
+  const tier = quick ? 'quick' : again ? 'again' : 'all';
   const elsewhere = hiding && adapter.source !== 'embedded-software' ? [HIDDEN_ONLY] : [];
-  const { passed, failed } = runTests(adapter, [...once, ...elsewhere], folder);
+  const { passed, failed } = runTests(adapter, tier, [...(again ? ONCE : []), ...elsewhere], folder);
   total.passed += passed;
   total.failed += failed;
 });

@@ -6,7 +6,7 @@ import { type Values, values } from '../cases.ts';
 import { choosing, otherWays } from '../choices.ts';
 import { expectClose, expectSame, largest } from '../compare.ts';
 import { dot, matrix } from '../reference/matrix.ts';
-import { shapesOf, thorough } from '../tier.ts';
+import { once, shapesOf, thorough, thoroughOnce } from '../tier.ts';
 import { expectKernelsForGpus, folded, oneGroupASubmit, withPoison } from '../watch.ts';
 import { errorsOf, evaluate, outcomeOf, tensorsOf } from './evaluate.ts';
 import { MOVES } from './moves.ts';
@@ -66,7 +66,7 @@ export function testLosses(engine: () => Engine, losses: readonly LossRow[]): vo
       );
     });
 
-    test('the reference is that of central differences', () => {
+    once('the reference is that of central differences', () => {
       const [inputs, at] = [0, 1].map(() => loss.inputs(5, 3, 'normal', 1));
       const h = 1e-5;
       const difference = (move: (step: number) => number): number => (move(h) - move(-h)) / (2 * h);
@@ -92,7 +92,7 @@ export function testLosses(engine: () => Engine, losses: readonly LossRow[]): vo
         );
     });
 
-    thorough('the naive version is of f32: right, but not to the last digit', () => {
+    thoroughOnce('the naive version is of f32: right, but not to the last digit', () => {
       const inputs = loss.inputs(40, 16, 'normal', 1);
       const [temperature] = loss.temperatures;
       const naive = naiveOf(loss).reference(inputs, temperature);
@@ -119,7 +119,7 @@ export function testLosses(engine: () => Engine, losses: readonly LossRow[]): vo
       }
     });
 
-    thorough('has kernels for GPUs with any subgroups, or none', () => {
+    thoroughOnce('has kernels for GPUs with any subgroups, or none', () => {
       for (const [n, d] of [
         [70, 44],
         [300, 20],

@@ -204,8 +204,8 @@ test('few features: rows are padded to a block of pairs, not beyond', () => {
   }
 });
 
-test('supCon of 8,192 rows', async () => {
-  const [n, d] = [8192, 32];
+test('supCon of 4,096 rows', async () => {
+  const [n, d] = [4096, 32];
   const data = normals(n * d, 1);
   const labels = indices(n).map((i) => i % 100);
   const bytes = 4 * 8 * n * d;

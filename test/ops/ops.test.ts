@@ -4,7 +4,7 @@ import { ODD, SHAPES, type Shape, VALUES, type Values, values } from '../cases.t
 import { choosing, otherWays } from '../choices.ts';
 import { distance, expectClose, expectSame, largest } from '../compare.ts';
 import type { Evaluated, Numbers } from '../reference/ops.ts';
-import { shapesOf, thorough } from '../tier.ts';
+import { once, shapesOf, thorough, thoroughOnce } from '../tier.ts';
 import {
   expectKernelsForGpus,
   folded,
@@ -97,7 +97,7 @@ function expectRight(
 
 describe('the references', () => {
   const h = 1e-5;
-  test.each(OPS.map((op) => [op.name, op] as const))('%s: the gradient is that of central differences', (_, op) => {
+  once.each(OPS.map((op) => [op.name, op] as const))('%s: the gradient is that of central differences', (_, op) => {
     const { inputs, dy } = prepare(op, { rows: 3, columns: 4, others: 5 }, 'normal', 7);
     const at = (): number => op.reference(inputs).value.data.reduce((total, y, i) => total + y * dy.data[i], 0);
     const gradients = op.reference(inputs).backward(dy.data);
@@ -146,7 +146,7 @@ describe.each(OPS.map((op) => [op.name, op] as const))('%s', (_, op) => {
     sum(op.run(...tensors)).backward();
   };
 
-  thorough('has kernels for GPUs with any subgroups, or none', () => {
+  thoroughOnce('has kernels for GPUs with any subgroups, or none', () => {
     for (const { kind, seed, shape } of cases(op, SHAPES))
       expectKernelsForGpus(engine(), running(op.inputs(shape, kind, seed)));
   });

@@ -11,7 +11,7 @@ export function matrix(
   columns: number,
   data: ArrayLike<number> = new Float64Array(rows * columns),
 ): Matrix {
-  return { rows, columns, data: Float64Array.from(data) };
+  return { rows, columns, data: new Float64Array(data) };
 }
 
 export function row(m: Matrix, i: number): Float64Array {
@@ -65,6 +65,25 @@ export function normalize(z: Matrix, eps = 1e-12): { u: Matrix; back: (du: Matri
     return dz;
   };
   return { u, back };
+}
+
+/** A symmetric function of every two rows. */
+export function betweenAll(
+  rows: readonly Float64Array[],
+  f: (a: Float64Array, b: Float64Array) => number,
+): Float64Array[] {
+  const all = rows.map(() => new Float64Array(rows.length));
+  for (let i = 0; i < rows.length; i++) for (let j = 0; j <= i; j++) all[i][j] = all[j][i] = f(rows[i], rows[j]);
+  return all;
+}
+
+/** The gradient of scores s_ij = u_i . u_j that are weighted by w_ij: du_i = sum_j (w_ij + w_ji) u_j. */
+export function ofScores(weights: readonly Float64Array[], rows: readonly Float64Array[]): Matrix {
+  const du = matrix(rows.length, rows[0].length);
+  rowsOf(du).forEach((gradient, i) => {
+    for (let j = 0; j < rows.length; j++) addScaled(gradient, weights[i][j] + weights[j][i], rows[j]);
+  });
+  return du;
 }
 
 const all = (): boolean => true;

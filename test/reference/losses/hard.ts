@@ -1,5 +1,5 @@
 // Losses that look harder at hard negatives, in plain f64 with their analytic gradients, from the papers' formulas.
-import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, rowsOf, stack } from '../matrix.ts';
+import { betweenAll, dot, logSumExp, type Matrix, matrix, normalize, ofScores, rowsOf, stack } from '../matrix.ts';
 import type { LossResult } from './result.ts';
 
 /** HCL: log(1 + G / e^p), G the debiased sum over reweighted negatives, at least K e^(-1/tau). */
@@ -7,12 +7,13 @@ export function hcl(z0: Matrix, z1: Matrix, tau: number, beta: number, tauPlus: 
   const { u, back } = normalize(stack(z0, z1));
   const n = u.rows;
   const k = n - 2;
-  const du = matrix(n, u.columns);
-  const [rows, gradients] = [rowsOf(u), rowsOf(du)];
+  const rows = rowsOf(u);
+  const products = betweenAll(rows, dot);
+  const weights = products.map(() => new Float64Array(n));
   let value = 0;
   for (let i = 0; i < n && k > 0; i++) {
     const positive = (i + n / 2) % n;
-    const s = Array.from({ length: n }, (_, j) => dot(rows[i], rows[j]) / tau);
+    const s = products[i].map((product) => product / tau);
     const uses = (j: number): boolean => j !== i && j !== positive;
     const steep = s.map((x) => (1 + beta) * x);
     const flat = s.map((x) => beta * x);
@@ -29,11 +30,10 @@ export function hcl(z0: Matrix, z1: Matrix, tau: number, beta: number, tauPlus: 
       let g = 0;
       if (uses(j)) g = inner * ((1 + beta) * Math.exp(steep[j] - lseSteep) - beta * Math.exp(flat[j] - lseFlat));
       else if (j === positive) g = active ? -inner : -least;
-      addScaled(gradients[i], outer * g, rows[j]);
-      addScaled(gradients[j], outer * g, rows[i]);
+      weights[i][j] = outer * g;
     }
   }
-  const dz = back(du);
+  const dz = back(ofScores(weights, rows));
   const half = z0.data.length;
   return {
     value,

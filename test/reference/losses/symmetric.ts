@@ -1,5 +1,16 @@
 // Losses over all pairs of one set of rows, in plain f64 with their analytic gradients, from the papers' formulas.
-import { addScaled, dot, logSumExp, type Matrix, matrix, normalize, rowsOf, stack } from '../matrix.ts';
+import {
+  addScaled,
+  betweenAll,
+  dot,
+  logSumExp,
+  type Matrix,
+  matrix,
+  normalize,
+  ofScores,
+  rowsOf,
+  stack,
+} from '../matrix.ts';
 import type { LossResult } from './result.ts';
 
 /** SimCLR: mean over the 2N rows of lse_{j != i} s_ij / tau - s_i,pos / tau. */
@@ -40,7 +51,9 @@ export function supCon(
   const n = u.rows;
   const rows = rowsOf(u);
   const label = (i: number): number => labels[i % labels.length];
-  const positivesOf = (i: number) => rows.map((_, j) => j).filter((j) => j !== i && label(j) === label(i));
+  const members = new Map<number, number[]>(rows.map((_, i) => [label(i), []]));
+  rows.forEach((_, j) => members.get(label(j))?.push(j));
+  const positivesOf = (i: number): number[] => (members.get(label(i)) ?? []).filter((j) => j !== i);
   const anchors = rows.map((_, i) => i).filter((i) => positivesOf(i).length > 0);
   const blank = rows.map((line) => dot(line, line) === 0);
   const weight = scale / (lonely === 'skip' ? Math.max(anchors.length, 1) : n);
@@ -119,22 +132,6 @@ export function uniformity(z: Matrix, t: number): LossResult {
     addScaled(gradients[j], -g, apart);
   }
   return { value: lse - Math.log(pairs.length), gradients: [back(du)] };
-}
-
-/** A symmetric function of every two rows. */
-function betweenAll(rows: readonly Float64Array[], f: (a: Float64Array, b: Float64Array) => number): Float64Array[] {
-  const all = rows.map(() => new Float64Array(rows.length));
-  for (let i = 0; i < rows.length; i++) for (let j = 0; j <= i; j++) all[i][j] = all[j][i] = f(rows[i], rows[j]);
-  return all;
-}
-
-/** The gradient of scores s_ij = u_i . u_j that are weighted by w_ij: du_i = sum_j (w_ij + w_ji) u_j. */
-function ofScores(weights: readonly Float64Array[], rows: readonly Float64Array[]): Matrix {
-  const du = matrix(rows.length, rows[0].length);
-  rowsOf(du).forEach((gradient, i) => {
-    for (let j = 0; j < rows.length; j++) addScaled(gradient, weights[i][j] + weights[j][i], rows[j]);
-  });
-  return du;
 }
 
 function squareOf(a: Float64Array, b: Float64Array): number {
