@@ -163,10 +163,9 @@ export function called<T>(op: string, name: string, fn: () => T): T {
 /** Throws what the caller's function threw, as a sentence of the op. */
 function threw(op: string, name: string, error: unknown): never {
   if (error instanceof GramianError && error.message.startsWith(`${op}: `)) throw error; // it says so itself
-  const { message = error } = (error ?? {}) as { message?: unknown };
-  const [line] = String(message).split('\n', 1);
   const Kind = error instanceof GramianError ? (error.constructor as typeof GramianError) : GramianError;
-  throw new Kind(`${op}: ${name} throws: ${line.replace(/\.$/, '')}.`, { cause: error });
+  const said = String((error as Error | null)?.message ?? error).replace(/\.?(\n[\s\S]*)?$/, '');
+  throw new Kind(`${op}: ${name} throws: ${said}.`, { cause: error });
 }
 
 export function text(op: string, name: string, value: unknown): string {

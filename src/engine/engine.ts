@@ -238,7 +238,10 @@ function watched(beforeRun: () => void): () => void {
       );
     running = true;
     try {
-      check.called(op, 'it', beforeRun);
+      check.synchronous(op, 'it', beforeRun());
+    } catch (error) {
+      if (error instanceof GramianError) throw error;
+      throw new GramianError(`${op}: it throws: ${(error as Error)?.message ?? error}`, { cause: error });
     } finally {
       running = false;
     }

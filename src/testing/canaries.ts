@@ -1,5 +1,6 @@
 import * as check from '../core/check.ts';
 import { copy, fillBits, type Launcher } from '../core/fills.ts';
+import { Plan } from '../engine/plan.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { declarationsOf, elementOf } from '../gpu/declarations.ts';
 import { Device } from '../gpu/device.ts';
@@ -35,10 +36,14 @@ export async function canaries(fn: () => unknown): Promise<void> {
     }
   };
   const { intercept } = Device;
+  const { encode } = Plan.prototype;
+  Plan.prototype.encode = () =>
+    check.fail('encode', 'called inside of canaries(), which sees nothing of your encoder, expected a call outside.');
   try {
     check.called(op, 'fn', fn);
   } finally {
     Device.intercept = before;
+    Plan.prototype.encode = encode;
   }
   const tails = await Promise.all(watched.map(({ tail }) => tail));
   watched.forEach(({ kernel, buffer, canary }, i) => {

@@ -78,7 +78,7 @@ test('beforeRun is a function, beside a device', async () => {
     /^beforeRun: it returned a Promise, expected a synchronous function/,
   );
   const broken = () => {
-    throw new Error('no queue');
+    throw new Error('no queue.');
   };
   expect(await run(broken)).toBe('beforeRun: it throws: no queue.');
   expect(await run(() => again())).toMatch(/^beforeRun: the engine that calls it is used in it, expected/);
