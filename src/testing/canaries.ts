@@ -62,7 +62,9 @@ function launchCopies(device: Device, launch: Launch, watched: Watched[]): void 
   const behind: { name: string; own: Storage; copied: Storage; written: boolean; canary: number }[] = [];
   for (const [i, { name, access }] of kernel.buffers.entries()) {
     const canary = CANARY + i;
-    const own = storages[i];
+    const { alive, buffer, offset, bytes } = storages[i];
+    // Iterations of a loop are bound before what they use is released.
+    const own = alive ? storages[i] : device.pool.wrap(buffer, offset, bytes);
     if (!names.has(name)) continue;
     const copied = device.pool.acquire(own.bytes + BYTES, 'canaries');
     fillBits(by, copied, (own.bytes + BYTES) / 4, canary);
