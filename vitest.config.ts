@@ -21,6 +21,7 @@ const LONG = [
   'browser/',
   'bench/',
   'kernels/portability',
+  'errors/nonFinite',
   'ops/',
   'eval/eval',
   'gpu/process',

@@ -18,21 +18,23 @@ const SIZES = {
   simCLRStep: { n: 16, s: 12, w: 4 },
 } as const;
 
-/** Anew, as it remembers which Python it found. */
-const load = () => import('../../bench/peers/torch.ts');
+/**
+ * The module, which remembers which Python it found; a copy of it has found none. (vi.resetModules() would load all of the
+ * library again for the files behind this one, and their shared engine is of the one that is there.)
+ */
+const load = (copy = ''): Promise<typeof import('../../bench/peers/torch.ts')> =>
+  import(/* @vite-ignore */ `${'../../bench/peers/torch.ts'}${copy}`);
 const missing = await (await load()).available().then(() => '', String);
 if (missing) console.log(`PyTorch is not compared: ${missing}`);
 
 describe('PyTorch as a contender', () => {
   afterEach(() => {
-    vi.resetModules();
     vi.unstubAllEnvs();
   });
 
   test('no Python with the package is one sentence', async () => {
-    vi.resetModules();
     vi.stubEnv('GRAMIAN_PYTHON', '/nowhere/python');
-    const { available, contenders } = await load();
+    const { available, contenders } = await load('?elsewhere');
     const sentence = 'no torch (1.10 or newer) in /nowhere/python';
     await expect(available()).rejects.toThrow(sentence);
     const work = workOf(caseOf('clip'), SIZES.clip);
