@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   add,
   type CustomGrad,
   createEngine,
   customGrad,
   defineKernel,
-  type Engine,
   exp,
   mul,
   neg,
@@ -15,16 +14,11 @@ import {
   type Tensor,
   UsedAfterDisposeError,
 } from '../../src/index.ts';
-import { normals, sharedEngine } from '../engine.ts';
+import { normals } from '../engine.ts';
 import { heldBuffers } from '../held.ts';
+import { checking, engine, useEngines } from './engines.ts';
 
-let engine: Engine;
-let checking: Engine;
-beforeAll(async () => {
-  engine = await sharedEngine();
-  checking = await createEngine({ check: true, tune: 'off' });
-});
-afterAll(() => checking.destroy());
+useEngines();
 
 const head = `
 @group(0) @binding(0) var<storage, read> x: array<f32>;

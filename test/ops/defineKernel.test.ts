@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cast, createEngine, defineKernel, type Engine, relu as ours } from '../../src/index.ts';
-import { sharedEngine } from '../engine.ts';
+import { describe, expect, test } from 'vitest';
+import { cast, defineKernel, relu as ours } from '../../src/index.ts';
+import { checking, engine, useEngines } from './engines.ts';
 import { LEAKY, leaky } from './leaky.ts';
 
-let engine: Engine;
-let checking: Engine;
-beforeAll(async () => {
-  engine = await sharedEngine();
-  checking = await createEngine({ check: true, tune: 'off' });
-});
-afterAll(() => checking.destroy());
+useEngines();
 
 const ramp = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => i - count / 2);
 const leakyOf = (values: Float32Array, slope: number): number[] =>

@@ -1,23 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  createEngine,
-  defineKernel,
-  type Engine,
-  type KernelDefinition,
-  KernelError,
-  UsedAfterDisposeError,
-} from '../../src/index.ts';
-import { sharedEngine } from '../engine.ts';
+import { describe, expect, test } from 'vitest';
+import { defineKernel, type KernelDefinition, KernelError, UsedAfterDisposeError } from '../../src/index.ts';
 import { expectNoneLeft, heldBuffers } from '../held.ts';
+import { checking, engine, useEngines } from './engines.ts';
 import { LEAKY, leaky } from './leaky.ts';
 
-let engine: Engine;
-let checking: Engine;
-beforeAll(async () => {
-  engine = await sharedEngine();
-  checking = await createEngine({ check: true, tune: 'off' });
-});
-afterAll(() => checking.destroy());
+useEngines();
 
 describe('what is wrong with a definition', () => {
   const wrong = (change: Partial<Record<keyof KernelDefinition, unknown>>): string => {
