@@ -40,49 +40,54 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   }
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
-  var part: array<vec4f, TILE_BLOCK>;
-  tile_clear(&part);
-  var gathered = 0u;
   let own_lane = broadcast_lane();
-  for (var ty = 0u; ty < p.taps_y; ty++) {
-    for (var tx = 0u; tx < p.taps_x; tx++) {
-      var at: array<vec4u, TV>;
-      var inside: array<vec4f, TV>;
-      // @unroll
-      for (var v = 0u; v < TV; v++) {
-        let sy = y[v] + vec4i(p.direction * i32(ty));
-        let sx = x[v] + vec4i(p.direction * i32(tx));
-        // As unsigned, a negative coordinate is past every edge.
-        let ok = (vec4u(sy) < vec4u(p.height)) & (vec4u(sx) < vec4u(p.width));
-        inside[v] = select(vec4f(), vec4f(1.0), ok);
-        at[v] = select(vec4u(), image[v] * (p.channels * plane) + vec4u(sy) * p.width + vec4u(sx), ok);
-      }
-      var w = (p.first_tap + ty * p.tap_step_y + tx * p.tap_step_x) * p.channels * p.weight_stride4 + row / 4u;
-      for (var channel = 0u; channel < p.channels; channel += KU) {
-        var a = tile_left(w, p.weight_stride4, own_lane, p.channels - channel);
-        var b: array<vec4f, TILE_RIGHT>;
+  let taps = p.taps_y * p.taps_x;
+  let channels_together = min(p.channels, TILE_SPAN);
+  let taps_together = TILE_SPAN / channels_together;
+  // A sum of more than TILE_SPAN products would gather the roundings of all. By loops around those along k, which a test in
+  // them would make 1.5 times as long on lavapipe.
+  for (var first_channel = 0u; first_channel < p.channels; first_channel += channels_together) {
+    for (var first_tap = 0u; first_tap < taps; first_tap += taps_together) {
+      var part: array<vec4f, TILE_BLOCK>;
+      tile_clear(&part);
+      for (var tap = first_tap; tap < min(first_tap + taps_together, taps); tap++) {
+        let ty = tap / p.taps_x;
+        let tx = tap % p.taps_x;
+        var at: array<vec4u, TV>;
+        var inside: array<vec4f, TV>;
         // @unroll
-        for (var u = 0u; u < KU; u++) {
-          let here = KU == 1u || channel + u < p.channels;
-          // @unroll
-          for (var v = 0u; v < TV; v++) {
-            let four = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];
-            b[u * TV + v] = select(vec4f(), four, here);
-            at[v] += vec4u(plane);
-          }
+        for (var v = 0u; v < TV; v++) {
+          let sy = y[v] + vec4i(p.direction * i32(ty));
+          let sx = x[v] + vec4i(p.direction * i32(tx));
+          // As unsigned, a negative coordinate is past every edge.
+          let ok = (vec4u(sy) < vec4u(p.height)) & (vec4u(sx) < vec4u(p.width));
+          inside[v] = select(vec4f(), vec4f(1.0), ok);
+          let pixel = (image[v] * p.channels + first_channel) * plane + vec4u(sy) * p.width + vec4u(sx);
+          at[v] = select(vec4u(), pixel, ok);
         }
-        tile_outer(&part, &a, &b, own_lane);
-        w += KU * p.weight_stride4;
-        gathered += min(KU, p.channels - channel);
-        // A longer sum would gather the roundings of all. In a loop of one iteration or none: not by a branch.
-        for (; gathered >= TILE_SPAN; gathered = 0u) {
-          tile_add(&c, &part);
-          tile_clear(&part);
+        let weights = (p.first_tap + ty * p.tap_step_y + tx * p.tap_step_x) * p.channels + first_channel;
+        var w = weights * p.weight_stride4 + row / 4u;
+        let steps = min(channels_together, p.channels - first_channel);
+        for (var step = 0u; step < steps; step += KU) {
+          var a = tile_left(w, p.weight_stride4, own_lane, steps - step);
+          var b: array<vec4f, TILE_RIGHT>;
+          // @unroll
+          for (var u = 0u; u < KU; u++) {
+            let here = KU == 1u || step + u < steps;
+            // @unroll
+            for (var v = 0u; v < TV; v++) {
+              let four = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];
+              b[u * TV + v] = select(vec4f(), four, here);
+              at[v] += vec4u(plane);
+            }
+          }
+          tile_outer(&part, &a, &b, own_lane);
+          w += KU * p.weight_stride4;
         }
       }
+      tile_add(&c, &part);
     }
   }
-  tile_add(&c, &part);
   let out_plane = p.out_height * p.out_width;
   // @unroll
   for (var v = 0u; v < TV; v++) {
