@@ -31,6 +31,7 @@ const SHRUNK = distinct(
 const SHRINKING: Readonly<Record<string, readonly Tuning[]>> = {
   conv2d: distinct([...WHOLE, ...SHRUNK]),
   conv2d_weight_grad: distinct([...WHOLE, ...SHRUNK]),
+  conv2d_weight_grad_packed: distinct([...WHOLE, ...SHRUNK]),
   pair_weights: distinct(
     TILES.map((tile) => (tile.tuning.REGISTERS === 0 ? tile : shrunk(tile, { rows: 8, columns: 32 })).tuning),
   ),

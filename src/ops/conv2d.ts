@@ -2,29 +2,15 @@ import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
-import { conv2d_pack, conv2d_weight_grad, conv2d as kernel } from '../gpu/kernels.generated.ts';
-import { launchSum } from '../launch/reduce.ts';
+import { conv2d_pack, conv2d as kernel } from '../gpu/kernels.generated.ts';
 import { roundUp, shrunk, type Tile, tileOf } from '../launch/tile.ts';
+import { type ConvolutionSizes, launchWeightGrad } from '../launch/weightGrad.ts';
 
 export interface Conv2dOptions {
   /** Step between output positions, both ways. Default 1. */
   stride?: number;
   /** Zeros around the image, on every side. Default 0. */
   padding?: number;
-}
-
-interface Sizes {
-  readonly images: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly outChannels: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly stride: number;
-  readonly padding: number;
 }
 
 /**
@@ -45,12 +31,12 @@ export function conv2d(x: Tensor, weight: Tensor, options?: Conv2dOptions): Tens
     saved: [x, weight],
     backward: (dy, [savedX, savedWeight]) => [
       x.requiresGrad ? inputGradient(context, op, sizes, savedWeight, dy) : null,
-      weight.requiresGrad ? weightGradient(context, op, sizes, savedX, dy, weight.shape) : null,
+      weight.requiresGrad ? weightGradient(context, op, sizes, savedX, dy) : null,
     ],
   });
 }
 
-function measure(op: string, x: Tensor, weight: Tensor, options: Conv2dOptions | undefined): Sizes {
+function measure(op: string, x: Tensor, weight: Tensor, options: Conv2dOptions | undefined): ConvolutionSizes {
   if (x.shape.length !== 4) check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C, H, W].`);
   if (weight.shape.length !== 4) check.fail(op, `weight is [${weight.shape.join(', ')}], expected [O, C, KH, KW].`);
   const { stride, padding } = check.options(op, options, { stride: 1, padding: 0 });
@@ -83,7 +69,7 @@ function measure(op: string, x: Tensor, weight: Tensor, options: Conv2dOptions |
 }
 
 /** The weights as product tiles read them: [taps, inner, outer padded]. */
-function pack(context: Context, op: string, s: Sizes, weight: Tensor, swapped: boolean, tile: Tile) {
+function pack(context: Context, op: string, s: ConvolutionSizes, weight: Tensor, swapped: boolean, tile: Tile) {
   const outer = swapped ? s.channels : s.outChannels;
   const inner = swapped ? s.outChannels : s.channels;
   const taps = s.kernelHeight * s.kernelWidth;
@@ -98,7 +84,7 @@ function pack(context: Context, op: string, s: Sizes, weight: Tensor, swapped: b
   return { storage, stride };
 }
 
-function correlate(context: Context, op: string, s: Sizes, weight: Tensor, x: Tensor, y: Tensor): void {
+function correlate(context: Context, op: string, s: ConvolutionSizes, weight: Tensor, x: Tensor, y: Tensor): void {
   const positions = s.images * s.outHeight * s.outWidth;
   const depth = s.channels * s.kernelHeight * s.kernelWidth;
   const whole = tileOf(context, 'convolution', s.outChannels, positions, depth);
@@ -143,7 +129,7 @@ function correlate(context: Context, op: string, s: Sizes, weight: Tensor, x: Te
  * dx: pixels whose coordinates leave the same remainder by the stride (a phase) meet the same taps, every stride-th one,
  * so each phase is a correlation of stride 1 with its own taps and no multiplication by an inserted zero.
  */
-function inputGradient(context: Context, op: string, s: Sizes, weight: Tensor, dy: Tensor): Tensor {
+function inputGradient(context: Context, op: string, s: ConvolutionSizes, weight: Tensor, dy: Tensor): Tensor {
   const dx = context.empty([s.images, s.channels, s.height, s.width], op);
   const depth = s.outChannels * s.kernelHeight * s.kernelWidth;
   const pixels = s.images * s.height * s.width;
@@ -197,53 +183,8 @@ function inputGradient(context: Context, op: string, s: Sizes, weight: Tensor, d
   return dx;
 }
 
-const GROUPS_WANTED = 64; // enough for the software adapters' threads and a small GPU alike
-
-function weightGradient(
-  context: Context,
-  op: string,
-  s: Sizes,
-  x: Tensor,
-  dy: Tensor,
-  shape: readonly number[],
-): Tensor {
-  const dw = context.empty(shape, op);
-  const outputs = s.channels * s.kernelHeight * s.kernelWidth;
-  const positions = s.images * s.outHeight * s.outWidth;
-  const whole = tileOf(context, 'convolution', s.outChannels, outputs, positions);
-  const tile = shrunk(whole, { rows: s.outChannels, columns: outputs, steps: s.outWidth });
-  const rowGroups = Math.ceil(s.outChannels / tile.rows);
-  const strips = Math.ceil(outputs / tile.columns);
-  const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));
-  const imagesPerSlice = Math.ceil(s.images / Math.min(s.images, wanted));
-  const slices = Math.ceil(s.images / imagesPerSlice);
-  const partial = slices > 1 ? context.scratch(slices * s.outChannels * outputs, op) : dw;
-  context.run(conv2d_weight_grad, {
-    params: {
-      channels: s.channels,
-      height: s.height,
-      width: s.width,
-      out_channels: s.outChannels,
-      rows: s.outHeight,
-      columns: s.outWidth,
-      kernel_height: s.kernelHeight,
-      kernel_width: s.kernelWidth,
-      step: s.stride,
-      pad: s.padding,
-      images: s.images,
-      images_per_slice: imagesPerSlice,
-      row_groups: rowGroups,
-      strips,
-      span: Math.max(128, Math.ceil(Math.sqrt(imagesPerSlice * s.outHeight * s.outWidth))),
-    },
-    buffers: { lhs: dy, rhs: x, partial },
-    groups: slices * rowGroups * strips,
-    work: positions * s.outChannels * outputs,
-    tuning: tile.tuning,
-  });
-  if (partial !== dw) {
-    launchSum(context, partial, dw, { outer: 1, reduced: slices, inner: s.outChannels * outputs });
-    (partial as Storage).release();
-  }
+function weightGradient(context: Context, op: string, s: ConvolutionSizes, x: Tensor, dy: Tensor): Tensor {
+  const dw = context.empty([s.outChannels, s.channels, s.kernelHeight, s.kernelWidth], op);
+  launchWeightGrad(context, op, s, x, dy, dw);
   return dw;
 }

@@ -2,6 +2,8 @@
 // buffer left behind.
 import { describe, expect, it } from 'vitest';
 import { averagePool2d, batchNorm, conv2d, maxPool2d, mul, slice, sum, type Tensor } from '../../src/index.ts';
+import { launchWeightGrad } from '../../src/launch/weightGrad.ts';
+import { choosing, otherWays, questionsOf } from '../choices.ts';
 import { expectSame } from '../compare.ts';
 import { normals, sharedEngine } from '../engine.ts';
 import * as reference from '../reference/images.ts';
@@ -44,7 +46,13 @@ async function evaluate(inputs: Tensor[], run: () => Tensor, dy: Float32Array<Ar
 }
 
 /** Checks against the reference, then once more with one workgroup a submit: the bits must not change. */
-async function check(inputs: Tensor[], run: () => Tensor, twin: reference.ImageResult, budget: number): Promise<void> {
+async function check(
+  inputs: Tensor[],
+  run: () => Tensor,
+  twin: reference.ImageResult,
+  budget: number,
+  last = true,
+): Promise<void> {
   const dy = normals(twin.y.length, 9);
   const first = await evaluate(inputs, run, dy);
   expect(worst(first.y, twin.y)).toBeLessThan(budget);
@@ -52,7 +60,7 @@ async function check(inputs: Tensor[], run: () => Tensor, twin: reference.ImageR
     expect(worst(first.gradients[i], wanted), `gradient ${i}`).toBeLessThan(budget);
   });
   expectSame('group by group', await oneGroupASubmit(engine, () => evaluate(inputs, run, dy)), first);
-  for (const input of inputs) input.dispose();
+  if (last) for (const input of inputs) input.dispose();
 }
 
 const leaf = (values: Float32Array<ArrayBuffer>, shape: readonly number[]) =>
@@ -74,7 +82,32 @@ describe('conv2d', () => {
     const [x, w] = [normals(size(shape), 1), normals(size(weightShape), 2)];
     const inputs = [leaf(x, shape), leaf(w, weightShape)];
     const twin = reference.conv2d(x, shape, w, weightShape, stride, padding);
-    await check(inputs, () => conv2d(inputs[0], inputs[1], { stride, padding }), twin, 2e-6);
+    const run = () => conv2d(inputs[0], inputs[1], { stride, padding });
+    const [way] = otherWays(engine, () => sum(run()).backward(), 'all').filter((one) =>
+      Object.keys(one)[0].startsWith('weight gradient'),
+    );
+    if (way) await choosing(engine, way, () => check(inputs, run, twin, 2e-6, false));
+    await check(inputs, run, twin, 2e-6);
+  });
+
+  it('packs few images at a time where memory is short, for the same gradient', async () => {
+    const [images, channels, height, width, outChannels] = [131, 5, 4, 3, 6];
+    const sizes = { images, channels, height, width, outChannels, kernelHeight: 3, kernelWidth: 2 };
+    const s = { ...sizes, outHeight: 4, outWidth: 4, stride: 1, padding: 1 };
+    const x = engine.tensor(normals(images * channels * 12, 1), [images, channels, height, width]);
+    const dy = engine.tensor(normals(images * outChannels * 16, 2), [images, outChannels, 4, 4]);
+    const gradient = (most?: number) => async () => {
+      const dw = engine.full([outChannels, channels, 3, 2], 0);
+      launchWeightGrad(engine, 'conv2d', s, x, dy, dw, most);
+      const values = await dw.data();
+      dw.dispose();
+      return values;
+    };
+    const question = [...questionsOf(engine, () => void gradient()()).keys()].find((name) => name.startsWith('weight'));
+    const packed = { [question as string]: 'packed' };
+    const whole = await choosing(engine, packed, gradient());
+    expectSame('in parts', await choosing(engine, packed, gradient(2 ** 15)), whole);
+    for (const tensor of [x, dy]) tensor.dispose();
   });
 
   it('names what does not fit', () => {

@@ -1,0 +1,224 @@
+import type { Context } from '../core/context.ts';
+import type { Tensor } from '../core/tensor.ts';
+import type { Storage } from '../gpu/buffers.ts';
+import { channels_last, conv2d_weight_grad, conv2d_weight_grad_packed } from '../gpu/kernels.generated.ts';
+import { because, type Choice } from '../tuning/choices.ts';
+import { launchSum } from './reduce.ts';
+import { roundUp, shrunk, type Tile, tileOf } from './tile.ts';
+
+export interface ConvolutionSizes {
+  readonly images: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly outChannels: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+const GROUPS_WANTED = 64; // enough for the software adapters' threads and a small GPU alike
+const PACKED_BYTES = 2 ** 23; // scratch memory of both packed operands: as many images as that holds go together
+const FEWEST_CHANNELS = 3; // fewer are mostly padding when they are packed in fours
+
+// Where loads are dear, and four numbers in one load take half the time of four loads, packing both operands first pays.
+const OPERANDS: Choice<'gathered' | 'packed'> = {
+  name: 'weight gradient operands',
+  options: {
+    gathered: ([rows, columns, depth], { name }) => ({
+      flops: 2 * rows * columns * depth,
+      eta: name === 'gpu' ? 0.5 : 0.2,
+    }),
+    packed: ([rows, columns, depth, packed]) => ({
+      flops: 2 * rows * columns * depth,
+      bytes: 8 * packed,
+      dispatches: 3,
+    }),
+  },
+};
+
+/** The convolution's operands as `channels_last` packs them: the part of the padded image that is met, and numbers an image. */
+function packedSizes(s: ConvolutionSizes, tile: Tile) {
+  const height = (s.outHeight - 1) * s.stride + s.kernelHeight;
+  const width = (s.outWidth - 1) * s.stride + s.kernelWidth;
+  const depth4 = Math.ceil(s.channels / 4);
+  const stride4 = roundUp(s.outChannels, tile.rows) / 4;
+  const x = 4 * height * width * depth4;
+  const dy = 4 * s.outHeight * s.outWidth * stride4;
+  return { height, width, depth4, stride4, x, dy };
+}
+
+/** How the sum over images and positions is cut up. */
+interface Cut {
+  readonly tile: Tile;
+  readonly rowGroups: number;
+  readonly strips: number;
+  readonly imagesPerSlice: number;
+  readonly slices: number;
+  /** Positions whose products are one sum. */
+  readonly span: number;
+}
+
+function cutUp(s: ConvolutionSizes, whole: Tile, columns: number): Cut {
+  const tile = shrunk(whole, { rows: s.outChannels, columns, steps: s.outWidth });
+  const rowGroups = Math.ceil(s.outChannels / tile.rows);
+  const strips = Math.ceil(columns / tile.columns);
+  const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));
+  const imagesPerSlice = Math.ceil(s.images / Math.min(s.images, wanted));
+  const span = Math.max(128, Math.ceil(Math.sqrt(imagesPerSlice * s.outHeight * s.outWidth)));
+  return { tile, rowGroups, strips, imagesPerSlice, slices: Math.ceil(s.images / imagesPerSlice), span };
+}
+
+/**
+ * dw[co, c, tap] = sum over images and positions of dy * what the tap meets in x
+ * @param most bytes of scratch memory for packed operands
+ */
+export function launchWeightGrad(
+  context: Context,
+  op: string,
+  s: ConvolutionSizes,
+  x: Tensor,
+  dy: Tensor,
+  dw: Tensor,
+  most = PACKED_BYTES,
+): void {
+  const taps = s.kernelHeight * s.kernelWidth;
+  const outputs = s.channels * taps;
+  const positions = s.images * s.outHeight * s.outWidth;
+  const whole = tileOf(context, 'convolution', s.outChannels, outputs, positions);
+  const cutPacked = cutUp(s, whole, taps * roundUp(s.channels, 4));
+  const packed = packedSizes(s, cutPacked.tile);
+  const sliceBytes = 4 * cutPacked.imagesPerSlice * (packed.x + packed.dy);
+  const chosen =
+    s.channels >= FEWEST_CHANNELS && sliceBytes <= most
+      ? context.choose(OPERANDS, [s.outChannels, outputs, positions, s.images * (packed.x + packed.dy)])
+      : null;
+  const cut = chosen?.option === 'packed' ? cutPacked : cutUp(s, whole, outputs);
+  const { tile, slices } = cut;
+  const partial = slices > 1 ? context.scratch(slices * s.outChannels * outputs, op) : dw;
+  const tuning = chosen ? because(tile.tuning, chosen) : tile.tuning;
+  const own = { ...cut, tile: { ...tile, tuning } };
+  if (chosen?.option === 'packed') {
+    const slicesTogether = Math.min(slices, Math.floor(most / sliceBytes));
+    launchPacked(context, op, s, own, slicesTogether, x, dy, partial);
+  } else launchGathered(context, s, own, x, dy, partial);
+  if (partial === dw) return;
+  launchSum(context, partial, dw, { outer: 1, reduced: slices, inner: s.outChannels * outputs });
+  (partial as Storage).release();
+}
+
+function launchGathered(
+  context: Context,
+  s: ConvolutionSizes,
+  { tile, rowGroups, strips, imagesPerSlice, slices, span }: Cut,
+  x: Tensor,
+  dy: Tensor,
+  partial: Tensor | Storage,
+): void {
+  context.run(conv2d_weight_grad, {
+    params: {
+      channels: s.channels,
+      height: s.height,
+      width: s.width,
+      out_channels: s.outChannels,
+      rows: s.outHeight,
+      columns: s.outWidth,
+      kernel_height: s.kernelHeight,
+      kernel_width: s.kernelWidth,
+      step: s.stride,
+      pad: s.padding,
+      images: s.images,
+      images_per_slice: imagesPerSlice,
+      row_groups: rowGroups,
+      strips,
+      span,
+    },
+    buffers: { lhs: dy, rhs: x, partial },
+    groups: slices * rowGroups * strips,
+    work: workOf(s, s.images),
+    tuning: tile.tuning,
+  });
+}
+
+/** As many slices of images at a time as the scratch memory holds. */
+function launchPacked(
+  context: Context,
+  op: string,
+  s: ConvolutionSizes,
+  { tile, rowGroups, strips, imagesPerSlice, slices, span }: Cut,
+  slicesTogether: number,
+  x: Tensor,
+  dy: Tensor,
+  partial: Tensor | Storage,
+): void {
+  const packed = packedSizes(s, tile);
+  const area = s.outHeight * s.outWidth;
+  const together = slicesTogether * imagesPerSlice;
+  const packedX = context.scratch(together * packed.x, op);
+  const packedDy = context.scratch(together * packed.dy, op);
+  for (let first = 0; first < slices; first += slicesTogether) {
+    const firstImage = first * imagesPerSlice;
+    const images = Math.min(together, s.images - firstImage);
+    const pack = (
+      src: Tensor,
+      out: Storage,
+      [channels, height, width]: readonly number[],
+      [outHeight, outWidth, stride4, border]: readonly number[],
+    ): void => {
+      const pixels = images * outHeight * outWidth;
+      context.run(channels_last, {
+        params: {
+          pixels,
+          channels,
+          height,
+          width,
+          out_height: outHeight,
+          out_width: outWidth,
+          border,
+          stride4,
+          first_image: firstImage,
+        },
+        buffers: { src, out },
+        groups: Math.ceil(pixels / 64),
+        work: 4 * pixels * stride4,
+      });
+    };
+    pack(x, packedX, [s.channels, s.height, s.width], [packed.height, packed.width, packed.depth4, s.padding]);
+    pack(dy, packedDy, [s.outChannels, s.outHeight, s.outWidth], [s.outHeight, s.outWidth, packed.stride4, 0]);
+    context.run(conv2d_weight_grad_packed, {
+      params: {
+        channels: s.channels,
+        taps: s.kernelHeight * s.kernelWidth,
+        taps_x: s.kernelWidth,
+        depth4: packed.depth4,
+        out_channels: s.outChannels,
+        rows: s.outHeight,
+        columns: s.outWidth,
+        lhs_stride4: packed.stride4,
+        src_height: packed.height,
+        src_width: packed.width,
+        step: s.stride,
+        images,
+        images_per_slice: imagesPerSlice,
+        row_groups: rowGroups,
+        strips,
+        first_slice: first,
+        images_together: Math.max(1, Math.floor(span / area)),
+        lines_together: Math.max(1, Math.floor(span / s.outWidth)),
+      },
+      buffers: { lhs: packedDy, rhs: packedX, partial },
+      groups: Math.ceil(images / imagesPerSlice) * rowGroups * strips,
+      work: workOf(s, images),
+      tuning: tile.tuning,
+    });
+  }
+  packedX.release();
+  packedDy.release();
+}
+
+function workOf(s: ConvolutionSizes, images: number): number {
+  return images * s.outHeight * s.outWidth * s.outChannels * s.channels * s.kernelHeight * s.kernelWidth;
+}
