@@ -47,6 +47,8 @@ function tuningsOf(kernel: KernelSource): Tuning[] {
   const fixed = [...TILE_CONSTANTS, ...('FM' in kernel.tunables ? FRAGMENT_CONSTANTS : [])];
   for (const [name, { allowed }] of Object.entries(kernel.tunables).filter(([name]) => !fixed.includes(name)))
     tunings = tunings.flatMap((tuning) => allowed.map((value) => ({ ...tuning, [name]: value })));
+  if (kernel.swaps?.some(({ by }) => by === 'FOURS'))
+    tunings = tunings.flatMap((tuning) => [tuning, { ...tuning, FOURS: 1 }]);
   return tunings;
 }
 

@@ -1,6 +1,8 @@
 // Batch normalisation over the images of each channel, then relu where RELU is 1, and its gradient
-// Lanes as in batch_norm_moments: lane j of a strip owns one (channel, pixel) and walks the images of its slice.
-// @use grid
+// Lanes as in batch_norm_moments: lane j of a strip owns one Number of an image and walks the images of its slice.
+// Passes over a tensor: forward, one read for the moments, one and a write to apply them; backward, x and dy are read for the
+// sums, and read again with a write of dx. The ReLU has none of its own.
+// @use grid own_number
 const WG: u32 = 64;
 const RELU: u32 = 0; // @tune 0 1
 
@@ -12,12 +14,12 @@ struct Params {
 
 // @kernel batch_norm_apply
 // y = (x - mean) * inverse_std * weight + bias, then max(y, 0) where RELU is 1 (a NaN stays one, which max would hide)
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Number>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> inverse_std: array<f32>;
 @group(0) @binding(4) var<storage, read> weight: array<f32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<Number>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -27,28 +29,30 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || j >= p.width) { return; }
   let first = group / p.strips * p.images_per_slice;
   let end = min(first + p.images_per_slice, p.images);
-  let channel = j / p.pixels;
-  let centre = mean[channel];
-  let scale = inverse_std[channel] * weight[channel];
-  let shift = bias[channel];
+  let channel = own_floats(j) / p.pixels;
+  let centre = own_of(vec4f(mean[channel.x], mean[channel.y], mean[channel.z], mean[channel.w]));
+  let scale = own_of(vec4f(inverse_std[channel.x], inverse_std[channel.y], inverse_std[channel.z], inverse_std[channel.w]))
+    * own_of(vec4f(weight[channel.x], weight[channel.y], weight[channel.z], weight[channel.w]));
+  let shift = own_of(vec4f(bias[channel.x], bias[channel.y], bias[channel.z], bias[channel.w]));
   for (var n = first; n < end; n++) {
-    let value = fma(x[n * p.width + j] - centre, scale, shift);
-    y[n * p.width + j] = select(value, 0.0, RELU == 1u && value < 0.0);
+    var value = fma(x[n * p.width + j] - centre, scale, shift);
+    if (RELU == 1u) { value = select(value, Number(), value < Number()); }
+    y[n * p.width + j] = value;
   }
 }
 
 // @kernel batch_norm_grad_sums
 // sum_dy[s, j] = sum over the images of slice s of dy, sum_dyx[s, j] = the same of dy * xhat
 // xhat = (x - mean) inverse_std; where RELU is 1, dy counts only where the output was above 0.
-const BLOCK: u32 = 64; // as in batch_norm_moments
+const BLOCK: u32 = 64; // images that are one sum: a longer one would gather the roundings of all
 
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Number>;
+@group(0) @binding(2) var<storage, read> dy: array<Number>;
 @group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> inverse_std: array<f32>;
 @group(0) @binding(5) var<storage, read> weight: array<f32>;
 @group(0) @binding(6) var<storage, read> bias: array<f32>;
-@group(0) @binding(7) var<storage, read_write> sums: array<f32>; // [2, slices, width]: of dy, then of dy * xhat
+@group(0) @binding(7) var<storage, read_write> sums: array<Number>; // [2, slices, width]: of dy, then of dy * xhat
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
@@ -59,20 +63,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let slice = group / p.strips;
   let slices = (p.images + p.images_per_slice - 1u) / p.images_per_slice;
   let end = min((slice + 1u) * p.images_per_slice, p.images);
-  let channel = j / p.pixels;
-  let centre = mean[channel];
-  let scale = inverse_std[channel];
-  let slope = scale * weight[channel];
-  let shift = bias[channel];
-  var plain = 0.0;
-  var along = 0.0;
+  let channel = own_floats(j) / p.pixels;
+  let centre = own_of(vec4f(mean[channel.x], mean[channel.y], mean[channel.z], mean[channel.w]));
+  let scale = own_of(vec4f(inverse_std[channel.x], inverse_std[channel.y], inverse_std[channel.z], inverse_std[channel.w]));
+  let slope = scale * own_of(vec4f(weight[channel.x], weight[channel.y], weight[channel.z], weight[channel.w]));
+  let shift = own_of(vec4f(bias[channel.x], bias[channel.y], bias[channel.z], bias[channel.w]));
+  var plain = Number();
+  var along = Number();
   for (var head = slice * p.images_per_slice; head < end; head += BLOCK) {
-    var some = 0.0;
-    var some_along = 0.0;
+    var some = Number();
+    var some_along = Number();
     for (var n = head; n < min(head + BLOCK, end); n++) {
       let off = x[n * p.width + j] - centre;
       var g = dy[n * p.width + j];
-      if (RELU == 1u && fma(off, slope, shift) <= 0.0) { g = 0.0; }
+      if (RELU == 1u) { g = select(g, Number(), fma(off, slope, shift) <= Number()); }
       some += g;
       some_along = fma(g, off * scale, some_along);
     }
@@ -86,9 +90,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
 // @kernel batch_norm_grad
 // dx = weight inverse_std (dy - batch_share (dbias + xhat dweight))
 // batch_share is 1 / (images * pixels) where the batch's own moments were used, else 0: then they do not depend on x.
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Number>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Number>;
+@group(0) @binding(3) var<storage, read> dy: array<Number>;
 @group(0) @binding(4) var<storage, read> mean: array<f32>;
 @group(0) @binding(5) var<storage, read> inverse_std: array<f32>;
 @group(0) @binding(6) var<storage, read> weight: array<f32>;
@@ -103,17 +107,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   if (group >= p.end_group || j >= p.width) { return; }
   let first = group / p.strips * p.images_per_slice;
   let end = min(first + p.images_per_slice, p.images);
-  let channel = j / p.pixels;
-  let centre = mean[channel];
-  let scale = inverse_std[channel];
-  let slope = scale * weight[channel];
-  let shift = bias[channel];
-  let level = p.batch_share * sums[channel];
-  let tilt = p.batch_share * sums[p.width / p.pixels + channel] * scale;
+  let channel = own_floats(j) / p.pixels;
+  let centre = own_of(vec4f(mean[channel.x], mean[channel.y], mean[channel.z], mean[channel.w]));
+  let scale = own_of(vec4f(inverse_std[channel.x], inverse_std[channel.y], inverse_std[channel.z], inverse_std[channel.w]));
+  let slope = scale * own_of(vec4f(weight[channel.x], weight[channel.y], weight[channel.z], weight[channel.w]));
+  let shift = own_of(vec4f(bias[channel.x], bias[channel.y], bias[channel.z], bias[channel.w]));
+  let level = p.batch_share * own_of(vec4f(sums[channel.x], sums[channel.y], sums[channel.z], sums[channel.w]));
+  let second = channel + EACH * p.width / p.pixels;
+  let tilt = p.batch_share * scale * own_of(vec4f(sums[second.x], sums[second.y], sums[second.z], sums[second.w]));
   for (var n = first; n < end; n++) {
     let off = x[n * p.width + j] - centre;
     var g = dy[n * p.width + j];
-    if (RELU == 1u && fma(off, slope, shift) <= 0.0) { g = 0.0; }
+    if (RELU == 1u) { g = select(g, Number(), fma(off, slope, shift) <= Number()); }
     dx[n * p.width + j] = slope * (g - fma(off, tilt, level));
   }
 }

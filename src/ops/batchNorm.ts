@@ -1,6 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
+import type { Tuning } from '../gpu/kernel.ts';
 import {
   batch_norm_apply,
   batch_norm_channels,
@@ -44,22 +45,31 @@ interface Layout {
   readonly images: number;
   readonly channels: number;
   readonly pixels: number;
+  /** Floats of an image, and numbers: what a lane owns. */
   readonly width: number;
+  readonly numbers: number;
+  readonly tuning: Tuning;
   readonly slices: number;
   readonly imagesPerSlice: number;
   readonly strips: number;
 }
 
-const GROUPS_WANTED = 256;
-const FEWEST_IMAGES = 8; // a slice of fewer would leave more to merge than it spares
+// Workgroups, and images of a slice at least: fewer would leave more to merge than they spare.
+const OF_FLOATS = { groups: 256, images: 8 };
+const OF_FOURS = { groups: 256, images: 16 };
 
-function layoutOf(x: Tensor): Layout {
+function layoutOf(context: Context, x: Tensor): Layout {
   const [images, channels, ...rest] = x.shape;
   const pixels = rest.reduce((a, b) => a * b, 1);
   const width = channels * pixels;
-  const strips = Math.ceil(width / 64);
-  const imagesPerSlice = Math.max(FEWEST_IMAGES, Math.ceil(images / Math.ceil(GROUPS_WANTED / strips)));
-  return { images, channels, pixels, width, slices: Math.ceil(images / imagesPerSlice), imagesPerSlice, strips };
+  const fours = context.info.software && !context.choice.forced && width % 4 === 0;
+  const numbers = fours ? width / 4 : width;
+  const wanted = fours ? OF_FOURS : OF_FLOATS;
+  const strips = Math.ceil(numbers / 64);
+  const imagesPerSlice = Math.max(wanted.images, Math.ceil(images / Math.ceil(wanted.groups / strips)));
+  const slices = Math.ceil(images / imagesPerSlice);
+  const tuning: Tuning = fours ? { FOURS: 1 } : {};
+  return { images, channels, pixels, width, numbers, tuning, slices, imagesPerSlice, strips };
 }
 
 /**
@@ -76,7 +86,7 @@ export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormO
     check.fail(op, 'runningVariance is the same tensor as runningMean, expected another, as both are written.');
   if (x.shape.length !== 2 && x.shape.length !== 4)
     check.fail(op, `x is [${x.shape.join(', ')}], expected [N, C] or [N, C, H, W].`);
-  const layout = layoutOf(x);
+  const layout = layoutOf(context, x);
   for (const [name, tensor] of Object.entries({ weight, bias, runningMean, runningVariance }))
     if (tensor.size !== layout.channels)
       check.fail(op, `${name} has ${tensor.size} numbers, expected ${layout.channels}, one for each channel of x.`);
@@ -102,7 +112,7 @@ export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormO
     buffers: { x, mean, inverse_std: inverseStd, weight, bias, y },
     groups: layout.slices * layout.strips,
     work: 2 * x.size,
-    tuning: { RELU: relu ? 1 : 0 },
+    tuning: { ...layout.tuning, RELU: relu ? 1 : 0 },
   });
   const result = context.record(op, [x, weight, bias], y, {
     saved: [x, weight, bias, mean, inverseStd],
@@ -114,8 +124,8 @@ export function batchNorm(x: Tensor, state: BatchNormState, options?: BatchNormO
 }
 
 function paramsOf(layout: Layout, batchShare: number): Record<string, number> {
-  const { images, width, pixels, imagesPerSlice, strips } = layout;
-  return { images, width, pixels, images_per_slice: imagesPerSlice, strips, batch_share: batchShare };
+  const { images, numbers, pixels, imagesPerSlice, strips } = layout;
+  return { images, width: numbers, pixels, images_per_slice: imagesPerSlice, strips, batch_share: batchShare };
 }
 
 function batchMoments(
@@ -129,14 +139,15 @@ function batchMoments(
   epsilon: number,
   momentum: number,
 ): void {
-  const { images, width, channels, pixels, slices, imagesPerSlice, strips } = layout;
+  const { images, width, numbers, channels, pixels, slices, imagesPerSlice, strips } = layout;
   const means = context.scratch(slices * width, op);
   const spreads = context.scratch(slices * width, op);
   context.run(batch_norm_moments, {
-    params: { images, width, images_per_slice: imagesPerSlice, strips },
+    params: { images, width: numbers, images_per_slice: imagesPerSlice, strips },
     buffers: { x, means, spreads },
     groups: slices * strips,
     work: 3 * images * width,
+    tuning: layout.tuning,
   });
   const { tuning, lanes } = lanesFor(context, channels, pixels);
   context.run(batch_norm_channels, {
@@ -203,7 +214,7 @@ function gradients(
   relu: boolean,
 ): readonly Tensor[] {
   const { images, channels, pixels, width, slices, strips } = layout;
-  const tuning = { RELU: relu ? 1 : 0 };
+  const tuning = { ...layout.tuning, RELU: relu ? 1 : 0 };
   const shared = { x, dy, mean, inverse_std: inverseStd, weight, bias };
   const partial = context.scratch(2 * slices * width, op);
   context.run(batch_norm_grad_sums, {
