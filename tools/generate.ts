@@ -5,8 +5,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { declared, type KernelPart, type KernelSource, type KernelSwap, type ParamsMember } from '../src/gpu/kernel.ts';
-import { linkKernel } from '../src/gpu/link.ts';
+import { chosenParts, linkKernel } from '../src/gpu/link.ts';
+import { checkUnroll } from '../src/kernels/checkUnroll.ts';
 import { kernelFiles, readTexts, textFor } from './kernelFiles.ts';
+import { shortener } from './shorten.ts';
 
 const root = new URL('../', import.meta.url);
 const texts = readTexts(root);
@@ -16,6 +18,7 @@ export const kernelNames = (): readonly string[] => sources.names;
 
 function reflect(kernel: KernelSource): WgslReflect {
   const linked = linkKernel(kernel, {}, false);
+  checkUnroll(linked);
   try {
     return new WgslReflect(linked.code);
   } catch (error) {
@@ -65,23 +68,6 @@ export function readKernel(name: string): KernelSource {
   };
 }
 
-// Between two operators a space may keep them apart: `a - -b`, `array<f32, 4> = b`.
-const SPARE_SPACE = /(?<=[;:,(){}]) | (?=[;:,(){}])|(?<=[-+*/%<>=!&|^]) (?=[\w@])|(?<=[\w\]]) (?=[-+*/%<>=!&|^])/g;
-
-/**
- * Comments, indentation and spaces beside operators stay in the source tree, but for what the linker reads; lines keep their
- * numbers, for its messages. What only finds pieces is kept in those that own kernels may use.
- */
-function shortened({ file, text }: KernelPart): KernelPart {
-  const kept = isShipped(file) ? / @/ : / @(tune|unroll)/;
-  const lines = text.split('\n').map((line) => {
-    const [, code, comment = ''] = /^(.*?)(\/\/.*)?$/.exec(line) as RegExpExecArray;
-    const own = `${code.trim()}${kept.test(comment) ? ` ${comment}` : ''}`.trim();
-    return kept.test(own) ? own : own.replace(SPARE_SPACE, '');
-  });
-  return { file, text: lines.join('\n') };
-}
-
 /** Whether own kernels may use it. */
 const isShipped = (file: string): boolean => file.startsWith('kernels/lib/');
 
@@ -100,7 +86,7 @@ function constant(file: string): string {
 }
 
 /** What all kernels of a template share: text once, on which their own lines follow. Of other files nothing. */
-function sharedText(file: string): string {
+function sharedText(file: string, shortened: (part: KernelPart) => KernelPart): string {
   const text = textFor(texts.get(file) as string, '');
   return text === texts.get(file) ? '' : shortened({ file, text }).text.trimEnd();
 }
@@ -109,9 +95,16 @@ function swapName({ by, file }: KernelSwap): string {
   return `swap_${by.toLowerCase()}_${constant(file)}`;
 }
 
+/** Fragments by an adapter's matrix units alone: what tests have in their place, in plain WGSL, stays in the source tree. */
+function onMatrixUnits(kernel: KernelSource): KernelSource {
+  const swaps = kernel.swaps?.filter(({ by }) => by !== 'MATRIX');
+  return { ...kernel, parts: chosenParts(kernel, { MATRIX: 1 }), swaps };
+}
+
 function generate(): string {
+  const { shortened, namesIn } = shortener(texts);
   const kernels = kernelNames().map((name) => {
-    const kernel = readKernel(name);
+    const kernel = onMatrixUnits(readKernel(name));
     const swaps = kernel.swaps?.map((swap) => ({ ...swap, parts: swap.parts.map(shortened) })) ?? [];
     const written = { ...kernel, parts: kernel.parts.map(shortened), swaps };
     checkDeclared(written);
@@ -119,16 +112,17 @@ function generate(): string {
   });
   const pieces = new Map<string, KernelPart>();
   const swapped = new Map<string, KernelSwap>();
-  for (const kernel of kernels) {
-    for (const part of kernel.parts.slice(1)) pieces.set(part.file, part);
-    for (const swap of kernel.swaps) {
-      for (const part of swap.parts) pieces.set(part.file, part);
-      swapped.set(swapName(swap), swap);
-    }
-  }
+  const take = (parts: readonly KernelPart[], swaps: readonly KernelSwap[]): void => {
+    for (const part of [...parts, ...swaps.flatMap((swap) => swap.parts)])
+      pieces.set(part.file, shortened({ file: part.file, text: texts.get(part.file) as string }));
+    for (const swap of swaps) swapped.set(swapName(swap), swap);
+  };
+  for (const { parts, swaps } of kernels) take(parts.slice(1), swaps);
+  const shipped = [...texts].filter(([file]) => isShipped(file)).map(([file, text]) => ({ file, text }));
+  take(shipped, sources.swapsOf(shipped));
   const lines = [
     '// Made by tools/generate.ts from kernels/. Do not edit.',
-    "import { declared, type KernelPart, type KernelSource, type KernelSwap } from './kernel.ts';",
+    "import { declared, type KernelPart, type KernelPiece, type KernelSource, type KernelSwap } from './kernel.ts';",
     '',
   ];
   for (const [file, part] of pieces) lines.push(`const ${constant(file)}: KernelPart = ${JSON.stringify(part)};`);
@@ -136,7 +130,7 @@ function generate(): string {
     const list = parts.map((part) => constant(part.file)).join(', ');
     lines.push(`const ${name}: KernelSwap = { by: "${by}", file: "${file}", parts: [${list}] };`);
   }
-  const shared = new Map(kernels.map(({ parts: [{ file }] }) => [file, sharedText(file)]));
+  const shared = new Map(kernels.map(({ parts: [{ file }] }) => [file, sharedText(file, shortened)]));
   for (const [file, text] of shared)
     if (text !== '') lines.push(`const ${constant(file)}: string = ${JSON.stringify(text)};`);
   for (const kernel of kernels) {
@@ -152,10 +146,19 @@ function generate(): string {
       `export const ${name}: KernelSource = /* @__PURE__ */ declared("${name}", [${list.join(', ')}]${swapping});`,
     );
   }
-  const shipped = [...pieces.keys()].filter(isShipped);
-  const named = shipped.sort().map((file) => `${/(\w+)\.wgsl$/.exec(file)?.[1]}: ${constant(file)}`);
+  const named = shipped.map((part) => {
+    const uses = sources.usesOf([part]).map((use) => `'${use}'`);
+    const swaps = sources.swapsOf([part]).map(swapName);
+    const name = /(\w+)\.wgsl$/.exec(part.file)?.[1];
+    return `${name}: { part: ${constant(part.file)}, uses: [${uses.join(', ')}], swaps: [${swaps.join(', ')}] }`;
+  });
   lines.push('/** What own kernels may use, by name. */');
-  lines.push(`export const pieces: Readonly<Record<string, KernelPart>> = { ${named.join(', ')} };`);
+  lines.push(`export const pieces: Readonly<Record<string, KernelPiece>> = { ${named.join(', ')} };`);
+  const full = namesIn([...pieces.values()].map(({ text }) => text).join('\n'));
+  lines.push('/** Full names of the letters in them. */');
+  lines.push(
+    `export const pieceNames: Readonly<Record<string, string>> = ${JSON.stringify(Object.fromEntries(full))};`,
+  );
   // What was measured with other kernels, or chosen by another version, says nothing about these.
   const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string };
   const digest = createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 12);

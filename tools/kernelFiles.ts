@@ -11,6 +11,8 @@ export interface KernelFiles {
   partsOf(name: string): KernelPart[];
   /** What `// @swap CONSTANT PIECE` in a part says: where a tuning has the constant, that piece stands for this one. */
   swapsOf(parts: readonly KernelPart[]): KernelSwap[];
+  /** The pieces that `// @use` in a part names. */
+  usesOf(parts: readonly KernelPart[]): string[];
 }
 
 const INSTANCE = /^\/\/ @kernel\b\s*(.*)$/;
@@ -84,6 +86,8 @@ export function kernelFiles(texts: ReadonlyMap<string, string>): KernelFiles {
     }
   for (const file of templates)
     if (used.has(file)) throw new SyntaxError(`${file}: makes kernels of its own, and other files use it as a piece.`);
+  const usesOf = (parts: readonly KernelPart[]): string[] =>
+    parts.flatMap(({ text }) => [...text.matchAll(/^\/\/ @use (.+)$/gm)].flatMap(([, uses]) => words(uses)));
   const collect = (start: KernelPart | null, pieces: readonly string[]): KernelPart[] => {
     const parts: KernelPart[] = [];
     // Each after all that use it: backwards, what is used comes first, as readers want it that take one line after the other.
@@ -91,7 +95,7 @@ export function kernelFiles(texts: ReadonlyMap<string, string>): KernelFiles {
       const known = parts.findIndex(({ file }) => file === part.file);
       if (known >= 0) parts.splice(known, 1);
       parts.push(part);
-      for (const [, uses] of part.text.matchAll(/^\/\/ @use (.+)$/gm)) words(uses).forEach(addPiece);
+      usesOf([part]).forEach(addPiece);
     };
     const addPiece = (piece: string): void => {
       const file = fileNamed.get(piece) as string;
@@ -119,6 +123,7 @@ export function kernelFiles(texts: ReadonlyMap<string, string>): KernelFiles {
       const { file, pieces } = instanceOf(name);
       return collect({ file, text: textFor(texts.get(file) as string, name) }, pieces);
     },
+    usesOf,
     swapsOf: (parts) =>
       parts.flatMap(({ file, text }) =>
         [...text.matchAll(/^\/\/ @swap (\w+) (\w+)$/gm)].map(([, by, piece]) => ({

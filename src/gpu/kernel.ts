@@ -14,6 +14,14 @@ export interface KernelSwap {
   readonly parts: readonly KernelPart[];
 }
 
+/** A piece that own kernels may use. */
+export interface KernelPiece {
+  readonly part: KernelPart;
+  /** What it uses itself, by name. */
+  readonly uses: readonly string[];
+  readonly swaps: readonly KernelSwap[];
+}
+
 /** A member of a kernel's `Params` struct, where WGSL lays it out. */
 export interface ParamsMember {
   readonly name: string;

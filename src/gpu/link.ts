@@ -19,8 +19,9 @@ interface Line {
 const DIRECTIVE = /^(enable |requires |diagnostic\()/;
 const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
 const CONSTANT = /^const (\w+): ?u32 ?= ?([^;]+);/;
-const UNROLL = /^\s*\/\/ @unroll(?: (\w+))?\s*$/;
-const LOOP = /^\s*for ?\(var (\w+) ?= ?0u; ?\1 ?< ?([^;]+); ?\1\+\+\) ?\{$/;
+/** `// @unroll NAME`, and the only loop that may stand under it. */
+export const UNROLL = /^\s*\/\/ @unroll(?: (\w+))?\s*$/;
+export const LOOP = /^\s*for ?\(var (\w+) ?= ?0u; ?\1 ?< ?([^;]+); ?\1\+\+\) ?\{$/;
 
 /**
  * Joins a kernel with the pieces it uses (WGSL declarations may come in any order, so joining text is linking), sets its
@@ -93,23 +94,22 @@ function setTunable(kernel: KernelSource, text: string, tuning: Tuning, left: Se
 }
 
 /** The module-scope `u32` constants: loop bounds are written in them. */
-function constantsOf(lines: readonly Line[]): Map<string, number> {
+export function constantsOf(lines: readonly Pick<Line, 'text'>[]): Map<string, number> {
   const constants = new Map<string, number>();
-  let pending = lines.map((line) => CONSTANT.exec(line.text)).filter((match) => match !== null);
-  while (pending.length > 0) {
-    const later = pending.filter(([, name, expression]) => {
-      const value = evaluate(expression, constants);
+  // Declarations come in any order: in each round those whose names are known.
+  for (let known = -1; known < constants.size; ) {
+    known = constants.size;
+    for (const { text } of lines) {
+      const [, name, expression] = CONSTANT.exec(text) ?? [];
+      const value = name ? constantValue(expression, constants) : undefined;
       if (value !== undefined) constants.set(name, value);
-      return value === undefined;
-    });
-    if (later.length === pending.length) break;
-    pending = later;
+    }
   }
   return constants;
 }
 
 /** Value of a constant expression of `+ - * /`, parentheses, literals and known names; undefined when one is unknown. */
-function evaluate(expression: string, constants: ReadonlyMap<string, number>): number | undefined {
+export function constantValue(expression: string, constants: ReadonlyMap<string, number>): number | undefined {
   const tokens = expression.match(/\d+u?|\w+|[-+*/()]/g) ?? [];
   let at = 0;
   const atom = (): number => {
@@ -139,33 +139,22 @@ function evaluate(expression: string, constants: ReadonlyMap<string, number>): n
 
 /**
  * Repeats each `// @unroll` loop's body, one block per iteration, with the counter replaced by its value; an
- * `// @unroll NAME` loop's where the constant NAME is not 0.
+ * `// @unroll NAME` loop's where the constant NAME is not 0. That it can is made sure of before: see kernels/checkUnroll.ts.
  */
 function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>): Line[] {
   const out: Line[] = [];
   for (let i = 0; i < lines.length; i++) {
     const [found, condition] = UNROLL.exec(lines[i].text) ?? [];
-    const where = `${lines[i].file}:${lines[i].number + 1}`;
-    const wanted = condition ? constants.get(condition) : 1;
-    if (found && wanted === undefined) throw new SyntaxError(`${where}: @unroll names no constant "${condition}".`);
-    if (!found || wanted === 0) {
+    if (!found || (condition && constants.get(condition) === 0)) {
       out.push(lines[i]);
       continue;
     }
     const head = lines[i + 1];
-    const match = LOOP.exec(head?.text ?? '');
-    if (!match) throw new SyntaxError(`${where}: @unroll stands above no "for (var i = 0u; i < COUNT; i++) {".`);
-    const [, counter, bound] = match;
-    const iterations = evaluate(bound, constants);
-    if (iterations === undefined) throw new SyntaxError(`${where}: @unroll needs a constant bound, got "${bound}".`);
-    const end = closingBrace(lines, i + 1, where);
-    // What shares the closing line would be lost in the copies.
-    if (lines[end].text.replace(/\/\/.*$/, '').trim() !== '}')
-      throw new SyntaxError(`${where}: an @unroll loop ends with "${lines[end].text.trim()}", expected "}" alone.`);
+    const [, counter, bound] = LOOP.exec(head.text) as RegExpExecArray;
+    const end = closingBrace(lines, i + 1);
     const body = lines.slice(i + 2, end);
-    refuseWhatCopyingWouldChange(body, counter, where);
     const name = new RegExp(`(?<![.\\w])${counter}(?!\\w)`, 'g');
-    for (let iteration = 0; iteration < iterations; iteration++) {
+    for (let iteration = 0; iteration < (constantValue(bound, constants) as number); iteration++) {
       out.push({ ...head, text: '{' });
       const copy = body.map((line) => ({ ...line, text: line.text.replace(name, `${iteration}u`) }));
       out.push(...unrolled(copy, constants));
@@ -176,7 +165,8 @@ function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>
   return out;
 }
 
-function closingBrace(lines: readonly Line[], from: number, where: string): number {
+/** The line that closes what the line `from` opens; none where nothing does. */
+export function closingBrace(lines: readonly Pick<Line, 'text'>[], from: number): number {
   let depth = 0;
   for (let i = from; i < lines.length; i++) {
     for (const character of lines[i].text.replace(/\/\/.*$/, '')) {
@@ -184,12 +174,5 @@ function closingBrace(lines: readonly Line[], from: number, where: string): numb
       if (character === '}' && --depth === 0) return i;
     }
   }
-  throw new SyntaxError(`${where}: the @unroll loop is never closed.`);
-}
-
-function refuseWhatCopyingWouldChange(body: readonly Line[], counter: string, where: string): void {
-  const text = body.map((line) => line.text.replace(/\/\/.*$/, '')).join('\n');
-  if (/\b(break|continue)\b/.test(text)) throw new SyntaxError(`${where}: an @unroll loop has a break or continue.`);
-  if (new RegExp(`\\b(let|var|const)\\s+${counter}\\b`).test(text))
-    throw new SyntaxError(`${where}: an @unroll loop declares "${counter}" again.`);
+  return -1;
 }

@@ -1,7 +1,8 @@
 import * as check from '../core/check.ts';
-import type { KernelPart, KernelSwap } from '../gpu/kernel.ts';
-import { pieces } from '../gpu/kernels.generated.ts';
+import type { KernelPart, KernelPiece } from '../gpu/kernel.ts';
+import { pieceNames, pieces } from '../gpu/kernels.generated.ts';
 import { linkKernel } from '../gpu/link.ts';
+import { checkUnroll } from './checkUnroll.ts';
 
 export interface LinkOptions {
   /** Values of `// @tune` constants, each one that its line lists; others keep the value of their file. */
@@ -17,16 +18,14 @@ export function link(wgsl: string, options?: LinkOptions): string {
   const text = check.text(op, 'wgsl', wgsl);
   const { constants } = check.options(op, options, { constants: {} as Readonly<Record<string, number>> });
   check.plain(op, 'constants', constants);
-  const parts = collected([{ file: '', text }]);
-  const swaps = parts.flatMap(({ file, text: of }) =>
-    [...of.matchAll(/^\/\/ @swap (\w+) (\w+)$/gm)].map(
-      ([, by, name]): KernelSwap => ({ by, file, parts: collected([pieces[name]]) }),
-    ),
-  );
+  const used = collected({ part: { file: '', text }, uses: usesIn(text), swaps: [] });
   const params = { binding: 0, bytes: 0, members: [] };
   // What is used comes first: readers of WGSL that take one line after the other want that.
-  const source = { name: op, parts: parts.reverse(), swaps, buffers: [], params, tunables: {} };
+  const parts = used.map(({ part }) => (part.file ? readable(part) : part)).reverse();
+  const swaps = used.flatMap((piece) => piece.swaps).map((swap) => ({ ...swap, parts: swap.parts.map(readable) }));
+  const source = { name: op, parts, swaps, buffers: [], params, tunables: {} };
   try {
+    checkUnroll(linkKernel(source, constants, false));
     const linked = linkKernel(source, constants);
     return marked(linked.code, linked.at);
   } catch (error) {
@@ -35,26 +34,35 @@ export function link(wgsl: string, options?: LinkOptions): string {
   }
 }
 
-/** These parts and what they use, each after all that use it. */
-function collected(given: readonly KernelPart[]): KernelPart[] {
-  const parts: KernelPart[] = [];
-  const add = (part: KernelPart): void => {
-    const { file, text } = part;
-    if (parts.includes(part)) parts.splice(parts.indexOf(part), 1);
-    parts.push(part);
-    for (const [i, line] of text.split('\n').entries())
-      for (const name of /^\s*\/\/ @use (.+)$/.exec(line)?.[1].trim().split(/\s+/) ?? []) {
-        const piece = Object.hasOwn(pieces, name) ? pieces[name] : undefined;
-        if (!piece)
-          check.fail(
-            'link',
-            `${file || 'line '}${file ? ':' : ''}${i + 1} uses "${name}", expected one of ${Object.keys(pieces).join(', ')}.`,
-          );
-        add(piece);
-      }
+/** With names in full, by which own kernels call what is in it. */
+function readable({ file, text }: KernelPart): KernelPart {
+  return {
+    file,
+    text: text.replace(/[A-Za-z_]\w*/g, (name) => (Object.hasOwn(pieceNames, name) ? pieceNames[name] : name)),
   };
-  given.forEach(add);
-  return parts;
+}
+
+/** The pieces that lines `// @use` name. */
+function usesIn(text: string): string[] {
+  return text.split('\n').flatMap((line, i) => {
+    const names = /^\s*\/\/ @use (.+)$/.exec(line)?.[1].trim().split(/\s+/) ?? [];
+    const unknown = names.find((name) => !Object.hasOwn(pieces, name));
+    if (unknown !== undefined)
+      check.fail('link', `line ${i + 1} uses "${unknown}", expected one of ${Object.keys(pieces).join(', ')}.`);
+    return names;
+  });
+}
+
+/** It and what it uses, each after all that use it. */
+function collected(own: KernelPiece): KernelPiece[] {
+  const found: KernelPiece[] = [];
+  const add = (piece: KernelPiece): void => {
+    if (found.includes(piece)) found.splice(found.indexOf(piece), 1);
+    found.push(piece);
+    for (const name of piece.uses) add(pieces[name]);
+  };
+  add(own);
+  return found;
 }
 
 /** With a line `// @line 12 FILE` wherever the next line is not the one after it in its file. */

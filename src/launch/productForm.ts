@@ -84,7 +84,7 @@ export function fragmentTuning(
   const { size = 32, pinned = false } = context.info.subgroup ?? {};
   const SM = emulated ? 2 : 4;
   const SN = emulated ? 1 : 32 / n;
-  const lanes: Tuning = emulated ? { SUBGROUP: 64 } : { SUBGROUP: size, PINNED: pinned ? 1 : 0, MATRIX: 1 };
+  const lanes: Tuning = emulated ? { SUBGROUP: 64 } : { SUBGROUP: size, PINNED: pinned ? 1 : 0 };
   const tuning = { FM: m, FN: n, FK: k, SM, SN, SPLIT: split ? 1 : 0, ...lanes, ...(of === 'f16' ? { F16: 1 } : {}) };
   return { tuning: withReason(tuning, form), rows: 2 * SM * m, columns: 2 * SN * n };
 }

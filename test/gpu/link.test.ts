@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { type KernelPart, type KernelSource, type Params, packParams } from '../../src/gpu/kernel.ts';
-import { matmul } from '../../src/gpu/kernels.generated.ts';
-import { linkKernel } from '../../src/gpu/link.ts';
+import * as generated from '../../src/gpu/kernels.generated.ts';
+import { chosenParts, linkKernel } from '../../src/gpu/link.ts';
+import { checkUnroll } from '../../src/kernels/checkUnroll.ts';
 import { kernelNames, readKernel } from '../../tools/generate.ts';
-import { kernelFiles } from '../../tools/kernelFiles.ts';
+import { kernelFiles, readTexts } from '../../tools/kernelFiles.ts';
+import { shortener } from '../../tools/shorten.ts';
 
 function kernelOf(...texts: string[]): KernelSource {
   const fileOf = (i: number): string => (i === 0 ? 'kernels/k.wgsl' : `kernels/lib/p${i}.wgsl`);
@@ -31,6 +33,23 @@ describe('@use', () => {
     for (const user of ['broadcast_left', 'tile_left', 'tile_outer'])
       expect(files.indexOf(`kernels/lib/${user}.wgsl`)).toBeLessThan(shape);
   });
+});
+
+test('what travels is what the files say, in letters', () => {
+  const texts = readTexts(new URL('../../', import.meta.url));
+  const { namesIn } = shortener(texts);
+  const tokens = (code: string) => code.replace(/\/\/.*$/gm, '').match(/\w+|\S/g);
+  for (const name of kernelNames()) {
+    const { parts, swaps = [] } = (generated as unknown as Record<string, KernelSource>)[name];
+    const source = readKernel(name);
+    const wanted = new Map(chosenParts(source, { MATRIX: 1 }).map(({ file, text }) => [file, text]));
+    expect(parts.map(({ file }) => file)).toEqual([...wanted.keys()]);
+    for (const { file, text } of [...parts, ...swaps.flatMap((swap) => swap.parts)]) {
+      const names = new Map(namesIn(text));
+      const read = text.replace(/[A-Za-z_]\w*/g, (word) => names.get(word) ?? word);
+      expect(tokens(read), `${name}: ${file}`).toEqual(tokens(wanted.get(file) ?? (texts.get(file) as string)));
+    }
+  }
 });
 
 describe('@kernel', () => {
@@ -222,7 +241,7 @@ describe('@unroll', () => {
     ['code on the closing line', `// @unroll\n${plain}\nx = i; }`, /ends with "x = i; }", expected "}" alone/],
     ['code after the closing brace', `// @unroll\n${plain}\nx = i;\n} y = 1;`, /expected "}" alone/],
   ])('refuses %s', (_, text, sentence) => {
-    expect(() => linkKernel(kernelOf(text))).toThrow(sentence);
+    expect(() => checkUnroll(linkKernel(kernelOf(text), {}, false))).toThrow(sentence);
   });
 });
 
@@ -289,6 +308,9 @@ describe('packParams', () => {
   });
 
   test('every launch fills in the range of groups', () => {
-    expect(matmul.params.members.slice(0, 2).map((member) => member.name)).toEqual(['first_group', 'end_group']);
+    expect(generated.matmul.params.members.slice(0, 2).map((member) => member.name)).toEqual([
+      'first_group',
+      'end_group',
+    ]);
   });
 });

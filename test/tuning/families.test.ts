@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from '../../src/engine/engine.ts';
+import { Device } from '../../src/gpu/device.ts';
 import { extrasOf, type MatrixShape } from '../../src/gpu/deviceInfo.ts';
 import { largest } from '../../src/gpu/kernels.generated.ts';
 import { linkKernel } from '../../src/gpu/link.ts';
@@ -172,8 +173,9 @@ async function engineOf(options: EngineOptions): Promise<Engine> {
 
 const offered = (await sharedEngine()).info;
 
-/** An engine on which plain WGSL does what a matrix unit would. */
+/** An engine on which plain WGSL does what a matrix unit would: kernels as their files have them, see lib/fragment.wgsl. */
 async function emulated(shape: MatrixShape, precision: MatmulPrecision): Promise<Engine> {
+  Device.substitute = (kernel) => ('FM' in kernel.tunables ? readKernel(kernel.name) : kernel);
   const engine = await engineOf({ families: ['f32'] });
   const choice: FamilyChoice = {
     families: ['f32', 'subgroup-matrix'],
