@@ -77,8 +77,8 @@ export function countHeld(): { buffers(): number; bindGroups(): number } {
   return { buffers: () => buffers, bindGroups: () => bindGroups };
 }
 
-// A plan keeps the bind groups on 64 sets of buffers.
-const [STEPS, WARM] = [500, 80];
+// A plan keeps at most 16 bind groups a step.
+const [STEPS, WARM] = [500, 20];
 
 /**
  * Takes 500 steps, after the first of which nothing that is held may grow: these counts, JavaScript's objects, its heap.

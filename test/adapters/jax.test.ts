@@ -40,7 +40,7 @@ describe('an encoder of jax-js', () => {
     expectTrained(name, ours, theirs);
   });
 
-  test('holds no more after 500 steps than after 80, whether or not the way back is taken', async () => {
+  test('holds no more after 500 steps than after 20, whether or not the way back is taken', async () => {
     const [x0, x1, w1, w2] = [
       view(1, [ROWS, INPUTS]),
       view(2, [ROWS, INPUTS]),

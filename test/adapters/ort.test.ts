@@ -68,7 +68,7 @@ describe('an encoder of ONNX Runtime', () => {
     expectTrained(name, ours, theirs);
   });
 
-  test('holds no more after 500 steps than after 80', async () => {
+  test('holds no more after 500 steps than after 20', async () => {
     const [X, W1, W2] = [
       [ROWS, INPUTS],
       [INPUTS, HIDDEN],

@@ -114,20 +114,21 @@ test('a plan on buffers that rotate makes bind groups for what binds them alone'
   plan.dispose();
 });
 
-test('a plan keeps the bind groups on the 64 sets of buffers that were used last', () => {
-  const plan = engine.plan({ x: [1] }, ({ x }) => ({ z: add(x, 1) }));
+test('each step of a plan keeps the bind groups on the 16 of your buffers used last, whatever comes with them', () => {
+  const plan = engine.plan({ x: [1] }, ({ x }) => ({ z: exp(add(x, 1)) }));
   const made = vi.spyOn(device, 'createBindGroup');
-  const out = bufferOf(0);
-  const makesGroups = (x: GPUBuffer): boolean => {
+  const [out, other] = [bufferOf(0), bufferOf(0)];
+  const makesGroups = (x: GPUBuffer, z = out): boolean => {
     made.mockClear();
-    plan.encode(device.createCommandEncoder(), { x, z: out });
+    plan.encode(device.createCommandEncoder(), { x, z });
     return made.mock.calls.length > 0;
   };
-  const [first, second, ...others] = Array.from({ length: 65 }, () => bufferOf(1));
-  for (const x of [first, second, ...others.slice(1)]) makesGroups(x); // 64 of them
+  const [first, second, ...others] = Array.from({ length: 17 }, () => bufferOf(1));
+  for (const x of [first, second, ...others.slice(1)]) makesGroups(x); // 16 of them
   expect(makesGroups(first)).toBe(false);
   expect(makesGroups(others[0])).toBe(true); // in place of the second, which was used before the first
   expect([makesGroups(first), makesGroups(second)]).toEqual([false, true]);
+  expect([makesGroups(first, other), makesGroups(second, other)]).toEqual([true, false]);
   made.mockRestore();
   plan.dispose();
 });
