@@ -1,5 +1,6 @@
 // A training run small enough for a tab: the step alone decides views, order and learning rate, as in `gramian train`.
 import { knnOf, overAll, pixels, type Split } from '../src/cli/evaluate.ts';
+import { MAKERS } from '../src/cli/makeMethod.ts';
 import { METHODS } from '../src/cli/methods.ts';
 import { OPTIMIZERS } from '../src/cli/optimizers.ts';
 import type { Tensor } from '../src/core/tensor.ts';
@@ -70,9 +71,9 @@ export async function trainInTab(
   };
   const known = splitOf(set, run.known);
   const asked = splitOf(ofClasses(letters.test, run.classes), run.asked);
-  const { make, optimizer: kind, learningRate, weightDecay } = METHODS[name];
+  const { optimizer: kind, learningRate, weightDecay } = METHODS[name];
   const facts = { images: set.count, classes: run.classes };
-  const method = make(engine, { channels: 1, size: set.height, seed: 0, width, features }, facts);
+  const method = MAKERS[name](engine, { channels: 1, size: set.height, seed: 0, width, features }, facts);
   const optimizer = optimizerOf(method, (parameters) => OPTIMIZERS[kind](parameters, { learningRate, weightDecay }));
   const epochSteps = Math.floor(set.count / batch);
   const rate = cosineSchedule({ peak: learningRate, warmupSteps: Math.min(epochSteps, steps / 4), totalSteps: steps });

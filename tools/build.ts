@@ -60,10 +60,13 @@ const BUNDLES: BuildOptions[] = [
   },
   {
     // With its platform inside: a NoAdapterError from a chunk of the library would be none of the command's own.
+    // In chunks: each command loads what it needs. They look for files beside dist/cli.js, so they lie there.
     entryPoints: { cli: 'src/cli/main.ts' },
     outdir: 'dist',
     platform: 'node',
     target: 'node20',
+    splitting: true,
+    chunkNames: 'cli-[hash]',
     conditions: ['source'],
     external: OPTIONAL_PEERS,
     // commander and cli-progress are CommonJS and require Node's own modules.

@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { GramianError } from '../gpu/errors.ts';
 import type { RunConfig } from './config.ts';
+import { MAKERS } from './makeMethod.ts';
 import { METHODS } from './methods.ts';
 
 // What stands in for what only the data tell; methods are made again, with the true facts, once these are known.
@@ -27,7 +28,7 @@ export function checkBeforehand({ batch, accumulate = 1, ...asked }: Asked): voi
     get: (target, name) => (Object.hasOwn(target, name) ? Reflect.get(target, name) : touch()),
   });
   try {
-    METHODS[method].make(untouchable, { ...IMAGES, width, features, ...options }, FACTS);
+    MAKERS[method](untouchable, { ...IMAGES, width, features, ...options }, FACTS);
   } catch (error) {
     if (error !== touched) throw error;
   }

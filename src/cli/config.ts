@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { augmentations } from '../data/augmentations.ts';
 import { GramianError } from '../gpu/errors.ts';
 import { METHODS, type MethodOptions } from './methods.ts';
-import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
+import { OPTIMIZER_NAMES, type OptimizerName } from './optimizerNames.ts';
 
 /** Everything that decides a run's numbers; a checkpoint carries it, so that a resumed run is the same run. */
 export interface RunConfig {
@@ -128,7 +128,7 @@ const RANGES = {
 
 const WORDS: Readonly<Record<string, readonly string[]>> = {
   method: Object.keys(METHODS),
-  optimizer: Object.keys(OPTIMIZERS),
+  optimizer: OPTIMIZER_NAMES,
   augmentation: Object.keys(augmentations),
 };
 

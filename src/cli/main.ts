@@ -2,17 +2,13 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { augmentations } from '../data/augmentations.ts';
-import { embed, evaluateCheckpoint } from './apply.ts';
-import { benchPage } from './benchPage.ts';
 import { methodName, methodOption, numberOption, settingOption } from './config.ts';
 import { init, starts } from './init.ts';
 import { asTyped } from './invoked.ts';
 import { METHODS } from './methods.ts';
-import { OPTIMIZERS, type OptimizerName } from './optimizers.ts';
+import { OPTIMIZER_NAMES } from './optimizerNames.ts';
 import { paceOption } from './schedule.ts';
 import { STUDIES } from './studies.ts';
-import { train } from './train.ts';
-import { tuneCommand } from './tune.ts';
 
 /** Commander prints an argument's own sentence after naming the option. */
 function checked<T>(parse: (text: string) => T): (text: string) => T {
@@ -43,7 +39,6 @@ function oneOf<T extends string>(option: string, allowed: readonly T[], words: s
   };
 }
 
-const optimizers = Object.keys(OPTIMIZERS) as OptimizerName[];
 const adapterOption = () => new Option('--adapter <kind>', 'auto, hardware or software').default('auto');
 const sizeOption = (command: string) =>
   new Option('--size <n>', 'edge of the images read from a folder of PNG/JPEG').argParser(setting('size', command));
@@ -86,7 +81,11 @@ program
   .option('--accumulate <n>', 'add up the gradients of so many parts of a batch', setting('accumulate'))
   .option('--cached', 'with --accumulate: cached gradients, so that the loss sees the whole batch')
   .option('--seed <n>', 'chooses weights, batches and augmentation', setting('seed'))
-  .option('--optimizer <name>', optimizers.join(', '), oneOf('optimizer', optimizers, optimizers.join(', ')))
+  .option(
+    '--optimizer <name>',
+    OPTIMIZER_NAMES.join(', '),
+    oneOf('optimizer', OPTIMIZER_NAMES, OPTIMIZER_NAMES.join(', ')),
+  )
   .option('--learning-rate <x>', 'peak of the cosine schedule', setting('learningRate'))
   .option('--weight-decay <x>', 'on weights only', setting('weightDecay'))
   .option('--temperature <x>', 'of the loss, where it has one', number('temperature', 1e-4, 100))
@@ -128,7 +127,9 @@ program
     'go on from a checkpoint.safetensors, beside it and to the same bits as without the break; --epochs may grow',
   )
   .addOption(adapterOption())
-  .action(train);
+  .action(async (...given: Parameters<typeof import('./train.ts').train>) =>
+    (await import('./train.ts')).train(...given),
+  );
 
 const list = (text: string, before: string[] = []): string[] => [...before, ...text.split(',').filter(Boolean)];
 
@@ -173,7 +174,8 @@ program
   .option('--page', "serves the benchmark's page with the works of --work, for a browser on this machine")
   .action(async ({ page, coldTask, ...given }, command: Command) => {
     if (coldTask) return (await import('./benchCold.ts')).benchColdTask(coldTask);
-    if (page) return benchPage(given, (name) => command.getOptionValueSource(name) === 'cli');
+    if (page)
+      return (await import('./benchPage.ts')).benchPage(given, (name) => command.getOptionValueSource(name) === 'cli');
     const { adapters = ['auto'], peers = ['none'], ...options } = given;
     const { bench } = await import('./bench.ts'); // its tables are of no use to the other commands
     await bench({ adapters, peers, ...options });
@@ -193,7 +195,7 @@ program
   .option('--fresh', 'measure again what is cached')
   .option('--json <file>', 'questions and times, for programs')
   .addOption(adapterOption())
-  .action(tuneCommand);
+  .action(async (options) => (await import('./tune.ts')).tuneCommand(options));
 
 program
   .command('profile')
@@ -256,7 +258,7 @@ program
   .option('--out <file>', 'default: RUN-DATA-PART.npy beside the checkpoint; the table is OUT.csv: index,file,label')
   .addOption(sizeOption('embed'))
   .addOption(adapterOption())
-  .action(embed);
+  .action(async (checkpoint, options) => (await import('./apply.ts')).embed(checkpoint, options));
 
 program
   .command('eval <checkpoint>')
@@ -266,7 +268,7 @@ program
   .option('--json', 'for programs')
   .addOption(sizeOption('eval'))
   .addOption(adapterOption())
-  .action(evaluateCheckpoint);
+  .action(async (checkpoint, options) => (await import('./apply.ts')).evaluateCheckpoint(checkpoint, options));
 
 program
   .command('init')

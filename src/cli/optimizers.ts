@@ -3,6 +3,7 @@ import { adamW } from '../optim/adamW.ts';
 import { lars } from '../optim/lars.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import { sgd } from '../optim/sgd.ts';
+import type { OptimizerName } from './optimizerNames.ts';
 
 type Settings = { learningRate: number; weightDecay: number };
 
@@ -12,6 +13,4 @@ export const OPTIMIZERS = {
   sgd: (parameters: NamedTensors, settings: Settings) => sgd(parameters, { ...settings, momentum: 0.9 }),
   lars,
   'lars-inside': (parameters: NamedTensors, settings: Settings) => lars(parameters, { ...settings, rate: 'inside' }),
-} satisfies Record<string, (parameters: NamedTensors, settings: Settings) => Optimizer>;
-
-export type OptimizerName = keyof typeof OPTIMIZERS;
+} satisfies Record<OptimizerName, (parameters: NamedTensors, settings: Settings) => Optimizer>;

@@ -24,7 +24,7 @@ import {
   pixels,
   type Split,
 } from './evaluate.ts';
-import { methodOf } from './methods.ts';
+import { methodOf } from './makeMethod.ts';
 import { OPTIMIZERS } from './optimizers.ts';
 import type { Progress } from './progressRecord.ts';
 import type { FeatureScores } from './report/data.ts';

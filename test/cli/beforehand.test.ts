@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { checkBatch, checkBeforehand } from '../../src/cli/beforehand.ts';
+import { MAKERS } from '../../src/cli/makeMethod.ts';
 import { METHODS } from '../../src/cli/methods.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { sharedEngine } from '../engine.ts';
@@ -39,7 +40,7 @@ test.each<Parameters<typeof checkBeforehand>[0]>([
 test('the queues are as long as the methods make them', () => {
   for (const [name, row] of Object.entries(METHODS)) {
     const facts = { images: 64, classes: 4 };
-    const method = row.make(
+    const method = MAKERS[name](
       engine,
       { channels: 1, size: 8, seed: 0, width: 2, features: 8, hidden: 4, projection: 4 },
       facts,

@@ -77,7 +77,9 @@ test.each([
   const modules = join(folder, 'cache', 'node_modules');
   mkdirSync(join(modules, 'gramian', 'dist'), { recursive: true });
   symlinkSync(join(root, 'examples'), join(modules, 'gramian', 'examples'), 'junction');
-  for (const file of ['dist/cli.js', 'package.json']) cpSync(join(root, file), join(modules, 'gramian', file));
+  const command = readdirSync(join(root, 'dist')).filter((file) => /^cli.*\.js$/.test(file));
+  for (const file of ['package.json', ...command.map((name) => `dist/${name}`)])
+    cpSync(join(root, file), join(modules, 'gramian', file));
   const record = { packages: { 'node_modules/gramian': { resolved } } };
   if (resolved) writeFileSync(join(modules, '.package-lock.json'), JSON.stringify(record));
   const { stdout } = shell(folder, `node ${join('cache', 'node_modules', 'gramian', 'dist', 'cli.js')} init vite`);
