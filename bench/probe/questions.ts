@@ -134,7 +134,7 @@ async function families(bed: Bed): Promise<object> {
         const temperature = engine.constant(0.1);
         const forward = await best(bed, () =>
           engine.scope(() => {
-            const pairs = scheduleOf(contrastProblem('probe', z0, z1, temperature, false));
+            const pairs = scheduleOf(contrastProblem('probe', { z0, z1 }, temperature, false));
             pairs.sums().of.release();
             pairs.release();
           }),

@@ -28,14 +28,25 @@ export function clusterLoss(logits0: Tensor, logits1: Tensor, options?: ClusterL
   const context = check.contextOf(op, { logits0, logits1 });
   check.rows(op, 'logits0', logits0);
   check.sameShape(op, 'logits0', logits0, 'logits1', logits1);
-  check.bindableInput(op, context, 'logits0', logits0);
   const given = check.options(op, options, { temperature: 1 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
   if (temperature instanceof Tensor) check.contextOf(op, { logits0, temperature });
+  return context.scope(() => contrastClusters(op, { logits0, logits1 }, temperature));
+}
+
+/** The loss itself, in the name of `op` and by its names for both views. */
+export function contrastClusters(
+  op: string,
+  views: Readonly<Record<string, Tensor>>,
+  temperature: number | Tensor,
+): Tensor {
+  const [[name, first]] = Object.entries(views);
+  const { context } = first;
+  check.bindableInput(op, context, name, first);
   const core = (...logits: readonly Tensor[]): Tensor => {
     const [soft0, soft1] = logits.map((matrix) => softmaxColumns(context, op, matrix));
-    const contrast = pairContrast(op, soft0, soft1, temperature, { factor: 1 });
+    const contrast = pairContrast(op, { soft0, soft1 }, temperature, { factor: 1 });
     return add(contrast, add(balance(context, op, soft0), balance(context, op, soft1)));
   };
-  return context.scope(() => withMatrices([logits0, logits1], core));
+  return withMatrices(Object.values(views), core);
 }

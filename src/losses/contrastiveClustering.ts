@@ -1,8 +1,9 @@
 import * as check from '../core/checkTensor.ts';
 import { Tensor } from '../core/tensor.ts';
 import { add } from '../ops/arithmetic.ts';
-import { clusterLoss } from './clusterLoss.ts';
-import { ntXent } from './ntXent.ts';
+import { withMatrices } from '../ops/reshape.ts';
+import { pairContrast } from '../sweeps/pairs/contrast.ts';
+import { contrastClusters } from './clusterLoss.ts';
 
 export interface ContrastiveClusteringOptions {
   /** Of the NT-Xent over rows: a number above 0, or a live one-element Tensor. Default 0.5, the paper's; see `ntXent`. */
@@ -42,18 +43,22 @@ export function contrastiveClustering(
     check.rows(op, `${name}[0]`, first);
     check.sameShape(op, `${name}[0]`, first, `${name}[1]`, second);
   }
-  const { instanceTemperature, clusterTemperature } = check.options(op, options, {
+  const given = check.options(op, options, {
     instanceTemperature: 0.5 as number | Tensor,
     clusterTemperature: 1 as number | Tensor,
   });
-  for (const [name, value] of Object.entries({ instanceTemperature, clusterTemperature })) {
-    const temperature = check.temperature(op, value, name);
-    if (temperature instanceof Tensor) check.contextOf(op, { 'instances[0]': z0, [name]: temperature });
-  }
+  const temperature = (name: keyof typeof given): number | Tensor => {
+    const value = check.temperature(op, given[name], name);
+    if (value instanceof Tensor) check.contextOf(op, { 'instances[0]': z0, [name]: value });
+    return value;
+  };
+  const [ofInstances, ofClusters] = [temperature('instanceTemperature'), temperature('clusterTemperature')];
   return context.scope(() =>
     add(
-      ntXent(z0, z1, { temperature: instanceTemperature }),
-      clusterLoss(logits0, logits1, { temperature: clusterTemperature }),
+      withMatrices([z0, z1], (a, b) =>
+        pairContrast(op, { 'instances[0]': a, 'instances[1]': b }, ofInstances, { factor: 1 }),
+      ),
+      contrastClusters(op, { 'clusters[0]': logits0, 'clusters[1]': logits1 }, ofClusters),
     ),
   );
 }

@@ -28,5 +28,7 @@ export function dcl(z0: Tensor, z1: Tensor, options?: DCLOptions): Tensor {
   const given = check.options(op, options, { temperature: 0.1 as number | Tensor });
   const temperature = check.temperature(op, given.temperature);
   if (temperature instanceof Tensor) check.contextOf(op, { z0, temperature });
-  return withMatrices([z0, z1], (a, b) => pairContrast(op, a, b, temperature, { factor: 1, decoupled: true }));
+  return withMatrices([z0, z1], (a, b) =>
+    pairContrast(op, { z0: a, z1: b }, temperature, { factor: 1, decoupled: true }),
+  );
 }

@@ -35,6 +35,6 @@ export function ntXent(z0: Tensor, z1: Tensor, options?: NTXentOptions): Tensor 
   const temperature = check.temperature(op, given.temperature);
   if (temperature instanceof Tensor) check.contextOf(op, { z0, temperature });
   return withMatrices([z0, z1], (a, b) =>
-    pairContrast(op, a, b, temperature, { factor: given.convention === 'official' ? 2 : 1 }),
+    pairContrast(op, { z0: a, z1: b }, temperature, { factor: given.convention === 'official' ? 2 : 1 }),
   );
 }

@@ -201,6 +201,10 @@ describe('check: true', () => {
       [() => ntXent(z1, z0), 'ntXent: z1[1] has length 0, so it has no direction.'],
       [() => infoNCE(z0, z1), 'infoNCE: query[1] has length 0, so it has no direction.'],
       [() => byol(z0, z1), 'byol: prediction[1] has length 0, so it has no direction.'],
+      [
+        () => gramian.contrastiveClustering({ instances: [z0, z1], clusters: [z1, z1] }),
+        'contrastiveClustering: instances[0][1] has length 0, so it has no direction.',
+      ],
       [() => alignment(z1, z0), 'alignment: y[1] has length 0, so it has no direction.'],
       [() => gramian.normalize(z0), 'normalize: x[1] has length 0, so it has no direction.'],
       [() => similarity(z1, z0), 'similarity: b[1] has length 0, so it has no direction.'],

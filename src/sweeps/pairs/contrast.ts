@@ -21,7 +21,7 @@ import { addPositives, recompute } from '../../launch/cancellation.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { type Units, unitsBackward } from '../../launch/unitRows.ts';
 import { type Exponentials, exponentials, temperatureGradient } from '../temperature.ts';
-import type { PairGradient, PairKernels, PairProblem } from './problem.ts';
+import type { PairGradient, PairKernels, PairProblem, Views } from './problem.ts';
 import { type RowPass, runningMaximum } from './runningMaximum.ts';
 import { scheduleOf } from './schedule.ts';
 
@@ -43,9 +43,9 @@ const ROW_PASSES: Readonly<Record<'maximum' | 'gaps', RowPass>> = {
 };
 
 /** The pairs of NT-Xent; `gramian probe` measures their schedules alone. */
-export function contrastProblem(op: string, z0: Tensor, z1: Tensor, temperature: Tensor, wanted: boolean): PairProblem {
-  const { context } = z0;
-  return { op, context, views: { z0, z1 }, temperature, kernels: KERNELS, buffers: {}, wanted };
+export function contrastProblem(op: string, views: Views, temperature: Tensor, wanted: boolean): PairProblem {
+  const { context } = temperature;
+  return { op, context, views, temperature, kernels: KERNELS, buffers: {}, wanted };
 }
 
 /**
@@ -55,15 +55,14 @@ export function contrastProblem(op: string, z0: Tensor, z1: Tensor, temperature:
  */
 export function pairContrast(
   op: string,
-  z0: Tensor,
-  z1: Tensor,
+  views: Views,
   temperature: number | Tensor,
   options: { factor: number; decoupled?: boolean },
 ): Tensor {
   const by = exponentials(temperature);
-  if (typeof temperature !== 'number') return contrastBy(by, op, z0, z1, temperature, options);
-  const constant = z0.context.constant(temperature);
-  const loss = contrastBy(by, op, z0, z1, constant, options);
+  if (typeof temperature !== 'number') return contrastBy(by, op, views, temperature, options);
+  const constant = Object.values(views)[0].context.constant(temperature);
+  const loss = contrastBy(by, op, views, constant, options);
   constant.dispose();
   return loss;
 }
@@ -71,14 +70,14 @@ export function pairContrast(
 function contrastBy(
   by: Exponentials,
   op: string,
-  z0: Tensor,
-  z1: Tensor,
+  views: Views,
   temperature: Tensor,
   { factor, decoupled = false }: { factor: number; decoupled?: boolean },
 ): Tensor {
+  const [z0, z1] = Object.values(views);
   const { context } = z0;
   const n = 2 * z0.shape[0];
-  const problem = contrastProblem(op, z0, z1, temperature, context.needsGrad(z0, z1, temperature));
+  const problem = contrastProblem(op, views, temperature, context.needsGrad(z0, z1, temperature));
   const [losses, log2Z, miss] = [0, 1, 2].map(() => context.scratch(n, op));
   const launchRows = (
     kernel: KernelSource,
