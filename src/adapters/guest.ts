@@ -87,23 +87,23 @@ export interface LossCall<H> {
 
 export class Guest<H> {
   readonly engine: Engine;
-  private readonly host: HostTensors<H>;
-  private readonly plans = new Map<string, Plan>();
-  private readonly most: number;
+  readonly #host: HostTensors<H>;
+  readonly #plans = new Map<string, Plan>();
+  readonly #most: number;
 
   constructor(engine: Engine, host: HostTensors<H>, most: number) {
     this.engine = engine;
-    this.host = host;
-    this.most = most;
+    this.#host = host;
+    this.#most = most;
   }
 
   /** Looks at the arguments of a loss as the loss itself does, before the framework makes anything for its results. */
   prepare(op: LossName, args: readonly unknown[], wanted: (tensor: H) => boolean): LossCall<H> {
-    const { host } = this;
+    const host = this.#host;
     const tensors: H[] = [];
     const layouts: Layout[] = [];
     let repeats = true;
-    const described = this.replaced(args, (value) => {
+    const described = this.#replaced(args, (value) => {
       if (!host.isTensor(value)) {
         // Numbers of the caller's own, which may be others the next time, and what no loss takes.
         if (typeof value === 'object' && value !== null) repeats = false;
@@ -117,22 +117,22 @@ export class Guest<H> {
     const live = tensors.map((tensor, i) => layouts[i].dtype.startsWith('f') && wanted(tensor));
     const build = (inputs: readonly Tensor[]): Tensor[] => {
       let at = 0;
-      const given = this.replaced(args, (value) => (host.isTensor(value) ? inputs[at++] : value));
+      const given = this.#replaced(args, (value) => (host.isTensor(value) ? inputs[at++] : value));
       const loss = (LOSSES[op] as (...args: never[]) => Tensor)(...(given as never[]));
       if (!live.includes(true)) return [loss];
       loss.backward();
-      return [loss, ...inputs.filter((_, i) => live[i]).map((input) => input.grad ?? this.zerosLike(input))];
+      return [loss, ...inputs.filter((_, i) => live[i]).map((input) => input.grad ?? this.#zerosLike(input))];
     };
     const plan = repeats
-      ? this.planOf(`${op}${JSON.stringify([described, live])}`, () => planned(this.engine, layouts, live, build))
+      ? this.#planOf(`${op}${JSON.stringify([described, live])}`, () => planned(this.engine, layouts, live, build))
       : null;
     return {
       tensors,
       live: tensors.filter((_, i) => live[i]),
       run: (inputs, outputs, undo) => {
         try {
-          if (plan) this.encode(plan, inputs, outputs);
-          else this.runOnce(layouts, live, build, inputs, outputs);
+          if (plan) this.#encode(plan, inputs, outputs);
+          else this.#runOnce(layouts, live, build, inputs, outputs);
         } catch (error) {
           undo?.();
           throw error;
@@ -151,33 +151,33 @@ export class Guest<H> {
   }
 
   destroy(): void {
-    for (const plan of this.plans.values()) plan.dispose();
-    this.plans.clear();
+    for (const plan of this.#plans.values()) plan.dispose();
+    this.#plans.clear();
     this.engine.destroy();
   }
 
   /** Arrays and plain objects copied, all else as `replace` says. */
-  private replaced(value: unknown, replace: (value: unknown) => unknown): unknown {
-    const inner = (item: unknown): unknown => this.replaced(item, replace);
+  #replaced(value: unknown, replace: (value: unknown) => unknown): unknown {
+    const inner = (item: unknown): unknown => this.#replaced(item, replace);
     if (Array.isArray(value)) return value.map(inner);
-    if (this.host.isTensor(value) || !check.isPlain(value)) return replace(value);
+    if (this.#host.isTensor(value) || !check.isPlain(value)) return replace(value);
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inner(item)]));
   }
 
-  private planOf(key: string, make: () => Plan): Plan {
-    const plan = this.plans.get(key) ?? make();
-    this.plans.delete(key);
-    this.plans.set(key, plan); // the last of the map is the one used last
-    for (const [oldest, unused] of this.plans) {
-      if (this.plans.size <= this.most) break;
-      this.plans.delete(oldest);
+  #planOf(key: string, make: () => Plan): Plan {
+    const plan = this.#plans.get(key) ?? make();
+    this.#plans.delete(key);
+    this.#plans.set(key, plan); // the last of the map is the one used last
+    for (const [oldest, unused] of this.#plans) {
+      if (this.#plans.size <= this.#most) break;
+      this.#plans.delete(oldest);
       unused.dispose();
     }
     return plan;
   }
 
   /** Submitted before control goes back: a framework gives a buffer to others as soon as its tensor is gone. */
-  private encode(plan: Plan, inputs: readonly GPUBuffer[], outputs: readonly GPUBuffer[]): void {
+  #encode(plan: Plan, inputs: readonly GPUBuffer[], outputs: readonly GPUBuffer[]): void {
     const { device } = this.engine;
     const encoder = device.createCommandEncoder({ label: 'gramian' });
     const named = (prefix: string, buffers: readonly GPUBuffer[]): [string, GPUBuffer][] =>
@@ -187,7 +187,7 @@ export class Guest<H> {
   }
 
   /** Without a plan, which would be one for every batch of labels. */
-  private runOnce(
+  #runOnce(
     layouts: readonly Layout[],
     live: readonly boolean[],
     build: (inputs: readonly Tensor[]) => Tensor[],
@@ -212,7 +212,7 @@ export class Guest<H> {
   }
 
   /** The gradient of what the loss does not look at. */
-  private zerosLike(input: Tensor): Tensor {
+  #zerosLike(input: Tensor): Tensor {
     const zeros = this.engine.full(input.shape, 0);
     return isPacked(input) ? zeros : this.engine.inLayout(zeros, input, 'attach');
   }

@@ -19,10 +19,7 @@ export function contextOf(op: string, tensors: Readonly<Record<string, Tensor>>)
       firstName = name;
       tensor.context.assertAlive(op);
     }
-    if (tensor.disposed)
-      throw new UsedAfterDisposeError(
-        `${op}: ${name} was disposed (or its scope ended) after submit ${tensor.disposedAt}, expected a live Tensor.`,
-      );
+    alive(op, name, tensor);
     if (tensor.readAs !== 'f32') fail(op, `${name} holds ${tensor.dtype}, expected f32.`);
     tensor.context.assertComputed(tensor.memory);
     if (!tensor.packed) tensor.refresh();
@@ -32,6 +29,14 @@ export function contextOf(op: string, tensors: Readonly<Record<string, Tensor>>)
   context.named = tensors;
   if (context.check) context.inspect(op, tensors);
   return context;
+}
+
+/** Refuses a tensor that was freed. */
+export function alive(op: string, name: string, { disposed, disposedAt }: Tensor): void {
+  if (disposed)
+    throw new UsedAfterDisposeError(
+      `${op}: ${name} was disposed (or its scope ended) after submit ${disposedAt}, expected a live Tensor.`,
+    );
 }
 
 /** Refuses what cannot be written in place: kernels would write a copy of it. */

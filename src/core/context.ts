@@ -32,23 +32,23 @@ export class Context {
   readonly check: boolean;
   /** @internal What src/launch/productForm.ts chooses from. */
   readonly choice: FamilyChoice;
-  private readonly gpu: Device;
+  readonly #gpu: Device;
   /** @internal What looks for bad values where `check` is on. */
   readonly inspector: Inspector;
   /** @internal What was chosen so far. */
   readonly table: ChoiceTable;
-  private readonly constants = new Constants((value) => this.gpu.pool.wrap(this.gpu.constant(value), 0, 16));
+  readonly #constants = new Constants((value) => this.#gpu.pool.wrap(this.#gpu.constant(value), 0, 16));
   /** @internal Who looks on instead of the GPU. */
   readonly observers = new Observers<Tensor>();
   /** @internal Who frees what. */
   readonly scopes = new Scopes(tensorsIn);
   /** Noted before the next launch. */
-  private before: Effect | undefined;
+  #before: Effect | undefined;
   /** @internal The tensors that the op of the moment has checked, by its names for them. */
   named: Readonly<Record<string, Tensor>> = {};
   /** @internal Use `createEngine()`. */
   constructor(gpu: Device, checking: boolean, choice: FamilyChoice, table: ChoiceTable) {
-    this.gpu = gpu;
+    this.#gpu = gpu;
     this.table = table;
     this.check = checking;
     this.choice = choice;
@@ -59,8 +59,8 @@ export class Context {
 
   /** The GPUDevice. What you give its queue comes after all that was encoded so far. */
   get device(): GPUDevice {
-    this.gpu.share();
-    return this.gpu.gpu;
+    this.#gpu.share();
+    return this.#gpu.gpu;
   }
 
   /**
@@ -71,10 +71,10 @@ export class Context {
     this.assertAlive('tensor');
     const { requiresGrad } = check.options('tensor', options, { requiresGrad: false });
     const { values, dtype, shape: extents } = numbers('tensor', data, shape);
-    const storage = this.gpu.pool.acquire(values.byteLength, 'tensor', true);
+    const storage = this.#gpu.pool.acquire(values.byteLength, 'tensor', true);
     this.observers.current?.upload?.(values);
-    if (storage.buffer) this.gpu.queue.write(storage, values); // what is looked at alone may have no memory
-    return this.adopt(storage, { shape: extents, dtype }, requiresGrad);
+    if (storage.buffer) this.#gpu.queue.write(storage, values); // what is looked at alone may have no memory
+    return this.#adopt(storage, { shape: extents, dtype }, requiresGrad);
   }
 
   /**
@@ -88,8 +88,8 @@ export class Context {
   fromBuffer(buffer: GPUBuffer, shape: readonly number[], options?: FromBufferOptions): Tensor {
     this.assertAlive('fromBuffer');
     const range = foreignRange(buffer, shape, options, this.info.limits.maxStorageBufferBindingSize);
-    this.gpu.hasGuests = true;
-    return this.adopt(this.gpu.pool.wrap(buffer, range.offset, range.bytes), range, range.requiresGrad);
+    this.#gpu.hasGuests = true;
+    return this.#adopt(this.#gpu.pool.wrap(buffer, range.offset, range.bytes), range, range.requiresGrad);
   }
 
   /**
@@ -109,15 +109,15 @@ export class Context {
   /** Frees all GPU memory of the engine, and the device if it is the engine's own. */
   destroy(): void {
     this.flush();
-    this.constants.destroy();
-    this.gpu.destroy();
+    this.#constants.destroy();
+    this.#gpu.destroy();
   }
 
   // What ops are made of -------------------------------------------------------------------------------------------
 
   /** @internal */
   assertAlive(op: string): void {
-    this.gpu.assertAlive(op);
+    this.#gpu.assertAlive(op);
   }
 
   /** @internal */
@@ -127,22 +127,22 @@ export class Context {
 
   /** @internal */
   get submits(): number {
-    return this.gpu.queue.submits;
+    return this.#gpu.queue.submits;
   }
 
   /** @internal Launches so far, for benchmarks and tests. */
   get launches(): number {
-    return this.gpu.queue.launches;
+    return this.#gpu.queue.launches;
   }
 
   /** @internal The layer below, for tests and benchmarks. */
   get lowLevel(): Device {
-    return this.gpu;
+    return this.#gpu;
   }
 
   /** @internal */
   flush(): void {
-    this.gpu.queue.flush();
+    this.#gpu.queue.flush();
   }
 
   /**
@@ -150,7 +150,7 @@ export class Context {
    * after it, and they may destroy a buffer.
    */
   opEnded(): void {
-    if (this.gpu.hasGuests) this.flush();
+    if (this.#gpu.hasGuests) this.flush();
   }
 
   /** @internal How to do what can be done in several ways: cached, or predicted; see `ChoiceTable.ask`. */
@@ -210,16 +210,16 @@ export class Context {
 
   /** @internal One number that does not change, as a tensor; kept for the engine's life, so owned by nobody. */
   constant(value: number): Tensor {
-    const storage = this.constants.get(value, this.observers.withoutNumbers).retain();
-    return this.adopt(storage, { shape: [], dtype: 'f32' }, false);
+    const storage = this.#constants.get(value, this.observers.withoutNumbers).retain();
+    return this.#adopt(storage, { shape: [], dtype: 'f32' }, false);
   }
 
   /** @internal */
   run(kernel: KernelSource, { params, buffers, groups, grid, work, conditional, tuning, overwrites }: OpLaunch): void {
-    const { before } = this;
-    this.before = undefined;
+    const before = this.#before;
+    this.#before = undefined;
     const storages = storagesOf(buffers);
-    const { failures } = this.gpu;
+    const { failures } = this.#gpu;
     for (const { name, access } of kernel.buffers) {
       const contents = storages[name]?.contents;
       if (!contents) continue; // said where it is bound
@@ -228,7 +228,7 @@ export class Context {
     }
     const options = { params, buffers: storages, groups, grid, work, conditional, tuning, overwrites, before };
     if (this.observers.current) this.observers.current.launch(kernel, options);
-    else this.gpu.run(kernel, options);
+    else this.#gpu.run(kernel, options);
   }
 
   /**
@@ -236,7 +236,7 @@ export class Context {
    * fails them together.
    */
   together(from: readonly Tensor[], to: readonly Tensor[]): void {
-    this.before = togetherEffect(
+    this.#before = togetherEffect(
       from.map(({ storage }) => storage),
       to.map(({ storage }) => storage),
     );
@@ -249,13 +249,13 @@ export class Context {
       return;
     }
     const launches: BoundLaunch[] = [];
-    this.observers.collect((kernel, options) => void launches.push(this.gpu.bind(kernel, options)), fn);
-    this.gpu.encodeLoop(times, launches);
+    this.observers.collect((kernel, options) => void launches.push(this.#gpu.bind(kernel, options)), fn);
+    this.#gpu.encodeLoop(times, launches);
   }
 
   /** @internal Uninitialised memory for `count` floats; release it when the op is done. */
   scratch(count: number, what: string): Storage {
-    return this.gpu.pool.acquire(4 * count, what);
+    return this.#gpu.pool.acquire(4 * count, what);
   }
 
   /** @internal An uninitialised tensor. */
@@ -265,7 +265,7 @@ export class Context {
 
   /** @internal */
   laidOut(layout: Layout, what: string): Tensor {
-    return this.adopt(this.gpu.pool.acquire(bytesOf(layout), what), layout, false);
+    return this.#adopt(this.#gpu.pool.acquire(bytesOf(layout), what), layout, false);
   }
 
   /** @internal */
@@ -284,21 +284,21 @@ export class Context {
 
   /** @internal Another tensor on the same numbers, as kernels read them. */
   alias(tensor: Pick<Tensor, 'storage' | 'readAs'>, shape: readonly number[], requiresGrad: boolean): Tensor {
-    return this.adopt(tensor.storage.retain(), { shape, dtype: tensor.readAs }, requiresGrad);
+    return this.#adopt(tensor.storage.retain(), { shape, dtype: tensor.readAs }, requiresGrad);
   }
 
   /** @internal Another tensor on this memory, where numbers lie as `layout` says. */
   handle(layout: Layout, memory: Storage): Tensor {
-    return this.adopt(memory.retain(), layout, false);
+    return this.#adopt(memory.retain(), layout, false);
   }
 
   /** @internal Stands for a buffer that the caller of a plan or a recorded function brings. */
   placeholder(layout: Layout, requiresGrad: boolean): Tensor {
-    const nowhere = this.gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytesOf(layout));
-    return this.adopt(nowhere, layout, requiresGrad);
+    const nowhere = this.#gpu.pool.wrap(null as unknown as GPUBuffer, 0, bytesOf(layout));
+    return this.#adopt(nowhere, layout, requiresGrad);
   }
 
-  private adopt(
+  #adopt(
     memory: Storage,
     { shape, dtype, rowStride = null }: Omit<Layout, 'rowStride'> & Partial<Layout>,
     requiresGrad: boolean,

@@ -56,24 +56,24 @@ interface Open {
  * then fails.
  */
 export class Inspector {
-  private readonly by: Launching;
-  private found: Storage | null = null;
-  private questions: Asked[] = [];
+  readonly #by: Launching;
+  #found: Storage | null = null;
+  #questions: Asked[] = [];
   /** Of work that is captured. */
-  private apart: Question[] | null = null;
-  private open: Open[] = [];
-  private reading = 0;
-  private reports: Promise<void> = Promise.resolve();
+  #apart: Question[] | null = null;
+  #open: Open[] = [];
+  #reading = 0;
+  #reports: Promise<void> = Promise.resolve();
 
   constructor(by: Launching) {
-    this.by = by;
-    by.lowLevel.failures.keep = () => this.reading > 0 || this.questions.length > 0 || this.open.length > 0;
+    this.#by = by;
+    by.lowLevel.failures.keep = () => this.#reading > 0 || this.#questions.length > 0 || this.#open.length > 0;
   }
 
   finite(op: string, tensors: Readonly<Record<string, Numbers>>): void {
     for (const [name, { shape, size, storage }] of Object.entries(tensors)) {
       const sentence = (index: number) => `${op}: ${elementName(name, shape, index)} is not finite.`;
-      this.ask(inspect_finite, storage, size, 0, { sentence, given: storage, written: [] });
+      this.#ask(inspect_finite, storage, size, 0, { sentence, given: storage, written: [] });
     }
   }
 
@@ -81,7 +81,7 @@ export class Inspector {
   labels(op: string, name: string, { storage, size, shape }: Numbers, classes: number): void {
     const sentence = (index: number) =>
       `${op}: ${elementName(name, shape, index)} is out of range, expected an integer in [0, ${classes}).`;
-    this.ask(inspect_labels, storage, size, classes, { sentence, given: storage, written: [] });
+    this.#ask(inspect_labels, storage, size, classes, { sentence, given: storage, written: [] });
   }
 
   /**
@@ -95,7 +95,7 @@ export class Inspector {
     words: number,
     bits: number,
   ): void {
-    this.ask(kernel, storage, words, bits, { sentence, given: null, written: [storage] });
+    this.#ask(kernel, storage, words, bits, { sentence, given: null, written: [storage] });
   }
 
   /** @param also what else is unfit for use where a row has no direction */
@@ -107,26 +107,26 @@ export class Inspector {
     also: readonly Storage[],
   ): void {
     const sentence = (row: number) => `${op}: ${nameOf(row)} has length 0, so it has no direction.`;
-    this.ask(inspect_directions, inverseNorms, rows, 0, { sentence, given: null, written: [inverseNorms, ...also] });
+    this.#ask(inspect_directions, inverseNorms, rows, 0, { sentence, given: null, written: [inverseNorms, ...also] });
   }
 
   /** Resolves when all answers up to here are read, and what they fail is marked. */
   report(): Promise<void> {
-    if (this.questions.length > 0) this.open.push({ found: this.slots(), questions: this.questions });
-    this.questions = [];
-    this.found = null;
-    const asked = this.open.splice(0);
-    if (asked.length > 0) this.reports = Promise.all([this.answer(asked), this.reports]).then(() => {});
-    return this.reports;
+    if (this.#questions.length > 0) this.#open.push({ found: this.#slots(), questions: this.#questions });
+    this.#questions = [];
+    this.#found = null;
+    const asked = this.#open.splice(0);
+    if (asked.length > 0) this.#reports = Promise.all([this.#answer(asked), this.#reports]).then(() => {});
+    return this.#reports;
   }
 
-  private async answer(asked: readonly Open[]): Promise<void> {
-    const { failures } = this.by.lowLevel;
-    this.reading++;
+  async #answer(asked: readonly Open[]): Promise<void> {
+    const { failures } = this.#by.lowLevel;
+    this.#reading++;
     // All reads are encoded before anything is awaited: a replay meanwhile starts with answers of its own. Where one
     // fails, so did the submit that asked, with all that it was to write.
     const reads = asked.map(({ found, questions }) =>
-      this.by.lowLevel.read('check', found, 4 * questions.length).catch(() => null),
+      this.#by.lowLevel.read('check', found, 4 * questions.length).catch(() => null),
     );
     for (const [i, bytes] of (await Promise.all(reads)).entries()) {
       const answers = bytes && new Uint32Array(bytes);
@@ -137,24 +137,24 @@ export class Inspector {
       });
       asked[i].found.release();
     }
-    this.reading--;
+    this.#reading--;
     failures.release();
   }
 
   /** Runs `fn` with its questions apart from all others; null where it asks nothing. */
   watchingApart(fn: () => void): Watch | null {
-    const before = [this.found, this.apart] as const;
+    const before = [this.#found, this.#apart] as const;
     const questions: Question[] = [];
-    this.found = null;
-    this.apart = questions;
+    this.#found = null;
+    this.#apart = questions;
     try {
       fn();
-      return this.found && { found: this.found, questions };
+      return this.#found && { found: this.#found, questions };
     } catch (error) {
-      (this.found as Storage | null)?.release();
+      (this.#found as Storage | null)?.release();
       throw error;
     } finally {
-      [this.found, this.apart] = before;
+      [this.#found, this.#apart] = before;
     }
   }
 
@@ -167,12 +167,12 @@ export class Inspector {
     of: { now(storage: Storage): Storage; writtenWith(storage: Storage): readonly Storage[] },
   ): void {
     const { found, questions } = watch;
-    if (this.open.some((open) => open.found === found)) this.report();
+    if (this.#open.some((open) => open.found === found)) this.report();
     found.retain();
-    fillBits(this.by, found, SLOTS, NOTHING);
-    const mark = this.mark();
+    fillBits(this.#by, found, SLOTS, NOTHING);
+    const mark = this.#mark();
     const contents = (storages: readonly Storage[]): Contents[] => storages.map((storage) => of.now(storage).contents);
-    this.open.push({
+    this.#open.push({
       found,
       questions: questions.map(({ sentence, given, written }) => ({
         sentence,
@@ -183,9 +183,9 @@ export class Inspector {
     });
   }
 
-  private mark(): Effect {
+  #mark(): Effect {
     const mark = newMark();
-    this.by.lowLevel.queue.note(mark);
+    this.#by.lowLevel.queue.note(mark);
     return mark;
   }
 
@@ -193,41 +193,41 @@ export class Inspector {
    * Looks through `count` words of `values`.
    * @param against what the kernel compares with, where it does
    */
-  private ask(kernel: KernelSource, values: Storage, count: number, against: number, question: Question): void {
-    const slot = this.slotFor(question);
-    this.by.run(kernel, {
+  #ask(kernel: KernelSource, values: Storage, count: number, against: number, question: Question): void {
+    const slot = this.#slotFor(question);
+    this.#by.run(kernel, {
       params: { count, slot, against },
-      buffers: { values, found: this.slots() },
+      buffers: { values, found: this.#slots() },
       groups: Math.ceil(count / 256),
       work: count,
     });
   }
 
-  private slotFor(question: Question): number {
-    const { apart } = this;
+  #slotFor(question: Question): number {
+    const apart = this.#apart;
     if (apart) {
       // More questions than slots in one replay: the oldest answers stay, the newest share the last slot.
       if (apart.length === SLOTS) return SLOTS - 1;
       return apart.push(question) - 1;
     }
-    if (this.questions.length === SLOTS) this.report();
+    if (this.#questions.length === SLOTS) this.report();
     const { sentence, given, written } = question;
-    const { failures } = this.by.lowLevel;
-    this.questions.push({
+    const { failures } = this.#by.lowLevel;
+    this.#questions.push({
       sentence,
-      mark: this.mark(),
+      mark: this.#mark(),
       given: given ? [given.contents] : [],
       written: written.flatMap((storage) => failures.writtenWith(storage.contents)),
     });
-    return this.questions.length - 1;
+    return this.#questions.length - 1;
   }
 
-  private slots(): Storage {
-    if (!this.found) {
-      this.found = this.by.scratch(SLOTS, 'check');
-      if (!this.apart) fillBits(this.by, this.found, SLOTS, NOTHING);
+  #slots(): Storage {
+    if (!this.#found) {
+      this.#found = this.#by.scratch(SLOTS, 'check');
+      if (!this.#apart) fillBits(this.#by, this.#found, SLOTS, NOTHING);
     }
-    return this.found;
+    return this.#found;
   }
 }
 

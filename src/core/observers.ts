@@ -46,13 +46,13 @@ const noNumbers = (op: string): GramianError =>
 export class Observers<Tensor> {
   /** The innermost one, and the only one that is told; null where launches go to the GPU. */
   current: Observer<Tensor> | null = null;
-  private readonly stack: Observation<Tensor>[] = [];
+  readonly #stack: Observation<Tensor>[] = [];
 
   /** Runs `fn` with its launches handed to `observer`, and the rest of what it does told. */
   observe<T>(observer: Observer<Tensor>, fn: () => T): T {
     const known = new Map<Contents, Contents>();
     try {
-      return this.push({ observer, known }, fn);
+      return this.#push({ observer, known }, fn);
     } finally {
       for (const [contents, { version, writer, failure }] of known)
         Object.assign(contents, { version, writer, failure });
@@ -61,29 +61,29 @@ export class Observers<Tensor> {
 
   /** As `observe`, for launches that will run: what they write is written. */
   collect<T>(launch: Observer<Tensor>['launch'], fn: () => T): T {
-    return this.push({ observer: { launch }, known: null }, fn);
+    return this.#push({ observer: { launch }, known: null }, fn);
   }
 
-  private push<T>(observation: Observation<Tensor>, fn: () => T): T {
+  #push<T>(observation: Observation<Tensor>, fn: () => T): T {
     const before = this.current;
-    this.stack.push(observation);
+    this.#stack.push(observation);
     this.current = observation.observer;
     try {
       return fn();
     } finally {
-      this.stack.pop();
+      this.#stack.pop();
       this.current = before;
     }
   }
 
   /** Whether a function is to be replayed, so that numbers are only there later. */
   get withoutNumbers(): boolean {
-    return this.stack.some(({ observer }) => observer.refuse);
+    return this.#stack.some(({ observer }) => observer.refuse);
   }
 
   /** Whether what is launched now will never run. */
   get runsNever(): boolean {
-    return this.stack.some(({ observer }) => observer.runsNever);
+    return this.#stack.some(({ observer }) => observer.runsNever);
   }
 
   /** Refuses what needs numbers while there are none. */
@@ -93,12 +93,12 @@ export class Observers<Tensor> {
 
   /** Where nothing can be thrown: tells all who wait for the function to be replayed that it cannot be. */
   refuse(op: string): void {
-    for (const { observer } of this.stack) observer.refuse?.(noNumbers(op));
+    for (const { observer } of this.#stack) observer.refuse?.(noNumbers(op));
   }
 
   /** Before something is noted of these contents: what was known of them comes back when the observer has gone. */
   remember(contents: Contents): void {
-    const known = this.stack.at(-1)?.known;
+    const known = this.#stack.at(-1)?.known;
     if (known && !known.has(contents)) known.set(contents, { ...contents });
   }
 }

@@ -14,16 +14,16 @@ export class Scopes {
   gradEnabled = true;
   /** Looks at what an op inside of a function that is not recorded is given. */
   watch: ((op: string, inputs: readonly { readonly requiresGrad: boolean }[]) => void) | null = null;
-  private stack: Set<Scoped>[] = [];
-  private readonly tensorsIn: (value: unknown) => Iterable<Scoped>;
+  #stack: Set<Scoped>[] = [];
+  readonly #tensorsIn: (value: unknown) => Iterable<Scoped>;
 
   constructor(tensorsIn: (value: unknown) => Iterable<Scoped>) {
-    this.tensorsIn = tensorsIn;
+    this.#tensorsIn = tensorsIn;
   }
 
   /** A new tensor belongs to the innermost scope. */
   adopt(made: Scoped): void {
-    const scope = this.stack.at(-1);
+    const scope = this.#stack.at(-1);
     if (!scope) return;
     scope.add(made);
     made.owner = scope;
@@ -33,12 +33,12 @@ export class Scopes {
   scope<T>(fn: () => T): T {
     check.callback('scope', 'fn', fn);
     const made = new Set<Scoped>();
-    this.stack.push(made);
+    this.#stack.push(made);
     let result: T;
     try {
       result = check.synchronous('scope', 'fn', fn());
-      const outer = this.stack.at(-2) ?? null;
-      const returned = new Set(this.tensorsIn(result));
+      const outer = this.#stack.at(-2) ?? null;
+      const returned = new Set(this.#tensorsIn(result));
       const keep = (tensor: Scoped): void => {
         tensor.owner = outer;
         outer?.add(tensor);
@@ -51,7 +51,7 @@ export class Scopes {
         leaf.grad = null;
       }
     } finally {
-      this.stack.pop();
+      this.#stack.pop();
       for (const tensor of made) tensor.dispose();
     }
     return result;
@@ -59,12 +59,12 @@ export class Scopes {
 
   /** Makes tensors that no scope frees. */
   unscoped<T>(fn: () => T): T {
-    const before = this.stack;
-    this.stack = [];
+    const before = this.#stack;
+    this.#stack = [];
     try {
       return fn();
     } finally {
-      this.stack = before;
+      this.#stack = before;
     }
   }
 

@@ -19,14 +19,14 @@ export class TapeNode {
   readonly op: string;
   readonly inputs: readonly Tensor[];
   /** Tensors by the names that the op gave them when it checked its arguments. */
-  private readonly named: Readonly<Record<string, Tensor>>;
-  private saved: readonly Tensor[] | null;
+  readonly #named: Readonly<Record<string, Tensor>>;
+  #saved: readonly Tensor[] | null;
   /** How often each saved tensor had been written to. */
-  private readonly versions: readonly number[];
-  private rule: Backward | null;
-  private alsoRelease: (() => void) | undefined;
+  readonly #versions: readonly number[];
+  #rule: Backward | null;
+  #alsoRelease: (() => void) | undefined;
   /** The output's handle and each op that took the output as an input. */
-  private references = 1;
+  #references = 1;
 
   constructor(
     op: string,
@@ -38,41 +38,42 @@ export class TapeNode {
   ) {
     this.op = op;
     this.inputs = inputs;
-    this.named = named;
-    this.saved = saved;
-    this.versions = saved.map(({ storage }) => storage.contents.version);
-    this.rule = rule;
-    this.alsoRelease = release;
-    for (const input of inputs) if (input.node) input.node.references++;
+    this.#named = named;
+    this.#saved = saved;
+    this.#versions = saved.map(({ storage }) => storage.contents.version);
+    this.#rule = rule;
+    this.#alsoRelease = release;
+    for (const input of inputs) if (input.node) input.node.#references++;
   }
 
   get spent(): boolean {
-    return this.rule === null;
+    return this.#rule === null;
   }
 
   /** Refuses a gradient of other numbers than the op saw. */
   checkSaved(): void {
-    this.saved?.forEach((tensor, i) => {
+    this.#saved?.forEach((tensor, i) => {
       const { contents } = tensor.storage;
       contents.failure?.throw();
-      if (contents.version === this.versions[i]) return;
+      if (contents.version === this.#versions[i]) return;
       throw new GramianError(
-        `backward: ${this.nameOf(tensor)} was overwritten by ${contents.writer} after ${this.op} had read it, ` +
+        `backward: ${this.#nameOf(tensor)} was overwritten by ${contents.writer} after ${this.op} had read it, ` +
           'expected the same numbers; call backward() first, or write into another tensor.',
       );
     });
   }
 
-  private nameOf({ storage, shape }: Tensor): string {
+  #nameOf({ storage, shape }: Tensor): string {
     const same = (tensor: Tensor): boolean => tensor.memory.contents === storage.contents;
-    const name = Object.keys(this.named).find((key) => same(this.named[key]));
+    const name = Object.keys(this.#named).find((key) => same(this.#named[key]));
     const at = this.inputs.findIndex(same);
     return `${name ?? (at < 0 ? 'a result' : `input ${at}`)} [${shape.join(', ')}] of ${this.op}`;
   }
 
   /** Runs the rule once, then lets go of what was saved for it. */
   run(dy: Tensor): readonly (Tensor | null)[] {
-    const { rule, saved } = this;
+    const rule = this.#rule;
+    const saved = this.#saved;
     if (!rule || !saved)
       throw new GramianError(`backward: ${this.op} was already walked, expected one backward() a tape.`);
     const gradients = rule(dy, saved);
@@ -84,18 +85,18 @@ export class TapeNode {
   release(): void {
     const pending: TapeNode[] = [this];
     for (let node = pending.pop(); node; node = pending.pop()) {
-      if (--node.references > 0) continue;
+      if (--node.#references > 0) continue;
       node.letGo();
       for (const input of node.inputs) if (input.node) pending.push(input.node);
     }
   }
 
   letGo(): void {
-    for (const tensor of this.saved ?? []) tensor.dispose();
-    this.saved = null;
-    this.rule = null;
-    this.alsoRelease?.();
-    this.alsoRelease = undefined;
+    for (const tensor of this.#saved ?? []) tensor.dispose();
+    this.#saved = null;
+    this.#rule = null;
+    this.#alsoRelease?.();
+    this.#alsoRelease = undefined;
   }
 }
 

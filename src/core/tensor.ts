@@ -28,7 +28,7 @@ export class Tensor implements Disposable {
   readonly memory: Storage;
   /** @internal Whether kernels read `memory` as it is. */
   readonly packed: boolean;
-  private copy: Storage | null = null;
+  #copy: Storage | null = null;
   /** @internal The tape's record of the op that made this tensor; null for a leaf. */
   node: TapeNode | null = null;
   /** @internal The scope that frees this tensor at its end. */
@@ -70,8 +70,8 @@ export class Tensor implements Disposable {
   /** @internal What kernels read: f32 (or i32, u32), row after row. */
   get storage(): Storage {
     if (this.packed) return this.memory;
-    this.copy ??= fromLayout(this.context, this, this.memory);
-    return this.copy;
+    this.#copy ??= fromLayout(this.context, this, this.memory);
+    return this.#copy;
   }
 
   /** @internal The type of `storage`. */
@@ -81,8 +81,8 @@ export class Tensor implements Disposable {
 
   /** @internal The numbers in `memory` may be others by now: they are converted anew. */
   refresh(): void {
-    this.copy?.release();
-    this.copy = null;
+    this.#copy?.release();
+    this.#copy = null;
   }
 
   get disposed(): boolean {
@@ -95,7 +95,7 @@ export class Tensor implements Disposable {
    * submit next comes after it.
    */
   get buffer(): GPUBuffer {
-    this.assertUsable('buffer');
+    this.#assertUsable('buffer');
     this.context.observers.assertNumbers('buffer');
     this.context.assertComputed(this.memory);
     this.context.flush();
@@ -109,21 +109,21 @@ export class Tensor implements Disposable {
 
   /** The numbers, read back from the GPU, row after row. */
   async data(): Promise<Float32Array> {
-    this.assertUsable('data');
+    this.#assertUsable('data');
     this.refresh();
-    const bytes = await this.read('data');
+    const bytes = await this.#read('data');
     return new ARRAYS[this.dtype](bytes) as Float32Array;
   }
 
   /** The one number of a one-element tensor. */
   async item(): Promise<number> {
-    this.assertUsable('item');
+    this.#assertUsable('item');
     if (this.size !== 1) this.context.fail('item', `tensor is [${this.shape.join(', ')}], expected one number.`);
     this.refresh();
-    return new ARRAYS[this.dtype](await this.read('item'))[0];
+    return new ARRAYS[this.dtype](await this.#read('item'))[0];
   }
 
-  private async read(op: string): Promise<ArrayBuffer> {
+  async #read(op: string): Promise<ArrayBuffer> {
     const { context } = this;
     if (context.observers.withoutNumbers) {
       context.observers.refuse(op);
@@ -139,7 +139,7 @@ export class Tensor implements Disposable {
 
   /** Adds d(this)/d(leaf) to the `grad` of every leaf with `requiresGrad` that this one number depends on. */
   backward(): void {
-    this.assertUsable('backward');
+    this.#assertUsable('backward');
     backward(this);
   }
 
@@ -149,7 +149,7 @@ export class Tensor implements Disposable {
    * @param data as many numbers as the tensor has, of its type; nested or flat
    */
   write(data: TensorData): void {
-    this.assertUsable('write');
+    this.#assertUsable('write');
     const { values, dtype, shape } = numbers('write', data);
     if (values.length !== this.size)
       this.context.fail(
@@ -160,18 +160,18 @@ export class Tensor implements Disposable {
       this.context.fail('write', `data is [${shape.join(', ')}], expected [${this.shape.join(', ')}].`);
     if (dtype !== this.readAs) this.context.fail('write', `data holds ${dtype}, expected ${this.readAs}.`);
     this.context.observers.assertNumbers('write');
-    if (this.packed) this.overwrite(values);
-    else this.overwriteInLayout(values);
+    if (this.packed) this.#overwrite(values);
+    else this.#overwriteInLayout(values);
   }
 
-  private overwrite(values: Numbers['values']): void {
+  #overwrite(values: Numbers['values']): void {
     const { context, memory } = this;
     context.lowLevel.queue.write(memory, values);
     context.wrote(memory.contents, 'write()');
     if (!memory.contents.inParts) memory.contents.failure = memory.slot?.failure ?? null;
   }
 
-  private overwriteInLayout(values: Numbers['values']): void {
+  #overwriteInLayout(values: Numbers['values']): void {
     const { context, memory } = this;
     const { pool, queue } = context.lowLevel;
     const packed = pool.acquire(values.byteLength, 'write', true);
@@ -190,7 +190,7 @@ export class Tensor implements Disposable {
 
   /** The same numbers (no copy), cut off from the tape. */
   detach(): Tensor {
-    this.assertUsable('detach');
+    this.#assertUsable('detach');
     return this.context.handle(this, this.memory);
   }
 
@@ -210,7 +210,12 @@ export class Tensor implements Disposable {
     this.dispose();
   }
 
-  private assertUsable(op: string): void {
+  /** Says so to frameworks that wrap all they find in a Proxy (Vue does), through which a class like this cannot be used. */
+  get [Symbol.toStringTag](): string {
+    return 'Tensor';
+  }
+
+  #assertUsable(op: string): void {
     this.context.assertAlive(op);
     if (this.disposed)
       throw new UsedAfterDisposeError(

@@ -7,7 +7,7 @@ import { Tensor } from '../core/tensor.ts';
 import { bindByName } from '../gpu/bindings.ts';
 import { type Reserve, SHAPE_ONLY, type Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
-import { GramianError } from '../gpu/errors.ts';
+import type { GramianError } from '../gpu/errors.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
 import { type Launch, SLOT_BYTES } from '../gpu/queue.ts';
 
@@ -30,18 +30,15 @@ export class Capture implements Observer<Tensor> {
   readonly leaves = new Map<Tensor, Storage | null | 'any'>();
   /** Why the function cannot be replayed, found where nothing could be thrown. */
   refused: GramianError | null = null;
-  private readonly device: Device;
+  readonly #device: Device;
 
   constructor(device: Device) {
-    this.device = device;
+    this.#device = device;
   }
 
   launch(kernel: KernelSource, { params, buffers, tuning, ...others }: LaunchOptions): void {
-    const { device } = this;
+    const device = this.#device;
     const storages = bindByName(kernel, buffers, device.info.limits.maxStorageBufferBindingSize);
-    for (const [i, { alive }] of storages.entries())
-      if (!alive)
-        throw new GramianError(`${kernel.name}: ${kernel.buffers[i].name} was released, expected a live buffer.`);
     const view = new DataView(new ArrayBuffer(SLOT_BYTES));
     const packed = new Uint32Array(view.buffer);
     const pack = () => packParams(kernel, typeof params === 'function' ? params() : params, view, 0);

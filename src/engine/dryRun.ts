@@ -40,56 +40,56 @@ class DryRun implements Observer<Tensor> {
   /** Outputs of ops that are there when the function ends, in the order in which they were made; then gradients. */
   readonly results: Result[] = [];
   readonly choice: Observer<Tensor>['choice'];
-  private readonly heard: Observer<Tensor>['launch'] | undefined;
+  readonly #heard: Observer<Tensor>['launch'] | undefined;
   /** Outputs of all ops. */
-  private readonly outputs: Tensor[] = [];
+  readonly #outputs: Tensor[] = [];
   /** Takes back what happened beside the launches. */
-  private readonly undo: (() => void)[] = [];
-  private readonly before = new Map<Tensor, Tensor | null>();
+  readonly #undo: (() => void)[] = [];
+  readonly #before = new Map<Tensor, Tensor | null>();
 
   constructor({ launch, choice }: Listener) {
-    this.heard = launch;
+    this.#heard = launch;
     this.choice = choice;
   }
 
   launch(kernel: KernelSource, options: LaunchOptions): void {
     // What is listened to may be looked at later, when counts have been taken back.
     const { params } = options;
-    this.heard?.(kernel, typeof params === 'function' ? { ...options, params: params() } : options);
+    this.#heard?.(kernel, typeof params === 'function' ? { ...options, params: params() } : options);
   }
 
   output(tensor: Tensor): void {
-    this.outputs.push(tensor);
+    this.#outputs.push(tensor);
   }
 
   onEveryReplay({ undo }: ReplayHook): void {
-    this.undo.push(undo);
+    this.#undo.push(undo);
   }
 
-  private add(tensor: Tensor): void {
+  #add(tensor: Tensor): void {
     this.results.push({ storage: tensor.memory, bytes: bytesOf(tensor), dtype: tensor.dtype });
   }
 
   /** What the caller has there must neither change nor be freed. */
   leaf(leaf: Tensor): void {
-    if (this.before.has(leaf)) {
-      if (leaf.grad) this.add(leaf.grad); // it may be freed now
+    if (this.#before.has(leaf)) {
+      if (leaf.grad) this.#add(leaf.grad); // it may be freed now
       return;
     }
-    this.before.set(leaf, leaf.grad);
+    this.#before.set(leaf, leaf.grad);
     leaf.grad = null;
   }
 
   /** The function has ended: what it still holds is its result. */
   finish(): void {
-    for (const output of this.outputs) if (!output.disposed) this.add(output);
+    for (const output of this.#outputs) if (!output.disposed) this.#add(output);
   }
 
   /** Gives every leaf the gradient back that it had, and every count its number. */
   end(): void {
-    for (const undo of this.undo.reverse()) undo();
-    for (const [leaf, grad] of this.before) {
-      if (leaf.grad) this.add(leaf.grad);
+    for (const undo of this.#undo.reverse()) undo();
+    for (const [leaf, grad] of this.#before) {
+      if (leaf.grad) this.#add(leaf.grad);
       leaf.grad?.dispose();
       leaf.grad = grad;
     }

@@ -53,7 +53,7 @@ export interface EngineOptions {
 
 /** One WebGPU device with its memory, kernels and tape. */
 export class Engine extends Context {
-  private readonly tuning: 'off' | 'cached' | 'full';
+  readonly #tuning: 'off' | 'cached' | 'full';
 
   /** @internal Use `createEngine()`. */
   constructor(
@@ -64,7 +64,7 @@ export class Engine extends Context {
     tuning: 'off' | 'cached' | 'full',
   ) {
     super(gpu, checking, choice, table);
-    this.tuning = tuning;
+    this.#tuning = tuning;
   }
 
   /** Live GPU memory without idle pool buffers, and its peak since `resetPeakMemory()`. */
@@ -88,7 +88,7 @@ export class Engine extends Context {
    */
   prepare(list: readonly (() => unknown)[]): void {
     this.assertAlive('prepare');
-    this.checkList('prepare', list);
+    this.#checkList('prepare', list);
     for (const item of list)
       dryRun(this, item, { launch: (kernel, { tuning }) => void this.lowLevel.pipeline(kernel, tuning) });
   }
@@ -101,7 +101,7 @@ export class Engine extends Context {
    */
   async tune(list: readonly (() => unknown)[], options?: TuneOptions): Promise<TuneReport> {
     this.assertAlive('tune');
-    this.checkList('tune', list);
+    this.#checkList('tune', list);
     const { budget, margin, clock, onMeasured } = check.options('tune', options, {
       budget: 30,
       margin: 0.05,
@@ -118,10 +118,10 @@ export class Engine extends Context {
       margin,
       clock,
       onMeasured,
-      fresh: this.tuning === 'full',
+      fresh: this.#tuning === 'full',
     });
     this.table.tunings++;
-    const place = this.tuning === 'off' ? null : await saveChoices(this.table);
+    const place = this.#tuning === 'off' ? null : await saveChoices(this.table);
     return { ...report, place };
   }
 
@@ -174,7 +174,12 @@ export class Engine extends Context {
     return recorded(this, fn);
   }
 
-  private checkList(op: string, list: readonly (() => unknown)[]): void {
+  /** As `Tensor`'s. */
+  get [Symbol.toStringTag](): string {
+    return 'Engine';
+  }
+
+  #checkList(op: string, list: readonly (() => unknown)[]): void {
     if (!check.every(list, (item) => typeof item === 'function'))
       this.fail(op, `${check.came('list', list, 'is')}, expected an array of functions that call ops.`);
   }

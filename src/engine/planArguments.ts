@@ -75,17 +75,15 @@ export function rangesOf(
   for (const [name, bytes] of bytesByName) {
     const given = buffers[name];
     if (!given) check.fail('encode', `buffer "${name}" is missing.`);
-    if (given instanceof Tensor)
-      // its numbers may start anywhere in its buffer
-      check.fail('encode', `${check.came(name, given, 'is')}, expected a GPUBuffer or { buffer, offset }.`);
-    const { buffer, offset = 0 } = typeof given === 'object' && 'buffer' in given ? given : { buffer: given };
-    if (typeof buffer?.size !== 'number')
+    const isTensor = given instanceof Tensor; // its numbers may start anywhere in its buffer
+    const isRange = !isTensor && typeof given === 'object' && 'buffer' in given;
+    const { buffer, offset = 0 } = isRange ? given : { buffer: given as GPUBuffer };
+    if (isTensor || typeof buffer?.size !== 'number')
       check.fail('encode', `${check.came(name, buffer, 'is')}, expected a GPUBuffer or { buffer, offset }.`);
     if ((buffer.usage & USAGE.STORAGE) === 0)
       check.fail('encode', `${name} lacks usage STORAGE, expected a storage buffer.`);
-    if (typeof offset !== 'number' || !(offset >= 0))
+    if (typeof offset !== 'number' || !(offset >= 0) || offset % 256 !== 0)
       check.fail('encode', `${name} has offset ${check.say(offset)}, expected a multiple of 256.`);
-    if (offset % 256 !== 0) check.fail('encode', `${name} has offset ${offset}, expected a multiple of 256.`);
     if (offset + bytes > buffer.size)
       check.fail('encode', `${name} has ${Math.max(0, buffer.size - offset)} bytes, expected ${bytes}.`);
     ranges.set(name, { buffer, offset, bytes });

@@ -63,10 +63,7 @@ function keyOf(context: Context, inputs: readonly Tensor[]): string {
   inputs.forEach((input, i) => {
     if (!(input instanceof Tensor)) context.fail(OP, `${check.came(`inputs[${i}]`, input, 'is')}, expected a Tensor.`);
     if (input.context !== context) context.fail(OP, `inputs[${i}] lives on another device.`);
-    if (input.disposed)
-      throw new UsedAfterDisposeError(
-        `${OP}: inputs[${i}] was disposed (or its scope ended) after submit ${input.disposedAt}, expected a live Tensor.`,
-      );
+    check.alive(OP, `inputs[${i}]`, input);
     key += `;${input.shape},${input.dtype},${input.rowStride},${input.requiresGrad}`;
   });
   return key;

@@ -4,7 +4,7 @@ const LEAST_MS = 5; // shorter submits say more of the way to the GPU than of th
 export class AdapterSpeed {
   /** Multiply-adds, or their like. */
   workPerMs: number;
-  private inFlight = 0;
+  #inFlight = 0;
 
   constructor(guess: number) {
     this.workPerMs = guess;
@@ -15,18 +15,18 @@ export class AdapterSpeed {
    * @param done settles when the GPU has done it
    */
   learn(work: number, done: Promise<unknown>): void {
-    const alone = this.inFlight === 0;
+    const alone = this.#inFlight === 0;
     const start = performance.now();
-    this.inFlight++;
+    this.#inFlight++;
     done.then(
       () => {
-        this.inFlight--;
+        this.#inFlight--;
         const ms = performance.now() - start;
         if (!alone || ms <= LEAST_MS || work <= this.workPerMs) return;
         this.workPerMs += (Math.min(work / ms, 4 * this.workPerMs) - this.workPerMs) / 4;
       },
       () => {
-        this.inFlight--;
+        this.#inFlight--;
       },
     );
   }

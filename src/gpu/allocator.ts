@@ -1,4 +1,4 @@
-import { type Slot, USAGE } from './buffers.ts';
+import { newSlot, type Slot, USAGE } from './buffers.ts';
 import { formatBytes, OutOfMemoryError } from './errors.ts';
 import type { Failure } from './failures.ts';
 
@@ -27,31 +27,31 @@ interface Holder {
  * made once more, with the memory of idle buffers given back first.
  */
 export class Allocator {
-  private readonly device: GPUDevice;
-  private readonly host: AllocatorHost;
-  private readonly holder: Holder;
-  private made = 0;
+  readonly #device: GPUDevice;
+  readonly #host: AllocatorHost;
+  readonly #holder: Holder;
+  #made = 0;
   /** Buffers of which the GPU has not said whether there is room. */
-  private unanswered = 0;
+  #unanswered = 0;
   /** Resolves when the GPU has answered for all buffers so far. */
   settled: Promise<void> = Promise.resolve();
   /** What the last of them failed with: one cause, one error. */
-  private failure: Failure | null = null;
+  #failure: Failure | null = null;
 
   constructor(device: GPUDevice, host: AllocatorHost, holder: Holder) {
-    this.device = device;
-    this.host = host;
-    this.holder = holder;
+    this.#device = device;
+    this.#host = host;
+    this.#holder = holder;
   }
 
   /** Whether the GPU has still to say if there is room for a buffer. */
   get waiting(): boolean {
-    return this.unanswered > 0;
+    return this.#unanswered > 0;
   }
 
   /** Refuses what no buffer of this device can have. */
   assertPossible(size: number, bytes: number, what: string): void {
-    const limit = this.device.limits.maxBufferSize;
+    const limit = this.#device.limits.maxBufferSize;
     if (size > limit)
       throw new OutOfMemoryError(
         `${what}: needs a buffer of ${formatBytes(bytes)}, this device makes at most ${formatBytes(limit)}.`,
@@ -60,63 +60,53 @@ export class Allocator {
 
   /** @param what names it in an error that says how many `bytes` were asked for */
   make(size: number, bytes: number, what: string): Slot {
-    const [buffer, failed] = this.create(size);
-    const slot: Slot = {
-      id: this.made++,
-      buffer,
-      bytes: size,
-      usedAt: -1,
-      reserve: null,
-      uploaded: false,
-      lent: false,
-      tenants: [],
-      failure: null,
-    };
-    this.unanswered++;
-    const forced = this.host.forced();
+    const [buffer, failed] = this.#create(size);
+    const slot = newSlot(this.#made++, buffer, size, []);
+    this.#unanswered++;
+    const forced = this.#host.forced();
     const settle = async (): Promise<void> => {
-      if ((await failed) && !(await this.again(slot, forced))) this.fail(slot, what, bytes);
+      if ((await failed) && !(await this.#again(slot, forced))) this.#fail(slot, what, bytes);
       slot.tenants = null;
-      if (--this.unanswered > 0) return;
-      this.failure = null;
-      this.host.onAnswered();
+      if (--this.#unanswered > 0) return;
+      this.#failure = null;
+      this.#host.onAnswered();
     };
     this.settled = Promise.all([this.settled, settle()]).then(() => {});
     return slot;
   }
 
-  private async again(slot: Slot, forced: number): Promise<boolean> {
-    this.holder.trim();
-    if (this.host.forced() !== forced) return false;
-    const [buffer, failed] = this.create(slot.bytes);
+  async #again(slot: Slot, forced: number): Promise<boolean> {
+    this.#holder.trim();
+    if (this.#host.forced() !== forced) return false;
+    const [buffer, failed] = this.#create(slot.bytes);
     // Work that had to be submitted meanwhile names the first buffer.
-    if ((await failed) || this.host.forced() !== forced) {
+    if ((await failed) || this.#host.forced() !== forced) {
       buffer.destroy();
       return false;
     }
-    this.host.onForget(slot.buffer);
+    this.#host.onForget(slot.buffer);
     slot.buffer = buffer;
     return true;
   }
 
-  private fail(slot: Slot, what: string, bytes: number): void {
-    const { maxBufferSize } = this.device.limits;
-    const held = formatBytes(this.holder.heldBytes - slot.bytes);
-    this.failure ??= this.host.onOutOfMemory(
+  #fail(slot: Slot, what: string, bytes: number): void {
+    const { maxBufferSize } = this.#device.limits;
+    const held = formatBytes(this.#holder.heldBytes - slot.bytes);
+    this.#failure ??= this.#host.onOutOfMemory(
       new OutOfMemoryError(
         `${what}: the GPU has no room for ${formatBytes(bytes)} beside ${held} that are held, ` +
           `even without idle buffers (one buffer may have ${formatBytes(maxBufferSize)}); ` +
           'dispose() of tensors, work in a scope(), or take fewer rows at a time.',
       ),
     );
-    slot.failure = this.failure;
+    slot.failure = this.#failure;
     for (const contents of slot.tenants ?? []) contents.failure = slot.failure;
   }
 
-  private create(size: number): [buffer: GPUBuffer, failed: Promise<boolean>] {
-    this.device.pushErrorScope('out-of-memory');
-    const buffer = this.device.createBuffer({ size, usage: STORAGE_USAGE });
-    const failed = this.device.popErrorScope().then(
+  #create(size: number): [buffer: GPUBuffer, failed: Promise<boolean>] {
+    this.#device.pushErrorScope('out-of-memory');
+    const buffer = this.#device.createBuffer({ size, usage: STORAGE_USAGE });
+    const failed = this.#device.popErrorScope().then(
       (error) => error !== null,
       () => false, // the device is gone: its own log says so
     );

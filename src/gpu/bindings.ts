@@ -1,8 +1,9 @@
+import { GramianError } from './errors.ts';
 import type { KernelSource } from './kernel.ts';
 import type { Binding } from './pipelines.ts';
 
-/** What `Launch` needs, checked: every buffer of the kernel by its WGSL name, and no other. */
-export function bindByName<B extends Binding>(
+/** What `Launch` needs, checked: every buffer of the kernel by its WGSL name, alive, and no other. */
+export function bindByName<B extends Binding & { readonly alive: boolean }>(
   kernel: KernelSource,
   named: Readonly<Record<string, B>>,
   limit: number,
@@ -14,6 +15,7 @@ export function bindByName<B extends Binding>(
       refuseUnknown(kernel, named);
       throw new TypeError(`${kernel.name}: buffer "${name}" is missing.`);
     }
+    if (!binding.alive) throw new GramianError(`${kernel.name}: ${name} was released, expected a live buffer.`);
     if (binding.bytes > limit)
       throw new RangeError(`${kernel.name}: ${name} binds ${binding.bytes} bytes, this device binds at most ${limit}.`);
     bindings.push(binding);

@@ -30,6 +30,11 @@ export interface Slot {
   failure: Failure | null;
 }
 
+/** A slot that nobody has named yet. */
+export function newSlot(id: number, buffer: GPUBuffer, bytes: number, tenants: Contents[] | null): Slot {
+  return { id, buffer, bytes, usedAt: -1, reserve: null, uploaded: false, tenants, lent: false, failure: null };
+}
+
 /**
  * Buffers of captured work: what it releases is handed out again only within it, until it is closed. Otherwise somebody
  * else would write into them between two replays.
@@ -52,7 +57,7 @@ export const SHAPE_ONLY = 'shapeOnly';
  */
 export class Storage {
   references = 1;
-  private watchers = 0;
+  #watchers = 0;
   /** Its number in `Tenants`. */
   tenancy = -1;
   readonly offset: number;
@@ -65,8 +70,8 @@ export class Storage {
   readonly what: string;
   /** What is known of the numbers; a range shares that of its whole. */
   readonly contents: Contents;
-  private readonly pool: Owner;
-  private readonly given: GPUBuffer | null;
+  readonly #pool: Owner;
+  readonly #given: GPUBuffer | null;
 
   constructor(
     pool: Owner,
@@ -79,9 +84,9 @@ export class Storage {
     whole: Storage | null = null,
   ) {
     this.what = what;
-    this.pool = pool;
+    this.#pool = pool;
     this.slot = slot;
-    this.given = given;
+    this.#given = given;
     this.offset = offset;
     this.bytes = bytes;
     this.contents = contents;
@@ -89,7 +94,7 @@ export class Storage {
   }
 
   get buffer(): GPUBuffer {
-    return this.slot ? this.slot.buffer : (this.given as GPUBuffer);
+    return this.slot ? this.slot.buffer : (this.#given as GPUBuffer);
   }
 
   get alive(): boolean {
@@ -98,23 +103,25 @@ export class Storage {
 
   /** Whether one owner has it alone. */
   get unshared(): boolean {
-    return this.references - this.watchers === 1;
+    return this.references - this.#watchers === 1;
   }
 
   /** Holds it as `retain` does, for somebody who looks on: its owner, who might write into it, still has it alone. */
   watch(): this {
-    this.watchers++;
+    this.#watchers++;
     return this.retain();
   }
 
   unwatch(): void {
-    this.watchers--;
+    this.#watchers--;
     this.release();
   }
 
   /** The part of it to bind: `offset` bytes from its start, a multiple of 256. */
   range(offset: number, bytes: number): Storage {
-    const { pool, slot, given, what, contents } = this;
+    const { slot, what, contents } = this;
+    const pool = this.#pool;
+    const given = this.#given;
     return new Storage(pool, slot, given, this.offset + offset, bytes, what, contents, this.whole ?? this);
   }
 
@@ -130,12 +137,12 @@ export class Storage {
 
   release(): void {
     if (this.whole) this.whole.release();
-    else if (this.references > 0 && --this.references === 0) this.pool.giveBack(this);
+    else if (this.references > 0 && --this.references === 0) this.#pool.giveBack(this);
   }
 
   /** The buffer for somebody else's hands: it stays theirs until a release, even where nobody holds this any more. */
   expose(): GPUBuffer {
-    this.pool.keep(this.whole ?? this);
+    this.#pool.keep(this.whole ?? this);
     return this.buffer;
   }
 }

@@ -48,34 +48,34 @@ export class Device {
   readonly foreign: boolean;
   /** Whether buffers of others are in use. */
   hasGuests: boolean;
-  private isShared: boolean;
+  #isShared: boolean;
   readonly pool: BufferPool;
   readonly queue: LaunchQueue;
   /** For tests that look into launches: takes them, on any device. Its parameters stand in memory that the next one overwrites. */
   static intercept: ((device: Device, launch: Launch) => void) | null = null;
   /** For mutation runs: another source for a kernel about to be launched, on any device. */
   static substitute: (kernel: KernelSource, tuning?: Tuning) => KernelSource = (kernel) => kernel;
-  private readonly pipelines: PipelineCache;
-  private readonly packed = new DataView(new ArrayBuffer(SLOT_BYTES));
-  private readonly packedWords = new Uint32Array(this.packed.buffer);
+  readonly #pipelines: PipelineCache;
+  readonly #packed = new DataView(new ArrayBuffer(SLOT_BYTES));
+  readonly #packedWords = new Uint32Array(this.#packed.buffer);
   readonly failures = new Failures();
-  private lost: string | null = null;
-  private closed = false;
+  #lost: string | null = null;
+  #closed = false;
 
   constructor(gpu: GPUDevice, info: DeviceInfo, foreign: boolean) {
     this.gpu = gpu;
     this.info = info;
     this.foreign = foreign;
     this.hasGuests = foreign;
-    this.isShared = foreign;
+    this.#isShared = foreign;
     const { failures } = this;
-    this.pipelines = new PipelineCache(gpu, true, (error) => failures.add(error));
+    this.#pipelines = new PipelineCache(gpu, true, (error) => failures.add(error));
     const groups = new BindGroupCache(gpu);
     this.queue = new LaunchQueue(gpu, groups, info.software ? 2e6 : 5e8, {
       failures,
       unanswered: () => this.pool.allocator.waiting,
       makeRoom: () => this.pool.trim(),
-      refused: (error, effects) => this.refused(error, effects),
+      refused: (error, effects) => this.#refused(error, effects),
       pace: info.software ? pace : null,
     });
     this.pool = new BufferPool(gpu, {
@@ -86,15 +86,15 @@ export class Device {
       onAnswered: () => this.queue.release(),
     });
     gpu.lost.then(({ reason, message }) => {
-      this.lost ??= message || reason || 'unknown';
+      this.#lost ??= message || reason || 'unknown';
     });
-    if (!foreign) this.watchOwn(gpu);
+    if (!foreign) this.#watchOwn(gpu);
   }
 
   /** Before others get hold of our own device: what they give its queue must not overtake what is encoded. */
   share(): void {
-    if (this.isShared) return;
-    this.isShared = true;
+    if (this.#isShared) return;
+    this.#isShared = true;
     const queue = this.gpu.queue as unknown as Record<string, (...args: unknown[]) => unknown>;
     for (const name of ['submit', 'writeBuffer', 'writeTexture', 'copyExternalImageToTexture', 'onSubmittedWorkDone']) {
       const original = queue[name];
@@ -106,8 +106,8 @@ export class Device {
   }
 
   /** Why the GPU took none of a submit: a buffer without memory or a kernel that does not compile is the cause, if there is one. */
-  private async refused({ message }: GPUError, effects: readonly Effect[]): Promise<Failure> {
-    await Promise.all([this.pipelines.settled(), this.pool.allocator.settled]);
+  async #refused({ message }: GPUError, effects: readonly Effect[]): Promise<Failure> {
+    await Promise.all([this.#pipelines.settled(), this.pool.allocator.settled]);
     for (const { storages } of effects as readonly Launch[])
       for (const { slot } of storages) if (slot?.failure) return slot.failure;
     for (const { pipeline } of effects as readonly Launch[])
@@ -116,7 +116,7 @@ export class Device {
   }
 
   /** A foreign device's stray errors are its owner's; on our own every one is ours. */
-  private watchOwn(gpu: GPUDevice): void {
+  #watchOwn(gpu: GPUDevice): void {
     gpu.addEventListener('uncapturederror', (event) => {
       this.failures.add(new GramianError(`the GPU reports: ${firstLine(event.error.message)}`));
       event.preventDefault?.();
@@ -124,25 +124,25 @@ export class Device {
     // `lost` resolves only later, and a lost device looks healthy: calls in between would seem to work.
     const destroy = gpu.destroy.bind(gpu);
     gpu.destroy = () => {
-      this.lost ??= 'it was destroyed';
+      this.#lost ??= 'it was destroyed';
       destroy();
     };
   }
 
   /** Throws where the device is gone; `op` is the call that finds out. */
   assertAlive(op: string): void {
-    if (this.closed) throw new DeviceLostError(`${op}: the engine was destroyed.`);
-    if (this.lost !== null)
+    if (this.#closed) throw new DeviceLostError(`${op}: the engine was destroyed.`);
+    if (this.#lost !== null)
       throw new DeviceLostError(
-        `${op}: the GPU device was lost (${this.lost}) after submit ${this.queue.submits}; ` +
+        `${op}: the GPU device was lost (${this.#lost}) after submit ${this.queue.submits}; ` +
           'tensors made before it are gone, call createEngine() and start again from your last checkpoint.',
       );
   }
 
   /** Encodes one launch; buffers and parameters go by the names that they have in the kernel. */
   run(kernel: KernelSource, options: LaunchOptions): void {
-    this.launch(this.launchOf(kernel, options));
-    this.usedNow(options);
+    this.launch(this.#launchOf(kernel, options));
+    this.#usedNow(options);
   }
 
   /** Encodes a launch that is bound; who asks notes when its buffers were used. */
@@ -153,34 +153,30 @@ export class Device {
 
   /** A launch to be encoded by `encodeLoop`, bound at once: its buffers may be released before that. */
   bind(kernel: KernelSource, options: LaunchOptions): BoundLaunch {
-    const launch = this.launchOf(kernel, options);
+    const launch = this.#launchOf(kernel, options);
     return { launch: { ...launch, params: launch.params.slice() }, options };
   }
 
   /** Encodes these launches `times` times in turn, for less than `times` calls of `run` for each would take. */
   encodeLoop(times: number, all: readonly BoundLaunch[]): void {
     for (let iteration = 0; iteration < times; iteration++) for (const { launch } of all) this.launch(launch);
-    for (const { options } of all) this.usedNow(options);
+    for (const { options } of all) this.#usedNow(options);
   }
 
   /** Its parameters stand in memory that the next launch will overwrite. */
-  private launchOf(kernel: KernelSource, options: LaunchOptions): Launch {
+  #launchOf(kernel: KernelSource, options: LaunchOptions): Launch {
     const { params, buffers, groups, grid, work, conditional, tuning, overwrites, before } = options;
     const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
-    for (const [i, storage] of bindings.entries()) {
-      if (!storage.alive)
-        throw new GramianError(`${kernel.name}: ${kernel.buffers[i].name} was released, expected a live buffer.`);
-      // A split launch is submitted in parts: the last one names the buffer longest.
-      if (storage.slot) storage.slot.usedAt = Number.POSITIVE_INFINITY;
-    }
+    // A split launch is submitted in parts: the last one names the buffer longest.
+    for (const { slot } of bindings) if (slot) slot.usedAt = Number.POSITIVE_INFINITY;
     const pipeline = this.pipeline(kernel, tuning);
-    packParams(kernel, typeof params === 'function' ? params() : params, this.packed, 0);
+    packParams(kernel, typeof params === 'function' ? params() : params, this.#packed, 0);
     return {
       pipeline,
       kernel,
       storages: bindings,
       group: null,
-      params: this.packedWords,
+      params: this.#packedWords,
       groups,
       grid,
       work,
@@ -190,7 +186,7 @@ export class Device {
     };
   }
 
-  private usedNow({ buffers }: LaunchOptions): void {
+  #usedNow({ buffers }: LaunchOptions): void {
     for (const name in buffers) {
       const { slot } = buffers[name];
       if (slot) slot.usedAt = this.queue.current;
@@ -217,7 +213,7 @@ export class Device {
 
   /** The compiled kernel. */
   pipeline(kernel: KernelSource, tuning?: Tuning): Pipeline {
-    return this.pipelines.get(Device.substitute(kernel, tuning), tuning);
+    return this.#pipelines.get(Device.substitute(kernel, tuning), tuning);
   }
 
   /** Bytes as they are after all work encoded so far; `checked` as in `Queue.read`. */
@@ -254,19 +250,19 @@ export class Device {
   async sync(op: string, checked: () => Promise<void> = async () => {}): Promise<void> {
     this.assertAlive(op);
     await this.queue.idle();
-    await this.pipelines.settled();
+    await this.#pipelines.settled();
     await checked();
     this.assertAlive(op);
     this.failures.throwUntold();
   }
 
   destroy(): void {
-    if (this.closed) return;
-    if (this.lost === null) {
+    if (this.#closed) return;
+    if (this.#lost === null) {
       this.queue.destroy();
       this.pool.destroyAll();
     }
-    this.closed = true;
+    this.#closed = true;
     if (!this.foreign) this.gpu.destroy();
   }
 }

@@ -88,34 +88,34 @@ export class Failures {
   encoded: () => readonly Effect[] = () => [];
   /** Answered submits stay while a check of what they read may still fail them. */
   keep: () => boolean = () => false;
-  private readonly submits: Submit[] = [];
-  private list: Failure[] = [];
+  readonly #submits: Submit[] = [];
+  #list: Failure[] = [];
   /** What the submit before failed with, or what it used failed with. */
-  private last: Failure | null = null;
+  #last: Failure | null = null;
 
   /** Remembers it for `sync()`, and for whoever uses what it spoilt. */
   add(error: GramianError): Failure {
-    const known = this.list.find((failure) => failure.error === error);
+    const known = this.#list.find((failure) => failure.error === error);
     if (known) return known;
     // A buffer that is gone fails one submit after another, and is one cause.
-    if (this.last?.error.message === error.message) return this.last;
+    if (this.#last?.error.message === error.message) return this.#last;
     const failure = new Failure(error);
-    this.list = this.list.filter(({ told }) => !told);
-    this.list.push(failure);
+    this.#list = this.#list.filter(({ told }) => !told);
+    this.#list.push(failure);
     this.any = true;
     return failure;
   }
 
   /** Throws the first failure that no call has thrown yet. */
   throwUntold(): void {
-    const untold = this.list.find(({ told }) => !told);
-    this.list = [];
+    const untold = this.#list.find(({ told }) => !told);
+    this.#list = [];
     if (untold) untold.throw();
   }
 
   submitted(effects: readonly Effect[]): Submit {
     const submit = { effects, answered: false };
-    this.submits.push(submit);
+    this.#submits.push(submit);
     if (this.any) for (const effect of effects) pass(effect);
     return submit;
   }
@@ -124,11 +124,11 @@ export class Failures {
   answer(submit: Submit, failure: Failure | null): void {
     submit.answered = true;
     const inherits =
-      this.last && submit.effects.some(({ storages }) => storages.some(({ contents }) => contents.failure));
-    if (failure || !inherits) this.last = failure;
+      this.#last && submit.effects.some(({ storages }) => storages.some(({ contents }) => contents.failure));
+    if (failure || !inherits) this.#last = failure;
     if (failure) {
       for (const effect of submit.effects) for (const contents of writes(effect)) contents.failure ??= failure;
-      for (const effect of this.after(submit)) pass(effect);
+      for (const effect of this.#after(submit)) pass(effect);
     }
     this.release();
   }
@@ -136,7 +136,7 @@ export class Failures {
   /** What else was written by the effects that wrote this. */
   writtenWith(contents: Contents): Contents[] {
     const found = new Set<Contents>();
-    for (const effect of this.all())
+    for (const effect of this.#all())
       if (writes(effect).includes(contents)) for (const also of writes(effect)) found.add(also);
     return [...found];
   }
@@ -149,7 +149,7 @@ export class Failures {
     const before = tainted.map((contents) => contents.failure);
     for (const contents of [...tainted, ...spoilt]) contents.failure ??= failure;
     let reached = false;
-    for (const effect of this.all()) {
+    for (const effect of this.#all()) {
       if (reached) pass(effect);
       reached ||= effect === mark;
     }
@@ -161,17 +161,17 @@ export class Failures {
   /** Forgets the submits that nothing can fail any more. */
   release(): void {
     if (this.keep()) return;
-    const open = this.submits.findIndex(({ answered }) => !answered);
-    this.submits.splice(0, open < 0 ? this.submits.length : open);
+    const open = this.#submits.findIndex(({ answered }) => !answered);
+    this.#submits.splice(0, open < 0 ? this.#submits.length : open);
   }
 
-  private *after(submit: Submit): Generator<Effect> {
-    for (let i = this.submits.indexOf(submit) + 1; i < this.submits.length; i++) yield* this.submits[i].effects;
+  *#after(submit: Submit): Generator<Effect> {
+    for (let i = this.#submits.indexOf(submit) + 1; i < this.#submits.length; i++) yield* this.#submits[i].effects;
     yield* this.encoded();
   }
 
-  private *all(): Generator<Effect> {
-    for (const { effects } of this.submits) yield* effects;
+  *#all(): Generator<Effect> {
+    for (const { effects } of this.#submits) yield* effects;
     yield* this.encoded();
   }
 }

@@ -18,31 +18,31 @@ const COMPUTE_STAGE = 4; // GPUShaderStage.COMPUTE
 
 /** Compiles each kernel once for each tuning that is asked for. */
 export class PipelineCache {
-  private readonly device: GPUDevice;
-  private readonly onError: (error: GramianError) => void;
+  readonly #device: GPUDevice;
+  readonly #onError: (error: GramianError) => void;
   /** By kernel: a few tunings each, found faster than a key that spells them out. */
-  private readonly forms = new Map<string, Pipeline[]>();
-  private readonly unroll: boolean;
-  private made = 0;
-  private reports: Promise<void> = Promise.resolve();
+  readonly #forms = new Map<string, Pipeline[]>();
+  readonly #unroll: boolean;
+  #made = 0;
+  #reports: Promise<void> = Promise.resolve();
 
   constructor(device: GPUDevice, unroll: boolean, onError: (error: GramianError) => void) {
-    this.device = device;
-    this.unroll = unroll;
-    this.onError = onError;
+    this.#device = device;
+    this.#unroll = unroll;
+    this.#onError = onError;
   }
 
   get(kernel: KernelSource, tuning: Tuning = {}): Pipeline {
-    const forms = listed(this.forms, kernel.key ?? kernel.name, () => [] as Pipeline[]);
+    const forms = listed(this.#forms, kernel.key ?? kernel.name, () => [] as Pipeline[]);
     for (const form of forms) if (equal(form.tuning, tuning)) return form;
-    const pipeline = this.compile(kernel, { ...tuning }, forms);
+    const pipeline = this.#compile(kernel, { ...tuning }, forms);
     forms.push(pipeline);
     return pipeline;
   }
 
-  private compile(kernel: KernelSource, tuning: Tuning, forms: Pipeline[]): Pipeline {
-    const { device } = this;
-    const linked = linkKernel(kernel, tuning, this.unroll);
+  #compile(kernel: KernelSource, tuning: Tuning, forms: Pipeline[]): Pipeline {
+    const device = this.#device;
+    const linked = linkKernel(kernel, tuning, this.#unroll);
     const label = `gramian ${kernel.name}`;
     // One synchronous block between push and pop: a scope held over an await swaps errors with other tasks.
     device.pushErrorScope('validation');
@@ -68,19 +68,19 @@ export class PipelineCache {
       compute: { module, entryPoint: kernel.entryPoint ?? 'main', constants: kernel.constants },
     });
     const failed = device.popErrorScope();
-    const made: Pipeline = { id: this.made++, kernel, tuning, pipeline, layout, failure: null };
+    const made: Pipeline = { id: this.#made++, kernel, tuning, pipeline, layout, failure: null };
     // The next call is told again.
     const forget = () => void forms.splice(forms.indexOf(made), 1);
-    this.reports = Promise.all([this.reports, this.report(made, linked, module, failed, forget)]).then(() => {});
+    this.#reports = Promise.all([this.#reports, this.#report(made, linked, module, failed, forget)]).then(() => {});
     return made;
   }
 
   /** Resolves when every compilation so far has said what it had to say. */
   settled(): Promise<void> {
-    return this.reports;
+    return this.#reports;
   }
 
-  private async report(
+  async #report(
     made: Pipeline,
     linked: Linked,
     module: GPUShaderModule,
@@ -98,7 +98,7 @@ export class PipelineCache {
           ? linked.explain(first.lineNum, first.linePos, first.message)
           : `${made.kernel.name}: does not compile: ${error.message.split('\n', 1)[0]}`,
       );
-      this.onError(made.failure);
+      this.#onError(made.failure);
     } catch {
       // The device was lost meanwhile; its own log says so.
     }
@@ -118,6 +118,27 @@ interface Bound {
   readonly group: GPUBindGroup;
 }
 
+/** @param bindings in the order of the kernel's buffers */
+export function groupOf(
+  device: GPUDevice,
+  { kernel, layout }: Pipeline,
+  params: GPUBuffer,
+  bindings: readonly Binding[],
+): GPUBindGroup {
+  const resource = ({ buffer, offset, bytes }: Binding): GPUBufferBinding => ({ buffer, offset, size: bytes });
+  return device.createBindGroup({
+    label: `gramian ${kernel.name}`,
+    layout,
+    entries: [
+      {
+        binding: kernel.params.binding,
+        resource: resource({ buffer: params, offset: 0, bytes: kernel.params.bytes }),
+      },
+      ...kernel.buffers.map(({ binding }, i) => ({ binding, resource: resource(bindings[i]) })),
+    ],
+  });
+}
+
 const MOST_DROPPED = 8192;
 let dropped = 0;
 
@@ -134,87 +155,78 @@ export function droppedGroups(count: number): void {
 
 /** Bind groups by pipeline and buffer ranges; a training step asks for the same ones again and again. */
 export class BindGroupCache {
-  private static readonly LIMIT = 8192; // foreign buffers come and go: start afresh rather than grow for ever
-  private readonly device: GPUDevice;
-  private readonly ids = new WeakMap<GPUBuffer, number>();
+  static readonly #LIMIT = 8192; // foreign buffers come and go: start afresh rather than grow for ever
+  readonly #device: GPUDevice;
+  readonly #ids = new WeakMap<GPUBuffer, number>();
   /** By a hash of what is bound: a key spelt out costs more than all else of a launch. */
-  private readonly groups = new Map<number, Bound[]>();
-  private readonly hashesOf = new Map<number, Set<number>>();
-  private size = 0;
-  private nextId = 0;
+  readonly #groups = new Map<number, Bound[]>();
+  readonly #hashesOf = new Map<number, Set<number>>();
+  #size = 0;
+  #nextId = 0;
 
   constructor(device: GPUDevice) {
-    this.device = device;
+    this.#device = device;
   }
 
   get(pipeline: Pipeline, params: GPUBuffer, bindings: readonly Binding[]): GPUBindGroup {
     let hash = pipeline.id;
     for (const { buffer, offset, bytes } of bindings) {
-      hash = Math.imul(hash ^ this.idOf(buffer), 0x01000193);
+      hash = Math.imul(hash ^ this.#idOf(buffer), 0x01000193);
       hash = Math.imul(hash ^ (offset + 7 * bytes), 0x01000193);
     }
-    const known = this.groups.get(hash)?.find((bound) => bound.pipeline === pipeline && same(bound.bindings, bindings));
+    const known = this.#groups
+      .get(hash)
+      ?.find((bound) => bound.pipeline === pipeline && same(bound.bindings, bindings));
     if (known) return known.group;
-    if (this.size >= BindGroupCache.LIMIT) {
-      this.groups.clear();
-      this.hashesOf.clear();
-      droppedGroups(this.size);
-      this.size = 0;
+    if (this.#size >= BindGroupCache.#LIMIT) {
+      this.#groups.clear();
+      this.#hashesOf.clear();
+      droppedGroups(this.#size);
+      this.#size = 0;
     }
-    const { kernel } = pipeline;
-    const group = this.device.createBindGroup({
-      label: `gramian ${kernel.name}`,
-      layout: pipeline.layout,
-      entries: [
-        { binding: kernel.params.binding, resource: { buffer: params, offset: 0, size: kernel.params.bytes } },
-        ...kernel.buffers.map(({ binding }, i) => ({
-          binding,
-          resource: { buffer: bindings[i].buffer, offset: bindings[i].offset, size: bindings[i].bytes },
-        })),
-      ],
-    });
+    const group = groupOf(this.#device, pipeline, params, bindings);
     const own = bindings.map(({ buffer, offset, bytes }) => ({ buffer, offset, bytes }));
-    listed(this.groups, hash, () => []).push({ pipeline, bindings: own, group });
-    this.size++;
-    for (const { buffer } of own) listed(this.hashesOf, this.idOf(buffer), () => new Set<number>()).add(hash);
+    listed(this.#groups, hash, () => []).push({ pipeline, bindings: own, group });
+    this.#size++;
+    for (const { buffer } of own) listed(this.#hashesOf, this.#idOf(buffer), () => new Set<number>()).add(hash);
     return group;
   }
 
   /** Lets go of every group that names a buffer about to be destroyed. */
   forget(buffer: GPUBuffer): void {
-    const id = this.idOf(buffer);
+    const id = this.#idOf(buffer);
     let gone = 0;
-    for (const hash of this.hashesOf.get(id) ?? []) {
-      const bucket = this.groups.get(hash) ?? [];
+    for (const hash of this.#hashesOf.get(id) ?? []) {
+      const bucket = this.#groups.get(hash) ?? [];
       const left = bucket.filter(({ bindings }) => !bindings.some((binding) => binding.buffer === buffer));
-      this.size -= bucket.length - left.length;
+      this.#size -= bucket.length - left.length;
       gone += bucket.length - left.length;
-      if (left.length > 0) this.groups.set(hash, left);
-      else this.groups.delete(hash);
-      this.unlist(hash, bucket, left);
+      if (left.length > 0) this.#groups.set(hash, left);
+      else this.#groups.delete(hash);
+      this.#unlist(hash, bucket, left);
     }
-    this.hashesOf.delete(id);
+    this.#hashesOf.delete(id);
     droppedGroups(gone);
   }
 
   /** Buffers of groups that are gone name their hash no longer, unless a group that is left does. */
-  private unlist(hash: number, bucket: readonly Bound[], left: readonly Bound[]): void {
+  #unlist(hash: number, bucket: readonly Bound[], left: readonly Bound[]): void {
     const named = new Set(left.flatMap(({ bindings }) => bindings.map(({ buffer }) => buffer)));
     for (const { bindings } of bucket)
       for (const { buffer } of bindings) {
         if (named.has(buffer)) continue;
-        const id = this.idOf(buffer);
-        const hashes = this.hashesOf.get(id);
+        const id = this.#idOf(buffer);
+        const hashes = this.#hashesOf.get(id);
         hashes?.delete(hash);
-        if (hashes?.size === 0) this.hashesOf.delete(id);
+        if (hashes?.size === 0) this.#hashesOf.delete(id);
       }
   }
 
-  private idOf(buffer: GPUBuffer): number {
-    let id = this.ids.get(buffer);
+  #idOf(buffer: GPUBuffer): number {
+    let id = this.#ids.get(buffer);
     if (id === undefined) {
-      id = this.nextId++;
-      this.ids.set(buffer, id);
+      id = this.#nextId++;
+      this.#ids.set(buffer, id);
     }
     return id;
   }

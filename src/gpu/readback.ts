@@ -6,19 +6,19 @@ const LARGEST_KEPT = 2 ** 22; // bytes
 
 /** Copies ranges to the CPU. Keeps a few mappable buffers, since mapping a fresh one costs more than a copy. */
 export class Readback {
-  private readonly device: GPUDevice;
-  private readonly idle: GPUBuffer[] = [];
+  readonly #device: GPUDevice;
+  readonly #idle: GPUBuffer[] = [];
 
   constructor(device: GPUDevice) {
-    this.device = device;
+    this.#device = device;
   }
 
   /** The bytes as they are after all work submitted so far. */
   async read(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
-    const { device } = this;
+    const device = this.#device;
     const size = Math.ceil(bytes / 4) * 4;
     device.pushErrorScope('out-of-memory');
-    const staging = this.take(size);
+    const staging = this.#take(size);
     // A refused copy leaves other numbers in the staging buffer, which must not pass for these.
     device.pushErrorScope('validation');
     const encoder = device.createCommandEncoder({ label: 'gramian read' });
@@ -34,7 +34,7 @@ export class Readback {
       if (map.status === 'rejected') throw map.reason;
       const result = staging.getMappedRange(0, size).slice(0, bytes);
       staging.unmap();
-      this.keep(staging);
+      this.#keep(staging);
       return result;
     } catch (error) {
       staging.destroy();
@@ -43,21 +43,21 @@ export class Readback {
   }
 
   destroy(): void {
-    for (const buffer of this.idle.splice(0)) buffer.destroy();
+    for (const buffer of this.#idle.splice(0)) buffer.destroy();
   }
 
-  private take(size: number): GPUBuffer {
-    const at = this.idle.findIndex((buffer) => buffer.size >= size);
-    if (at >= 0) return this.idle.splice(at, 1)[0];
+  #take(size: number): GPUBuffer {
+    const at = this.#idle.findIndex((buffer) => buffer.size >= size);
+    if (at >= 0) return this.#idle.splice(at, 1)[0];
     const roomy = size > LARGEST_KEPT ? size : 2 ** Math.ceil(Math.log2(Math.max(size, 4096)));
-    return this.device.createBuffer({ size: roomy, usage: USAGE.MAP_READ | USAGE.COPY_DST });
+    return this.#device.createBuffer({ size: roomy, usage: USAGE.MAP_READ | USAGE.COPY_DST });
   }
 
   /** The smallest first, so that a small read does not take the large one; the smallest goes where there are too many. */
-  private keep(buffer: GPUBuffer): void {
+  #keep(buffer: GPUBuffer): void {
     if (buffer.size > LARGEST_KEPT) return buffer.destroy();
-    this.idle.push(buffer);
-    this.idle.sort((a, b) => a.size - b.size);
-    if (this.idle.length > KEPT) this.idle.shift()?.destroy();
+    this.#idle.push(buffer);
+    this.#idle.sort((a, b) => a.size - b.size);
+    if (this.#idle.length > KEPT) this.#idle.shift()?.destroy();
   }
 }

@@ -5,7 +5,6 @@ import { elementName } from '../core/inspect.ts';
 import { bytesOf } from '../core/layout.ts';
 import { Tensor } from '../core/tensor.ts';
 import type { DataType } from '../core/tensorData.ts';
-import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import { fold, type Grid, MAX_PER_DIMENSION } from '../gpu/grid.ts';
 import { inspect_unwritten } from '../gpu/kernels.generated.ts';
 import { type KernelDefinition, type OutputShape, type OwnKernel, ownKernel } from './ownKernel.ts';
@@ -105,10 +104,7 @@ function contextOf(own: OwnKernel, inputs: Readonly<Record<string, unknown>>, gi
     context ??= tensor.engine;
     if (tensor.engine !== context) check.fail(op, `${name} lives on another engine than what came before it.`);
     context.assertAlive(op);
-    if (tensor.disposed)
-      throw new UsedAfterDisposeError(
-        `${op}: ${name} was disposed (or its scope ended) after submit ${tensor.disposedAt}, expected a live Tensor.`,
-      );
+    check.alive(op, name, tensor);
     own.refuseMisfit(name, tensor);
     if (!tensor.packed) tensor.refresh(); // whose it is may have written there
     check.bindableInput(op, context, name, tensor);

@@ -1,7 +1,6 @@
-import * as check from '../core/check.ts';
+import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { Tensor } from '../core/tensor.ts';
-import { UsedAfterDisposeError } from '../gpu/errors.ts';
 
 const MOST_CLASSES = 2 ** 20;
 
@@ -33,10 +32,7 @@ export function checkLabelTensor(
 ): void {
   const { dtype, shape } = labels;
   if (labels.context !== context) check.fail(op, `${name} live on another device than the other tensors.`);
-  if (labels.disposed)
-    throw new UsedAfterDisposeError(
-      `${op}: ${name} was disposed (or its scope ended) after submit ${labels.disposedAt}, expected a live Tensor.`,
-    );
+  check.alive(op, name, labels);
   if (dtype !== 'i32' && dtype !== 'u32')
     check.fail(op, `${name} hold ${dtype}, expected i32 or u32 (or an Int32Array).`);
   const like = (wanted: readonly number[]): boolean => shape.join() === wanted.join();

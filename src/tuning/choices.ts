@@ -55,14 +55,14 @@ export class ChoiceTable {
   trial: ReadonlyMap<string, string> | null = null;
   /** What is chosen for: the engine's own, so that both always speak of the same adapter. */
   info: DeviceInfo;
-  private readonly cached = new Map<string, { option: string; from: ChoiceSource; reason: string }>();
-  private readonly answers = new Map<string, Answer>();
-  private kind: AdapterKind;
+  readonly #cached = new Map<string, { option: string; from: ChoiceSource; reason: string }>();
+  readonly #answers = new Map<string, Answer>();
+  #kind: AdapterKind;
 
   constructor(info: DeviceInfo) {
     this.info = info;
-    this.kind = kindOf(info);
-    const { name } = this.kind;
+    this.#kind = kindOf(info);
+    const { name } = this.#kind;
     this.cache(SHIPPED[name] ?? {}, 'shipped', `fastest when ${name} was measured`);
   }
 
@@ -77,42 +77,42 @@ export class ChoiceTable {
     among: readonly Option[] = Object.keys(choice.options) as Option[],
   ): Answer<Option> {
     const kind = kindOf(this.info);
-    if (kind !== this.kind) this.answers.clear(); // tests make one adapter another
-    this.kind = kind;
+    if (kind !== this.#kind) this.#answers.clear(); // tests make one adapter another
+    this.#kind = kind;
     const rounded = sizes.map(classOf);
     const question = `${choice.name} [${rounded.join(', ')}]`;
     const tried = this.trial?.get(question) as Option | undefined;
     if (tried !== undefined) return { question, option: tried, from: 'tuned', reason: 'on trial' };
-    const known = this.answers.get(question) as Answer<Option> | undefined;
+    const known = this.#answers.get(question) as Answer<Option> | undefined;
     if (known && among.includes(known.option)) return known;
-    const kept = this.cached.get(question);
+    const kept = this.#cached.get(question);
     const answer =
       kept && among.includes(kept.option as Option)
         ? { question, ...kept, option: kept.option as Option }
         : { question, from: 'model' as const, ...predicted(choice, rounded, among, kind) };
-    this.answers.set(question, answer);
+    this.#answers.set(question, answer);
     return answer;
   }
 
   cache(options: Choices['options'], from: ChoiceSource, reason: string): void {
     for (const [question, option] of Object.entries(options)) {
-      this.cached.set(question, { option, from, reason });
-      this.answers.delete(question);
+      this.#cached.set(question, { option, from, reason });
+      this.#answers.delete(question);
     }
   }
 
   /** Whether it was measured on this very adapter. */
   isMeasured(question: string): boolean {
-    const from = this.cached.get(question)?.from;
+    const from = this.#cached.get(question)?.from;
     return from === 'cached' || from === 'tuned';
   }
 
   /** All that was chosen or is cached; what was measured here alone with `measured`. */
   export({ measured = false } = {}): Choices {
     const options: Record<string, string> = {};
-    for (const [question, { option }] of this.cached)
+    for (const [question, { option }] of this.#cached)
       if (!measured || this.isMeasured(question)) options[question] = option;
-    if (!measured) for (const [question, { option }] of this.answers) options[question] = option;
+    if (!measured) for (const [question, { option }] of this.#answers) options[question] = option;
     return { adapter: adapterName(this.info), edition, options };
   }
 }
