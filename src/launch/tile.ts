@@ -154,6 +154,12 @@ interface Few {
   readonly steps?: number;
 }
 
+/** Four neighbouring floats a lane, where loads are dear and there are whole fours; else one. See kernels/lib/own_number.wgsl. */
+export function inFours(context: Context, floats: number): { tuning: Tuning; numbers: number } {
+  const fours = context.info.software && !context.choice.forced && floats % 4 === 0;
+  return fours ? { tuning: { FOURS: 1 }, numbers: floats / 4 } : { tuning: {}, numbers: floats };
+}
+
 /** Lanes that share a row in row kernels: one where barriers are dear (software), a subgroup or two on a GPU. */
 export function rowTuning(context: Context): { tuning: Tuning; rowsPerGroup: number } {
   if (context.info.software && !context.choice.forced) return { tuning: { LANES: 1 }, rowsPerGroup: 64 };

@@ -10,7 +10,7 @@ import {
   batch_norm_moments,
   batch_norm_totals,
 } from '../gpu/kernels.generated.ts';
-import { lanesFor } from '../launch/tile.ts';
+import { inFours, lanesFor } from '../launch/tile.ts';
 
 /** What a batch-norm layer owns: all of shape [C]. The running ones are updated in place while training. */
 export interface BatchNormState {
@@ -62,13 +62,11 @@ function layoutOf(context: Context, x: Tensor): Layout {
   const [images, channels, ...rest] = x.shape;
   const pixels = rest.reduce((a, b) => a * b, 1);
   const width = channels * pixels;
-  const fours = context.info.software && !context.choice.forced && width % 4 === 0;
-  const numbers = fours ? width / 4 : width;
-  const wanted = fours ? OF_FOURS : OF_FLOATS;
+  const { tuning, numbers } = inFours(context, width);
+  const wanted = tuning.FOURS ? OF_FOURS : OF_FLOATS;
   const strips = Math.ceil(numbers / 64);
   const imagesPerSlice = Math.max(wanted.images, Math.ceil(images / Math.ceil(wanted.groups / strips)));
   const slices = Math.ceil(images / imagesPerSlice);
-  const tuning: Tuning = fours ? { FOURS: 1 } : {};
   return { images, channels, pixels, width, numbers, tuning, slices, imagesPerSlice, strips };
 }
 

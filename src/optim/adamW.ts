@@ -1,6 +1,7 @@
 import * as check from '../core/check.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { adam_w } from '../gpu/kernels.generated.ts';
+import { inFours } from '../launch/tile.ts';
 import { type Optimizer, optimizer } from './optimizer.ts';
 
 export type { Optimizer } from './optimizer.ts';
@@ -48,7 +49,7 @@ export function adamW(parameters: Readonly<Record<string, Tensor>>, options?: Ad
     learningRate,
     weightDecay,
     launch(context, { weights, gradient, moments, decay }, now) {
-      const count = weights.size;
+      const { tuning, numbers: count } = inFours(context, weights.size);
       context.run(adam_w, {
         params: () => {
           const { learningRate: rate, step } = now();
@@ -66,7 +67,8 @@ export function adamW(parameters: Readonly<Record<string, Tensor>>, options?: Ad
         },
         buffers: { gradient, first: moments.first, second: moments.second, weights },
         groups: Math.ceil(count / GROUP),
-        work: 8 * count,
+        work: 8 * weights.size,
+        tuning,
       });
     },
   });

@@ -1,4 +1,4 @@
-// Number: what a lane owns of an image, one float; own_floats(j): where number j lies among the floats of an image
+// Number: what a lane owns, one float; own_floats(j): where number j lies among the floats
 // What belongs to a float comes in fours, and own_of takes what the lane owns: lane by lane here, all of it in own_four.
 // @swap FOURS own_four
 alias Number = f32;

@@ -1,4 +1,4 @@
-// Number: four neighbouring floats of an image, where its width is a multiple of four
+// Number: four neighbouring floats, where there are whole fours of them
 // A software adapter loads and stores four in half the time of four by themselves, and goes through a loop a fourth as often.
 alias Number = vec4f;
 const EACH: u32 = 4;
