@@ -22,7 +22,7 @@ const SHRUNK = distinct(
   TILES.flatMap((tile) =>
     [4, 8, 16, 32].flatMap((rows) =>
       [32, Number.POSITIVE_INFINITY].flatMap((columns) =>
-        [1, 16].map((steps) => shrunk(tile, { rows, columns, steps }).tuning),
+        [1, 2, 16].map((steps) => shrunk(tile, { rows, columns, steps }).tuning),
       ),
     ),
   ),

@@ -6,6 +6,11 @@ import { because, type Choice } from '../tuning/choices.ts';
 import { launchSum } from './reduce.ts';
 import { roundUp, shrunk, type Tile, tileOf } from './tile.ts';
 
+/** Steps together at most: of more than two, a CPU's registers do not hold what is gathered number by number. */
+export function gatheredSteps(context: Context, steps: number): number {
+  return context.info.software ? Math.min(2, steps) : steps;
+}
+
 export interface ConvolutionSizes {
   readonly images: number;
   readonly channels: number;
@@ -62,8 +67,8 @@ interface Cut {
   readonly span: number;
 }
 
-function cutUp(s: ConvolutionSizes, whole: Tile, columns: number): Cut {
-  const tile = shrunk(whole, { rows: s.outChannels, columns, steps: s.outWidth });
+function cutUp(s: ConvolutionSizes, whole: Tile, columns: number, steps: number): Cut {
+  const tile = shrunk(whole, { rows: s.outChannels, columns, steps });
   const rowGroups = Math.ceil(s.outChannels / tile.rows);
   const strips = Math.ceil(columns / tile.columns);
   const wanted = Math.ceil(GROUPS_WANTED / (rowGroups * strips));
@@ -89,14 +94,14 @@ export function launchWeightGrad(
   const outputs = s.channels * taps;
   const positions = s.images * s.outHeight * s.outWidth;
   const whole = tileOf(context, 'convolution', s.outChannels, outputs, positions);
-  const cutPacked = cutUp(s, whole, taps * roundUp(s.channels, 4));
+  const cutPacked = cutUp(s, whole, taps * roundUp(s.channels, 4), s.outWidth);
   const packed = packedSizes(s, cutPacked.tile);
   const sliceBytes = 4 * cutPacked.imagesPerSlice * (packed.x + packed.dy);
   const chosen =
     s.channels >= FEWEST_CHANNELS && sliceBytes <= most
       ? context.choose(OPERANDS, [s.outChannels, outputs, positions, s.images * (packed.x + packed.dy)])
       : null;
-  const cut = chosen?.option === 'packed' ? cutPacked : cutUp(s, whole, outputs);
+  const cut = chosen?.option === 'packed' ? cutPacked : cutUp(s, whole, outputs, gatheredSteps(context, s.outWidth));
   const { tile, slices } = cut;
   const partial = slices > 1 ? context.scratch(slices * s.outChannels * outputs, op) : dw;
   const tuning = chosen ? because(tile.tuning, chosen) : tile.tuning;

@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { conv2d_pack, conv2d as kernel } from '../gpu/kernels.generated.ts';
 import { roundUp, shrunk, type Tile, tileOf } from '../launch/tile.ts';
-import { type ConvolutionSizes, launchWeightGrad } from '../launch/weightGrad.ts';
+import { type ConvolutionSizes, gatheredSteps, launchWeightGrad } from '../launch/weightGrad.ts';
 
 export interface Conv2dOptions {
   /** Step between output positions, both ways. Default 1. */
@@ -88,7 +88,7 @@ function correlate(context: Context, op: string, s: ConvolutionSizes, weight: Te
   const positions = s.images * s.outHeight * s.outWidth;
   const depth = s.channels * s.kernelHeight * s.kernelWidth;
   const whole = tileOf(context, 'convolution', s.outChannels, positions, depth);
-  const tile = shrunk(whole, { rows: s.outChannels, steps: s.channels });
+  const tile = shrunk(whole, { rows: s.outChannels, steps: gatheredSteps(context, s.channels) });
   const packed = pack(context, op, s, weight, false, tile);
   const strips = Math.ceil(positions / tile.columns);
   context.run(kernel, {
@@ -134,7 +134,7 @@ function inputGradient(context: Context, op: string, s: ConvolutionSizes, weight
   const depth = s.outChannels * s.kernelHeight * s.kernelWidth;
   const pixels = s.images * s.height * s.width;
   const whole = tileOf(context, 'convolution', s.channels, pixels, depth);
-  const tile = shrunk(whole, { rows: s.channels, steps: s.outChannels });
+  const tile = shrunk(whole, { rows: s.channels, steps: gatheredSteps(context, s.outChannels) });
   const packed = pack(context, op, s, weight, true, tile);
   for (let phaseY = 0; phaseY < Math.min(s.stride, s.height); phaseY++) {
     for (let phaseX = 0; phaseX < Math.min(s.stride, s.width); phaseX++) {
