@@ -4,9 +4,11 @@
 fn tile_product(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lhs_stride: u32, rhs_at: u32, rhs_stride: u32,
                 depth: u32) {
   let own_lane = broadcast_lane();
+  let left_row = left_stride(lhs_stride);
+  let right_row = right_stride(rhs_stride);
   for (var k = 0u; k < depth; k += KU) {
-    var a = tile_left(lhs_at + k * lhs_stride, lhs_stride, own_lane, depth - k);
-    var b = tile_right(rhs_at + k * rhs_stride, rhs_stride, depth - k);
+    var a = tile_left(lhs_at + k * left_row, left_row, own_lane, depth - k);
+    var b = tile_right(rhs_at + k * right_row, right_row, depth - k);
     tile_outer(c, &a, &b, own_lane);
   }
 }

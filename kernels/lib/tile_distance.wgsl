@@ -20,6 +20,8 @@ fn tile_distance_by(c: ptr<function, array<vec4f, TILE_BLOCK>>, rows: array<f32,
   var left = rows;
   var left_columns = columns;
   let own_lane = broadcast_lane();
+  let left_row = left_stride(lhs_stride);
+  let right_row = right_stride(rhs_stride);
   for (var first = 0u; first < depth; first += span) {
     var part: array<vec4f, TILE_BLOCK>;
     // Shares of few digits, and for the last what is left: they add up to all of it.
@@ -45,8 +47,8 @@ fn tile_distance_by(c: ptr<function, array<vec4f, TILE_BLOCK>>, rows: array<f32,
     }
     let end = min(first + span, depth);
     for (var k = first; k < end; k += KU) {
-      var a = tile_left(lhs_at + k * lhs_stride, lhs_stride, own_lane, end - k);
-      var b = tile_right(rhs_at + k * rhs_stride, rhs_stride, end - k);
+      var a = tile_left(lhs_at + k * left_row, left_row, own_lane, end - k);
+      var b = tile_right(rhs_at + k * right_row, right_row, end - k);
       tile_squares(&part, &a, &b, own_lane);
     }
     tile_add(c, &part);

@@ -6,7 +6,7 @@ fn tile_long_product(c: ptr<function, array<vec4f, TILE_BLOCK>>, lhs_at: u32, lh
   for (var first = 0u; first < depth; first += TILE_SPAN) {
     var part: array<vec4f, TILE_BLOCK>;
     tile_clear(&part);
-    tile_product(&part, lhs_at + first * lhs_stride, lhs_stride, rhs_at + first * rhs_stride, rhs_stride,
+    tile_product(&part, lhs_at + first * left_stride(lhs_stride), lhs_stride, rhs_at + first * right_stride(rhs_stride), rhs_stride,
                  min(TILE_SPAN, depth - first));
     tile_add(c, &part);
   }

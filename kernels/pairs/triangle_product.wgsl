@@ -27,13 +27,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     tile_clear(&part);
     for (var J = first; J < min(I, end); J++) {
       let cell = I * (I + 1u) / 2u + J;
-      tile_product(&part, cell * p.edge * width + inside / 4u, width, J * p.edge * p.row_stride4 + column4, p.row_stride4,
-                   p.edge);
+      tile_product(&part, cell * p.edge * left_stride(width) + inside / 4u, width,
+                   J * p.edge * right_stride(p.row_stride4) + column4, p.row_stride4, p.edge);
     }
     for (var J = max(I, first); J < end; J++) {
       let cell = J * (J + 1u) / 2u + I;
-      tile_product_rows(&part, (cell * p.edge + inside) * width, width, J * p.edge * p.row_stride4 + column4,
-                        p.row_stride4, width);
+      tile_product_rows(&part, (cell * p.edge + inside) * left_stride(width), width,
+                        J * p.edge * right_stride(p.row_stride4) + column4, p.row_stride4, width);
     }
     tile_add(&c, &part);
   }

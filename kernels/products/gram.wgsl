@@ -28,8 +28,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let row = corner.x * TILE_COLUMNS + top + local.y * TM;
     var c: array<vec4f, TILE_BLOCK>;
     tile_clear(&c);
-    tile_long_product(&c, first * p.lhs_stride4 + row / 4u, p.lhs_stride4, first * p.rhs_stride4 + column4, p.rhs_stride4,
-                 depth);
+    tile_long_product(&c, first * left_stride(p.lhs_stride4) + row / 4u, p.lhs_stride4,
+                      first * right_stride(p.rhs_stride4) + column4, p.rhs_stride4, depth);
     let at = (slice * rows + row) * (rows / 4u) + column4;
     // @unroll REGISTERS
     for (var m = 0u; m < TM; m++) {

@@ -25,8 +25,8 @@ fn gather(c: ptr<function, array<vec4f, TILE_BLOCK>>, row: u32, column4: u32) {
   for (var first = 0u; first < p.depth; first += TILE_SPAN) {
     var part: array<vec4f, TILE_BLOCK>;
     tile_clear(&part);
-    tile_product_rows(&part, p.lhs_at4 + row * p.lhs_stride4 + first / 4u, p.lhs_stride4,
-                      p.rhs_at4 + column4 + first * p.rhs_stride4, p.rhs_stride4, min(TILE_SPAN, p.depth - first) / 4u);
+    tile_product_rows(&part, p.lhs_at4 + row * left_stride(p.lhs_stride4) + first / 4u, p.lhs_stride4,
+                      p.rhs_at4 + column4 + first * right_stride(p.rhs_stride4), p.rhs_stride4, min(TILE_SPAN, p.depth - first) / 4u);
     tile_add(c, &part);
   }
 }

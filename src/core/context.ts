@@ -215,7 +215,7 @@ export class Context {
   }
 
   /** @internal */
-  run(kernel: KernelSource, { params, buffers, groups, grid, work, conditional, tuning, overwrites }: OpLaunch): void {
+  run(kernel: KernelSource, { buffers, ...launch }: OpLaunch): void {
     const before = this.#before;
     this.#before = undefined;
     const storages = storagesOf(buffers);
@@ -223,10 +223,10 @@ export class Context {
     for (const { name, access } of kernel.buffers) {
       const contents = storages[name]?.contents;
       if (!contents) continue; // said where it is bound
-      if (failures.any && contents.failure && !overwrites?.includes(name)) contents.failure.throw();
+      if (failures.any && contents.failure && !launch.overwrites?.includes(name)) contents.failure.throw();
       if (access === 'read_write') this.wrote(contents, kernel.name);
     }
-    const options = { params, buffers: storages, groups, grid, work, conditional, tuning, overwrites, before };
+    const options = { ...launch, buffers: storages, before };
     if (this.observers.current) this.observers.current.launch(kernel, options);
     else this.#gpu.run(kernel, options);
   }

@@ -29,6 +29,8 @@ export interface Observer<Tensor> {
   choice?(answer: Answer, among: readonly string[]): void;
   /** Where the function is to be replayed, so that there are no numbers yet: told what it asked for, and cannot have. */
   refuse?(error: GramianError): void;
+  /** Its launches go into a compute pass of somebody else's, in which nothing can be copied. */
+  readonly insidePass?: boolean;
   /** Its launches never run: nobody would answer what `check` asks. */
   readonly runsNever?: boolean;
 }

@@ -9,7 +9,7 @@ import { type Reserve, SHAPE_ONLY, type Storage } from '../gpu/buffers.ts';
 import type { Device, LaunchOptions } from '../gpu/device.ts';
 import type { GramianError } from '../gpu/errors.ts';
 import { type KernelSource, packParams } from '../gpu/kernel.ts';
-import { type Launch, SLOT_BYTES } from '../gpu/queue.ts';
+import { type Launch, SLOT_BYTES } from '../gpu/launch.ts';
 
 const OP = 'recorded';
 
@@ -30,10 +30,12 @@ export class Capture implements Observer<Tensor> {
   readonly leaves = new Map<Tensor, Storage | null | 'any'>();
   /** Why the function cannot be replayed, found where nothing could be thrown. */
   refused: GramianError | null = null;
+  readonly insidePass: boolean;
   readonly #device: Device;
 
-  constructor(device: Device) {
+  constructor(device: Device, { insidePass = false } = {}) {
     this.#device = device;
+    this.insidePass = insidePass;
   }
 
   launch(kernel: KernelSource, { params, buffers, tuning, ...others }: LaunchOptions): void {

@@ -8,8 +8,8 @@ import type { Device } from '../gpu/device.ts';
 import { GramianError, UsedAfterDisposeError } from '../gpu/errors.ts';
 import type { Failure } from '../gpu/failures.ts';
 import { fold } from '../gpu/grid.ts';
+import { SLOT_BYTES } from '../gpu/launch.ts';
 import { type Binding, droppedGroups, groupOf } from '../gpu/pipelines.ts';
-import { SLOT_BYTES } from '../gpu/queue.ts';
 import { Capture, type CapturedLaunch } from './capture.ts';
 import { type BufferRange, inputOf, outputsOf, type PlanInputs, rangesOf } from './planArguments.ts';
 
@@ -54,7 +54,7 @@ export class Plan {
     const device = context.lowLevel;
     this.#device = device;
     const sizes: Record<string, number> = Object.create(null);
-    const capture = new Capture(device);
+    const capture = new Capture(device, { insidePass: true });
     this.#steps = capture.launches;
     const body = (): void => {
       const tensors: Record<string, Tensor> = Object.create(null);

@@ -4,7 +4,7 @@ import { Reserve, SHAPE_ONLY, type Storage } from '../gpu/buffers.ts';
 import type { Device } from '../gpu/device.ts';
 import { UsedAfterDisposeError } from '../gpu/errors.ts';
 import { type Effect, writeEffect } from '../gpu/failures.ts';
-import type { Launch } from '../gpu/queue.ts';
+import type { Launch } from '../gpu/launch.ts';
 import { type CapturedFunction, captureFunction, isMade, takeBack } from './capture.ts';
 import { assertSameWork } from './sameWork.ts';
 

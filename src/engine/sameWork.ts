@@ -16,7 +16,7 @@ export function assertSameWork(context: Context, first: CapturedFunction, second
   const roles = [rolesOf(first), rolesOf(second)];
   for (let i = 0; i < Math.max(a.launches.length, b.launches.length); i++) {
     const [was, is] = [a.launches[i], b.launches[i]];
-    if (was?.pipeline !== is?.pipeline || was.groups !== is.groups || `${was.grid}` !== `${is.grid}`)
+    if (was?.pipeline !== is?.pipeline || was.groups !== is.groups || !sameShape(was, is))
       return refuse(
         `launch ${i} was ${name(was)} and is now ${name(is)}, expected the same work at every call; decide outside of fn.`,
       );
@@ -78,4 +78,9 @@ function equal(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;
+}
+
+/** Whether both are dispatched alike and read the same parts of their operands. */
+function sameShape(a: CapturedLaunch, b: CapturedLaunch): boolean {
+  return `${a.grid}` === `${b.grid}` && JSON.stringify(a.copied) === JSON.stringify(b.copied);
 }

@@ -6,9 +6,10 @@ import { DeviceLostError, formatBytes, GramianError, NoRoomError, OutOfMemoryErr
 import { type Effect, type Failure, Failures } from './failures.ts';
 import type { Grid } from './grid.ts';
 import { type KernelSource, type Params, packParams, type Tuning } from './kernel.ts';
+import { type Copied, type Launch, SLOT_BYTES } from './launch.ts';
 import { BindGroupCache, type Pipeline, PipelineCache } from './pipelines.ts';
 import { BufferPool } from './pool.ts';
-import { type Launch, LaunchQueue, SLOT_BYTES } from './queue.ts';
+import { LaunchQueue } from './queue.ts';
 
 export interface OpenOptions {
   /** A device that belongs to somebody else: used as it is, never destroyed by us. */
@@ -33,6 +34,8 @@ export interface LaunchOptions {
   readonly overwrites?: readonly string[];
   /** Noted before it, see `togetherEffect`. */
   readonly before?: Effect;
+  /** Operands that it reads in textures, with TEXTURES in its tuning. */
+  readonly copied?: Copied;
 }
 
 /** See `Device.bind`. */
@@ -79,6 +82,7 @@ export class Device {
       pace: info.software ? pace : null,
     });
     this.pool = new BufferPool(gpu, {
+      textures: () => this.queue.textures,
       onForget: (buffer) => groups.forget(buffer),
       afterUse: (slot, fn) => this.queue.afterUse(slot, fn),
       forced: () => this.queue.forced,
@@ -165,7 +169,7 @@ export class Device {
 
   /** Its parameters stand in memory that the next launch will overwrite. */
   #launchOf(kernel: KernelSource, options: LaunchOptions): Launch {
-    const { params, buffers, groups, grid, work, conditional, tuning, overwrites, before } = options;
+    const { params, buffers, groups, grid, work, conditional, tuning, overwrites, before, copied } = options;
     const bindings = bindByName(kernel, buffers, this.info.limits.maxStorageBufferBindingSize);
     // A split launch is submitted in parts: the last one names the buffer longest.
     for (const { slot } of bindings) if (slot) slot.usedAt = Number.POSITIVE_INFINITY;
@@ -183,6 +187,7 @@ export class Device {
       conditional,
       overwrites,
       before,
+      copied,
     };
   }
 
@@ -270,14 +275,15 @@ export class Device {
 export async function openDevice(options: OpenOptions): Promise<Device> {
   if (options.device) {
     refuseSmall(options.device);
-    return new Device(options.device, describeDevice(options.device, null, false, 'a device of yours'), true);
+    return new Device(options.device, await describeDevice(options.device, null, false, 'a device of yours'), true);
   }
   const { adapter, source, note } = await openAdapter({
     adapter: options.adapter ?? 'auto',
     powerPreference: options.powerPreference ?? 'high-performance',
   });
   // Room for large batches where the adapter has it; everything else stays at the default that every adapter has.
-  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
+  const { maxBufferSize, maxStorageBufferBindingSize, maxTextureDimension2D, maxComputeWorkgroupStorageSize } =
+    adapter.limits;
   const wanted = EXTRA_FEATURES.filter((feature) => adapter.features.has(feature));
   const gpu = await requestDevice(adapter, {
     label: 'gramian',
@@ -285,6 +291,7 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
     requiredLimits: {
       maxBufferSize,
       maxStorageBufferBindingSize,
+      maxTextureDimension2D,
       ...(wanted.includes(MATRICES)
         ? { maxComputeWorkgroupStorageSize: Math.min(maxComputeWorkgroupStorageSize, 32768) }
         : {}),
@@ -292,7 +299,7 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
   });
   destroyAtExit(gpu);
   const software = source !== 'hardware' && source !== 'browser';
-  return new Device(gpu, describeDevice(gpu, adapter.info, software, note), false);
+  return new Device(gpu, await describeDevice(gpu, adapter.info, software, note), false);
 }
 
 /** With these limits; where they are refused although they are the adapter's own, with the default ones. */

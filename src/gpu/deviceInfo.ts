@@ -35,6 +35,8 @@ export interface DeviceInfo extends Extras {
   readonly features: readonly string[];
   /** Bytes that one buffer has, and one binding, at most. */
   readonly limits: { readonly maxBufferSize: number; readonly maxStorageBufferBindingSize: number };
+  /** Texels along an edge of the textures that kernels may read operands in; 0 where they read buffers alone. */
+  readonly textures: number;
 }
 
 /** What kernels count on: what every device allows but those of the compatibility level. */
@@ -91,23 +93,39 @@ export function extrasOf(features: ReadonlySet<string>, info: SubgroupInfo | nul
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
 
-export function describeDevice(
+export async function describeDevice(
   gpu: GPUDevice,
   given: GPUAdapterInfo | null,
   software: boolean,
   note: string,
-): DeviceInfo {
+): Promise<DeviceInfo> {
   const info = given ?? gpu.adapterInfo;
   const { vendor = '', architecture = '', description = '', device = '' } = info ?? {};
   const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
+  const isSoftware = software || SOFTWARE.test(`${vendor} ${architecture} ${description} ${device}`);
+  const extras = extrasOf(gpu.features, info);
   return {
     vendor,
     architecture,
     description: description || device || architecture || vendor || 'unknown adapter',
-    software: software || SOFTWARE.test(`${vendor} ${architecture} ${description} ${device}`),
+    software: isSoftware,
     note,
     features: [...gpu.features],
-    ...extrasOf(gpu.features, info),
+    ...extras,
     limits: { maxBufferSize, maxStorageBufferBindingSize },
+    textures: isSoftware && extras.subgroup?.size === 8 ? await textureEdge(gpu) : 0,
   };
+}
+
+/**
+ * Asked of lavapipe alone, with eight lanes, which fill one vector of its: of other widths its textures are slow or, at 16, wrong.
+ * wgpu may refuse kernels that read what others may write.
+ */
+async function textureEdge(gpu: GPUDevice): Promise<number> {
+  gpu.pushErrorScope('validation');
+  gpu.createBindGroupLayout({
+    entries: [{ binding: 0, visibility: 4, storageTexture: { access: 'read-only', format: 'rgba32float' } }],
+  });
+  const refused = await gpu.popErrorScope().catch((error: unknown) => error);
+  return refused ? 0 : gpu.limits.maxTextureDimension2D;
 }

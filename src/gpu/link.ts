@@ -16,6 +16,14 @@ interface Line {
   readonly explain?: KernelPart['explain'];
 }
 
+/** Buffers that are textures where a tuning has TEXTURES: the operands of products, read by pieces for either. */
+const OPERAND = /\bvar ?<storage, ?read> ?(lhs|rhs): ?array<\w+>/;
+
+/** Whether this buffer of a kernel is a texture under this tuning. */
+export function inTextures(tuning: Tuning, name: string): boolean {
+  return tuning.TEXTURES === 1 && (name === 'lhs' || name === 'rhs');
+}
+
 const DIRECTIVE = /^(enable |requires |diagnostic\()/;
 const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
 const CONSTANT = /^const (\w+): ?u32 ?= ?([^;]+);/;
@@ -43,6 +51,7 @@ export function linkKernel(kernel: KernelSource, tuning: Tuning = {}, unroll = t
   // WGSL wants them before everything else.
   lines.sort((a, b) => Number(DIRECTIVE.test(b.text)) - Number(DIRECTIVE.test(a.text)));
   if (tuning.PINNED === 1) pinSubgroups(lines);
+  if (tuning.TEXTURES === 1) declareTextures(lines);
   if (left.size > 0) throw new RangeError(`${kernel.name}: no tunable is named ${[...left].join(', ')}.`);
   const joined = unroll ? unrolled(lines, constantsOf(lines)) : lines;
   const at = (number: number): string => {
@@ -80,6 +89,12 @@ function pinSubgroups(lines: Line[]): void {
   for (const [i, line] of lines.entries())
     lines[i] = { ...line, text: line.text.replace('@workgroup_size(', '@subgroup_size(SUBGROUP) @workgroup_size(') };
   lines.unshift({ text: 'enable subgroup_size_control;', file: 'subgroup size', number: 1 });
+}
+
+/** Operands are declared where their kernel says what is in them. */
+function declareTextures(lines: Line[]): void {
+  for (const [i, line] of lines.entries())
+    lines[i] = { ...line, text: line.text.replace(OPERAND, 'var $1: texture_storage_2d<rgba32float, read>') };
 }
 
 function setTunable(kernel: KernelSource, text: string, tuning: Tuning, left: Set<string>): string {

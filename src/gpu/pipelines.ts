@@ -1,7 +1,7 @@
 import { collectGarbage } from '#platform';
 import { type GramianError, KernelError } from './errors.ts';
 import type { KernelSource, Tuning } from './kernel.ts';
-import { type Linked, linkKernel } from './link.ts';
+import { inTextures, type Linked, linkKernel } from './link.ts';
 
 /** A compiled kernel with its one bind group layout: the parameters first, at a dynamic offset, then the buffers. */
 export interface Pipeline {
@@ -55,10 +55,12 @@ export class PipelineCache {
           visibility: COMPUTE_STAGE,
           buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: kernel.params.bytes },
         },
-        ...kernel.buffers.map(({ binding, access }) => ({
+        ...kernel.buffers.map(({ binding, name, access }) => ({
           binding,
           visibility: COMPUTE_STAGE,
-          buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) },
+          ...(inTextures(tuning, name)
+            ? { storageTexture: { access: 'read-only' as const, format: 'rgba32float' as const } }
+            : { buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) } }),
         })),
       ],
     });
@@ -106,15 +108,18 @@ export class PipelineCache {
 }
 
 /** A buffer range bound to a kernel's buffer of that name. */
-export interface Binding {
-  readonly buffer: GPUBuffer;
+export interface Binding<Of = GPUBuffer> {
+  readonly buffer: Of;
   readonly offset: number;
   readonly bytes: number;
 }
 
+/** A binding, or a texture in the place of a buffer. */
+export type Bindable = Binding<GPUBuffer | GPUTexture>;
+
 interface Bound {
   readonly pipeline: Pipeline;
-  readonly bindings: readonly Binding[];
+  readonly bindings: readonly Bindable[];
   readonly group: GPUBindGroup;
 }
 
@@ -123,9 +128,10 @@ export function groupOf(
   device: GPUDevice,
   { kernel, layout }: Pipeline,
   params: GPUBuffer,
-  bindings: readonly Binding[],
+  bindings: readonly Bindable[],
 ): GPUBindGroup {
-  const resource = ({ buffer, offset, bytes }: Binding): GPUBufferBinding => ({ buffer, offset, size: bytes });
+  const resource = ({ buffer, offset, bytes }: Bindable): GPUBindingResource =>
+    'createView' in buffer ? buffer.createView() : { buffer, offset, size: bytes };
   return device.createBindGroup({
     label: `gramian ${kernel.name}`,
     layout,
@@ -157,7 +163,7 @@ export function droppedGroups(count: number): void {
 export class BindGroupCache {
   static readonly #LIMIT = 8192; // foreign buffers come and go: start afresh rather than grow for ever
   readonly #device: GPUDevice;
-  readonly #ids = new WeakMap<GPUBuffer, number>();
+  readonly #ids = new WeakMap<Bindable['buffer'], number>();
   /** By a hash of what is bound: a key spelt out costs more than all else of a launch. */
   readonly #groups = new Map<number, Bound[]>();
   readonly #hashesOf = new Map<number, Set<number>>();
@@ -168,7 +174,7 @@ export class BindGroupCache {
     this.#device = device;
   }
 
-  get(pipeline: Pipeline, params: GPUBuffer, bindings: readonly Binding[]): GPUBindGroup {
+  get(pipeline: Pipeline, params: GPUBuffer, bindings: readonly Bindable[]): GPUBindGroup {
     let hash = pipeline.id;
     for (const { buffer, offset, bytes } of bindings) {
       hash = Math.imul(hash ^ this.#idOf(buffer), 0x01000193);
@@ -193,7 +199,7 @@ export class BindGroupCache {
   }
 
   /** Lets go of every group that names a buffer about to be destroyed. */
-  forget(buffer: GPUBuffer): void {
+  forget(buffer: Bindable['buffer']): void {
     const id = this.#idOf(buffer);
     let gone = 0;
     for (const hash of this.#hashesOf.get(id) ?? []) {
@@ -222,7 +228,7 @@ export class BindGroupCache {
       }
   }
 
-  #idOf(buffer: GPUBuffer): number {
+  #idOf(buffer: Bindable['buffer']): number {
     let id = this.#ids.get(buffer);
     if (id === undefined) {
       id = this.#nextId++;
@@ -232,7 +238,7 @@ export class BindGroupCache {
   }
 }
 
-function same(a: readonly Binding[], b: readonly Binding[]): boolean {
+function same(a: readonly Bindable[], b: readonly Bindable[]): boolean {
   for (let i = 0; i < a.length; i++)
     if (a[i].buffer !== b[i].buffer || a[i].offset !== b[i].offset || a[i].bytes !== b[i].bytes) return false;
   return true;

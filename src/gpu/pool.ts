@@ -15,7 +15,7 @@ export interface MemoryReport {
   readonly bytes: number;
   /** Highest `bytes` since `resetPeakMemory()`. */
   readonly peakBytes: number;
-  /** Bytes of idle buffers, kept to be handed out again. */
+  /** Bytes of idle buffers, kept to be handed out again, and of textures that operands of products are copied to. */
   readonly pooledBytes: number;
   /** Number of buffers that somebody holds. */
   readonly buffers: number;
@@ -23,6 +23,8 @@ export interface MemoryReport {
 
 /** What the pool needs to know of the device around it. */
 export interface PoolHost extends AllocatorHost {
+  /** What the queue keeps operands in. */
+  readonly textures: () => { readonly bytes: number; destroy(): void };
   /** Runs `fn` after the submit of encoded work that names this slot. */
   readonly afterUse: (slot: { readonly usedAt: number }, fn: () => void) => void;
 }
@@ -191,18 +193,24 @@ export class BufferPool {
   report(): MemoryReport {
     let buffers = this.#live.size;
     for (const reserve of this.reserves) buffers += reserve.idleCount;
-    return { bytes: this.heldBytes, peakBytes: this.#peak, pooledBytes: this.#idleBytes, buffers };
+    return {
+      bytes: this.heldBytes,
+      peakBytes: this.#peak,
+      pooledBytes: this.#idleBytes + this.#host.textures().bytes,
+      buffers,
+    };
   }
 
   resetPeak(): void {
     this.#peak = this.heldBytes;
   }
 
-  /** Destroys the idle buffers. */
+  /** Destroys the idle buffers and the textures. */
   trim(): void {
     for (const slots of this.#free.values()) for (const slot of slots) this.#destroy(slot);
     this.#free.clear();
     this.#idleBytes = 0;
+    this.#host.textures().destroy();
   }
 
   destroyAll(): void {

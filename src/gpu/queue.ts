@@ -1,5 +1,6 @@
 import { AdapterSpeed } from './adapterSpeed.ts';
 import { type Storage, USAGE } from './buffers.ts';
+import { encodeLaunches } from './encode.ts';
 import { NoRoomError } from './errors.ts';
 import {
   type Effect,
@@ -10,36 +11,15 @@ import {
   type Submit,
   writeEffect,
 } from './failures.ts';
-import { fold, type Grid, MAX_PER_DIMENSION } from './grid.ts';
-import type { KernelSource } from './kernel.ts';
-import type { BindGroupCache, Pipeline } from './pipelines.ts';
+import { MAX_PER_DIMENSION } from './grid.ts';
+import { type Launch, SLOT_BYTES } from './launch.ts';
+import { OperandTextures } from './operandTextures.ts';
+import type { BindGroupCache } from './pipelines.ts';
 import { Readback } from './readback.ts';
 
-export const SLOT_BYTES = 256; // minUniformBufferOffsetAlignment at its default
 const SLOT_WORDS = SLOT_BYTES / 4;
 const SLOTS = 256;
 const BUDGET_MS = 100; // a desktop's watchdog kills work of about 2 s; a page should stay alive meanwhile
-
-/** One kernel launch: `groups` workgroups in a row, folded into two dimensions where one has no room. */
-export interface Launch extends Effect {
-  readonly pipeline: Pipeline;
-  readonly kernel: KernelSource;
-  /** What is bound, in the order of the kernel's buffers. */
-  readonly storages: readonly Storage[];
-  /** Noted before it. */
-  readonly before?: Effect;
-  /** Made when it is submitted; kept where it is launched again. */
-  group: GPUBindGroup | null;
-  /** The packed parameters, a slot at most; the first two words are left for the range of groups. */
-  readonly params: Uint32Array;
-  readonly groups: number;
-  /** Dispatched as it is and in one piece: its parameters hold no range of groups. */
-  readonly grid?: Grid;
-  /** Work of the whole launch in multiply-adds or their like; long launches are cut by it. */
-  readonly work: number;
-  /** May find nothing to do: its time then says nothing about the adapter's speed. */
-  readonly conditional?: boolean;
-}
 
 /** What the queue needs to know of the device around it. */
 export interface QueueHost {
@@ -65,12 +45,13 @@ export class LaunchQueue {
   submits = 0;
   launches = 0;
   readonly #device: GPUDevice;
-  readonly #groups: BindGroupCache;
+  readonly groups: BindGroupCache;
+  readonly textures: OperandTextures;
   readonly #host: QueueHost;
   /** Has the owner of a device submit what it holds back, before we touch what that writes. */
   beforeRun: (() => void) | null = null;
   readonly #staged = new Uint32Array(SLOTS * SLOT_WORDS);
-  readonly #params: GPUBuffer;
+  readonly params: GPUBuffer;
   readonly #readback: Readback;
   /** The launches of the pass that is being encoded: each has the parameter slot of its number. */
   #pass: Launch[] | null = null;
@@ -96,12 +77,13 @@ export class LaunchQueue {
 
   constructor(device: GPUDevice, groups: BindGroupCache, workPerMs: number, host: QueueHost) {
     this.#device = device;
-    this.#groups = groups;
+    this.groups = groups;
+    this.textures = new OperandTextures(device, (texture) => groups.forget(texture));
     this.#speed = new AdapterSpeed(workPerMs);
     this.#host = host;
     host.failures.encoded = () => this.#effects;
     this.#readback = new Readback(device);
-    this.#params = device.createBuffer({
+    this.params = device.createBuffer({
       label: 'gramian params',
       size: SLOTS * SLOT_BYTES,
       usage: USAGE.UNIFORM | USAGE.COPY_DST,
@@ -241,30 +223,14 @@ export class LaunchQueue {
     work: number,
   ): void {
     const device = this.#device;
-    const params = this.#params;
+    const { params } = this;
     const submit = this.#host.failures.submitted(effects);
     device.pushErrorScope('validation');
     const encoder = device.createCommandEncoder({ label: 'gramian step' });
-    const pass = encoder.beginComputePass({ label: 'gramian step' });
-    let set: Pipeline | null = null;
-    for (let i = 0; i < launches.length; i++) {
-      const launch = launches[i];
-      const { pipeline } = launch;
-      if (pipeline !== set) pass.setPipeline(pipeline.pipeline);
-      set = pipeline;
-      launch.group ??= this.#groups.get(pipeline, params, launch.storages);
-      pass.setBindGroup(0, launch.group, [i * SLOT_BYTES]);
-      if (launch.grid) {
-        pass.dispatchWorkgroups(...launch.grid);
-        continue;
-      }
-      const groups = words[i * SLOT_WORDS + 1] - words[i * SLOT_WORDS];
-      if (groups <= this.foldFrom) pass.dispatchWorkgroups(groups);
-      else pass.dispatchWorkgroups(...fold(groups, this.foldFrom));
-    }
-    pass.end();
+    encodeLaunches(encoder, launches, words, this);
     device.queue.writeBuffer(params, 0, words);
     device.queue.submit([encoder.finish()]);
+    this.textures.submitted();
     this.#answer(submit);
     this.submits++;
     this.#changes++;
@@ -344,7 +310,8 @@ export class LaunchQueue {
 
   destroy(): void {
     this.flush();
-    this.#params.destroy();
+    this.params.destroy();
+    this.textures.destroy();
     this.#readback.destroy();
   }
 }

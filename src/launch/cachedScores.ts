@@ -12,6 +12,7 @@ import {
   cached_rows_per_invocation,
   cached_weights,
 } from '../gpu/kernels.generated.ts';
+import { placedBetween } from './operands.ts';
 import { launchProduct } from './product.ts';
 import type { Columns } from './rowPass.ts';
 import { type CachedScores, type ScalingUpdate, type Scores, type Side, splitScale } from './scaling.ts';
@@ -92,7 +93,7 @@ function cachePowers(
       groups: Math.ceil(size.rows / tile.rows) * strips,
       work: 2 * size.rows * size.columns * size.depth,
       conditional: kernel === cached_distances,
-      tuning,
+      ...placedBetween(context, columns, rows, scores.depth, tuning),
     });
 }
 

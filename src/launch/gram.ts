@@ -1,7 +1,8 @@
 import type { Context } from '../core/context.ts';
 import { gram, gram_sum } from '../gpu/kernels.generated.ts';
+import { placedBetween } from './operands.ts';
 import type { Operand } from './pack.ts';
-import { tileOf } from './tile.ts';
+import { roundUp, tileOf } from './tile.ts';
 
 /**
  * out[n, n] = scale * lhs^T rhs (+ out), both operands k-major: [depth, n]. Where `rhs` is `lhs`, the product is symmetric:
@@ -21,8 +22,8 @@ export function launchGram(
   const blocks = Math.ceil(n / edge);
   const triangle = lhs === rhs;
   const cells = triangle ? (blocks * (blocks + 1)) / 2 : blocks * blocks;
-  const slices = sliceCount(context, cells, n, depth);
-  const sliceDepth = Math.ceil(depth / slices);
+  const sliceDepth = stepsPerSlice(context, cells, n, depth);
+  const slices = Math.ceil(depth / sliceDepth);
   const stride = blocks * edge;
   const partial = context.scratch(slices * stride * stride, op);
   context.run(gram, {
@@ -38,7 +39,7 @@ export function launchGram(
     buffers: { lhs: lhs.of, rhs: rhs.of, partial },
     groups: slices * cells,
     work: cells * edge * edge * depth,
-    tuning,
+    ...placedBetween(context, { ...lhs, rows: n }, { ...rhs, rows: n }, depth, tuning),
   });
   const strips = Math.ceil(n / 64);
   context.run(gram_sum, {
@@ -60,10 +61,10 @@ export function launchGram(
   partial.release();
 }
 
-/** Slices enough to fill the machine, each of 64 steps at least, their partial results within 4 n max(n, depth) floats. */
-function sliceCount(context: Context, cells: number, n: number, depth: number): number {
+/** Whole fours for slices enough to fill the machine, each of 64 steps at least, partial results within 4 n max(n, depth) floats. */
+function stepsPerSlice(context: Context, cells: number, n: number, depth: number): number {
   const wanted = Math.ceil((context.info.software ? 16 : 1024) / cells);
   const most = Math.min(depth / 64, 4 * Math.max(1, depth / n));
   const slices = Math.max(1, Math.floor(Math.min(wanted, most)));
-  return Math.ceil(depth / Math.ceil(depth / slices)); // no slice is empty
+  return roundUp(Math.ceil(depth / slices), 4);
 }

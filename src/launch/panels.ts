@@ -2,8 +2,9 @@ import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
+import { placedBetween } from './operands.ts';
 import { leftRows } from './pack.ts';
-import { addToGradient, finishGradient, type Points, rowsPerPanel, startGradient } from './points.ts';
+import { addToGradient, featuresOf, finishGradient, type Points, rowsPerPanel, startGradient } from './points.ts';
 import { shrunk, tileOf } from './tile.ts';
 
 /** A kernel that writes the weights w[j - first, i] of a panel, and what it needs beside the points. */
@@ -55,7 +56,11 @@ export function gradientInPanels(
       buffers: { lhs: right.transposed, rhs: left.transposed, weights, ...buffers },
       groups: Math.ceil(count / tileRows) * strips,
       work: count * width * (left.columns + 16),
-      tuning: { ...tuning, ...own, BOTH: alone ? 1 : 0 },
+      ...placedBetween(context, { ...featuresOf(right), rows: count }, featuresOf(left), left.columns, {
+        ...tuning,
+        ...own,
+        BOTH: alone ? 1 : 0,
+      }),
     });
     const w = { of: weights, at: 0, stride: width };
     const all = { first: 0, count: left.count };

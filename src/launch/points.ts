@@ -65,7 +65,11 @@ export function makePoints(
 }
 
 /** The points as a left or right operand of a product along the features. */
-export function featuresOf({ transposed, paddedRows, count }: Points): Columns {
+export function featuresOf({
+  transposed,
+  paddedRows,
+  count,
+}: Pick<Points, 'transposed' | 'paddedRows' | 'count'>): Columns {
   return { of: transposed, stride: paddedRows, rows: count };
 }
 

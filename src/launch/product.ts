@@ -3,6 +3,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { distances, distances_from, matmul as product, matmul_rows as productRows } from '../gpu/kernels.generated.ts';
 import { because } from '../tuning/choices.ts';
 import { launchPacked } from './halves.ts';
+import { placed } from './operands.ts';
 import type { Operand } from './pack.ts';
 import { productForm, withReason } from './productForm.ts';
 import { roundUp, type Tile, tileOf } from './tile.ts';
@@ -54,19 +55,28 @@ export function launchProduct(
   }
   if (form.by !== 'tile') return launchPacked(context, form, tile, size, lhs, rhs, out, { scale, accumulating });
   const { rows: tileRows, columns: tileColumns } = tile;
-  const tuning = withReason(tile.tuning, form);
+  const alongRows = lhs.along === 'rows';
+  const depth = alongRows ? roundUp(size.depth, 4) : size.depth;
+  const left = { width: roundUp(alongRows ? depth : size.rows, 4), rows: alongRows ? size.rows : depth };
+  const { tuning, copied } = placed(
+    context,
+    { ...size, depth },
+    withReason(tile.tuning, form),
+    { ...lhs, ...left },
+    { ...rhs, width: roundUp(size.columns, 4), rows: depth },
+  );
   const strips = Math.ceil(size.columns / tileColumns);
   const ofPairs = pairs === 'products' ? product : origin ? distances_from : distances;
-  const kernel = lhs.along === 'rows' ? productRows : ofPairs;
+  const kernel = alongRows ? productRows : ofPairs;
   context.run(kernel, {
     params: {
       rows: size.rows,
       columns: size.columns,
-      depth: lhs.along === 'rows' ? roundUp(size.depth, 4) : size.depth,
+      depth,
       strips,
-      lhs_at4: lhs.at / 4,
+      lhs_at4: copied ? 0 : lhs.at / 4,
       lhs_stride4: lhs.stride / 4,
-      rhs_at4: rhs.at / 4,
+      rhs_at4: copied ? 0 : rhs.at / 4,
       rhs_stride4: rhs.stride / 4,
       out_at: out.at,
       out_stride: out.stride,
@@ -77,5 +87,6 @@ export function launchProduct(
     groups: Math.ceil(size.rows / tileRows) * strips,
     work: (pairs === 'distances' ? 2 : 1) * size.rows * size.columns * size.depth,
     tuning: lhs.chosen ? because(tuning, lhs.chosen) : tuning,
+    copied,
   });
 }

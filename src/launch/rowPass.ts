@@ -3,6 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Tuning } from '../gpu/kernel.ts';
 import { row_pass, row_pass_distance, row_pass_merge, shortfalls } from '../gpu/kernels.generated.ts';
+import { placedBetween } from './operands.ts';
 import { roundUp, tileOf } from './tile.ts';
 
 /**
@@ -77,7 +78,7 @@ export function launchRowPass(
     buffers: { lhs: a.of, rhs: b.of, temperature, partial, ...using.buffers },
     groups: strips * slices,
     work: a.rows * b.rows * (depth + 16),
-    tuning: { ...tuning, ...using.tuning, SKIP: SKIP[skip] },
+    ...placedBetween(context, a, b, depth, { ...tuning, ...using.tuning, SKIP: SKIP[skip] }),
   });
   const [top, sum, weighted] = [0, 1, 2].map(() => context.scratch(a.rows, op));
   context.run(row_pass_merge, {

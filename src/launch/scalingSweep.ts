@@ -9,6 +9,7 @@ import {
   scaling_weights_distance,
 } from '../gpu/kernels.generated.ts';
 import { updateFromCache, weightsFromCache } from './cachedScores.ts';
+import { placedBetween } from './operands.ts';
 import type { Scaling, ScalingUpdate, Scores, Side } from './scaling.ts';
 import { roundUp, tileOf } from './tile.ts';
 
@@ -54,7 +55,7 @@ export function updateScaling(
     groups: strips * slices,
     work: a.rows * b.rows * (depth + 16),
     conditional,
-    tuning,
+    ...placedBetween(context, a, b, depth, tuning),
   });
   launchScalingUpdate(context, partial, rows.u, { rows: a.rows, columns: b.rows, parts }, update);
   partial.release();
@@ -108,6 +109,6 @@ export function launchScalingWeights(
     buffers: { lhs: columns.points.of, rhs: rows.points.of, own: columns.u, other: rows.u, dy, weights },
     groups: Math.ceil(count / tileRows) * strips,
     work: count * width * (depth + 16),
-    tuning,
+    ...placedBetween(context, { ...columns.points, rows: count }, rows.points, depth, tuning),
   });
 }

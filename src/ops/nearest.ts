@@ -9,6 +9,7 @@ import {
   row_nearest_distance,
   top_k,
 } from '../gpu/kernels.generated.ts';
+import { placedBetween } from '../launch/operands.ts';
 import { featuresOf, launchSimilarity, METRICS, type Metric, makePoints, type Points } from '../launch/points.ts';
 import { SKIP } from '../launch/rowPass.ts';
 import { roundUp, tileOf } from '../launch/tile.ts';
@@ -135,7 +136,7 @@ export function launchNearestOne(
     },
     groups: strips * cut,
     work: (sign < 0 ? 2 : 1) * a.count * b.count * (a.columns + 16),
-    tuning: { ...tuning, SKIP: SKIP[exclude ?? 'none'] },
+    ...placedBetween(context, lhs, rhs, a.columns, { ...tuning, SKIP: SKIP[exclude ?? 'none'] }),
   });
   context.run(nearest_merge, {
     params: { rows: a.count, columns: b.count, parts, sign },

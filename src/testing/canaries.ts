@@ -5,7 +5,7 @@ import type { Storage } from '../gpu/buffers.ts';
 import { declarationsOf, elementOf } from '../gpu/declarations.ts';
 import { Device } from '../gpu/device.ts';
 import type { KernelSource } from '../gpu/kernel.ts';
-import type { Launch } from '../gpu/queue.ts';
+import type { Launch } from '../gpu/launch.ts';
 
 const CANARY = 0x5a5a5a00; // and the number of the buffer: what is copied along from another one shows
 const BYTES = 256;

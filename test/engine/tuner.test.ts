@@ -114,6 +114,7 @@ describe('tune', () => {
     expect(told).toEqual(measured);
     expect(measured.map(({ question }) => question).sort()).toEqual([
       'left operand [64, 64, 64]',
+      ...(engine.info.textures > 0 ? ['product operands [64, 64, 64]'] : []),
       'product tile [64, 64, 64]',
     ]);
     for (const { ms } of measured) for (const of of Object.values(ms)) expect(of).toBeGreaterThan(0);

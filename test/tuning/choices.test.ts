@@ -107,6 +107,7 @@ describe('explain', () => {
     expect(sums?.choices.map(({ question, option, from }) => [question, option, from])).toEqual([
       ['pairs tile [128, 128, 32]', `${shape}${shuffles ? ' shuffled' : ''}`, 'model'],
       ['pair sweep [128, 32]', 'cached triangle', 'model'],
+      ...(engine.info.textures > 0 ? [['product operands [128, 128, 32]', 'buffers', 'model']] : []),
     ]);
     expect(sums?.choices[1].reason).toMatch(/^predicted [\d.]+ ms; panels [\d.]+ ms$/);
     expect(sums?.tuning).toMatchObject({ TM, TV: columns / 4, WX, WY });

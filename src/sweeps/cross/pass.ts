@@ -2,7 +2,8 @@ import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import { cross_merge } from '../../gpu/kernels.generated.ts';
-import { type Points, rowsPerPanel } from '../../launch/points.ts';
+import { placedBetween } from '../../launch/operands.ts';
+import { featuresOf, type Points, rowsPerPanel } from '../../launch/points.ts';
 import { roundUp, tileOf } from '../../launch/tile.ts';
 import type { CrossScores } from './scores.ts';
 
@@ -59,7 +60,7 @@ export function crossPass(
       },
       groups: Math.ceil(count / tileRows) * cut,
       work: count * n * (depth + 32),
-      tuning,
+      ...placedBetween(context, { ...featuresOf(a), rows: count }, featuresOf(b), depth, tuning),
     });
     const merge = (from: Storage, entries: number, parts: number, stride: number, at: number, more: boolean): void =>
       context.run(cross_merge, {

@@ -1,5 +1,6 @@
 import type { Storage } from '../../gpu/buffers.ts';
 import { triangle_product } from '../../gpu/kernels.generated.ts';
+import { placed } from '../../launch/operands.ts';
 import type { Form } from '../../launch/productForm.ts';
 import { type Tile, tileOf } from '../../launch/tile.ts';
 import type { PairProblem, PairSchedule } from './problem.ts';
@@ -32,12 +33,19 @@ export function cachedTriangle(problem: PairProblem, tile: Tile, form: Form): Pa
       });
       const { tuning, ...product } = tileOf(context, 'triangle product', n, columns, n);
       const strips = Math.ceil(columns / product.columns);
+      const own = placed(
+        context,
+        { rows: n, columns, depth: paddedRows },
+        tuning,
+        { of: stored, at: 0, stride: edge, width: edge, rows: entries / edge },
+        { of: units.rows, at: 0, stride: rowStride, width: rowStride, rows: paddedRows },
+      );
       context.run(triangle_product, {
         params: { edge, blocks, row_stride4: rowStride / 4, columns, strips },
         buffers: { lhs: stored, rhs: units.rows, g: gradient },
         groups: (paddedRows / product.rows) * strips,
         work: paddedRows * paddedRows * columns,
-        tuning,
+        ...own,
       });
       return gradient;
     },

@@ -1,6 +1,8 @@
 import type { Context } from '../../core/context.ts';
 import type { Tensor } from '../../core/tensor.ts';
 import type { Storage } from '../../gpu/buffers.ts';
+import { placedBetween } from '../../launch/operands.ts';
+import { featuresOf } from '../../launch/points.ts';
 import { launchProduct } from '../../launch/product.ts';
 import type { Form } from '../../launch/productForm.ts';
 import { type Tile, tileOf } from '../../launch/tile.ts';
@@ -33,6 +35,7 @@ export function pairGradientInPanels(
   const panel = columnsPerPanel(context, units, tile.columns);
   const product = tileOf(context, 'product', n, columns, panel);
   const weights = context.scratch(panel * paddedRows, op);
+  const features = { ...featuresOf(units), of: operand.of };
   for (let first = 0; first < paddedRows; first += panel) {
     const here = Math.min(panel, paddedRows - first);
     const width = paddedRows - first;
@@ -42,7 +45,10 @@ export function pairGradientInPanels(
       buffers: { lhs: operand.of, rhs: operand.of, ...rows, temperature, weights },
       groups: Math.ceil(here / tile.rows) * strips,
       work: here * width * (columns + 32),
-      tuning: { ...tile.tuning, ...operand.tuning },
+      ...placedBetween(context, { ...features, rows: here }, { ...features, rows: width }, columns, {
+        ...tile.tuning,
+        ...operand.tuning,
+      }),
     });
     // Rows from the panel on gather from its columns; rows before it have gathered from theirs, and the panel from them.
     launchProduct(

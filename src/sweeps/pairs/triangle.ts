@@ -2,6 +2,8 @@ import type { Context } from '../../core/context.ts';
 import type { Storage } from '../../gpu/buffers.ts';
 import type { Tuning } from '../../gpu/kernel.ts';
 import { toHalves } from '../../launch/halves.ts';
+import { placedBetween } from '../../launch/operands.ts';
+import { featuresOf } from '../../launch/points.ts';
 import type { Form } from '../../launch/productForm.ts';
 import type { Tile } from '../../launch/tile.ts';
 import { makeUnits, type Units } from '../../launch/unitRows.ts';
@@ -58,12 +60,15 @@ export function makeTriangle(
   const sums = (cache: Storage | null): PartialSums => {
     const behind = blocks * slots * paddedRows;
     const partial = context.scratch(kernels.sumsPerRow * behind, op);
+    const rows = { ...featuresOf(units), of: operand.of };
+    const own = placedBetween(context, rows, rows, d, { ...tuning, ...operand.tuning });
     context.run(cache ? family.cached : family.sums, {
       params: { n, columns: d, stride4: paddedRows / 4, edge },
       buffers: { lhs: operand.of, rhs: operand.of, temperature, partial, ...buffers, ...(cache ? { cache } : {}) },
       groups: count,
       work: count * edge * edge * (d + 16),
-      tuning: { ...tuning, ...(perInvocation ? { MAX_EDGE: roomFor(edge) } : {}), ...operand.tuning },
+      ...own,
+      tuning: { ...own.tuning, ...(perInvocation ? { MAX_EDGE: roomFor(edge) } : {}) },
     });
     return { of: partial, behind, layout: { blocks, edge, slots, partial_stride: paddedRows } };
   };

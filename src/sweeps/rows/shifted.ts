@@ -1,6 +1,8 @@
 import type { Context } from '../../core/context.ts';
 import { fill } from '../../core/fills.ts';
 import { contrast_panel } from '../../gpu/kernels.generated.ts';
+import { placedBetween } from '../../launch/operands.ts';
+import { featuresOf } from '../../launch/points.ts';
 import { launchSum } from '../../launch/reduce.ts';
 import { roundUp, tileOf } from '../../launch/tile.ts';
 import type { Units } from '../../launch/unitRows.ts';
@@ -48,7 +50,7 @@ export function shiftedSweep(
       },
       groups: Math.ceil(own / tileRows) * strips,
       work: own * width * (d + 16),
-      tuning,
+      ...placedBetween(context, { ...featuresOf(keys), rows: own }, { ...featuresOf(units), rows: n }, d, tuning),
     });
     const reduced = roundUp(own, tileRows) / tuning.TM;
     launchSum(context, partial, sums, { outer: 1, reduced, inner: width, accumulating: first > 0 });
