@@ -10,11 +10,59 @@ import type { Launch } from '../gpu/launch.ts';
 const CANARY = 0x5a5a5a00; // and the number of the buffer: what is copied along from another one shows
 const BYTES = 256;
 
+/** Of a tail and what it begins in, as it can be bound: at a multiple of 256 bytes. */
+const BOUND = 2 * BYTES;
+const TAILS = 512;
+
 interface Watched {
   readonly kernel: string;
   readonly buffer: string;
   readonly canary: number;
-  readonly tail: Promise<ArrayBuffer>;
+  /** Words before the tail in what is bound. */
+  readonly before: number;
+}
+
+/** What stands behind the buffers of many launches, gathered on the GPU: reading each by itself would take a submit each. */
+class Tails {
+  readonly #device: Device;
+  readonly #by: Launcher;
+  #gathered: Storage | null = null;
+  #watched: Watched[] = [];
+  readonly #read: Promise<void>[] = [];
+
+  constructor(device: Device, by: Launcher) {
+    this.#device = device;
+    this.#by = by;
+  }
+
+  add(kernel: string, buffer: string, canary: number, copied: Storage, end: number): void {
+    this.#gathered ??= this.#device.pool.acquire(TAILS * BOUND, 'canaries');
+    const from = Math.floor(end / BYTES) * BYTES;
+    const to = this.#gathered.range(this.#watched.length * BOUND, BOUND);
+    copy(this.#by, { storage: copied.range(from, BOUND), size: BOUND / 4 }, { storage: to, size: BOUND / 4 });
+    this.#watched.push({ kernel, buffer, canary, before: (end - from) / 4 });
+    if (this.#watched.length === TAILS) this.#look();
+  }
+
+  /** Rejects with the first kernel that wrote there. */
+  async end(): Promise<void> {
+    this.#look();
+    for (const read of this.#read) await read;
+  }
+
+  #look(): void {
+    const [gathered, watched] = [this.#gathered, this.#watched];
+    if (!gathered) return;
+    this.#gathered = null;
+    this.#watched = [];
+    const read = this.#device.read('canaries', gathered, watched.length * BOUND).then((bytes) => {
+      for (const [i, { kernel, buffer, canary, before }] of watched.entries())
+        if (new Uint32Array(bytes, i * BOUND + 4 * before, BYTES / 4).some((word) => word !== canary))
+          check.fail('canaries', `${kernel} wrote past the end of ${buffer}.`);
+    });
+    read.catch(() => {}).finally(() => gathered.release());
+    this.#read.push(read);
+  }
 }
 
 /**
@@ -25,12 +73,15 @@ interface Watched {
 export async function canaries(fn: () => unknown): Promise<void> {
   const op = 'canaries';
   check.callback(op, 'fn', fn);
-  const watched: Watched[] = [];
+  const tails = new Map<Device, Tails>();
   const before = Device.intercept;
   Device.intercept = (device, launch) => {
     Device.intercept = before;
     try {
-      launchCopies(device, launch, watched);
+      const by: Launcher = { info: device.info, fail: check.fail, run: (of, how) => device.run(of, how) };
+      const own = tails.get(device) ?? new Tails(device, by);
+      tails.set(device, own);
+      launchCopies(device, by, launch, own);
     } finally {
       Device.intercept = intercept;
     }
@@ -45,18 +96,13 @@ export async function canaries(fn: () => unknown): Promise<void> {
     Device.intercept = before;
     Plan.prototype.encode = encode;
   }
-  const tails = await Promise.all(watched.map(({ tail }) => tail));
-  watched.forEach(({ kernel, buffer, canary }, i) => {
-    if (new Uint32Array(tails[i]).some((word) => word !== canary))
-      check.fail(op, `${kernel} wrote past the end of ${buffer}.`);
-  });
+  for (const own of tails.values()) await own.end();
 }
 
 /** The launch on copies, each of which has the canaries behind it. */
-function launchCopies(device: Device, launch: Launch, watched: Watched[]): void {
+function launchCopies(device: Device, by: Launcher, launch: Launch, tails: Tails): void {
   const { kernel, pipeline } = launch;
   const params = launch.params.slice();
-  const by: Launcher = { info: device.info, fail: check.fail, run: (of, how) => device.run(of, how) };
   const storages = [...launch.storages];
   const { longer, names } = withShorterLengths(kernel);
   const behind: { name: string; own: Storage; copied: Storage; written: boolean; canary: number }[] = [];
@@ -66,8 +112,8 @@ function launchCopies(device: Device, launch: Launch, watched: Watched[]): void 
     // Iterations of a loop are bound before what they use is released.
     const own = alive ? storages[i] : device.pool.wrap(buffer, offset, bytes);
     if (!names.has(name)) continue;
-    const copied = device.pool.acquire(own.bytes + BYTES, 'canaries');
-    fillBits(by, copied, (own.bytes + BYTES) / 4, canary);
+    const copied = device.pool.acquire(own.bytes + BOUND, 'canaries');
+    fillBits(by, copied, (own.bytes + BOUND) / 4, canary);
     copy(by, { storage: own, size: own.bytes / 4 }, { storage: copied.range(0, own.bytes), size: own.bytes / 4 });
     storages[i] = copied.range(0, own.bytes + BYTES);
     behind.push({ name, own, copied, written: access === 'read_write', canary });
@@ -77,10 +123,9 @@ function launchCopies(device: Device, launch: Launch, watched: Watched[]): void 
   for (const { name, own, copied, written, canary } of behind) {
     if (written) {
       copy(by, { storage: copied.range(0, own.bytes), size: own.bytes / 4 }, { storage: own, size: own.bytes / 4 });
-      const tail = device.read('canaries', copied.range(own.bytes, BYTES), BYTES);
-      tail.catch(() => {}).finally(() => copied.release());
-      watched.push({ kernel: kernel.name, buffer: name, canary, tail });
-    } else copied.release();
+      tails.add(kernel.name, name, canary, copied, own.bytes);
+    }
+    copied.release();
   }
 }
 
