@@ -16,25 +16,45 @@ export { NoAdapterError } from './gpu/no-adapter.ts';
 export type { MemoryReport } from './gpu/pool.ts';
 export type { Metric } from './launch/points.ts';
 export { type AlignmentOptions, alignment } from './losses/alignment.ts';
+export { type AnglEOptions, angle } from './losses/angle.ts';
+export { type ArcFaceOptions, arcFace } from './losses/arcFace.ts';
 export { type BarlowTwinsOptions, barlowTwins } from './losses/barlowTwins.ts';
 export { byol } from './losses/byol.ts';
+export { type CircleOptions, circle } from './losses/circle.ts';
+export { type CKAOptions, cka } from './losses/cka.ts';
 export { type CLIPOptions, clip } from './losses/clip.ts';
 export { type ClusterLossOptions, clusterLoss } from './losses/clusterLoss.ts';
+export { type ContrastiveOptions, contrastive } from './losses/contrastive.ts';
 export {
   type ContrastiveClusteringInputs,
   type ContrastiveClusteringOptions,
   contrastiveClustering,
 } from './losses/contrastiveClustering.ts';
+export { type CoSENTOptions, cosent } from './losses/cosent.ts';
+export { type CosFaceOptions, cosFace } from './losses/cosFace.ts';
 export { type DCLOptions, dcl } from './losses/dcl.ts';
+export { froSSL } from './losses/froSSL.ts';
+export { type GramAnchoringOptions, gramAnchoring } from './losses/gramAnchoring.ts';
 export { type HCLOptions, hcl } from './losses/hcl.ts';
 export { type InfoNCEOptions, infoNCE } from './losses/infoNCE.ts';
 export { koLeo } from './losses/koLeo.ts';
+export { type LeJEPAOptions, leJEPA } from './losses/leJEPA.ts';
+export { type MatryoshkaOptions, matryoshka } from './losses/matryoshka.ts';
+export { type MegaBatchOptions, megaBatch } from './losses/megaBatch.ts';
 export { type MoCoV3Options, mocoV3 } from './losses/mocoV3.ts';
+export { type MultipleNegativesOptions, multipleNegatives } from './losses/multipleNegatives.ts';
+export { type MultiSimilarityOptions, multiSimilarity } from './losses/multiSimilarity.ts';
+export { type NNCLROptions, nnclr } from './losses/nnclr.ts';
 export { type NTXentOptions, ntXent } from './losses/ntXent.ts';
+export { type OrthogonalityOptions, orthogonality } from './losses/orthogonality.ts';
 export { type ProtoNCEOptions, type Prototypes, protoNCE } from './losses/protoNCE.ts';
+export { type ProxyAnchorOptions, proxyAnchor } from './losses/proxyAnchor.ts';
+export { type ProxyNCAOptions, proxyNCA } from './losses/proxyNCA.ts';
 export { type SigLIPOptions, sigLip } from './losses/sigLip.ts';
+export { type SigRegOptions, sigReg } from './losses/sigReg.ts';
 export { simSiam } from './losses/simSiam.ts';
 export { type SinkhornDivergenceOptions, sinkhornDivergence } from './losses/sinkhornDivergence.ts';
+export { type SpectralContrastiveOptions, spectralContrastive } from './losses/spectralContrastive.ts';
 export { type SupConOptions, supCon } from './losses/supCon.ts';
 export { type SwAVOptions, swav } from './losses/swav.ts';
 export { type UniformityOptions, uniformity } from './losses/uniformity.ts';

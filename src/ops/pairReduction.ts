@@ -60,8 +60,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
   if (given.exclude !== undefined) check.oneOf(op, 'exclude', given.exclude, ['self']);
   const value = checkExpression(op, 'value', given.value);
   const derivative = checkExpression(op, 'derivative', given.derivative);
-  const names = checkParameters(op, given.parameters);
-  const tensors = Object.values(given.parameters).filter((parameter) => parameter instanceof Tensor);
+  checkParameters(op, given.parameters);
   const [n] = check.matrix(op, 'a', a);
   if (!alone) check.sameColumns(op, 'a', a, 'b', b);
   const m = (b ?? a).shape[0];
@@ -69,17 +68,44 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
     check.fail(op, `b has ${m} rows, expected ${n} to match a, since exclude = "self" pairs them.`);
   const ofRows = labelsOf(op, context, given.labels, n, m, alone);
 
-  const numbers = context.unscoped(() => packNumbers(context, Object.values(given.parameters)));
+  return reducePairs(op, context, { a, b }, { ...given, reduce, value, derivative, labels: ofRows });
+}
+
+/** What `pairReduction` checked, and what losses made of it know to be right. */
+export interface Reduction {
+  readonly metric: Metric;
+  readonly value: string;
+  readonly derivative: string;
+  readonly reduce: 'sum' | 'logsumexp';
+  readonly exclude?: 'self';
+  /** Of the rows of a and, where there is one, of b, i32: [N] or [N + M]; disposed of with the result. */
+  readonly labels: Tensor | null;
+  readonly parameters: Readonly<Record<string, number | Tensor>>;
+}
+
+/** The same for a loss under its own name, its sides by the caller's: `b` undefined means a against itself. */
+export function reducePairs(
+  op: string,
+  context: Context,
+  sides: Readonly<Record<string, Tensor | undefined>>,
+  { metric, value, derivative, reduce, exclude, labels: ofRows, parameters }: Reduction,
+): Tensor {
+  const [[nameA, first], [nameB, b]] = Object.entries(sides);
+  const a = first as Tensor;
+  const names = Object.keys(parameters);
+  const tensors = Object.values(parameters).filter((parameter) => parameter instanceof Tensor);
+  const [n] = a.shape;
+  const numbers = context.unscoped(() => packNumbers(context, Object.values(parameters)));
   const labels = ofRows ?? context.unscoped(() => context.tensor(new Int32Array(1)));
-  const left = makePoints(context, op, 'a', a, given.metric, 'own');
-  const right = alone ? left : makePoints(context, op, 'b', b, given.metric, left);
+  const left = makePoints(context, op, nameA, a, metric, 'own');
+  const right = b ? makePoints(context, op, nameB, b, metric, left) : left;
   const part = expressionPart(names, value, derivative);
   const using = (kernel: KernelSource) => ({
     kernel: withExpression(kernel, part, `${names}; ${value}; ${derivative}`),
     buffers: { numbers, labels },
-    tuning: { DISTANCE: given.metric === 'sqeuclidean' ? 1 : 0, LABELS: ofRows ? 1 : 0 },
+    tuning: { DISTANCE: metric === 'sqeuclidean' ? 1 : 0, LABELS: ofRows ? 1 : 0 },
   });
-  const skip = given.exclude ?? 'none';
+  const skip = exclude ?? 'none';
   const y = context.empty([n], op);
   const pass =
     reduce === 'sum'
@@ -100,7 +126,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
   const release = (): void => {
     pass?.release();
     left.release();
-    if (!alone) right.release();
+    if (b) right.release();
     numbers.dispose();
     labels.dispose();
   };
@@ -178,7 +204,7 @@ function checkExpression(op: string, name: string, given: unknown): string {
   return text;
 }
 
-function checkParameters(op: string, parameters: Readonly<Record<string, number | Tensor>>): string[] {
+function checkParameters(op: string, parameters: Readonly<Record<string, number | Tensor>>): void {
   check.plain(op, 'parameters', parameters);
   const names = Object.keys(parameters);
   if (names.length > MOST_PARAMETERS)
@@ -192,7 +218,6 @@ function checkParameters(op: string, parameters: Readonly<Record<string, number 
       if (value.size !== 1) check.fail(op, `parameters.${name} is [${value.shape.join(', ')}], expected one number.`);
     }
   }
-  return names;
 }
 
 /** The labels of a's rows, then of b's (of a's again where there is no b). */

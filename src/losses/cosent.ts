@@ -1,0 +1,41 @@
+import * as check from '../core/checkTensor.ts';
+import type { Tensor } from '../core/tensor.ts';
+import { mul } from '../ops/arithmetic.ts';
+import { withMatrices } from '../ops/reshape.ts';
+import { rankingLogSum, ranksOf } from '../sweeps/ranking.ts';
+import { pairScores } from '../sweeps/tuples.ts';
+
+export interface CoSENTOptions {
+  /** What cosines are multiplied by, above 0. Default 20; a larger one looks at the pairs that are most out of order. */
+  scale?: number;
+}
+
+/**
+ * CoSENT (Su 2022), as sentence-transformers has it: cosines of pairs in the order of their scores.
+ *
+ * L = log(1 + sum over pairs i, j with score_i < score_j of e^(v_i - v_j)), v_i = scale cos(a_i, b_i): one number, no mean. Equal
+ * scores do not meet; where all are equal it is 0.
+ * @param a [N, D] or [..., D] raw embeddings (normalised inside)
+ * @param b [N, D] or [..., D]; row i makes a pair with row i of a
+ * @param scores N numbers, a Float32Array or an array: how alike the rows of each pair are
+ * @returns one number; gradients flow to both
+ */
+export function cosent(
+  a: Tensor,
+  b: Tensor,
+  scores: Float32Array | readonly number[],
+  options?: CoSENTOptions,
+): Tensor {
+  const op = 'cosent';
+  const context = check.contextOf(op, { a, b });
+  const [n] = check.rows(op, 'a', a);
+  check.sameShape(op, 'a', a, 'b', b);
+  const { scale } = check.options(op, options, { scale: 20 });
+  check.logits(op, 'scale', check.positive(op, 'scale', scale));
+  const ranks = ranksOf(op, scores, n);
+  return context.scope(() =>
+    withMatrices([a, b], (x, y) =>
+      rankingLogSum(op, context, mul(pairScores(op, { a: x, b: y }, 'cosine'), scale), ranks),
+    ),
+  );
+}
