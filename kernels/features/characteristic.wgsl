@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var k = 0u; k < p.knots; k++) { out[(slice * p.columns + j) * p.knots + k] = sums[k]; }
 }
 
-// @kernel characteristic_terms
+// @kernel characteristic_terms precise_exp
 // terms[j] = rows sum_k w_k |c_jk - phi_k|^2, slopes[j, k] = w_k t_k (Im c_jk, Re c_jk - phi_k): c of the column, phi_k = e^(-t_k^2 / 2)
 // of a standard normal, w_k = phi_k times the trapezoid's 2 step, half of that at the last knot (the one at 0 counts nothing).
 struct Params { first_group: u32, end_group: u32, rows: u32, columns: u32, knots: u32, step: f32 }
@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var total = 0.0;
   for (var k = 0u; k < p.knots; k++) {
     let t = f32(k + 1u) * p.step;
-    let normal = exp(-0.5 * t * t);
+    let normal = precise_exp(-0.5 * t * t);
     let weight = normal * select(2.0, 1.0, k + 1u == p.knots) * p.step;
     let c = means[j * p.knots + k] - vec2f(normal, 0.0);
     total = fma(weight, dot(c, c), total);

@@ -1,6 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { add, mul, sub } from '../ops/arithmetic.ts';
+import { withConstants } from '../ops/constants.ts';
 import { matmul } from '../ops/matmul.ts';
 import { normalizeOf } from '../ops/normalize.ts';
 import { reshape } from '../ops/reshape.ts';
@@ -47,7 +48,7 @@ export function gramAnchoring(student: Tensor, teacher: Tensor, options?: GramAn
     const terms = Array.from({ length: images }, (_, image) =>
       clamp ? clampedGram(op, of(x, image), of(y, image), clamp === 'both') : distance(of(x, image), of(y, image)),
     );
-    return mul(terms.reduce(add), 1 / (images * patches ** 2));
+    return withConstants(op, mul(terms.reduce(add), 1 / (images * patches ** 2)), [teacher]);
   });
 }
 

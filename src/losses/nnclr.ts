@@ -1,6 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { gatherInto } from '../launch/gatherRows.ts';
+import { withConstants } from '../ops/constants.ts';
 import { nearest } from '../ops/nearest.ts';
 import { withMatrices } from '../ops/reshape.ts';
 import { tupleContrast } from '../sweeps/tuples.ts';
@@ -39,5 +40,5 @@ export function nnclr(z0: Tensor, z1: Tensor, support: Tensor, options?: NNCLROp
       partition: 'joint',
     });
   };
-  return context.scope(() => withMatrices([z0, z1], core));
+  return context.scope(() => withConstants(op, withMatrices([z0, z1], core), [z0, support]));
 }

@@ -1,6 +1,7 @@
 import * as check from '../core/checkTensor.ts';
 import { Tensor } from '../core/tensor.ts';
 import { add, mul } from '../ops/arithmetic.ts';
+import { withConstants } from '../ops/constants.ts';
 import { matmul } from '../ops/matmul.ts';
 import { normalizeOf } from '../ops/normalize.ts';
 import { withMatrices } from '../ops/reshape.ts';
@@ -23,7 +24,7 @@ export interface SigRegOptions {
  * differs from it grows with N.
  * @param z [N, D] or [..., D] embeddings, or an array of views of them, each tested alone. They are not normalised
  * @param slices [D, S] directions, a column each (normalised inside), new ones at every step; the authors take S = 1,024
- * @returns one number; gradients flow to every view
+ * @returns one number; gradients flow to every view, none to the slices
  */
 export function sigReg(z: Tensor | readonly Tensor[], slices: Tensor, options?: SigRegOptions): Tensor {
   const op = 'sigReg';
@@ -49,14 +50,14 @@ export function meanTest(
     if (columns !== features)
       check.fail(op, `slices has ${features} rows, expected ${columns}, the columns of ${name}.`);
   }
-  const directions = normalizeOf(op, 'slices', transpose(slices)); // [S, D]
+  const directions = context.noGrad(() => normalizeOf(op, 'slices', transpose(slices))); // [S, D]
   const list = Object.values(views);
   const tests = list.map((view) =>
     withMatrices([view], (rows) =>
       eppsPulley(op, context, matmul(rows, directions, { transposeB: true }), knots, range),
     ),
   );
-  return mul(tests.reduce(add), 1 / list.length);
+  return withConstants(op, mul(tests.reduce(add), 1 / list.length), [slices]);
 }
 
 /** Views by name, `z[0]` and so on. */

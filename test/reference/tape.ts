@@ -1,7 +1,7 @@
 // Reverse-mode differentiation of plain f64 matrices: losses whose gradient is long to write are references by their formula alone.
 
 import type { LossResult } from './losses/result.ts';
-import { dot, type Matrix, matrix, row } from './matrix.ts';
+import { dot, type Matrix, matrix, normalize, row } from './matrix.ts';
 
 /** A matrix, what the result loses by each of its entries, and how that goes on to what it was made of. */
 export interface Variable {
@@ -180,12 +180,12 @@ export class Tape {
 
   /** Rows of length 1; a zero row stays, and gets nothing. */
   unit(x: Variable): Variable {
-    const length = this.map(
-      this.rowSums(this.mul(x, x)),
-      (square) => Math.max(Math.sqrt(square), 1e-12),
-      (square) => (square > 1e-24 ? 0.5 / Math.sqrt(square) : 0),
-    );
-    return this.div(x, length);
+    const { u, back } = normalize(x);
+    return this.made(x.rows, x.columns, u.data, ({ slope }) => {
+      back(matrix(x.rows, x.columns, slope)).data.forEach((value, t) => {
+        x.slope[t] += value;
+      });
+    });
   }
 
   /** log sum exp along each row of the entries that count and, as an entry of its own, of `beside`; [N, 1]. */
