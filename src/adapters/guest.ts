@@ -12,7 +12,7 @@ export type LossName = keyof Losses;
 /** A value of a loss's signature with the framework's tensors in place of ours. */
 export type InHost<V, H> = V extends Tensor
   ? H
-  : V extends Int32Array
+  : V extends Int32Array | Float32Array
     ? V
     : V extends object
       ? { [K in keyof V]: InHost<V[K], H> }

@@ -4,7 +4,7 @@ import { add } from '../ops/arithmetic.ts';
 import type { Labels } from '../ops/labels.ts';
 import { withMatrices } from '../ops/reshape.ts';
 import { mean } from '../ops/sum.ts';
-import { meanOfPositive, reduceClassPairs, softplus } from '../sweeps/classPairs.ts';
+import { labelsOfRows, meanOfPositive, reduceClassPairs, softplus } from '../sweeps/classPairs.ts';
 
 export interface CircleOptions {
   /** How far from 1 positives, and from 0 negatives, may stay. Default 0.4; a larger one asks for less. */
@@ -37,10 +37,10 @@ export function circle(z: Tensor, labels: Labels, options?: CircleOptions): Tens
   check.logits(op, 'gamma', check.positive(op, 'gamma', given.gamma));
   check.oneOf(op, 'reduction', given.reduction, ['nonZero', 'mean']);
   const { margin, gamma, reduction } = given;
-  const core = (rows: Tensor): Tensor => {
+  const core = (rows: Tensor, numbers: Tensor): Tensor => {
     // Of positives the bracket is 1 + m - s, of negatives s + m: both are at + way s, and the logit gamma [b]_+ (b - 2 m).
     const side = (of: 'same' | 'different'): Tensor =>
-      reduceClassPairs(op, context, { name: 'z', rows, labels }, undefined, {
+      reduceClassPairs(op, context, { name: 'z', rows, labels: numbers }, undefined, {
         metric: 'cosine',
         reduce: 'logsumexp',
         value: 'gamma * max(at + way * s, 0.0) * (at + way * s - 2.0 * margin)',
@@ -51,5 +51,8 @@ export function circle(z: Tensor, labels: Labels, options?: CircleOptions): Tens
     const terms = softplus(add(side('same'), side('different')));
     return reduction === 'mean' ? mean(terms) : meanOfPositive(terms);
   };
-  return context.scope(() => withMatrices([z], core));
+  return context.scope(() => {
+    const numbers = labelsOfRows(op, 'labels', labels, z);
+    return withMatrices([z], (rows) => core(rows, numbers));
+  });
 }

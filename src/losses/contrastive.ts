@@ -5,7 +5,7 @@ import type { Labels } from '../ops/labels.ts';
 import { normalizeOf } from '../ops/normalize.ts';
 import { withMatrices } from '../ops/reshape.ts';
 import { sum } from '../ops/sum.ts';
-import { atLeastOne, reduceClassPairs } from '../sweeps/classPairs.ts';
+import { atLeastOne, labelsOfRows, reduceClassPairs } from '../sweeps/classPairs.ts';
 
 export interface ContrastiveOptions {
   /** What positives may be apart (`'euclidean'`), or are to be alike (`'cosine'`). Default 0. */
@@ -42,7 +42,7 @@ export function contrastive(z: Tensor, labels: Labels, options?: ContrastiveOpti
   check.oneOf(op, 'metric', metric, ['euclidean', 'cosine']);
   check.oneOf(op, 'reduction', reduction, ['nonZero', 'mean']);
   const euclidean = metric === 'euclidean';
-  const core = (matrix: Tensor): Tensor => {
+  const core = (matrix: Tensor, numbers: Tensor): Tensor => {
     const rows = euclidean ? normalizeOf(op, 'z', matrix) : matrix;
     const [distance, slope] = euclidean ? ['sqrt(s)', 'select(0.5 / sqrt(s), 0.0, s <= 0.0)'] : ['(-s)', '(-1.0)'];
     const term = `max(way * (${distance} - at), 0.0)`;
@@ -50,7 +50,7 @@ export function contrastive(z: Tensor, labels: Labels, options?: ContrastiveOpti
     // A kind's terms, and how many of them count: one kernel, since only parameters differ.
     const total = (of: 'same' | 'different', margin: number, counted: 'terms' | 'above' | 'all'): Tensor =>
       sum(
-        reduceClassPairs(op, context, { name: 'z', rows, labels }, undefined, {
+        reduceClassPairs(op, context, { name: 'z', rows, labels: numbers }, undefined, {
           metric: euclidean ? 'sqeuclidean' : 'cosine',
           reduce: 'sum',
           value: `select(select(${term}, ${above}, counted > 0.5), 1.0, counted > 1.5)`,
@@ -69,5 +69,8 @@ export function contrastive(z: Tensor, labels: Labels, options?: ContrastiveOpti
     };
     return add(kind('same', positiveMargin), kind('different', negativeMargin));
   };
-  return context.scope(() => withMatrices([z], core));
+  return context.scope(() => {
+    const numbers = labelsOfRows(op, 'labels', labels, z);
+    return withMatrices([z], (rows) => core(rows, numbers));
+  });
 }

@@ -6,7 +6,7 @@ import { withMatrices } from '../ops/reshape.ts';
 import { mean } from '../ops/sum.ts';
 import { square } from '../ops/unary.ts';
 import { MOST_KNOTS } from '../sweeps/characteristic.ts';
-import { meanTest, viewsOf } from './sigReg.ts';
+import { checkSlices, meanTest, viewsOf } from './sigReg.ts';
 
 export interface LeJEPAOptions {
   /** Weight of SIGReg, 0 to 1; views that agree have the rest. Default 0.05; a larger one asks for rounder embeddings. */
@@ -56,6 +56,7 @@ export function leJEPA(
     check.rows(op, name, view);
     check.sameShape(op, 'globals[0]', globals[0], name, view);
   }
+  checkSlices(op, views, slices);
   const core = (...matrices: Tensor[]): Tensor => {
     const centre = mul(matrices.slice(0, globals.length).reduce(add), 1 / globals.length);
     const apart = matrices.map((view) => mean(square(sub(centre, view))));

@@ -35,7 +35,7 @@ export function megaBatch(a: Tensor, b: Tensor, options?: MegaBatchOptions): Ten
   const core = (rows: Tensor, others: Tensor): Tensor => {
     const { indices } = nearest(rows, others, { exclude: 'self' });
     // The scores of the rows that were chosen: row i is of the class of its hardest row.
-    const own = { name: 'a', rows, labels: context.alias(indices, [n], false), classes: n };
+    const own = { name: 'a', rows, labels: context.alias(indices, [n], false) };
     const columns = { name: 'b', rows: others, labels: classNumbers(context, op, n) };
     const hardest = reduceClassPairs(op, context, own, columns, {
       metric: 'cosine',

@@ -4,7 +4,7 @@ import { add, mul } from '../ops/arithmetic.ts';
 import type { Labels } from '../ops/labels.ts';
 import { withMatrices } from '../ops/reshape.ts';
 import { mean } from '../ops/sum.ts';
-import { type Labelled, reduceClassPairs, softplus } from '../sweeps/classPairs.ts';
+import { type Labelled, labelsOfRows, reduceClassPairs, softplus } from '../sweeps/classPairs.ts';
 
 export interface MultiSimilarityOptions {
   /** Sharpness of the positives, above 0. Default 2; a larger one looks at the furthest. */
@@ -42,12 +42,13 @@ export function multiSimilarity(z: Tensor, labels: Labels, options?: MultiSimila
   for (const [name, value] of Object.entries({ alpha, beta })) check.logits(op, name, check.positive(op, name, value));
   check.logits(op, 'base', base);
   checkReference(op, z, others);
-  const core = (...[rows, reference]: readonly Tensor[]): Tensor => {
-    const own: Labelled = { name: 'z', rows, labels };
-    const them = reference && { name: 'reference', rows: reference, labels: others.referenceLabels as Labels };
+  const { reference, referenceLabels } = others;
+  const core = ([rows, theirs]: readonly Tensor[], own: Tensor, referenced: Tensor | undefined): Tensor => {
+    const batch: Labelled = { name: 'z', rows, labels: own };
+    const them = referenced && { name: 'reference', rows: theirs, labels: referenced };
     const pull = (of: 'same' | 'different', sharpness: number): Tensor => {
       const slope = of === 'same' ? -sharpness : sharpness;
-      const top = reduceClassPairs(op, context, own, them, {
+      const top = reduceClassPairs(op, context, batch, them, {
         metric: 'cosine',
         reduce: 'logsumexp',
         value: 'slope * (s - base)',
@@ -59,7 +60,11 @@ export function multiSimilarity(z: Tensor, labels: Labels, options?: MultiSimila
     };
     return mean(add(pull('same', alpha), pull('different', beta)));
   };
-  return context.scope(() => withMatrices(others.reference ? [z, others.reference] : [z], core));
+  return context.scope(() => {
+    const own = labelsOfRows(op, 'labels', labels, z);
+    const referenced = reference && labelsOfRows(op, 'referenceLabels', referenceLabels as Labels, reference);
+    return withMatrices(reference ? [z, reference] : [z], (...matrices) => core(matrices, own, referenced));
+  });
 }
 
 /** A reference and its labels come together, in rows as long as z's. */

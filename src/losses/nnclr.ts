@@ -1,9 +1,11 @@
 import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { gatherInto } from '../launch/gatherRows.ts';
+import { add, mul } from '../ops/arithmetic.ts';
 import { withConstants } from '../ops/constants.ts';
 import { nearest } from '../ops/nearest.ts';
 import { withMatrices } from '../ops/reshape.ts';
+import { mean } from '../ops/sum.ts';
 import { tupleContrast } from '../sweeps/tuples.ts';
 
 export interface NNCLROptions {
@@ -30,15 +32,17 @@ export function nnclr(z0: Tensor, z1: Tensor, support: Tensor, options?: NNCLROp
   check.divisor(op, 'temperature', temperature);
   const core = (rows: Tensor, predictions: Tensor): Tensor => {
     check.sameColumns(op, 'z0', rows, 'support', support);
-    const { indices } = nearest(rows, support);
+    const { indices, scores } = nearest(rows, support);
     const neighbours = context.empty(rows.shape, op);
     gatherInto(context, support, indices, neighbours);
-    return tupleContrast(op, context, neighbours, [predictions], {
+    const seen = mul(mean(scores), 0); // a row that is not finite has no neighbour: 0, or what shows it
+    const loss = tupleContrast(op, context, neighbours, [predictions], {
       scale: 1 / temperature,
       metric: 'cosine',
       directions: ['queryToDocument'],
       partition: 'joint',
     });
+    return add(loss, seen);
   };
   return context.scope(() => withConstants(op, withMatrices([z0, z1], core), [z0, support]));
 }

@@ -4,7 +4,15 @@ import { add, div } from '../ops/arithmetic.ts';
 import type { Labels } from '../ops/labels.ts';
 import { withMatrices } from '../ops/reshape.ts';
 import { mean, sum } from '../ops/sum.ts';
-import { atLeastOne, classNumbers, countPositive, reduceClassPairs, softplus } from '../sweeps/classPairs.ts';
+import {
+  atLeastOne,
+  checkClasses,
+  classNumbers,
+  countPositive,
+  labelsOfRows,
+  reduceClassPairs,
+  softplus,
+} from '../sweeps/classPairs.ts';
 
 export interface ProxyAnchorOptions {
   /** Cosines of the own class are to be above it, those of others below its negative. Default 0.1. */
@@ -29,10 +37,9 @@ export function proxyAnchor(z: Tensor, proxies: Tensor, labels: Labels, options?
   const { margin, alpha } = check.options(op, options, { margin: 0.1, alpha: 32 });
   check.within(op, 'margin', margin, -10, 10);
   check.logits(op, 'alpha', check.positive(op, 'alpha', alpha));
-  const core = (rows: Tensor): Tensor => {
-    check.sameColumns(op, 'z', rows, 'proxies', proxies);
-    const [classes] = proxies.shape;
-    const own = { name: 'z', rows, labels, classes };
+  const classes = checkClasses(op, z, 'proxies', proxies);
+  const core = (rows: Tensor, numbers: Tensor): Tensor => {
+    const own = { name: 'z', rows, labels: numbers };
     const side = (of: 'same' | 'different'): Tensor =>
       reduceClassPairs(
         op,
@@ -52,5 +59,8 @@ export function proxyAnchor(z: Tensor, proxies: Tensor, labels: Labels, options?
     const present = context.noGrad(() => countPositive(add(near, 1e29))); // a class without rows is at -1e30
     return add(div(sum(softplus(near)), atLeastOne(present)), mean(softplus(side('different'))));
   };
-  return context.scope(() => withMatrices([z], core));
+  return context.scope(() => {
+    const numbers = labelsOfRows(op, 'labels', labels, z, classes);
+    return withMatrices([z], (rows) => core(rows, numbers));
+  });
 }

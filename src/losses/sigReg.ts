@@ -33,7 +33,18 @@ export function sigReg(z: Tensor | readonly Tensor[], slices: Tensor, options?: 
   const { knots, range } = check.options(op, options, { knots: 17, range: 3 });
   check.integer(op, 'knots', knots, 2, MOST_KNOTS);
   check.within(op, 'range', check.positive(op, 'range', range), 0, 1000);
+  checkSlices(op, views, slices);
   return context.scope(() => meanTest(op, views, slices, { knots, range }));
+}
+
+/** Refuses slices of other features than the views'. */
+export function checkSlices(op: string, views: Readonly<Record<string, Tensor>>, slices: Tensor): void {
+  const [features] = check.matrix(op, 'slices', slices);
+  for (const [name, view] of Object.entries(views)) {
+    const [, columns] = check.rows(op, name, view);
+    if (columns !== features)
+      check.fail(op, `slices has ${features} rows, expected ${columns}, the columns of ${name}.`);
+  }
 }
 
 /** The mean of the tests of each view. */

@@ -1,3 +1,4 @@
+import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { copyInto, fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
@@ -13,13 +14,26 @@ import { reshape } from '../ops/reshape.ts';
 import { sum } from '../ops/sum.ts';
 import { relu } from '../ops/unary.ts';
 
-/** Rows and the numbers of their classes. */
+/** Rows [N, D] and the numbers of their classes [N]. */
 export interface Labelled {
   readonly name: string;
   readonly rows: Tensor;
-  readonly labels: Labels;
-  /** How many classes there are; default 2^31. */
-  readonly classes?: number;
+  readonly labels: Tensor;
+}
+
+/** Labels of the rows of `z`, [N, D] or [..., D], checked and on the GPU before anything is launched: [N]. */
+export function labelsOfRows(op: string, name: string, labels: Labels, z: Tensor, classes = 2 ** 31): Tensor {
+  const leading = z.shape.slice(0, -1);
+  const rows = leading.reduce((a, b) => a * b, 1);
+  return labelTensor(op, name, labels, z.context, { rows, leading, classes });
+}
+
+/** How many classes a matrix has that holds a row for each, as long as the rows of `z`. */
+export function checkClasses(op: string, z: Tensor, name: string, matrix: Tensor): number {
+  const [, columns] = check.rows(op, 'z', z);
+  const [classes, theirs] = check.matrix(op, name, matrix);
+  if (theirs !== columns) check.fail(op, `${name} has ${theirs} columns, expected ${columns} to match z.`);
+  return classes;
 }
 
 /** 0, 1, ... for a row a class. */
@@ -51,11 +65,8 @@ export function reduceClassPairs(
   const sides = b ? [a, b] : [a, a];
   const counts = sides.map(({ rows }) => rows.shape[0]);
   const labels = context.unscoped(() => context.empty([counts[0] + counts[1]], op, 'i32'));
-  context.scope(() => {
-    sides.forEach(({ labels: own, classes = 2 ** 31 }, s) => {
-      const name = s === 1 && b?.name === 'reference' ? 'referenceLabels' : 'labels';
-      copyInto(context, labels, labelTensor(op, name, own, context, { rows: counts[s], classes }), s * counts[0]);
-    });
+  sides.forEach(({ labels: own }, s) => {
+    copyInto(context, labels, own, s * counts[0]);
   });
   const counted = `(label_i == label_j) == (same > 0.5)`;
   const nothing = how.reduce === 'sum' ? '0.0' : '-1e30';

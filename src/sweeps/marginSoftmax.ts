@@ -4,7 +4,7 @@ import { mul, sub } from '../ops/arithmetic.ts';
 import type { Labels } from '../ops/labels.ts';
 import { withMatrices } from '../ops/reshape.ts';
 import { mean } from '../ops/sum.ts';
-import { classNumbers, reduceClassPairs, softplus } from './classPairs.ts';
+import { checkClasses, classNumbers, labelsOfRows, reduceClassPairs, softplus } from './classPairs.ts';
 
 /** What the own class's cosine c becomes: c cosine - sqrt(1 - c^2) sine - margin, or c - below - margin from `edge` down. */
 export interface Margin {
@@ -37,11 +37,9 @@ export function marginSoftmax(
 ): Tensor {
   const context = check.contextOf(op, { z, ...sides });
   const [[name, weights]] = Object.entries(sides);
-  check.rows(op, 'z', z);
-  const core = (rows: Tensor): Tensor => {
-    check.sameColumns(op, 'z', rows, name, weights);
-    const [classes] = weights.shape;
-    const own = { name: 'z', rows, labels, classes };
+  const classes = checkClasses(op, z, name, weights);
+  const core = (rows: Tensor, numbers: Tensor): Tensor => {
+    const own = { name: 'z', rows, labels: numbers };
     const columns = { name, rows: weights, labels: classNumbers(context, op, classes) };
     const others = reduceClassPairs(op, context, own, columns, {
       metric: 'cosine',
@@ -61,5 +59,8 @@ export function marginSoftmax(
     });
     return mean(softplus(sub(others, mul(target, scale))));
   };
-  return context.scope(() => withMatrices([z], core));
+  return context.scope(() => {
+    const numbers = labelsOfRows(op, 'labels', labels, z, classes);
+    return withMatrices([z], (rows) => core(rows, numbers));
+  });
 }

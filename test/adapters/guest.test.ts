@@ -207,7 +207,8 @@ test('every loss of the package is there under its own name', () => {
   );
   const names = [...exported].flatMap(([, list]) => list.split(',').map((name) => name.trim()));
   const { engine: _, destroy: __, ...named } = guest.attached((op, args) => [op, args]);
-  expect(Object.keys(named).sort()).toEqual(names.filter((name) => name in gramian).sort());
+  const losses = names.filter((name) => name in gramian && name !== 'matryoshka'); // which makes one
+  expect(Object.keys(named).sort()).toEqual(losses.sort());
   expect(named.byol(1, 2)).toEqual(['byol', [1, 2]]);
 });
 

@@ -5,6 +5,7 @@ import {
   divisor,
   engine,
   flag,
+  fn,
   fraction,
   fromZero,
   integer,
@@ -45,6 +46,16 @@ const image = tensor([2, 4, 4, 4], [2, 4, 4]);
 /** Negative ones too. */
 const anyLabels: Kind = { ...labels(ROWS, 2 ** 31), bad: () => ({ 'too few': new Int32Array(1), 'an array': [0, 0] }) };
 const epsilon = positive(1e-5);
+const reduction = word('nonZero', 'mean');
+const logit = number(0.5, { low: -1e29, high: 1e29 });
+const hardness = object({ on: word('inBatch', 'hard', 'all'), alpha: fromZero(5, 1e29) }, 'on', 'alpha');
+const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+const scores: Kind = {
+  good: () => Float32Array.of(0.9, 0.1, 0.5, 0.5),
+  accepts: (value) =>
+    (Array.isArray(value) || value instanceof Float32Array || value instanceof Float64Array) && value.length === ROWS,
+  bad: () => ({ 'too few': [1, 2], 'a NaN': [1, 2, Number.NaN, 3], text: ['1', '2', '3', '4'] }),
+};
 
 /** A Tensor or a number; of a quotient's divisor not 0. */
 const operand = (zero = true): Kind => ({
@@ -202,6 +213,117 @@ export const ROOT: Signatures = {
   contrastiveClustering: takes({
     inputs: object({ instances: views(2), clusters: views(2) }, 'instances', 'clusters'),
     options: options({ instanceTemperature: temperature, clusterTemperature: temperature }),
+  }),
+  angle: takes({ a: z, b: other, scores, options: options({ scale: positive(20, 1e29) }) }),
+  arcFace: takes({
+    z,
+    weights: columns,
+    labels: labels(ROWS, 6),
+    options: options({ margin: number(28.6, { low: 0, high: 180 }), scale: positive(64, 1e29) }),
+  }),
+  circle: takes({
+    z: rowsOf(ROWS, COLUMNS),
+    labels: labels(ROWS, 2 ** 31),
+    options: options({ margin: number(0.4, { low: -10, high: 10 }), gamma: positive(80, 1e29), reduction }),
+  }),
+  cka: takes({
+    x: matrix(ROWS, COLUMNS, [1, COLUMNS]),
+    y: matrix(ROWS, 5, [ROWS + 1, 5]),
+    options: options({ debiased: flag }),
+  }),
+  contrastive: takes({
+    z: rowsOf(ROWS, COLUMNS),
+    labels: labels(ROWS, 2 ** 31),
+    options: options({ positiveMargin: logit, negativeMargin: logit, metric: word('euclidean', 'cosine'), reduction }),
+  }),
+  cosent: takes({ a: z, b: other, scores, options: options({ scale: positive(20, 1e29) }) }),
+  cosFace: takes({
+    z,
+    weights: columns,
+    labels: labels(ROWS, 6),
+    options: options({ margin: number(0.35, { low: -10, high: 10 }), scale: positive(64, 1e29) }),
+  }),
+  froSSL: takes({ z0: z, z1: other }),
+  gramAnchoring: takes({ student: z, teacher: other, options: options({ clamp: optional(word('both', 'teacher')) }) }),
+  leJEPA: takes({
+    globals: views(2),
+    locals: { ...views(1), accepts: (value, world) => isEmpty(value) || views(1).accepts(value, world) },
+    slices: matrix(COLUMNS, 5, [COLUMNS + 1, 5]),
+    options: options({
+      lambda: share(0.05),
+      convention: word('official', 'stable-pretraining'),
+      knots: integer(17, 2, 65),
+      range: positive(3, 1000),
+    }),
+  }),
+  matryoshka: takes(
+    {
+      loss: fn(() => () => {}),
+      options: options(
+        { dims: integers([3, 2], 1, 2 ** 24), weights: optional({ good: () => [1, 1], accepts: () => false }) },
+        'dims',
+      ),
+    },
+    {},
+  ),
+  megaBatch: takes({
+    a: rowsOf(ROWS, COLUMNS, [1, COLUMNS]),
+    b: other,
+    options: options({
+      positiveMargin: number(0.8, { low: -10, high: 10 }),
+      negativeMargin: number(0.3, { low: -10, high: 10 }),
+    }),
+  }),
+  multiSimilarity: takes({
+    z: rowsOf(ROWS, COLUMNS),
+    labels: labels(ROWS, 2 ** 31),
+    options: options({
+      alpha: positive(2, 1e29),
+      beta: positive(50, 1e29),
+      base: logit,
+      reference: optional({ good: () => undefined, accepts: () => false }),
+      referenceLabels: optional({ good: () => undefined, accepts: () => false }),
+    }),
+  }),
+  multipleNegatives: takes({
+    queries: z,
+    documents: but(other, ({ tensor }) => ({
+      'an empty array': [],
+      'one too short': [tensor([ROWS, COLUMNS]), tensor([2, 3])],
+    })),
+    options: options({
+      scale: positive(20, 1e29),
+      metric: word('cosine', 'dot'),
+      directions: {
+        good: () => ['queryToDocument'],
+        accepts: () => false,
+        bad: () => ({ 'the queries alone': ['queryToQuery'], 'one twice': ['queryToDocument', 'queryToDocument'] }),
+      },
+      partition: word('joint', 'perDirection'),
+      hardness: { ...hardness, accepts: optional(hardness).accepts },
+    }),
+  }),
+  nnclr: takes({ z0: z, z1: other, support: columns, options: options({ temperature: divisor(0.1) }) }),
+  orthogonality: takes({
+    z: rowsOf(ROWS, COLUMNS, [1, COLUMNS]),
+    options: options({ mean: fromZero(1, 1e29), secondMoment: fromZero(1, 1e29) }),
+  }),
+  proxyAnchor: takes({
+    z,
+    proxies: columns,
+    labels: labels(ROWS, 6),
+    options: options({ margin: number(0.1, { low: -10, high: 10 }), alpha: positive(32, 1e29) }),
+  }),
+  proxyNCA: takes({ z, proxies: columns, labels: labels(ROWS, 6), options: options({ scale: positive(1, 1e29) }) }),
+  sigReg: takes({
+    z: rowsOf(ROWS, COLUMNS),
+    slices: matrix(COLUMNS, 5, [COLUMNS + 1, 5]),
+    options: options({ knots: integer(17, 2, 65), range: positive(3, 1000) }),
+  }),
+  spectralContrastive: takes({
+    z0: rowsOf(ROWS, COLUMNS, [1, COLUMNS]),
+    z1: other,
+    options: options({ mu: positive(1) }),
   }),
   dcl: takes({ z0: z, z1: other, options: options({ temperature }) }),
   hcl: takes({

@@ -58,6 +58,8 @@ export interface LossRow {
   readonly peaked?: boolean | { readonly rows: number };
   /** Its rows may all but coincide: gradients, which are what little is left of their terms, keep their digits. */
   readonly coincide?: boolean;
+  /** Leading dimensions mean something: `[B, P, D]` is B images of P rows. */
+  readonly images?: boolean;
   /** What errors of value and gradients are relative to beside max(|value|, 0.1) and the largest entry; default 1. */
   readonly slack?: number;
   /** How far the exponents of e reach: exp of WGSL may be so many digits off. Default: 1 / temperature. */
