@@ -33,9 +33,11 @@ export {
 export { type CoSENTOptions, cosent } from './losses/cosent.ts';
 export { type CosFaceOptions, cosFace } from './losses/cosFace.ts';
 export { type DCLOptions, dcl } from './losses/dcl.ts';
+export { type DINOOptions, dino, type TeachingOptions } from './losses/dino.ts';
 export { froSSL } from './losses/froSSL.ts';
 export { type GramAnchoringOptions, gramAnchoring } from './losses/gramAnchoring.ts';
 export { type HCLOptions, hcl } from './losses/hcl.ts';
+export { type IBOTOptions, ibot } from './losses/ibot.ts';
 export { type InfoNCEOptions, infoNCE } from './losses/infoNCE.ts';
 export { koLeo } from './losses/koLeo.ts';
 export { type LeJEPAOptions, leJEPA } from './losses/leJEPA.ts';

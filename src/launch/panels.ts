@@ -4,7 +4,16 @@ import type { Storage } from '../gpu/buffers.ts';
 import type { KernelSource, Params, Tuning } from '../gpu/kernel.ts';
 import { placedBetween } from './operands.ts';
 import { leftRows } from './pack.ts';
-import { addToGradient, featuresOf, finishGradient, type Points, rowsPerPanel, startGradient } from './points.ts';
+import {
+  addToGradient,
+  featuresOf,
+  finishGradient,
+  type Points,
+  type PointsGradient,
+  rowsPerPanel,
+  startGradient,
+  type WeighedPoints,
+} from './points.ts';
 import { shrunk, tileOf } from './tile.ts';
 
 /** A kernel that writes the weights w[j - first, i] of a panel, and what it needs beside the points. */
@@ -17,6 +26,15 @@ export interface Weighing {
   readonly most?: { rows: number; columns: number };
 }
 
+/** A panel of weights w[j - first, i] of `count` columns j, and all rows i. */
+export interface Panel {
+  readonly weights: Storage;
+  /** From one column j of the panel to the next, in floats. */
+  readonly width: number;
+  readonly first: number;
+  readonly count: number;
+}
+
 /**
  * Gradients of both sides' raw rows from w_ij = d loss / d s_ij, of which a panel of columns j exists at a time. Of rows
  * against themselves the kernel writes w_ij + w_ji (its BOTH is 1): its weighted sum is the whole gradient of the rows.
@@ -27,17 +45,34 @@ export function gradientInPanels(
   left: Points,
   right: Points,
   scale: number,
-  { kernel, params, buffers, tuning: own, most }: Weighing,
+  weighing: Weighing,
 ): Tensor[] {
   const alone = left === right;
+  const toLeft = startGradient(context, op, left);
+  const toRight = alone ? toLeft : startGradient(context, op, right);
+  walkPanels(context, op, left, right, weighing, (panel) => {
+    addToLeft(context, toLeft, panel, right, scale);
+    if (!alone) addToRight(context, op, toRight, panel, left, scale);
+  });
+  const da = finishGradient(context, op, toLeft);
+  return alone ? [da] : [da, finishGradient(context, op, toRight)];
+}
+
+/** Makes the weights a panel at a time, and shows each to `visit`. */
+export function walkPanels(
+  context: Context,
+  op: string,
+  left: Points,
+  right: Points,
+  { kernel, params, buffers, tuning: own, most }: Weighing,
+  visit: (panel: Panel) => void,
+): void {
   const any = tileOf(context, 'pairs', right.count, left.count, left.columns);
   const { tuning, rows: tileRows, columns: tileColumns } = most && any.tuning.REGISTERS !== 0 ? shrunk(any, most) : any;
   const width = left.paddedRows;
   const strips = Math.ceil(width / tileColumns);
   const panel = rowsPerPanel(context, left, right.count);
   const weights = context.scratch(panel * width, op);
-  const toLeft = startGradient(context, op, left);
-  const toRight = alone ? toLeft : startGradient(context, op, right);
   for (let first = 0; first < right.count; first += panel) {
     const count = Math.min(panel, right.count - first);
     context.run(kernel, {
@@ -59,28 +94,39 @@ export function gradientInPanels(
       ...placedBetween(context, { ...featuresOf(right), rows: count }, featuresOf(left), left.columns, {
         ...tuning,
         ...own,
-        BOTH: alone ? 1 : 0,
+        BOTH: left === right ? 1 : 0,
       }),
     });
-    const w = { of: weights, at: 0, stride: width };
-    const all = { first: 0, count: left.count };
-    addToGradient(
-      context,
-      toLeft,
-      all,
-      { ...w, along: 'columns' },
-      { points: right, from: first, depth: count },
-      { scale },
-    );
-    toLeft.begun = true;
-    if (!alone) {
-      const { along, operand } = leftRows(context, op, { of: weights, rows: count, columns: width }, right.columns);
-      const others = { points: left, from: 0, depth: left.count };
-      addToGradient(context, toRight, { first, count }, { ...operand, along }, others, { scale });
-      operand.release();
-    }
+    visit({ weights, width, first, count });
   }
   weights.release();
-  const da = finishGradient(context, op, toLeft);
-  return alone ? [da] : [da, finishGradient(context, op, toRight)];
+}
+
+/** Adds sum_j w_ij of the points j of the panel to every row i. */
+export function addToLeft(
+  context: Context,
+  to: PointsGradient,
+  { weights, width, first, count }: Panel,
+  points: WeighedPoints,
+  scale: number,
+): void {
+  const all = { first: 0, count: to.points.count };
+  const w = { of: weights, at: 0, stride: width, along: 'columns' } as const;
+  addToGradient(context, to, all, w, { points, from: first, depth: count }, { scale });
+  to.begun = true;
+}
+
+/** Adds sum_i w_ij of the points i to the rows j of the panel, which are in no other. */
+export function addToRight(
+  context: Context,
+  op: string,
+  to: PointsGradient,
+  { weights, width, first, count }: Panel,
+  points: WeighedPoints,
+  scale: number,
+): void {
+  const { along, operand } = leftRows(context, op, { of: weights, rows: count, columns: width }, to.points.columns);
+  const others = { points, from: 0, depth: points.count };
+  addToGradient(context, to, { first, count }, { ...operand, along }, others, { scale });
+  operand.release();
 }

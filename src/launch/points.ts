@@ -64,6 +64,9 @@ export function makePoints(
   return { metric, count, columns, rows, rowStride: roundUp(columns, 4), paddedRows, transposed, units: null, release };
 }
 
+/** What of points is weighed: their rows. */
+export type WeighedPoints = Pick<Points, 'metric' | 'count' | 'columns' | 'rows' | 'rowStride'>;
+
 /** The points as a left or right operand of a product along the features. */
 export function featuresOf({
   transposed,
@@ -74,7 +77,7 @@ export function featuresOf({
 }
 
 /** The points as the right operand of a product along the rows, from row `first` on. */
-export function rowsOf({ rows, rowStride }: Points, first = 0): Operand {
+export function rowsOf({ rows, rowStride }: WeighedPoints, first = 0): Operand {
   return { of: rows, at: first * rowStride, stride: rowStride };
 }
 
@@ -96,7 +99,7 @@ export function launchSimilarity(
 
 /** The gradient for one side's points, gathered by `addToGradient`, from which `finishGradient` makes that of the raw rows. */
 export interface PointsGradient {
-  readonly points: Points;
+  readonly points: WeighedPoints & Pick<Points, 'units'>;
   readonly into: Operand;
   /** Whether something was gathered already. */
   begun: boolean;
@@ -121,7 +124,7 @@ export function addToGradient(
   to: PointsGradient,
   rows: { first: number; count: number },
   weights: Operand & { along: 'columns' | 'rows' },
-  others: { points: Points; from: number; depth: number },
+  others: { points: WeighedPoints; from: number; depth: number },
   { scale, more = to.begun }: { scale: number; more?: boolean },
 ): void {
   const { points, into } = to;

@@ -12,9 +12,11 @@ import { contrastiveClustering } from './contrastiveClustering.ts';
 import { cosent } from './cosent.ts';
 import { cosFace } from './cosFace.ts';
 import { dcl } from './dcl.ts';
+import { dino } from './dino.ts';
 import { froSSL } from './froSSL.ts';
 import { gramAnchoring } from './gramAnchoring.ts';
 import { hcl } from './hcl.ts';
+import { ibot } from './ibot.ts';
 import { infoNCE } from './infoNCE.ts';
 import { koLeo } from './koLeo.ts';
 import { leJEPA } from './leJEPA.ts';
@@ -58,9 +60,11 @@ export const LOSSES = {
   cosFace,
   covarianceTerm,
   dcl,
+  dino,
   froSSL,
   gramAnchoring,
   hcl,
+  ibot,
   infoNCE,
   koLeo,
   leJEPA,

@@ -97,8 +97,16 @@ export function reducePairs(
   const [n] = a.shape;
   const numbers = context.unscoped(() => packNumbers(context, Object.values(parameters)));
   const labels = ofRows ?? context.unscoped(() => context.tensor(new Int32Array(1)));
-  const left = makePoints(context, op, nameA, a, metric, 'own');
-  const right = b ? makePoints(context, op, nameB, b, metric, left) : left;
+  const pointsOf = (rows: Tensor, others: Tensor | undefined): { left: Points; right: Points; release(): void } => {
+    const left = makePoints(context, op, nameA, rows, metric, 'own');
+    const right = others ? makePoints(context, op, nameB, others, metric, left) : left;
+    const release = (): void => {
+      left.release();
+      if (others) right.release();
+    };
+    return { left, right, release };
+  };
+  const { left, right, release: releasePoints } = pointsOf(a, b);
   const part = expressionPart(names, value, derivative);
   const using = (kernel: KernelSource) => ({
     kernel: withExpression(kernel, part, `${names}; ${value}; ${derivative}`),
@@ -123,23 +131,25 @@ export function reducePairs(
       groups: Math.ceil(n / 64),
       work: 4 * n,
     });
-  const release = (): void => {
-    pass?.release();
-    left.release();
-    if (b) right.release();
-    numbers.dispose();
-    labels.dispose();
-  };
+  // Made again for the gradient: a loss of many blocks would hold several copies of its rows for each of them.
+  releasePoints();
   return context.record(op, [a, ...(b ? [b] : []), ...tensors], y, {
-    release,
-    backward: (dy) => {
+    saved: [a, ...(b ? [b] : [])],
+    release: () => {
+      pass?.release();
+      numbers.dispose();
+      labels.dispose();
+    },
+    backward: (dy, [rows, others]) => {
       const { kernel, buffers, tuning } = using(pair_weights);
-      const gradients = gradientInPanels(context, op, left, right, 1, {
+      const points = pointsOf(rows, others);
+      const gradients = gradientInPanels(context, op, points.left, points.right, 1, {
         kernel,
         buffers: { ...buffers, tops: pass?.top ?? dy, sums: pass?.sum ?? dy, dy },
         tuning: { ...tuning, SKIP: SKIP[skip], REDUCE: pass ? 1 : 0 },
         most: { rows: 8, columns: 32 }, // unrolled, the expressions stand in it four times an entry: a large tile compiles for ever
       });
+      points.release();
       return [...gradients, ...tensors.map(() => null)];
     },
   });

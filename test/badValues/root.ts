@@ -49,6 +49,15 @@ const epsilon = positive(1e-5);
 const reduction = word('nonZero', 'mean');
 const logit = number(0.5, { low: -1e29, high: 1e29 });
 const hardness = object({ on: word('inBatch', 'hard', 'all'), alpha: fromZero(5, 1e29) }, 'on', 'alpha');
+const teaching = {
+  studentPrototypes: columns,
+  teacherPrototypes: matrix(6, COLUMNS, [5, COLUMNS], [6, COLUMNS + 1]),
+  center: optional(tensor([6], [5], [6, 1])),
+  studentTemperature: divisor(0.1),
+  teacherTemperature: divisor(0.04),
+  codes: word('center', 'sinkhorn'),
+  iterations: integer(3, 1, 100),
+};
 const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 const scores: Kind = {
   good: () => Float32Array.of(0.9, 0.1, 0.5, 0.5),
@@ -242,6 +251,20 @@ export const ROOT: Signatures = {
     weights: columns,
     labels: labels(ROWS, 6),
     options: options({ margin: number(0.35, { low: -10, high: 10 }), scale: positive(64, 1e29) }),
+  }),
+  dino: takes({
+    students: views(2),
+    teachers: views(2),
+    options: options({ ...teaching, skipSame: flag }, 'studentPrototypes', 'teacherPrototypes'),
+  }),
+  ibot: takes({
+    student: z,
+    teacher: other,
+    options: options(
+      { ...teaching, weights: optional(tensor([ROWS], [ROWS + 1])) },
+      'studentPrototypes',
+      'teacherPrototypes',
+    ),
   }),
   froSSL: takes({ z0: z, z1: other }),
   gramAnchoring: takes({ student: z, teacher: other, options: options({ clamp: optional(word('both', 'teacher')) }) }),

@@ -17,7 +17,12 @@ const withClasses: LossRow['inputs'] = (n, d, kind, seed) => [
   matrix(CLASSES_OF, d, values('normal', [CLASSES_OF, d], seed + 3).data),
 ];
 
-const COMMON = { accepts: few, temperatures: [1], invariances: ['row scale', 'radial gradient'] } as const;
+const COMMON = {
+  accepts: few,
+  composed: true,
+  temperatures: [1],
+  invariances: ['row scale', 'radial gradient'],
+} as const;
 
 /** Losses of rows and their classes. */
 export const CLASSES: readonly LossRow[] = [

@@ -131,7 +131,9 @@ export function testLosses(engine: () => Engine, losses: readonly LossRow[]): vo
       }
     });
 
-    thorough(
+    const alone = loss.composed ? test.skip : thorough;
+
+    alone(
       'the same numbers however the tuner would do it',
       async () => {
         const [n, d] = [70, 44];
@@ -285,7 +287,7 @@ export function testLosses(engine: () => Engine, losses: readonly LossRow[]): vo
       }
     });
 
-    thorough('the same bits, twenty times', async () => {
+    alone('the same bits, twenty times', async () => {
       const inputs = loss.inputs(65, 40, 'normal', 4);
       const first = await evaluate(engine(), loss, inputs, loss.temperatures[0]);
       for (let repeat = 1; repeat < 20; repeat++)

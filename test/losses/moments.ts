@@ -16,14 +16,14 @@ import { few } from './tuples.ts';
 
 /** Also where there are more rows than features, and the other way round. */
 const some = (n: number, d: number): boolean => few(n, d) || (n === 3 && d === 129);
-const COMMON = { accepts: some, temperatures: [1] };
+const COMMON = { accepts: some, temperatures: [1], composed: true };
 
 function slicesOf(columns: number) {
   return matrix(columns, 7, values('normal', [columns, 7], 55).data);
 }
 
 function withSlices(z: Tensor, run: (slices: Tensor) => Tensor): Tensor {
-  const { rows, columns, data } = slicesOf(z.shape[1]);
+  const { rows, columns, data } = slicesOf(z.shape.at(-1) as number);
   using slices = z.context.tensor(Float32Array.from(data), [rows, columns]);
   return run(slices);
 }
@@ -106,6 +106,7 @@ export const MOMENTS: readonly LossRow[] = [
   {
     name: 'sigReg',
     ...COMMON,
+    composed: false,
     invariances: ['permutation'],
     inputs: views(1),
     run: ([z]) => withSlices(z, (slices) => sigReg(z, slices)),

@@ -58,6 +58,8 @@ export interface LossRow {
   readonly peaked?: boolean | { readonly rows: number };
   /** Its rows may all but coincide: gradients, which are what little is left of their terms, keep their digits. */
   readonly coincide?: boolean;
+  /** Made of ops whose own tests repeat runs and take what else the tuner may choose: these are not done once more. */
+  readonly composed?: boolean;
   /** Leading dimensions mean something: `[B, P, D]` is B images of P rows. */
   readonly images?: boolean;
   /** What errors of value and gradients are relative to beside max(|value|, 0.1) and the largest entry; default 1. */

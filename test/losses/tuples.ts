@@ -15,7 +15,7 @@ const BOTH = ['queryToDocument', 'documentToQuery'] as const;
 /** How alike the pairs of n rows are: some equally. */
 const scoresOf = (n: number): number[] => Array.from({ length: n }, (_, i) => ((7 * i) % 11) / 10);
 
-const COMMON = { accepts: few, peaked: { rows: 40 } };
+const COMMON = { accepts: few, peaked: { rows: 40 }, composed: true };
 const COSINES = { ...COMMON, invariances: ['permutation', 'row scale', 'rotation', 'radial gradient'] } as const;
 
 /** Losses of queries and the documents that belong to them. */
@@ -32,6 +32,7 @@ export const TUPLES: readonly LossRow[] = [
   {
     name: 'multipleNegatives, all directions, hard negatives',
     ...COSINES,
+    composed: false,
     inputs: views(4),
     run: ([q, ...d], temperature) =>
       multipleNegatives(q, d, { scale: 1 / Number(temperature), directions: ALL, hardness: { on: 'hard', alpha: 5 } }),
@@ -79,7 +80,7 @@ export const TUPLES: readonly LossRow[] = [
     invariances: ['permutation', 'row scale'],
     inputs: views(2),
     run: ([q, d], temperature) =>
-      matryoshka(multipleNegatives, { dims: dimsOf(q.shape[1]), weights: [1, 0.5] })(q, d, {
+      matryoshka(multipleNegatives, { dims: dimsOf(q.shape.at(-1) as number), weights: [1, 0.5] })(q, d, {
         scale: 1 / Number(temperature),
       }),
     reference: (inputs, temperature) =>
@@ -93,7 +94,7 @@ export const TUPLES: readonly LossRow[] = [
     inputs: views(2),
     stopped: [0],
     run: ([z0, z1], temperature) => {
-      const bank = supportOf(z0.shape[1]);
+      const bank = supportOf(z0.shape.at(-1) as number);
       using support = z0.context.tensor(Float32Array.from(bank.data), [bank.rows, bank.columns]);
       return nnclr(z0, z1, support, { temperature: Number(temperature) });
     },
