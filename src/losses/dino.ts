@@ -72,7 +72,7 @@ export function dino(students: readonly Tensor[], teachers: readonly Tensor[], o
     return mul(crossEntropies(predictions, concat(sums), counts, how), 1 / (pairs * n));
   };
   return context.scope(() =>
-    withConstants(op, withMatrices([...students, ...teachers], core), [...teachers, ...constantsOf(how)]),
+    withConstants(op, withMatrices([...students, ...teachers], core), [...teachers, ...teacherSide(how)]),
   );
 }
 
@@ -131,7 +131,7 @@ export function crossEntropies(rows: Tensor, targets: Tensor, weights: Tensor, h
 }
 
 /** Inputs that get no gradient. */
-export function constantsOf({ teacherPrototypes, center }: Teaching): Tensor[] {
+export function teacherSide({ teacherPrototypes, center }: Teaching): Tensor[] {
   return [teacherPrototypes, ...(center ? [center] : [])];
 }
 

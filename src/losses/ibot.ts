@@ -3,7 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { withConstants } from '../ops/constants.ts';
 import { reshape, withMatrices } from '../ops/reshape.ts';
-import { checkTeaching, constantsOf, crossEntropies, TEACHING, type TeachingOptions, targetsOf } from './dino.ts';
+import { checkTeaching, crossEntropies, TEACHING, type TeachingOptions, targetsOf, teacherSide } from './dino.ts';
 
 export interface IBOTOptions extends TeachingOptions {
   /**
@@ -43,7 +43,7 @@ export function ibot(student: Tensor, teacher: Tensor, options: IBOTOptions): Te
   return context.scope(() =>
     withConstants(op, withMatrices([student, teacher], core), [
       teacher,
-      ...constantsOf(how),
+      ...teacherSide(how),
       ...(weights ? [weights] : []),
     ]),
   );

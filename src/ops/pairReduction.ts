@@ -72,7 +72,7 @@ export function pairReduction(a: Tensor, b: Tensor | undefined, options: PairRed
 }
 
 /** What `pairReduction` checked, and what losses made of it know to be right. */
-export interface Reduction {
+export interface PairTerms {
   readonly metric: Metric;
   readonly value: string;
   readonly derivative: string;
@@ -88,7 +88,7 @@ export function reducePairs(
   op: string,
   context: Context,
   sides: Readonly<Record<string, Tensor | undefined>>,
-  { metric, value, derivative, reduce, exclude, labels: ofRows, parameters }: Reduction,
+  { metric, value, derivative, reduce, exclude, labels: ofRows, parameters }: PairTerms,
 ): Tensor {
   const [[nameA, first], [nameB, b]] = Object.entries(sides);
   const a = first as Tensor;

@@ -9,7 +9,7 @@ import { add, div, sub } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
 import { type Labels, labelTensor } from '../ops/labels.ts';
 import { logSumExp } from '../ops/logSumExp.ts';
-import { type Reduction, reducePairs } from '../ops/pairReduction.ts';
+import { type PairTerms, reducePairs } from '../ops/pairReduction.ts';
 import { reshape } from '../ops/reshape.ts';
 import { sum } from '../ops/sum.ts';
 import { relu } from '../ops/unary.ts';
@@ -44,7 +44,7 @@ export function classNumbers(context: Context, op: string, classes: number): Ten
 }
 
 /** A reduction of the pairs (i, j) of one class, or of different ones. */
-export interface ClassPairs extends Pick<Reduction, 'metric' | 'reduce' | 'parameters'> {
+export interface ClassPairs extends Pick<PairTerms, 'metric' | 'reduce' | 'parameters'> {
   /** f and df/ds of the pairs that count, WGSL in `s` and the names of `parameters`: see `pairReduction`. */
   readonly value: string;
   readonly derivative: string;

@@ -16,7 +16,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { inlinedPackages, licenceTexts } from '../../tools/licences.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const MAX_BUNDLE = 140_000; // all kernels of all families; a bundler takes those of the losses that are imported
+const MAX_BUNDLE = 150_000; // all kernels of all families; a bundler takes those of the losses that are imported
 const text = (file: string): string => readFileSync(join(root, file), 'utf8');
 const manifest = () => JSON.parse(text('package.json'));
 
