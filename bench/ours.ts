@@ -29,6 +29,23 @@ const CALLS: Readonly<Record<string, Call>> = {
   mocoV3: ({ query, key }, options) => gramian.mocoV3(query, key, { temperature: options.temperature }),
   protoNCE: ({ query, centroids, concentrations }, _, assignments) =>
     gramian.protoNCE(query, { centroids, concentrations, assignments }),
+  multipleNegatives: ({ queries, positives, negatives }, options) =>
+    gramian.multipleNegatives(queries, [positives, negatives], options),
+  matryoshka: ({ queries, documents }, options) => {
+    const [, d] = queries.shape;
+    return gramian.matryoshka(gramian.multipleNegatives, { dims: [d, d / 2, d / 4] })(queries, documents, options);
+  },
+  nnclr: ({ z0, z1, support }, options) => gramian.nnclr(z0, z1, support, options),
+  megaBatch: ({ a, b }, options) => gramian.megaBatch(a, b, options),
+  cosent: ({ a, b }, options, scores) => gramian.cosent(a, b, [...scores], options),
+  angle: ({ a, b }, options, scores) => gramian.angle(a, b, [...scores], options),
+  multiSimilarity: ({ z }, options, labels) => gramian.multiSimilarity(z, labels, options),
+  circle: ({ z }, options, labels) => gramian.circle(z, labels, options),
+  contrastive: ({ z }, options, labels) => gramian.contrastive(z, labels, options),
+  arcFace: ({ z, weights }, options, labels) => gramian.arcFace(z, weights, labels, options),
+  cosFace: ({ z, weights }, options, labels) => gramian.cosFace(z, weights, labels, options),
+  proxyNCA: ({ z, proxies }, options, labels) => gramian.proxyNCA(z, proxies, labels, options),
+  proxyAnchor: ({ z, proxies }, options, labels) => gramian.proxyAnchor(z, proxies, labels, options),
   byol: ({ prediction, target }) => gramian.byol(prediction, target),
   simSiam: ({ prediction, projection }) => gramian.simSiam(prediction, projection),
   alignment: ({ x, y }, options) => gramian.alignment(x, y, options),
@@ -36,6 +53,13 @@ const CALLS: Readonly<Record<string, Call>> = {
   vicReg: ({ z0, z1 }, options) => gramian.vicReg(z0, z1, options),
   varianceTerm: ({ z }) => gramian.varianceTerm(z),
   covarianceTerm: ({ z }) => gramian.covarianceTerm(z),
+  spectralContrastive: ({ z0, z1 }, options) => gramian.spectralContrastive(z0, z1, options),
+  froSSL: ({ z0, z1 }) => gramian.froSSL(z0, z1),
+  orthogonality: ({ z }) => gramian.orthogonality(z),
+  cka: ({ x, y }) => gramian.cka(x, y),
+  gramAnchoring: ({ student, teacher }) => gramian.gramAnchoring(student, teacher),
+  sigReg: ({ z, slices }, options) => gramian.sigReg(z, slices, options),
+  leJEPA: ({ z0, z1, z2, slices }, options) => gramian.leJEPA([z0, z1], [z2], slices, options),
   clusterLoss: ({ logits0, logits1 }, options) => gramian.clusterLoss(logits0, logits1, options),
   contrastiveClustering: ({ z0, z1, logits0, logits1 }, options) =>
     gramian.contrastiveClustering({ instances: [z0, z1], clusters: [logits0, logits1] }, options),

@@ -36,8 +36,9 @@ export function pairs<A extends string, B extends string>({ n, d }: Size, a: A, 
 const viewBytes = ({ n, d }: Size): number => 4 * 2 * n * d;
 const bothBytes = ({ n, d }: Size): number => 4 * 4 * n * d;
 /** While 4 n d floats hold the triangle of exponentials it is kept, else evaluated twice. */
-const triangle = ({ n, d }: Size): number => (n <= 8 * d ? 3 : 4) * n * n * d;
-const TRIANGLE = '3 n^2 d (each pair once, one product; 4 n^2 d where the triangle does not fit in 4 n d floats)';
+export const triangle = ({ n, d }: Size): number => (n <= 8 * d ? 3 : 4) * n * n * d;
+export const TRIANGLE =
+  '3 n^2 d (each pair once, one product; 4 n^2 d where the triangle does not fit in 4 n d floats)';
 
 const CLASSES = 10;
 

@@ -1,13 +1,23 @@
+import { CLASSES } from './classes.ts';
 import { CONTRASTIVE } from './contrastive.ts';
 import { FEATURES } from './features.ts';
+import { MOMENTS } from './moments.ts';
 import { OPS } from './ops.ts';
+import { RETRIEVAL } from './retrieval.ts';
 import { TRAINING } from './training.ts';
 import { TRANSPORT } from './transport.ts';
 import type { Case } from './work.ts';
 
 export { type Case, type Size, workOf } from './work.ts';
 
-export const LOSS_CASES: readonly Case[] = [...CONTRASTIVE, ...FEATURES, ...TRANSPORT];
+export const LOSS_CASES: readonly Case[] = [
+  ...CONTRASTIVE,
+  ...RETRIEVAL,
+  ...CLASSES,
+  ...FEATURES,
+  ...MOMENTS,
+  ...TRANSPORT,
+];
 
 /**
  * Every loss and op of the package that does work on a GPU, losses first, and a step of training. `reshape` and `cast` compute
