@@ -58,6 +58,10 @@ const CALLS: Readonly<Record<string, Call>> = {
   orthogonality: ({ z }) => gramian.orthogonality(z),
   cka: ({ x, y }) => gramian.cka(x, y),
   gramAnchoring: ({ student, teacher }) => gramian.gramAnchoring(student, teacher),
+  dino: ({ student, teacher, ...prototypes }, options) =>
+    gramian.dino([student], [teacher], { ...prototypes, ...options, skipSame: false } as never),
+  ibot: ({ student, teacher, ...prototypes }, options) =>
+    gramian.ibot(student, teacher, { ...prototypes, ...options } as never),
   sigReg: ({ z, slices }, options) => gramian.sigReg(z, slices, options),
   leJEPA: ({ z0, z1, z2, slices }, options) => gramian.leJEPA([z0, z1], [z2], slices, options),
   clusterLoss: ({ logits0, logits1 }, options) => gramian.clusterLoss(logits0, logits1, options),

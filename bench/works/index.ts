@@ -4,6 +4,7 @@ import { FEATURES } from './features.ts';
 import { MOMENTS } from './moments.ts';
 import { OPS } from './ops.ts';
 import { RETRIEVAL } from './retrieval.ts';
+import { TEACHING } from './teaching.ts';
 import { TRAINING } from './training.ts';
 import { TRANSPORT } from './transport.ts';
 import type { Case } from './work.ts';
@@ -16,6 +17,7 @@ export const LOSS_CASES: readonly Case[] = [
   ...CLASSES,
   ...FEATURES,
   ...MOMENTS,
+  ...TEACHING,
   ...TRANSPORT,
 ];
 
