@@ -1,4 +1,5 @@
 import type { Context } from '../core/context.ts';
+import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { countInto } from '../launch/gatherRows.ts';
 import { add, mul, sub } from '../ops/arithmetic.ts';
@@ -58,7 +59,8 @@ export function tupleContrast(
 
   /** log(count + sum of exp of the gaps), [N] */
   function logSumWith(list: readonly Tensor[], count: number): Tensor {
-    const own = context.tensor(new Float32Array(n).fill(Math.log(count)));
+    const own = context.empty([n], op);
+    fill(context, own.storage, n, Math.log(count));
     return logSumExp(reshape(concat([...list, own]), [list.length + 1, n]), 0);
   }
 
