@@ -36,7 +36,7 @@ function before(text: string, anchor: string, line: string): string {
 /** Every file that a loss of this name touches, with what it then holds. */
 export function scaffold(name: string, read: (path: string) => string): Files {
   const table = name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
-  const importOf = (line: string): string => /from '(.+)'/.exec(line)?.[1] ?? '';
+  const importOf = (line: string): string => /from '(.+)'/.exec(line)?.[1].toLowerCase() ?? '';
   const lossTable = 'test/losses/table.ts';
   const works = 'bench/works/index.ts';
   return {
@@ -63,7 +63,7 @@ export function scaffold(name: string, read: (path: string) => string): Files {
       `  ...${table},`,
     ),
     [works]: inOrder(
-      read(works).replace('...CONTRASTIVE,', `...CONTRASTIVE, ...${table},`),
+      read(works).replace('  ...CONTRASTIVE,\n', `  ...CONTRASTIVE,\n  ...${table},\n`),
       `import { ${table} } from './${name}.ts';`,
       /^import .*from/,
       importOf,

@@ -31,7 +31,7 @@ const evaluate = (code: string, input?: string): string =>
     cwd: root,
     encoding: 'utf8',
     input,
-    timeout: 240_000,
+    timeout: 480_000,
   });
 
 test('the first program of README.md prints what the page says', () => {
@@ -66,7 +66,7 @@ describe('the first program of a page, and an example', () => {
       return [page, code.replace(/^import (\{[^}]*\}) from ('[^']+');/gm, 'const $1 = await load($2);')];
     });
     printed = JSON.parse(evaluate(RUN_ALL, JSON.stringify(programs)));
-  }, 250_000);
+  }, 490_000);
 
   test.each(withPrograms)('prints what %s says', (page) => {
     const promised = promisedBy(programOf(page) as string);
