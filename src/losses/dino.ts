@@ -51,7 +51,7 @@ export function dino(students: readonly Tensor[], teachers: readonly Tensor[], o
     check.rows(op, name, crop);
     check.sameShape(op, 'students[0]', students[0], name, crop);
   }
-  const { skipSame, ...others } = check.options(op, options, { ...TEACHING, skipSame: true });
+  const { skipSame, ...others } = check.options(op, options, { ...TEACHING_DEFAULTS, skipSame: true });
   const how = checkTeaching(op, { 'students[0]': students[0] }, others);
   const pairsOf = (v: number): number[] => teachers.flatMap((_, t) => (skipSame && t === v ? [] : [t]));
   const pairs = students.reduce((count, _, v) => count + pairsOf(v).length, 0);
@@ -76,7 +76,7 @@ export function dino(students: readonly Tensor[], teachers: readonly Tensor[], o
   );
 }
 
-export const TEACHING: Required<Omit<TeachingOptions, 'center'>> & Pick<TeachingOptions, 'center'> = {
+export const TEACHING_DEFAULTS: Required<Omit<TeachingOptions, 'center'>> & Pick<TeachingOptions, 'center'> = {
   studentPrototypes: check.REQUIRED as Tensor,
   teacherPrototypes: check.REQUIRED as Tensor,
   center: undefined,
@@ -86,7 +86,7 @@ export const TEACHING: Required<Omit<TeachingOptions, 'center'>> & Pick<Teaching
   iterations: 3,
 };
 
-type Teaching = typeof TEACHING;
+type Teaching = typeof TEACHING_DEFAULTS;
 
 /** Options that fit each other and the rows. */
 export function checkTeaching(op: string, rows: Readonly<Record<string, Tensor>>, how: Teaching): Teaching {

@@ -3,7 +3,14 @@ import type { Tensor } from '../core/tensor.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { withConstants } from '../ops/constants.ts';
 import { reshape, withMatrices } from '../ops/reshape.ts';
-import { checkTeaching, crossEntropies, TEACHING, type TeachingOptions, targetsOf, teacherSide } from './dino.ts';
+import {
+  checkTeaching,
+  crossEntropies,
+  TEACHING_DEFAULTS,
+  type TeachingOptions,
+  targetsOf,
+  teacherSide,
+} from './dino.ts';
 
 export interface IBOTOptions extends TeachingOptions {
   /**
@@ -27,7 +34,10 @@ export function ibot(student: Tensor, teacher: Tensor, options: IBOTOptions): Te
   const context = check.contextOf(op, { student, teacher });
   const [n] = check.rows(op, 'student', student);
   check.sameShape(op, 'student', student, 'teacher', teacher);
-  const { weights, ...others } = check.options(op, options, { ...TEACHING, weights: undefined as Tensor | undefined });
+  const { weights, ...others } = check.options(op, options, {
+    ...TEACHING_DEFAULTS,
+    weights: undefined as Tensor | undefined,
+  });
   const how = checkTeaching(op, { student }, others);
   if (weights !== undefined) {
     check.contextOf(op, { student, weights });
