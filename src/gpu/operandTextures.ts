@@ -1,9 +1,12 @@
 import type { Storage } from './buffers.ts';
+import { formatBytes, OutOfMemoryError } from './errors.ts';
+import type { Failure } from './failures.ts';
 import type { Copied, Launch, Rectangle } from './launch.ts';
 import type { Bindable } from './pipelines.ts';
 
 /** Floats of a texel. */
 const TEXEL = 4;
+const BYTES = 4 * TEXEL;
 /** Rows that lie a power of two apart would share one set of a CPU's cache: 5 to 15 % of a product's time. */
 const SPARE = 4;
 const USAGE = 2 | 8; // COPY_DST, STORAGE_BINDING
@@ -13,6 +16,13 @@ const MOST = 4;
 export function copyable({ at, stride, width, rows }: Rectangle, extent: number): boolean {
   const aligned = at % TEXEL === 0 && width % TEXEL === 0 && (stride % 64 === 0 || rows === 1);
   return aligned && width / TEXEL + SPARE <= extent && rows <= extent;
+}
+
+/** What textures need to know of the device around them. */
+export interface TextureHost {
+  /** Caches that name a texture let it go. */
+  readonly onForget: (texture: GPUTexture) => void;
+  readonly onOutOfMemory: (error: OutOfMemoryError) => Failure;
 }
 
 /** A texture, and what it is a copy of while that is known. */
@@ -31,19 +41,23 @@ interface Copy {
  */
 export class OperandTextures {
   readonly #device: GPUDevice;
-  readonly #onForget: (texture: GPUTexture) => void;
+  readonly #host: TextureHost;
   readonly #copies: Copy[] = [];
   #gone: GPUTexture[] = [];
   #asked = 0;
 
-  constructor(device: GPUDevice, onForget: (texture: GPUTexture) => void) {
+  /** Resolves when the GPU has said of every texture so far whether there is room. */
+  settled: Promise<void> = Promise.resolve();
+  #failure: Failure | null = null;
+
+  constructor(device: GPUDevice, host: TextureHost) {
     this.#device = device;
-    this.#onForget = onForget;
+    this.#host = host;
   }
 
   /** Bytes of all of them. */
   get bytes(): number {
-    return this.#copies.reduce((total, { width, rows }) => total + 16 * width * rows, 0);
+    return this.#copies.reduce((total, { width, rows }) => total + BYTES * width * rows, 0);
   }
 
   /** What the launch binds, with copies in the places of buffers. @param encoder asked for where something is to be copied */
@@ -75,12 +89,17 @@ export class OperandTextures {
     this.submitted();
   }
 
-  #copyOf({ buffer, offset }: Storage, from: Rectangle, first: number, encoder: () => GPUCommandEncoder): Bindable {
+  #copyOf(
+    { buffer, offset, what }: Storage,
+    from: Rectangle,
+    first: number,
+    encoder: () => GPUCommandEncoder,
+  ): Bindable {
     const start = offset + 4 * from.at;
     const width = from.width / TEXEL;
     let copy = this.#copies.find(({ of }) => of?.buffer === buffer && of.start === start && same(of.from, from));
     if (!copy) {
-      copy = this.#room(width + SPARE, from.rows, first);
+      copy = this.#room(width + SPARE, from.rows, first, what);
       copy.of = { buffer, start, from };
       encoder().copyBufferToTexture(
         { buffer, offset: start, bytesPerRow: 4 * from.stride, rowsPerImage: from.rows },
@@ -93,7 +112,7 @@ export class OperandTextures {
   }
 
   /** A texture of this size at least that the launch whose copies are counted from `first` does not use yet. */
-  #room(width: number, rows: number, first: number): Copy {
+  #room(width: number, rows: number, first: number, what: string): Copy {
     const free = this.#copies.filter(({ usedAt }) => usedAt < first).sort((a, b) => a.usedAt - b.usedAt);
     const fits = (copy: Copy): boolean =>
       copy.width >= width && copy.rows >= rows && copy.width * copy.rows <= 4 * width * rows;
@@ -104,20 +123,44 @@ export class OperandTextures {
       this.#copies.splice(this.#copies.indexOf(free[0]), 1);
       this.#leave(free[0]);
     }
+    const made = { texture: this.#make(width, rows, what), width, rows, of: null, usedAt: 0 };
+    this.#copies.push(made);
+    return made;
+  }
+
+  #make(width: number, rows: number, what: string): GPUTexture {
+    this.#device.pushErrorScope('out-of-memory');
     const texture = this.#device.createTexture({
       label: 'gramian operand',
       size: [width, rows],
       format: 'rgba32float',
       usage: USAGE,
     });
-    const made = { texture, width, rows, of: null, usedAt: 0 };
-    this.#copies.push(made);
-    return made;
+    const failed = this.#device.popErrorScope().catch(() => null); // the device is gone: its own log says so
+    const settle = async (): Promise<void> => {
+      if (!(await failed)) return;
+      const at = this.#copies.findIndex((copy) => copy.texture === texture);
+      if (at >= 0) this.#leave(this.#copies.splice(at, 1)[0]);
+      this.#failure = this.#host.onOutOfMemory(
+        new OutOfMemoryError(
+          `${what}: the GPU has no room for ${formatBytes(BYTES * width * rows)}, a copy of an operand; dispose() of tensors first.`,
+        ),
+      );
+    };
+    this.settled = Promise.all([this.settled, settle()]).then(() => {});
+    return texture;
+  }
+
+  /** Why a submit may have been refused; told once. */
+  takeFailure(): Failure | null {
+    const failure = this.#failure;
+    this.#failure = null;
+    return failure;
   }
 
   /** What is encoded may name it. */
   #leave({ texture }: Copy): void {
-    this.#onForget(texture);
+    this.#host.onForget(texture);
     this.#gone.push(texture);
   }
 }

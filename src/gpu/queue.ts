@@ -78,7 +78,10 @@ export class LaunchQueue {
   constructor(device: GPUDevice, groups: BindGroupCache, workPerMs: number, host: QueueHost) {
     this.#device = device;
     this.groups = groups;
-    this.textures = new OperandTextures(device, (texture) => groups.forget(texture));
+    this.textures = new OperandTextures(device, {
+      onForget: (texture) => groups.forget(texture),
+      onOutOfMemory: (error) => host.failures.add(error),
+    });
     this.#speed = new AdapterSpeed(workPerMs);
     this.#host = host;
     host.failures.encoded = () => this.#effects;

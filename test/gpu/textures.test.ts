@@ -100,6 +100,30 @@ describe('operands in textures', () => {
     await placing('textures', () => [matmul(tensor(64, 64, 1), tensor(64, 192, 2))], bits);
   });
 
+  test('without room for them the result says so, and the next call asks again', async () => {
+    if (!textures) return;
+    const { device } = engine;
+    const run = () => [matmul(tensor(64, 64, 1), tensor(64, 192, 2))];
+    engine.lowLevel.pool.trim();
+    const [create, pop] = [device.createTexture.bind(device), device.popErrorScope.bind(device)];
+    let full = false;
+    device.createTexture = (descriptor) => {
+      full = true;
+      return create({ ...descriptor, usage: 0 }); // an invalid one
+    };
+    device.popErrorScope = async () => {
+      const was = full;
+      full = false;
+      const error = await pop();
+      return was ? ({ message: 'full' } as GPUError) : error;
+    };
+    const read = placing('textures', run, bits);
+    await expect(read).rejects.toThrow(/^\w+: the GPU has no room for [\d.]+ \w+, a copy of an operand; dispose/);
+    Object.assign(device, { createTexture: create, popErrorScope: pop });
+    await engine.sync().catch(() => {}); // the other of the two operands
+    expect(await placing('textures', run, bits)).toEqual(await placing('buffers', run, bits));
+  });
+
   test('serve a recorded step, and no plan: it may run inside a pass of others', async () => {
     if (!textures) return;
     const [a, b] = [tensor(64, 64, 1), tensor(64, 64, 2)];
