@@ -17,6 +17,7 @@ import {
   record,
   seed,
   text,
+  word,
 } from './kinds.ts';
 import { type Signatures, takes } from './signatures.ts';
 import { METHODS } from './systems.ts';
@@ -50,6 +51,23 @@ export const EVAL: Signatures = {
   knn: takes(
     {
       options: options({ ...judged, k: integer(2, 1, 256), temperature: divisor(0.07) }, ...JUDGED),
+    },
+    { heavy: true },
+  ),
+  retrieval: takes(
+    {
+      options: options(
+        {
+          queries: { ...matrix(4, 3), says: ['queries', 'documents'] },
+          queryLabels: labels(4, 2 ** 31),
+          documents: optional({ good: () => undefined, accepts: () => false }),
+          documentLabels: optional({ good: () => undefined, accepts: () => false }),
+          k: integer(2, 1, 256),
+          metric: word('cosine', 'dot', 'sqeuclidean'),
+        },
+        'queries',
+        'queryLabels',
+      ),
     },
     { heavy: true },
   ),
