@@ -112,13 +112,13 @@ export class Device {
   /** Why the GPU took none of a submit: a buffer without memory or a kernel that does not compile is the cause, if there is one. */
   async #refused({ message }: GPUError, effects: readonly Effect[]): Promise<Failure> {
     const { textures } = this.queue;
-    await Promise.all([this.#pipelines.settled(), this.pool.allocator.settled, textures.settled]);
+    await Promise.all([this.#pipelines.settled(), this.pool.allocator.settled, textures?.settled]);
     for (const { storages } of effects as readonly Launch[])
       for (const { slot } of storages) if (slot?.failure) return slot.failure;
     for (const { pipeline } of effects as readonly Launch[])
       if (pipeline?.failure) return this.failures.add(pipeline.failure);
     return (
-      textures.takeFailure() ?? this.failures.add(new GramianError(`the GPU refused a submit: ${firstLine(message)}`))
+      textures?.takeFailure() ?? this.failures.add(new GramianError(`the GPU refused a submit: ${firstLine(message)}`))
     );
   }
 

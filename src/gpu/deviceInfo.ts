@@ -1,3 +1,4 @@
+import { textureEdge } from '#platform';
 import { GramianError } from './errors.ts';
 
 /** Matrices that the lanes of a subgroup hold together: a left one of m x k times a right one of k x n. */
@@ -115,17 +116,4 @@ export async function describeDevice(
     limits: { maxBufferSize, maxStorageBufferBindingSize },
     textures: isSoftware && extras.subgroup?.size === 8 ? await textureEdge(gpu) : 0,
   };
-}
-
-/**
- * Asked of lavapipe alone, with eight lanes, which fill one vector of its: of other widths its textures are slow or, at 16, wrong.
- * wgpu may refuse kernels that read what others may write.
- */
-async function textureEdge(gpu: GPUDevice): Promise<number> {
-  gpu.pushErrorScope('validation');
-  gpu.createBindGroupLayout({
-    entries: [{ binding: 0, visibility: 4, storageTexture: { access: 'read-only', format: 'rgba32float' } }],
-  });
-  const refused = await gpu.popErrorScope().catch((error: unknown) => error);
-  return refused ? 0 : gpu.limits.maxTextureDimension2D;
 }

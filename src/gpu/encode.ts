@@ -6,7 +6,7 @@ import type { BindGroupCache, Pipeline } from './pipelines.ts';
 /** What launches are encoded with. */
 export interface Encoding {
   readonly groups: BindGroupCache;
-  readonly textures: OperandTextures;
+  readonly textures: OperandTextures | null;
   /** The parameters, a slot a launch. */
   readonly params: GPUBuffer;
   /** Launches of more groups are folded. */
@@ -31,13 +31,13 @@ export function encodeLaunches(
   };
   launches.forEach((launch, i) => {
     const { pipeline, copied, storages, grid } = launch;
-    const bindings = copied ? textures.bindings(launch, copied, outside) : storages;
+    const bindings = copied && textures ? textures.bindings(launch, copied, outside) : storages;
     pass ??= begin();
     if (pipeline !== set) pass.setPipeline(pipeline.pipeline);
     set = pipeline;
     if (copied || !launch.group) launch.group = groups.get(pipeline, params, bindings);
     pass.setBindGroup(0, launch.group, [i * SLOT_BYTES]);
-    textures.wrote(launch);
+    textures?.wrote(launch);
     if (grid) return pass.dispatchWorkgroups(...grid);
     const at = (i * SLOT_BYTES) / 4;
     const count = words[at + 1] - words[at];

@@ -168,3 +168,16 @@ export class OperandTextures {
 function same(a: Rectangle, b: Rectangle): boolean {
   return a.at === b.at && a.stride === b.stride && a.width === b.width && a.rows === b.rows;
 }
+
+/**
+ * Asked of lavapipe alone, with eight lanes, which fill one vector of its: of other widths its textures are slow or, at 16, wrong.
+ * wgpu may refuse kernels that read what others may write.
+ */
+export async function textureEdge(gpu: GPUDevice): Promise<number> {
+  gpu.pushErrorScope('validation');
+  gpu.createBindGroupLayout({
+    entries: [{ binding: 0, visibility: 4, storageTexture: { access: 'read-only', format: 'rgba32float' } }],
+  });
+  const refused = await gpu.popErrorScope().catch((error: unknown) => error);
+  return refused ? 0 : gpu.limits.maxTextureDimension2D;
+}

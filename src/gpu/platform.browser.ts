@@ -1,4 +1,5 @@
 import { NoAdapterError } from './no-adapter.ts';
+import type { OperandTextures, TextureHost } from './operandTextures.ts';
 
 export interface AdapterOptions {
   readonly adapter: 'auto' | 'hardware' | 'software';
@@ -19,6 +20,16 @@ export function destroyAtExit(_device: GPUDevice): void {}
 
 /** A browser's GPU work ends in another process, for which nobody polls. */
 export function pace(_done: Promise<unknown>): void {}
+
+/** Texels along an edge of the textures that operands may be read in: lavapipe alone gains by that, which browsers do not bring. */
+export async function textureEdge(_device: GPUDevice): Promise<number> {
+  return 0;
+}
+
+/** None, where operands are read in buffers. */
+export function operandTextures(_device: GPUDevice, _host: TextureHost): OperandTextures | null {
+  return null;
+}
 
 /** A browser counts the GPU's memory itself when it decides to collect. */
 export function collectGarbage(): void {}

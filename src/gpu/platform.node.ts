@@ -2,13 +2,20 @@ import { tmpdir } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { CARRIER, type Embedded, embeddedVulkan, findCarrier } from './embedded.node.ts';
 import { NoAdapterError } from './no-adapter.ts';
+import { OperandTextures, type TextureHost } from './operandTextures.ts';
 import type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
 import { driverEnvironment, ensureLoader, type Pin, systemDrivers } from './vulkan.node.ts';
 
 export { collectGarbage } from './collect.node.ts';
 export { keep, recall } from './keep.node.ts';
+export { textureEdge } from './operandTextures.ts';
 export { pace } from './pacing.node.ts';
 export type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
+
+/** What operands of products are copied to, where kernels read them in textures. */
+export function operandTextures(device: GPUDevice, host: TextureHost): OperandTextures | null {
+  return new OperandTextures(device, host);
+}
 
 export const platformName: 'node' | 'browser' = 'node';
 

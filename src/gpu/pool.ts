@@ -24,7 +24,7 @@ export interface MemoryReport {
 /** What the pool needs to know of the device around it. */
 export interface PoolHost extends AllocatorHost {
   /** What the queue keeps operands in. */
-  readonly textures: () => { readonly bytes: number; destroy(): void };
+  readonly textures: () => { readonly bytes: number; destroy(): void } | null;
   /** Runs `fn` after the submit of encoded work that names this slot. */
   readonly afterUse: (slot: { readonly usedAt: number }, fn: () => void) => void;
 }
@@ -196,7 +196,7 @@ export class BufferPool {
     return {
       bytes: this.heldBytes,
       peakBytes: this.#peak,
-      pooledBytes: this.#idleBytes + this.#host.textures().bytes,
+      pooledBytes: this.#idleBytes + (this.#host.textures()?.bytes ?? 0),
       buffers,
     };
   }
@@ -210,7 +210,7 @@ export class BufferPool {
     for (const slots of this.#free.values()) for (const slot of slots) this.#destroy(slot);
     this.#free.clear();
     this.#idleBytes = 0;
-    this.#host.textures().destroy();
+    this.#host.textures()?.destroy();
   }
 
   destroyAll(): void {

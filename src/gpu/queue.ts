@@ -1,3 +1,4 @@
+import { operandTextures } from '#platform';
 import { AdapterSpeed } from './adapterSpeed.ts';
 import { type Storage, USAGE } from './buffers.ts';
 import { encodeLaunches } from './encode.ts';
@@ -13,7 +14,7 @@ import {
 } from './failures.ts';
 import { MAX_PER_DIMENSION } from './grid.ts';
 import { type Launch, SLOT_BYTES } from './launch.ts';
-import { OperandTextures } from './operandTextures.ts';
+import type { OperandTextures } from './operandTextures.ts';
 import type { BindGroupCache } from './pipelines.ts';
 import { Readback } from './readback.ts';
 
@@ -46,7 +47,7 @@ export class LaunchQueue {
   launches = 0;
   readonly #device: GPUDevice;
   readonly groups: BindGroupCache;
-  readonly textures: OperandTextures;
+  readonly textures: OperandTextures | null;
   readonly #host: QueueHost;
   /** Has the owner of a device submit what it holds back, before we touch what that writes. */
   beforeRun: (() => void) | null = null;
@@ -78,7 +79,7 @@ export class LaunchQueue {
   constructor(device: GPUDevice, groups: BindGroupCache, workPerMs: number, host: QueueHost) {
     this.#device = device;
     this.groups = groups;
-    this.textures = new OperandTextures(device, {
+    this.textures = operandTextures(device, {
       onForget: (texture) => groups.forget(texture),
       onOutOfMemory: (error) => host.failures.add(error),
     });
@@ -233,7 +234,7 @@ export class LaunchQueue {
     encodeLaunches(encoder, launches, words, this);
     device.queue.writeBuffer(params, 0, words);
     device.queue.submit([encoder.finish()]);
-    this.textures.submitted();
+    this.textures?.submitted();
     this.#answer(submit);
     this.submits++;
     this.#changes++;
@@ -314,7 +315,7 @@ export class LaunchQueue {
   destroy(): void {
     this.flush();
     this.params.destroy();
-    this.textures.destroy();
+    this.textures?.destroy();
     this.#readback.destroy();
   }
 }
