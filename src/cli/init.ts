@@ -41,7 +41,7 @@ const STARTS: Readonly<Record<string, Start>> = {
   tfjs: withFramework('tfjs', ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu']),
   jax: withFramework('jax', ['@jax-js/jax']),
   typegpu: withFramework('typegpu', ['typegpu']),
-  ort: withFramework('ort', ['onnxruntime-web'], ['sharedMemory.mjs']),
+  ort: withFramework('ort', ['onnxruntime-web'], ['inNode.mjs']),
 };
 
 export const starts: readonly string[] = Object.keys(STARTS);

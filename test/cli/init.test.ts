@@ -49,7 +49,7 @@ test.each([
   ['tfjs', '@tensorflow/tfjs@4.22 @tensorflow/tfjs-backend-webgpu@4.22', []],
   ['jax', '@jax-js/jax@0.1', []],
   ['typegpu', 'typegpu@0.12', []],
-  ['ort', 'onnxruntime-web@1.30', ['sharedMemory.mjs']],
+  ['ort', 'onnxruntime-web@1.30', ['inNode.mjs']],
 ])('%s is a program for Node, with what gives the framework a WebGPU', async (where, needs, besides) => {
   const { folder, start } = project(true);
   const { out } = await start(['init', where]);
