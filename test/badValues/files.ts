@@ -58,7 +58,7 @@ export const EVAL: Signatures = {
     {
       options: options(
         {
-          queries: { ...matrix(4, 3), says: ['queries', 'documents'] },
+          queries: { ...matrix(4, 3), says: ['queries', 'documents', 'queryLabels'] },
           queryLabels: labels(4, 2 ** 31),
           documents: optional({ good: () => undefined, accepts: () => false }),
           documentLabels: optional({ good: () => undefined, accepts: () => false }),
