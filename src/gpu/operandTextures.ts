@@ -173,7 +173,7 @@ function same(a: Rectangle, b: Rectangle): boolean {
  * Asked of lavapipe alone, with eight lanes, which fill one vector of its: of other widths its textures are slow or, at 16, wrong.
  * wgpu may refuse kernels that read what others may write.
  */
-export async function textureEdge(gpu: GPUDevice): Promise<number> {
+export async function supportedEdge(gpu: GPUDevice): Promise<number> {
   gpu.pushErrorScope('validation');
   gpu.createBindGroupLayout({
     entries: [{ binding: 0, visibility: 4, storageTexture: { access: 'read-only', format: 'rgba32float' } }],

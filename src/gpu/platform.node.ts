@@ -8,7 +8,7 @@ import { driverEnvironment, ensureLoader, type Pin, systemDrivers } from './vulk
 
 export { collectGarbage } from './collect.node.ts';
 export { keep, recall } from './keep.node.ts';
-export { textureEdge } from './operandTextures.ts';
+export { supportedEdge as textureEdge } from './operandTextures.ts';
 export { pace } from './pacing.node.ts';
 export type { AdapterOptions, OpenedAdapter } from './platform.browser.ts';
 
