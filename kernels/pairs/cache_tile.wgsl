@@ -4,7 +4,7 @@
 fn store_in_cache(c: ptr<function, array<vec4f, TILE_BLOCK>>, cell: u32, row: u32, column4: u32) {
   let width = p.edge / 4u;
   let at = (cell * p.edge + row) * width + column4;
-  // @unroll REGISTERS
+  // @unroll REGISTERS or loop
   for (var m = 0u; m < TM; m++) {
     // @unroll
     for (var v = 0u; v < TV; v++) {

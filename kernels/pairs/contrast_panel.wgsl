@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     let at = min(vec4u(4u * (i4 + v * WX)) + vec4u(0u, 1u, 2u, 3u), vec4u(last));
     let positive = vec4u(positives[at.x], positives[at.y], positives[at.z], positives[at.w]);
     var sums = vec4f();
-    // @unroll REGISTERS
+    // @unroll REGISTERS or loop
     for (var m = 0u; m < TM; m++) {
       let blank = j0 + m >= p.columns;
       let skip = (positive == vec4u(p.first + j0 + m)) | vec4<bool>(blank);

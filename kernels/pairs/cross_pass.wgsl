@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       high[v] = vec4f(FLOOR);
       down[v] = vec4f();
     }
-    // @unroll REGISTERS
+    // @unroll REGISTERS or loop
     for (var m = 0u; m < TM; m++) {
       var across = vec4f(FLOOR);
       // @unroll
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       total[m] *= exp2(top[m] - higher);
       top[m] = higher;
     }
-    // @unroll REGISTERS
+    // @unroll REGISTERS or loop
     for (var m = 0u; m < TM; m++) {
       var e = vec4f();
       // @unroll
@@ -84,7 +84,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       }
     }
   }
-  // @unroll REGISTERS
+  // @unroll REGISTERS or loop
   for (var m = 0u; m < TM; m++) {
     if (own + m < p.count) {
       let at = (slice * WX + local.x) * 2u * p.count + own + m;

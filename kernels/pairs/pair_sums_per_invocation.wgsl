@@ -16,7 +16,6 @@ struct Params {
 const LOG2E: f32 = 1.4426950408889634;
 const MAX_EDGE: u32 = 64; // @tune 64 256 2048
 const ROW_SUMS: u32 = MAX_EDGE * (1 + POSITIVES);
-const ALONG: u32 = TM * (1 + POSITIVES);
 const DOWN: u32 = TV * (1 + POSITIVES);
 
 @compute @workgroup_size(WX, WY)
@@ -46,8 +45,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       var c: array<vec4f, TILE_BLOCK>;
       tile_clear(&c);
       pair_tile(&c, row / 4u, column4);
-      var along: array<f32, ALONG>;
-      // @unroll REGISTERS
+      // Unrolled, lavapipe took 10 s to compile the additions to memory. It pays for every entry of an array that a loop reads or writes.
+      // @unroll REGISTERS or loop
       for (var m = 0u; m < TM; m++) {
         let i = row + m;
         let mark = vec4u(row_mark(i));
@@ -58,25 +57,19 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           let j = vec4u(4u * (column4 + v * WX)) + vec4u(0u, 1u, 2u, 3u);
           let positive = column_mark(j) == mark;
           let skip = (j == vec4u(i)) | (j >= vec4u(p.n));
-          let power = exp2(less_1(c[m * TV + v]) * k);
-          let e = select(power, vec4f(), skip | positive);
-          c[m * TV + v] = e;
+          let power = select(exp2(less_1(c[m * TV + v]) * k), vec4f(), skip);
+          c[m * TV + v] = select(power, vec4f(), positive & vec4<bool>(POSITIVES == 0u));
+          let e = select(power, vec4f(), positive);
           across += (e.x + e.y) + (e.z + e.w);
           down[v] += select(e, vec4f(), i >= p.n);
           if (POSITIVES == 1u) {
-            let e_positive = select(vec4f(), power, positive & !skip);
-            c[m * TV + v] += e_positive;
+            let e_positive = select(vec4f(), power, positive);
             across_positive += (e_positive.x + e_positive.y) + (e_positive.z + e_positive.w);
             down[(DOWN - TV) + v] += select(e_positive, vec4f(), i >= p.n);
           }
         }
-        along[m] = across;
-        if (POSITIVES == 1u) { along[(ALONG - TM) + m] = across_positive; }
-      }
-      // Not unrolled: 2 TM additions to memory one by one took lavapipe 10 s to compile.
-      for (var m = 0u; m < TM; m++) {
-        row_sums[top + m] += along[m];
-        if (POSITIVES == 1u) { row_sums[MAX_EDGE + top + m] += along[(ALONG - TM) + m]; }
+        row_sums[top + m] += across;
+        if (POSITIVES == 1u) { row_sums[MAX_EDGE + top + m] += across_positive; }
       }
       store_in_cache(&c, group, top, left / 4u + local.x);
     }

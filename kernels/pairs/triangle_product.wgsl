@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   for (var v = 0u; v < TV; v++) {
     let column = 4u * (column4 + v * WX);
     if (column < p.columns) {
-      // @unroll REGISTERS
+      // @unroll REGISTERS or loop
       for (var m = 0u; m < TM; m++) {
         // @unroll
         for (var q = 0u; q < 4; q++) {

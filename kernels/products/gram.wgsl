@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
     tile_long_product(&c, first * left_stride(p.lhs_stride4) + row / 4u, p.lhs_stride4,
                       first * right_stride(p.rhs_stride4) + column4, p.rhs_stride4, depth);
     let at = (slice * rows + row) * (rows / 4u) + column4;
-    // @unroll REGISTERS
+    // @unroll REGISTERS or loop
     for (var m = 0u; m < TM; m++) {
       // @unroll
       for (var v = 0u; v < TV; v++) {

@@ -27,8 +27,10 @@ export function inTextures(tuning: Tuning, name: string): boolean {
 const DIRECTIVE = /^(enable |requires |diagnostic\()/;
 const TUNABLE = /^const (\w+): u32 = (\d+)u?; \/\/ @tune (.+)$/;
 const CONSTANT = /^const (\w+): ?u32 ?= ?([^;]+);/;
-/** `// @unroll NAME`, and the only loop that may stand under it. */
-export const UNROLL = /^\s*\/\/ @unroll(?: (\w+))?\s*$/;
+/** What no compiler knows to be 0: Mesa unrolls any short loop whose length it can tell, each store 10 ms of LLVM's time. */
+const ALWAYS_0 = '(p.end_group >> 31u)';
+/** `// @unroll NAME or loop`, and the only loop that may stand under it. */
+export const UNROLL = /^\s*\/\/ @unroll(?: (\w+)( or loop)?)?\s*$/;
 export const LOOP = /^\s*for ?\(var (\w+) ?= ?0u; ?\1 ?< ?([^;]+); ?\1\+\+\) ?\{$/;
 
 /**
@@ -154,18 +156,23 @@ export function constantValue(expression: string, constants: ReadonlyMap<string,
 
 /**
  * Repeats each `// @unroll` loop's body, one block per iteration, with the counter replaced by its value; an
- * `// @unroll NAME` loop's where the constant NAME is not 0. That it can is made sure of before: see kernels/checkUnroll.ts.
+ * `// @unroll NAME` loop's where the constant NAME is not 0; otherwise a loop that says `or loop` stays one in every compiler. That it can is made sure of before: see kernels/checkUnroll.ts.
  */
 function unrolled(lines: readonly Line[], constants: ReadonlyMap<string, number>): Line[] {
   const out: Line[] = [];
   for (let i = 0; i < lines.length; i++) {
-    const [found, condition] = UNROLL.exec(lines[i].text) ?? [];
-    if (!found || (condition && constants.get(condition) === 0)) {
+    const [found, condition, orLoop] = UNROLL.exec(lines[i].text) ?? [];
+    const left = condition && constants.get(condition) === 0;
+    if (!found || (left && !orLoop)) {
       out.push(lines[i]);
       continue;
     }
     const head = lines[i + 1];
     const [, counter, bound] = LOOP.exec(head.text) as RegExpExecArray;
+    if (left) {
+      out.push(lines[i++], { ...head, text: head.text.replace(bound, `${bound} + ${ALWAYS_0}`) });
+      continue;
+    }
     const end = closingBrace(lines, i + 1);
     const body = lines.slice(i + 2, end);
     const name = new RegExp(`(?<![.\\w])${counter}(?!\\w)`, 'g');
