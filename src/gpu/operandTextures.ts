@@ -10,7 +10,7 @@ const BYTES = 4 * TEXEL;
 /** Rows that lie a power of two apart would share one set of a CPU's cache: 5 to 15 % of a product's time. */
 const SPARE = 4;
 const USAGE = 2 | 8; // COPY_DST, STORAGE_BINDING
-const MOST = 4;
+const MOST = 16; // a training step has operands of a dozen sizes: with 4 it made ten textures anew each time
 
 /** Whether a device of this extent at most can copy it: whole texels, and rows where a copy may find them. */
 export function copyable({ at, stride, width, rows }: Rectangle, extent: number): boolean {
@@ -37,7 +37,7 @@ interface Copy {
 
 /**
  * Textures that operands are copied to right before the launches that read them: lavapipe reads a texture by vectors, a buffer lane
- * by lane. A few, used by turns; what they hold is known within a submit, in which nobody else writes.
+ * by lane. Some, used by turns; what they hold is known within a submit, in which nobody else writes.
  */
 export class OperandTextures {
   readonly #device: GPUDevice;
@@ -114,10 +114,11 @@ export class OperandTextures {
   /** A texture of this size at least that the launch whose copies are counted from `first` does not use yet. */
   #room(width: number, rows: number, first: number, what: string): Copy {
     const free = this.#copies.filter(({ usedAt }) => usedAt < first).sort((a, b) => a.usedAt - b.usedAt);
-    const fits = (copy: Copy): boolean =>
-      copy.width >= width && copy.rows >= rows && copy.width * copy.rows <= 4 * width * rows;
+    const fitting = free
+      .filter((copy) => copy.width >= width && copy.rows >= rows)
+      .sort((a, b) => a.width * a.rows - b.width * b.rows);
     const full = this.#copies.length >= MOST;
-    const found = free.find((copy) => fits(copy) && copy.of === null) ?? (full ? free.find(fits) : undefined);
+    const found = fitting.find(({ of }) => of === null) ?? (full ? fitting[0] : undefined);
     if (found) return found;
     if (full) {
       this.#copies.splice(this.#copies.indexOf(free[0]), 1);
