@@ -2,7 +2,7 @@
 // A product whose right operand is gathered from the image: rows are output channels, columns are positions (n, y, x),
 // and (Y, X) = (spread y + shift_y, spread x + shift_x). Forward: step = stride, direction = 1, spread = 1. Gradient of the
 // input: the same sum with direction = -1, once for each phase of the stride (spread = stride), so that no tap is wasted.
-// @use grid tile_shape tile_left tile_outer
+// @use grid tile_shape tile_left left_operand tile_outer
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, height: u32, width: u32, // of src
@@ -14,7 +14,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // w: [taps, channels, 4 weight_stride4]
-@group(0) @binding(2) var<storage, read> rhs: array<f32>; // src: [images, channels, height, width]
+@group(0) @binding(2) var<storage, read> src: array<f32>; // [images, channels, height, width]
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(WX, WY)
@@ -41,6 +41,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   var c: array<vec4f, TILE_BLOCK>;
   tile_clear(&c);
   let own_lane = broadcast_lane();
+  let weight_row = left_stride(p.weight_stride4);
   let taps = p.taps_y * p.taps_x;
   let channels_together = min(p.channels, TILE_SPAN);
   let taps_together = TILE_SPAN / channels_together;
@@ -66,23 +67,23 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
           at[v] = select(vec4u(), pixel, ok);
         }
         let weights = (p.first_tap + ty * p.tap_step_y + tx * p.tap_step_x) * p.channels + first_channel;
-        var w = weights * p.weight_stride4 + row / 4u;
+        var w = weights * weight_row + row / 4u;
         let steps = min(channels_together, p.channels - first_channel);
         for (var step = 0u; step < steps; step += KU) {
-          var a = tile_left(w, p.weight_stride4, own_lane, steps - step);
+          var a = tile_left(w, weight_row, own_lane, steps - step);
           var b: array<vec4f, TILE_RIGHT>;
           // @unroll
           for (var u = 0u; u < KU; u++) {
             let here = KU == 1u || step + u < steps;
             // @unroll
             for (var v = 0u; v < TV; v++) {
-              let four = vec4f(rhs[at[v].x], rhs[at[v].y], rhs[at[v].z], rhs[at[v].w]) * inside[v];
+              let four = vec4f(src[at[v].x], src[at[v].y], src[at[v].z], src[at[v].w]) * inside[v];
               b[u * TV + v] = select(vec4f(), four, here);
               at[v] += vec4u(plane);
             }
           }
           tile_outer(&part, &a, &b, own_lane);
-          w += KU * p.weight_stride4;
+          w += KU * weight_row;
         }
       }
       tile_add(&c, &part);

@@ -1,18 +1,20 @@
 // partial[s, co, (c, ky, kx)] = sum over the images n of slice s and positions (y, x) of dy[n, y, x, co] * src[n, y', x', c]
 // As conv2d_weight_grad, of operands that channels_last has packed: src with its border of zeros, (y', x') = (step y + ky, step x + kx).
 // Columns are (ky, kx, c), the channels padded to whole fours. A product whose every load is a vec4.
-// @use grid tile_shape tile_left tile_outer
+// @use grid tile_shape tile_left left_operand right_operand tile_outer
 struct Params {
   first_group: u32, end_group: u32,
   channels: u32, taps: u32, taps_x: u32, depth4: u32, // vec4s of channels of a pixel of src
-  out_channels: u32, rows: u32, columns: u32, lhs_stride4: u32, // of dy
-  src_height: u32, src_width: u32, step: u32,
+  out_channels: u32, rows: u32,
+  columns: u32, // of dy, with zeros up to whole steps of KU
+  lhs_stride4: u32, lhs_line4: u32, // vec4s from a pixel of dy to the next, and from a line to the next
+  src_height: u32, rhs_line4: u32, step: u32,
   images: u32, images_per_slice: u32, row_groups: u32, strips: u32, first_slice: u32,
   images_together: u32, lines_together: u32, // whose products are one sum: a longer one would gather the roundings of all
 }
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // dy: [images, rows, columns, 4 lhs_stride4]
-@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // src: [images, src_height, src_width, 4 depth4]
+@group(0) @binding(1) var<storage, read> lhs: array<vec4f>; // dy: [images, rows, 4 lhs_line4]
+@group(0) @binding(2) var<storage, read> rhs: array<vec4f>; // src: [images, src_height, 4 rhs_line4]
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
 @compute @workgroup_size(WX, WY)
@@ -23,13 +25,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
   let slice = group / (p.row_groups * p.strips);
   let row = (group / p.strips % p.row_groups) * TILE_ROWS + local.y * TM;
   let column4 = (group % p.strips) * (TILE_COLUMNS / 4u) + local.x;
-  let line4 = p.src_width * p.depth4;
+  let left_line = left_stride(p.lhs_line4);
+  let right_line = right_stride(p.rhs_line4);
   var offset: array<u32, TV>;
   // @unroll
   for (var v = 0u; v < TV; v++) {
     let o = min(column4 + v * WX, p.taps * p.depth4 - 1u);
     let tap = o / p.depth4;
-    offset[v] = tap / p.taps_x * line4 + tap % p.taps_x * p.depth4 + o % p.depth4;
+    offset[v] = tap / p.taps_x * right_line + tap % p.taps_x * p.depth4 + o % p.depth4;
   }
   let own_lane = broadcast_lane();
   let end = min((slice + 1u) * p.images_per_slice, p.images);
@@ -47,8 +50,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
       loop {
         var y = first_y;
         loop {
-          let l = (n * p.rows + y) * p.columns * p.lhs_stride4 + row / 4u;
-          let r = (n * p.src_height + y * p.step) * line4;
+          let l = (n * p.rows + y) * left_line + row / 4u;
+          let r = (n * p.src_height + y * p.step) * right_line;
           var x = 0u;
           loop {
             var a = tile_left(l + x * p.lhs_stride4, p.lhs_stride4, own_lane, p.columns - x);
@@ -57,8 +60,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
             for (var u = 0u; u < KU; u++) {
               // @unroll
               for (var v = 0u; v < TV; v++) {
-                let four = rhs[r + offset[v] + (x + u) * p.step * p.depth4];
-                b[u * TV + v] = select(vec4f(), four, KU == 1u || x + u < p.columns);
+                b[u * TV + v] = right4(r + offset[v] + (x + u) * p.step * p.depth4, true);
               }
             }
             tile_outer(&part, &a, &b, own_lane);

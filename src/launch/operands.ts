@@ -38,11 +38,36 @@ const MOST_BYTES = 2 ** 25;
 
 /** What a launch of a tile kernel with these constants adds. @param tuning of the tile */
 export function placed(context: Context, size: ProductSize, tuning: Tuning, lhs: Source, rhs: Source): Placed {
-  if (!canCopy(context, size, tuning, [lhs, rhs])) return { tuning };
-  const answer = context.choose(OPERANDS, [size.rows, size.columns, size.depth]);
+  return placedOne(context, OPERANDS, size, tuning, { lhs, rhs });
+}
+
+// A convolution's own right operand is gathered from the images: only the weights are copied, and are few.
+const WEIGHTS: Choice<Where> = {
+  name: 'convolution weights',
+  options: {
+    buffers: ([rows, columns, depth]) => ({ flops: 2 * rows * columns * depth }),
+    textures: ([rows, columns, depth]) => ({ flops: 2 * rows * columns * depth, eta: 0.57, dispatches: 3 }),
+  },
+};
+
+/** As `placed`, for a kernel whose `lhs` alone is a matrix; `steps` of its k go together, and `size.depth` are all. */
+export function placedWeights(context: Context, size: ProductSize, steps: number, tuning: Tuning, lhs: Source): Placed {
+  return steps % (tuning.KU ?? 1) === 0 ? placedOne(context, WEIGHTS, size, tuning, { lhs }) : { tuning };
+}
+
+function placedOne(
+  context: Context,
+  choice: Choice<Where>,
+  size: ProductSize,
+  tuning: Tuning,
+  sources: Readonly<Record<string, Source>>,
+): Placed {
+  if (!canCopy(context, size, tuning, Object.values(sources))) return { tuning };
+  const answer = context.choose(choice, [size.rows, size.columns, size.depth]);
   const reasoned = because(tuning, answer);
   if (answer.option === 'buffers') return { tuning: reasoned };
-  return { tuning: { ...reasoned, TEXTURES: 1 }, copied: { lhs: rectangle(lhs), rhs: rectangle(rhs) } };
+  const copied = Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, rectangle(source)]));
+  return { tuning: { ...reasoned, TEXTURES: 1 }, copied };
 }
 
 function rectangle({ at, stride, width, rows }: Source): Rectangle {

@@ -3,6 +3,7 @@ import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { channels_last, conv2d_weight_grad, conv2d_weight_grad_packed } from '../gpu/kernels.generated.ts';
 import { because, type Choice } from '../tuning/choices.ts';
+import { placed } from './operands.ts';
 import { launchSum } from './reduce.ts';
 import { roundUp, shrunk, type Tile, tileOf } from './tile.ts';
 
@@ -45,15 +46,31 @@ const OPERANDS: Choice<'gathered' | 'packed'> = {
   },
 };
 
-/** The convolution's operands as `channels_last` packs them: the part of the padded image that is met, and numbers an image. */
-function packedSizes(s: ConvolutionSizes, tile: Tile) {
-  const height = (s.outHeight - 1) * s.stride + s.kernelHeight;
-  const width = (s.outWidth - 1) * s.stride + s.kernelWidth;
-  const depth4 = Math.ceil(s.channels / 4);
-  const stride4 = roundUp(s.outChannels, tile.rows) / 4;
-  const x = 4 * height * width * depth4;
-  const dy = 4 * s.outHeight * s.outWidth * stride4;
-  return { height, width, depth4, stride4, x, dy };
+/** How `channels_last` packs one operand of a convolution: sizes of an image, in vec4s from a pixel and a line to the next. */
+interface PackedImage {
+  readonly height: number;
+  readonly width: number;
+  readonly stride4: number;
+  readonly line4: number;
+  /** Floats. */
+  readonly size: number;
+}
+
+/** Both operands; of x the part of the padded image that is met. Lines of dy end with zeros, up to whole steps of a tile. */
+function packedSizes(context: Context, s: ConvolutionSizes, tile: Tile): { x: PackedImage; dy: PackedImage } {
+  const image = (height: number, width: number, stride4: number): PackedImage => {
+    const line4 = roundUp(width * stride4, context.info.textures > 0 ? 16 : 1); // as copies to textures want it
+    return { height, width, stride4, line4, size: 4 * height * line4 };
+  };
+  const columns = roundUp(s.outWidth, tile.tuning.KU ?? 1);
+  const met = {
+    height: (s.outHeight - 1) * s.stride + s.kernelHeight,
+    width: (columns - 1) * s.stride + s.kernelWidth,
+  };
+  return {
+    x: image(met.height, met.width, Math.ceil(s.channels / 4)),
+    dy: image(s.outHeight, columns, roundUp(s.outChannels, tile.rows) / 4),
+  };
 }
 
 /** How the sum over images and positions is cut up. */
@@ -95,11 +112,12 @@ export function launchWeightGrad(
   const positions = s.images * s.outHeight * s.outWidth;
   const whole = tileOf(context, 'convolution', s.outChannels, outputs, positions);
   const cutPacked = cutUp(s, whole, taps * roundUp(s.channels, 4), s.outWidth);
-  const packed = packedSizes(s, cutPacked.tile);
-  const sliceBytes = 4 * cutPacked.imagesPerSlice * (packed.x + packed.dy);
+  const packed = packedSizes(context, s, cutPacked.tile);
+  const numbers = packed.x.size + packed.dy.size;
+  const sliceBytes = 4 * cutPacked.imagesPerSlice * numbers;
   const chosen =
     s.channels >= FEWEST_CHANNELS && sliceBytes <= most
-      ? context.choose(OPERANDS, [s.outChannels, outputs, positions, s.images * (packed.x + packed.dy)])
+      ? context.choose(OPERANDS, [s.outChannels, outputs, positions, s.images * numbers])
       : null;
   const cut = chosen?.option === 'packed' ? cutPacked : cutUp(s, whole, outputs, gatheredSteps(context, s.outWidth));
   const { tile, slices } = cut;
@@ -159,52 +177,69 @@ function launchPacked(
   dy: Tensor,
   partial: Tensor | Storage,
 ): void {
-  const packed = packedSizes(s, tile);
+  const packed = packedSizes(context, s, tile);
   const area = s.outHeight * s.outWidth;
   const together = slicesTogether * imagesPerSlice;
-  const packedX = context.scratch(together * packed.x, op);
-  const packedDy = context.scratch(together * packed.dy, op);
+  const packedX = context.scratch(together * packed.x.size, op);
+  const packedDy = context.scratch(together * packed.dy.size, op);
+  // Columns of x that some tap meets: what lies past them may be anything.
+  const seen = Math.min(s.width, (s.outWidth - 1) * s.stride + s.kernelWidth - s.padding);
   for (let first = 0; first < slices; first += slicesTogether) {
     const firstImage = first * imagesPerSlice;
     const images = Math.min(together, s.images - firstImage);
     const pack = (
       src: Tensor,
       out: Storage,
-      [channels, height, width]: readonly number[],
-      [outHeight, outWidth, stride4, border]: readonly number[],
+      [channels, height, width, seenWidth, border]: readonly number[],
+      of: PackedImage,
     ): void => {
-      const pixels = images * outHeight * outWidth;
+      const pixels = images * of.height * of.width;
       context.run(channels_last, {
         params: {
           pixels,
           channels,
           height,
           width,
-          out_height: outHeight,
-          out_width: outWidth,
+          seen_width: seenWidth,
+          out_height: of.height,
+          out_width: of.width,
           border,
-          stride4,
+          stride4: of.stride4,
+          line4: of.line4,
           first_image: firstImage,
         },
         buffers: { src, out },
         groups: Math.ceil(pixels / 64),
-        work: 4 * pixels * stride4,
+        work: 4 * pixels * of.stride4,
       });
     };
-    pack(x, packedX, [s.channels, s.height, s.width], [packed.height, packed.width, packed.depth4, s.padding]);
-    pack(dy, packedDy, [s.outChannels, s.outHeight, s.outWidth], [s.outHeight, s.outWidth, packed.stride4, 0]);
+    pack(x, packedX, [s.channels, s.height, s.width, Math.max(0, seen), s.padding], packed.x);
+    pack(dy, packedDy, [s.outChannels, s.outHeight, s.outWidth, s.outWidth, 0], packed.dy);
+    const source = (of: Storage, { line4, width, stride4, height }: PackedImage) => ({
+      of,
+      at: 0,
+      stride: 4 * line4,
+      width: 4 * width * stride4,
+      rows: images * height,
+    });
+    const size = {
+      rows: s.outChannels,
+      columns: s.channels * s.kernelHeight * s.kernelWidth,
+      depth: images * packed.dy.height * packed.dy.width,
+    };
     context.run(conv2d_weight_grad_packed, {
       params: {
         channels: s.channels,
         taps: s.kernelHeight * s.kernelWidth,
         taps_x: s.kernelWidth,
-        depth4: packed.depth4,
+        depth4: packed.x.stride4,
         out_channels: s.outChannels,
         rows: s.outHeight,
-        columns: s.outWidth,
-        lhs_stride4: packed.stride4,
-        src_height: packed.height,
-        src_width: packed.width,
+        columns: packed.dy.width,
+        lhs_stride4: packed.dy.stride4,
+        lhs_line4: packed.dy.line4,
+        src_height: packed.x.height,
+        rhs_line4: packed.x.line4,
         step: s.stride,
         images,
         images_per_slice: imagesPerSlice,
@@ -217,7 +252,7 @@ function launchPacked(
       buffers: { lhs: packedDy, rhs: packedX, partial },
       groups: Math.ceil(images / imagesPerSlice) * rowGroups * strips,
       work: workOf(s, images),
-      tuning: tile.tuning,
+      ...placed(context, size, tile.tuning, source(packedDy, packed.dy), source(packedX, packed.x)),
     });
   }
   packedX.release();

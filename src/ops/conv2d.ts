@@ -3,6 +3,7 @@ import type { Context } from '../core/context.ts';
 import type { Tensor } from '../core/tensor.ts';
 import type { Storage } from '../gpu/buffers.ts';
 import { conv2d_pack, conv2d as kernel } from '../gpu/kernels.generated.ts';
+import { placedWeights } from '../launch/operands.ts';
 import { roundUp, shrunk, type Tile, tileOf } from '../launch/tile.ts';
 import { type ConvolutionSizes, gatheredSteps, launchWeightGrad } from '../launch/weightGrad.ts';
 
@@ -68,12 +69,14 @@ function measure(op: string, x: Tensor, weight: Tensor, options: Conv2dOptions |
   };
 }
 
+const TEXTURE_ROW = 64; // floats: rows of a buffer that can be copied to a texture are multiples of it apart
+
 /** The weights as product tiles read them: [taps, inner, outer padded]. */
 function pack(context: Context, op: string, s: ConvolutionSizes, weight: Tensor, swapped: boolean, tile: Tile) {
   const outer = swapped ? s.channels : s.outChannels;
   const inner = swapped ? s.outChannels : s.channels;
   const taps = s.kernelHeight * s.kernelWidth;
-  const stride = roundUp(outer, tile.rows);
+  const stride = roundUp(outer, context.info.textures > 0 ? TEXTURE_ROW : tile.rows);
   const storage: Storage = context.scratch(taps * inner * stride, op);
   context.run(conv2d_pack, {
     params: { out_channels: s.outChannels, channels: s.channels, taps, stride, swapped: swapped ? 1 : 0 },
@@ -81,7 +84,7 @@ function pack(context: Context, op: string, s: ConvolutionSizes, weight: Tensor,
     groups: taps * inner,
     work: taps * inner * stride,
   });
-  return { storage, stride };
+  return { storage, stride, source: { of: storage, at: 0, stride, width: stride, rows: taps * inner } };
 }
 
 function correlate(context: Context, op: string, s: ConvolutionSizes, weight: Tensor, x: Tensor, y: Tensor): void {
@@ -91,6 +94,7 @@ function correlate(context: Context, op: string, s: ConvolutionSizes, weight: Te
   const tile = shrunk(whole, { rows: s.outChannels, steps: gatheredSteps(context, s.channels) });
   const packed = pack(context, op, s, weight, false, tile);
   const strips = Math.ceil(positions / tile.columns);
+  const size = { rows: s.outChannels, columns: positions, depth };
   context.run(kernel, {
     params: {
       channels: s.channels,
@@ -117,10 +121,10 @@ function correlate(context: Context, op: string, s: ConvolutionSizes, weight: Te
       shift_y: 0,
       shift_x: 0,
     },
-    buffers: { lhs: packed.storage, rhs: x, out: y },
+    buffers: { lhs: packed.storage, src: x, out: y },
     groups: Math.ceil(s.outChannels / tile.rows) * strips,
     work: positions * s.outChannels * s.channels * s.kernelHeight * s.kernelWidth,
-    tuning: tile.tuning,
+    ...placedWeights(context, size, s.channels, tile.tuning, packed.source),
   });
   packed.storage.release();
 }
@@ -136,6 +140,8 @@ function inputGradient(context: Context, op: string, s: ConvolutionSizes, weight
   const whole = tileOf(context, 'convolution', s.channels, pixels, depth);
   const tile = shrunk(whole, { rows: s.channels, steps: gatheredSteps(context, s.outChannels) });
   const packed = pack(context, op, s, weight, true, tile);
+  const size = { rows: s.channels, columns: pixels, depth };
+  const placed = placedWeights(context, size, s.outChannels, tile.tuning, packed.source);
   for (let phaseY = 0; phaseY < Math.min(s.stride, s.height); phaseY++) {
     for (let phaseX = 0; phaseX < Math.min(s.stride, s.width); phaseX++) {
       const firstY = (phaseY + s.padding) % s.stride;
@@ -172,10 +178,10 @@ function inputGradient(context: Context, op: string, s: ConvolutionSizes, weight
           shift_y: phaseY,
           shift_x: phaseX,
         },
-        buffers: { lhs: packed.storage, rhs: dy, out: dx },
+        buffers: { lhs: packed.storage, src: dy, out: dx },
         groups: Math.ceil(s.channels / tile.rows) * strips,
         work: positions * s.outChannels * s.channels * Math.max(1, tapsY * tapsX),
-        tuning: tile.tuning,
+        ...placed,
       });
     }
   }
