@@ -1,13 +1,14 @@
 import type { Context } from '../core/context.ts';
 import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { append_column, row_weights } from '../gpu/kernels.generated.ts';
+import { append_column, row_lse, row_weights } from '../gpu/kernels.generated.ts';
 import { copyRows } from '../launch/pack.ts';
 import { addToLeft, addToRight, type Panel, walkPanels } from '../launch/panels.ts';
 import { featuresOf, makePoints, type PointsGradient, type WeighedPoints } from '../launch/points.ts';
-import { launchRowPass } from '../launch/rowPass.ts';
+import { EMPTY, launchRowPass } from '../launch/rowPass.ts';
 import { roundUp } from '../launch/tile.ts';
 import { add, mul } from '../ops/arithmetic.ts';
+import { reshape } from '../ops/reshape.ts';
 import { similarityLogSumExp } from '../ops/similarityLogSumExp.ts';
 
 /** Rows of a teacher and the prototypes that they are assigned to; constants. */
@@ -36,10 +37,20 @@ export function softTargets(
   const one = constants(context, op, n, 1);
   const means = context.empty([n, columns], op);
   const toMeans = gathered(means, n);
-  walkTargets(op, [rows, prototypes, bias, one], temperature, values, (panel, weighed) =>
-    addToLeft(context, toMeans, panel, weighed, 1),
+  const tops = context.empty([n], op);
+  walkTargets(
+    op,
+    [rows, prototypes, bias, one],
+    temperature,
+    values,
+    (panel, weighed) => addToLeft(context, toMeans, panel, weighed, 1),
+    tops,
   );
-  return context.record(op, [values], means, {
+  // Targets of what is not finite may be numbers on some adapters: their log-sum-exp is none, and 0 times it shows that.
+  const shown = context.noGrad(() => context.scope(() => add(means, mul(reshape(tops, [n, 1]), 0))));
+  means.dispose();
+  tops.dispose();
+  return context.record(op, [values], shown, {
     saved: [rows, prototypes, bias, one],
     backward: (dy, saved) => {
       let to: PointsGradient | null = null; // made once the copies of what the targets are made of are gone
@@ -52,13 +63,14 @@ export function softTargets(
   });
 }
 
-/** Shows `visit` the targets, a panel of prototypes at a time, and what they weigh. */
+/** Shows `visit` the targets, a panel of prototypes at a time, and what they weigh; `tops` gets the rows' log-sum-exps. */
 function walkTargets(
   op: string,
   [rows, prototypes, bias, one]: readonly Tensor[],
   temperature: number,
   weighed: Tensor,
   visit: (panel: Panel, weighed: WeighedPoints) => void,
+  tops?: Tensor,
 ): void {
   const { context } = rows;
   const [left, right] = context.noGrad(() =>
@@ -73,6 +85,13 @@ function walkTargets(
   const pass = launchRowPass(context, op, featuresOf(left), featuresOf(right), left.columns, {
     temperature: context.constant(1),
   });
+  if (tops)
+    context.run(row_lse, {
+      params: { rows: tops.size, scale: 1, none: EMPTY.weightless },
+      buffers: { tops: pass.top, sums: pass.sum, lse: tops },
+      groups: Math.ceil(tops.size / 64),
+      work: 4 * tops.size,
+    });
   const values = rowsAlone(context, op, weighed);
   const buffers = { tops: pass.top, sums: pass.sum, dy: one };
   const weighing = { kernel: row_weights, params: { scale: 1 }, buffers, tuning: { SKIP: 0 } };
