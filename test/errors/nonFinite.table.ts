@@ -4,6 +4,7 @@ import * as gramian from '../../src/index.ts';
 import { kMeans } from '../../src/methods/index.ts';
 import * as nn from '../../src/nn/index.ts';
 import { values } from '../cases.ts';
+import type { LossRow } from '../losses/row.ts';
 import { LOSSES } from '../losses/table.ts';
 import { OPS } from '../ops/table.ts';
 import type { Numbers, Reference } from '../reference/ops.ts';
@@ -25,7 +26,10 @@ const shaped = (...shape: number[]): Numbers => values('normal', shape, shape.le
 const labels = Int32Array.from({ length: N }, (_, i) => i % 5);
 const MASK = [-Infinity];
 
-const losses = LOSSES.flatMap((loss): NonFiniteRow[] => {
+/** Rows of these losses, once more with a live temperature where they take one. */
+export const ofLosses = (list: readonly LossRow[]): NonFiniteRow[] => list.flatMap(rowsOf);
+
+function rowsOf(loss: LossRow): NonFiniteRow[] {
   const inputs = loss
     .inputs(N, D, 'normal', 3)
     .map(({ data, rows, columns }) => ({ shape: [rows, columns], data: Float64Array.from(data) }));
@@ -41,7 +45,7 @@ const losses = LOSSES.flatMap((loss): NonFiniteRow[] => {
   const live = (given: readonly Tensor[]): Tensor[] => [loss.run(given.slice(0, -1), given[inputs.length])];
   const scalar = { shape: [1], data: Float64Array.of(temperature) };
   return [known, { name: `${loss.name}, live temperature`, inputs: [...inputs, scalar], run: live, finite }];
-});
+}
 
 const ops = OPS.map(
   (op): NonFiniteRow => ({
@@ -174,7 +178,7 @@ const layers: NonFiniteRow[] = [
   },
 ];
 
-export const NON_FINITE: readonly NonFiniteRow[] = [...losses, ...ops, ...more, ...layers];
+export const NON_FINITE: readonly NonFiniteRow[] = [...ofLosses(LOSSES), ...ops, ...more, ...layers];
 
 /** Exports that make nothing of a tensor's numbers. */
 export const NO_NUMBERS = [

@@ -1,56 +1,27 @@
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { knn } from '../../src/eval/knn.ts';
 import type { Tensor } from '../../src/index.ts';
 import * as gramian from '../../src/index.ts';
 import { movingAverage } from '../../src/methods/movingAverage.ts';
 import * as nn from '../../src/nn/index.ts';
 import { lars } from '../../src/optim/lars.ts';
+import { EXPRESSED } from '../losses/table.ts';
 import { watchedEngine } from '../watch.ts';
-import { NO_NUMBERS, NON_FINITE, type NonFiniteRow } from './nonFinite.table.ts';
+import { NO_NUMBERS, NON_FINITE, ofLosses } from './nonFinite.table.ts';
+import { testNonFinite } from './nonFinite.ts';
 
 // A diverged run must not look healthy: whatever is not finite in an input makes the result so, on every adapter.
 const engine = watchedEngine();
+// The others stand where their kernels are compiled anyway: losses/expressed.test.ts.
+const elsewhere = new Set(ofLosses(EXPRESSED).map(({ name }) => name));
+const HERE = NON_FINITE.filter(({ name }) => !elsewhere.has(name));
 
-/** Whether any of the results is not finite where `data` stands for input `k`. */
-async function shows(row: NonFiniteRow, k: number, data: Float32Array, requiresGrad: boolean): Promise<boolean> {
-  const tensors = row.inputs.map(({ shape, data: own }, i) =>
-    engine().tensor(i === k ? data : Float32Array.from(own), [...shape], { requiresGrad }),
-  );
-  const results = engine().scope(() => [...row.run(tensors)]);
-  const numbers = await Promise.all(results.map((result) => result.data()));
-  for (const tensor of new Set([...results, ...tensors])) tensor.dispose();
-  return numbers.some((list) => list.some((x) => !Number.isFinite(x)));
-}
+testNonFinite(engine, HERE);
 
-/** Whether the formula itself gives finite numbers alone. */
-function masked({ inputs, reference, finite }: NonFiniteRow, k: number, bad: number, data: Float32Array): boolean {
-  if (finite?.[k]?.includes(bad)) return true;
-  const given = inputs.map((x, i) => (i === k ? { shape: x.shape, data: Float64Array.from(data) } : x));
-  return !Number.isNaN(bad) && (reference?.(given).value.data.every(Number.isFinite) ?? false);
-}
-
-describe('what is not finite shows in the result of', () => {
-  test.each(NON_FINITE.map((row) => [row.name, row] as const))('%s', async (_, row) => {
-    const hidden: string[] = [];
-    for (const [k, input] of row.inputs.entries()) {
-      for (const [round, bad] of [NaN, Infinity, -Infinity].entries()) {
-        const data = Float32Array.from(input.data);
-        const at = Math.floor(((5 * k + 3 * round + 4) / 11) * data.length) % data.length;
-        data[at] = bad;
-        if (!(await shows(row, k, data, round !== 1)) && !masked(row, k, bad, data))
-          hidden.push(`${bad} at ${at} of input ${k}`);
-      }
-      if (!(await shows(row, k, new Float32Array(input.data.length).fill(NaN), false)))
-        hidden.push(`a whole input ${k} of NaN`);
-    }
-    expect(hidden).toEqual([]);
-  });
-
-  test('every export', () => {
-    const covered = new Set(NON_FINITE.map(({ name }) => name.split(/[, ]/)[0]));
-    const exported = [...Object.keys(gramian), ...Object.keys(nn)];
-    expect(exported.filter((name) => !covered.has(name) && !NO_NUMBERS.includes(name))).toEqual([]);
-  });
+test('what is not finite shows in the result of every export', () => {
+  const covered = new Set(NON_FINITE.map(({ name }) => name.split(/[, ]/)[0]));
+  const exported = [...Object.keys(gramian), ...Object.keys(nn)];
+  expect(exported.filter((name) => !covered.has(name) && !NO_NUMBERS.includes(name))).toEqual([]);
 });
 
 // Where infinite numbers mean something, they mean what IEEE 754 and PyTorch say.

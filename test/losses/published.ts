@@ -3,9 +3,6 @@
 import { expect, test } from 'vitest';
 import type { Tensor } from '../../src/index.ts';
 import * as g from '../../src/index.ts';
-import { watchedEngine } from '../watch.ts';
-
-const engine = watchedEngine();
 
 type Rows = readonly (readonly number[])[];
 const rows = (count: number, columns: number, entry: (i: number, j: number) => number): Rows =>
@@ -47,6 +44,7 @@ const ranking =
   (options?: g.MultipleNegativesOptions) =>
   ([q, ...d]: readonly Tensor[]): Tensor =>
     g.multipleNegatives(q, d, options);
+let engine: () => g.Engine;
 const constant = (m: Rows | readonly Rows[]): Tensor => engine().tensor(m as never);
 
 interface Published {
@@ -355,23 +353,31 @@ const TABLE: Readonly<Record<string, Published>> = {
   },
 };
 
-test.each(Object.entries(TABLE))('%s', async (_, { of, run, value, norms = [], first }) => {
-  const inputs = of.map((m) => engine().tensor(m as never, undefined, { requiresGrad: true }));
-  const result = engine().scope(() => {
-    const loss = run(inputs);
-    loss.backward();
-    return loss;
-  });
-  const got = await result.item();
-  const gradients = await Promise.all(inputs.map(({ grad }) => (grad as Tensor).data()));
-  for (const tensor of [...inputs, result]) tensor.dispose();
-  const printed = 6e-8; // half of the last digit that was published
-  expect(Math.abs(got - value)).toBeLessThan(1e-5 * Math.max(Math.abs(value), 0.1));
-  norms.forEach((norm, i) => {
-    if (norm === undefined) return;
-    if (norm === null) return expect(Math.max(...gradients[i].map(Math.abs))).toBe(0);
-    expect(Math.abs(Math.hypot(...gradients[i]) / norm - 1)).toBeLessThan(1e-5);
-  });
-  if (first !== undefined)
-    expect(Math.abs(gradients[0][0] - first)).toBeLessThan(1e-5 * Math.max(...gradients[0].map(Math.abs)) + printed);
-});
+export function testPublished(on: () => g.Engine): void {
+  engine = on;
+  test.each(Object.entries(TABLE))(
+    'what the published code of %s gives',
+    async (_, { of, run, value, norms = [], first }) => {
+      const inputs = of.map((m) => engine().tensor(m as never, undefined, { requiresGrad: true }));
+      const result = engine().scope(() => {
+        const loss = run(inputs);
+        loss.backward();
+        return loss;
+      });
+      const got = await result.item();
+      const gradients = await Promise.all(inputs.map(({ grad }) => (grad as Tensor).data()));
+      for (const tensor of [...inputs, result]) tensor.dispose();
+      const printed = 6e-8; // half of the last digit that was published
+      expect(Math.abs(got - value)).toBeLessThan(1e-5 * Math.max(Math.abs(value), 0.1));
+      norms.forEach((norm, i) => {
+        if (norm === undefined) return;
+        if (norm === null) return expect(Math.max(...gradients[i].map(Math.abs))).toBe(0);
+        expect(Math.abs(Math.hypot(...gradients[i]) / norm - 1)).toBeLessThan(1e-5);
+      });
+      if (first !== undefined)
+        expect(Math.abs(gradients[0][0] - first)).toBeLessThan(
+          1e-5 * Math.max(...gradients[0].map(Math.abs)) + printed,
+        );
+    },
+  );
+}
