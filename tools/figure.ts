@@ -40,7 +40,7 @@ export function readmeText(rows: readonly Row[], name: string): string {
     return `${digits(row.median)} ms${ratio}, min ${digits(row.min)}`;
   };
   const [beside] = timed.filter(isElsewhere);
-  return `\`${name}\`, loss and gradient: ${adapter} (${driver}), medians and minima of ${runs} runs or more, all libraries in turns${beside ? `; those in JavaScript on one device, ${beside.library} on ${beside.detail}` : ' on one device'}:
+  return `\`${name}\`, loss and gradient: ${adapter} (${driver}), medians and minima of ${runs} runs or more, each size one run, all libraries in turns${beside ? `; those in JavaScript on one device, ${beside.library} on ${beside.detail}` : ' on one device'}:
 
 ![Time and GPU memory of ${name} against the number of rows](${FIGURE})
 
