@@ -1,16 +1,14 @@
-import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
 import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { add, mul, sub } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
 import { normalizeOf } from '../ops/normalize.ts';
-import { withMatrices } from '../ops/reshape.ts';
 import { slice } from '../ops/slice.ts';
 import { sum } from '../ops/sum.ts';
 import { transpose } from '../ops/transpose.ts';
 import { relu } from '../ops/unary.ts';
-import { rankingLogSum, ranksOf } from '../sweeps/ranking.ts';
+import { rankedPairs } from '../sweeps/ranking.ts';
 
 export interface AnglEOptions {
   /** What the angles' terms are multiplied by, above 0. Default 20; a larger one looks at the pairs that are most out of order. */
@@ -29,22 +27,14 @@ export interface AnglEOptions {
  */
 export function angle(a: Tensor, b: Tensor, scores: Float32Array | readonly number[], options?: AnglEOptions): Tensor {
   const op = 'angle';
-  const context = check.contextOf(op, { a, b });
-  const [n] = check.rows(op, 'a', a);
-  check.sameShape(op, 'a', a, 'b', b);
-  const { scale } = check.options(op, options, { scale: 20 });
-  check.logits(op, 'scale', check.positive(op, 'scale', scale));
-  const ranks = ranksOf(op, scores, n);
-  const core = (x: Tensor, y: Tensor): Tensor => {
+  return rankedPairs(op, { a, b }, scores, options, (x, y) => {
     const [[re, im], [otherRe, otherIm]] = Object.entries({ a: x, b: y }).map(([name, rows]) =>
-      parts(context, transpose(normalizeOf(op, name, rows))),
+      parts(x.context, transpose(normalizeOf(op, name, rows))),
     );
     // (re + i im) / (c + i d) of unit rows has the parts re c + im d and im c - re d.
     const whole = sum(add(mul(re, sub(otherRe, otherIm)), mul(im, add(otherRe, otherIm))), 0);
-    const size = add(relu(whole), relu(mul(whole, -1)));
-    return rankingLogSum(op, context, mul(size, scale), ranks);
-  };
-  return context.scope(() => withMatrices([a, b], core));
+    return add(relu(whole), relu(mul(whole, -1)));
+  });
 }
 
 /** Real and imaginary parts [D / 2, N] of rows that lie as columns. */

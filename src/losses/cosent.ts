@@ -1,8 +1,5 @@
-import * as check from '../core/checkTensor.ts';
 import type { Tensor } from '../core/tensor.ts';
-import { mul } from '../ops/arithmetic.ts';
-import { withMatrices } from '../ops/reshape.ts';
-import { rankingLogSum, ranksOf } from '../sweeps/ranking.ts';
+import { rankedPairs } from '../sweeps/ranking.ts';
 import { pairScores } from '../sweeps/tuples.ts';
 
 export interface CoSENTOptions {
@@ -27,15 +24,5 @@ export function cosent(
   options?: CoSENTOptions,
 ): Tensor {
   const op = 'cosent';
-  const context = check.contextOf(op, { a, b });
-  const [n] = check.rows(op, 'a', a);
-  check.sameShape(op, 'a', a, 'b', b);
-  const { scale } = check.options(op, options, { scale: 20 });
-  check.logits(op, 'scale', check.positive(op, 'scale', scale));
-  const ranks = ranksOf(op, scores, n);
-  return context.scope(() =>
-    withMatrices([a, b], (x, y) =>
-      rankingLogSum(op, context, mul(pairScores(op, { a: x, b: y }, 'cosine'), scale), ranks),
-    ),
-  );
+  return rankedPairs(op, { a, b }, scores, options, (x, y) => pairScores(op, { a: x, b: y }, 'cosine'));
 }

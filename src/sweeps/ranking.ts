@@ -6,8 +6,30 @@ import { mul } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
 import { logSumExp } from '../ops/logSumExp.ts';
 import { reducePairs } from '../ops/pairReduction.ts';
-import { reshape } from '../ops/reshape.ts';
+import { reshape, withMatrices } from '../ops/reshape.ts';
 import { transpose } from '../ops/transpose.ts';
+
+/**
+ * The loss of pairs of rows whose values, times `scale` (20 where the options do not say), are to be in the order of their
+ * scores, after making sure of all that it is given.
+ */
+export function rankedPairs(
+  op: string,
+  { a, b }: Readonly<Record<'a' | 'b', Tensor>>,
+  scores: unknown,
+  options: { readonly scale?: number } | undefined,
+  valuesOf: (a: Tensor, b: Tensor) => Tensor,
+): Tensor {
+  const context = check.contextOf(op, { a, b });
+  const [n] = check.rows(op, 'a', a);
+  check.sameShape(op, 'a', a, 'b', b);
+  const { scale } = check.options(op, options, { scale: 20 });
+  check.logits(op, 'scale', check.positive(op, 'scale', scale));
+  const ranks = ranksOf(op, scores, n);
+  return context.scope(() =>
+    withMatrices([a, b], (x, y) => rankingLogSum(op, context, mul(valuesOf(x, y), scale), ranks)),
+  );
+}
 
 /**
  * log(1 + sum over i, j with score_i < score_j of e^(v_i - v_j)): values v are to be in the order of the scores. Each difference
@@ -15,7 +37,7 @@ import { transpose } from '../ops/transpose.ts';
  * @param v [N]
  * @param ranks places of the scores in their order, equal ones on one place
  */
-export function rankingLogSum(op: string, context: Context, v: Tensor, ranks: Int32Array): Tensor {
+function rankingLogSum(op: string, context: Context, v: Tensor, ranks: Int32Array): Tensor {
   const [n] = v.shape;
   const ones = context.empty([n], op);
   fill(context, ones.storage, n, 1);
@@ -40,7 +62,7 @@ export function rankingLogSum(op: string, context: Context, v: Tensor, ranks: In
 }
 
 /** Places of the scores in ascending order: what pairs are told apart by, whatever numbers they are. */
-export function ranksOf(op: string, scores: unknown, count: number): Int32Array {
+function ranksOf(op: string, scores: unknown, count: number): Int32Array {
   if (!(scores instanceof Float32Array || scores instanceof Float64Array || Array.isArray(scores)))
     check.fail(op, `${check.came('scores', scores, 'are')}, expected an array of numbers or a Float32Array.`);
   if (scores.length !== count) check.fail(op, `scores has ${scores.length} numbers, expected ${count}, one a row.`);
