@@ -69,6 +69,14 @@ export function tensors(op: string, name: string, list: readonly unknown[]): Rec
   return named;
 }
 
+/** The same of what should be an array of them, `least` at least (1). */
+export function tensorList(op: string, name: string, list: unknown, least = 1): Record<string, Tensor> {
+  if (!Array.isArray(list))
+    fail(op, `${came(name, list, name.endsWith('s') ? 'are' : 'is')}, expected an array of Tensors.`);
+  if (list.length < least) fail(op, `${name} has 0 tensors, expected at least one.`);
+  return tensors(op, name, list);
+}
+
 /** `[rows, columns]` of a matrix. */
 export function matrix(op: string, name: string, tensor: Tensor): [rows: number, columns: number] {
   if (tensor.shape.length !== 2)

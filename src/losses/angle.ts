@@ -1,5 +1,4 @@
 import type { Context } from '../core/context.ts';
-import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { add, mul, sub } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
@@ -42,7 +41,6 @@ function parts(context: Context, columns: Tensor): [Tensor, Tensor] {
   const [d, n] = columns.shape;
   const half = Math.ceil(d / 2);
   if (2 * half === d) return [slice(columns, 0, half), slice(columns, half, d)];
-  const zeros = context.empty([1, n], 'angle');
-  fill(context, zeros.storage, n, 0);
+  const zeros = context.full([1, n], 0);
   return [slice(columns, 0, half), half < d ? concat([slice(columns, half, d), zeros]) : zeros];
 }

@@ -1,6 +1,5 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
-import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { add, mul } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
@@ -45,7 +44,7 @@ export interface DINOOptions extends TeachingOptions {
  */
 export function dino(students: readonly Tensor[], teachers: readonly Tensor[], options: DINOOptions): Tensor {
   const op = 'dino';
-  const named = { ...several(op, 'students', students), ...several(op, 'teachers', teachers) };
+  const named = { ...check.tensorList(op, 'students', students), ...check.tensorList(op, 'teachers', teachers) };
   const context = check.contextOf(op, named);
   for (const [name, crop] of Object.entries(named)) {
     check.rows(op, name, crop);
@@ -63,12 +62,12 @@ export function dino(students: readonly Tensor[], teachers: readonly Tensor[], o
     const taught = teachers.map((_, t) => slice(targets, t * n, (t + 1) * n));
     const sums = students.map((_, v) =>
       pairsOf(v).length === 0
-        ? constant(context, op, taught[0].shape, 0)
+        ? context.full(taught[0].shape, 0)
         : pairsOf(v)
             .map((t) => taught[t])
             .reduce(add),
     );
-    const counts = concat(students.map((_, v) => constant(context, op, [n], pairsOf(v).length)));
+    const counts = concat(students.map((_, v) => context.full([n], pairsOf(v).length)));
     return mul(crossEntropies(predictions, concat(sums), counts, how), 1 / (pairs * n));
   };
   return context.scope(() =>
@@ -117,7 +116,7 @@ export function targetsOf(op: string, context: Context, rows: Tensor, how: Teach
       ? sinkhornBias(op, assigned, iterations)
       : center
         ? mul(center, -1 / temperature)
-        : constant(context, op, [prototypes.shape[0]], 0),
+        : context.full([prototypes.shape[0]], 0),
   );
   return softTargets(op, context, { ...assigned, bias }, how.studentPrototypes);
 }
@@ -133,16 +132,4 @@ export function crossEntropies(rows: Tensor, targets: Tensor, weights: Tensor, h
 /** Inputs that get no gradient. */
 export function teacherSide({ teacherPrototypes, center }: Teaching): Tensor[] {
   return [teacherPrototypes, ...(center ? [center] : [])];
-}
-
-function constant(context: Context, op: string, shape: readonly number[], value: number): Tensor {
-  const all = context.empty(shape, op);
-  fill(context, all.storage, all.size, value);
-  return all;
-}
-
-function several(op: string, name: string, list: readonly Tensor[]): Record<string, Tensor> {
-  if (!Array.isArray(list)) check.fail(op, `${check.came(name, list, 'are')}, expected an array of Tensors.`);
-  if (list.length === 0) check.fail(op, `${name} has 0 tensors, expected at least one.`);
-  return check.tensors(op, name, list);
 }

@@ -6,7 +6,7 @@ import { withMatrices } from '../ops/reshape.ts';
 import { mean } from '../ops/sum.ts';
 import { square } from '../ops/unary.ts';
 import { MOST_KNOTS } from '../sweeps/characteristic.ts';
-import { checkSlices, meanTest, namedViews } from './sigReg.ts';
+import { checkSlices, meanTest } from './sigReg.ts';
 
 export interface LeJEPAOptions {
   /** Weight of SIGReg, 0 to 1; views that agree have the rest. Default 0.05; a larger one asks for rounder embeddings. */
@@ -39,7 +39,7 @@ export function leJEPA(
   options?: LeJEPAOptions,
 ): Tensor {
   const op = 'leJEPA';
-  const views = { ...namedViews(op, 'globals', globals), ...namedViews(op, 'locals', locals, 0) };
+  const views = { ...check.tensorList(op, 'globals', globals), ...check.tensorList(op, 'locals', locals, 0) };
   const context = check.contextOf(op, { ...views, slices });
   const { lambda, convention, knots, range } = check.options(op, options, {
     lambda: 0.05,

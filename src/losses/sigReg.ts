@@ -28,7 +28,7 @@ export interface SigRegOptions {
  */
 export function sigReg(z: Tensor | readonly Tensor[], slices: Tensor, options?: SigRegOptions): Tensor {
   const op = 'sigReg';
-  const views = z instanceof Tensor ? { z } : namedViews(op, 'z', z);
+  const views = z instanceof Tensor ? { z } : check.tensorList(op, 'z', z);
   const context = check.contextOf(op, { ...views, slices });
   const { knots, range } = check.options(op, options, { knots: 17, range: 3 });
   check.integer(op, 'knots', knots, 2, MOST_KNOTS);
@@ -63,11 +63,4 @@ export function meanTest(
     ),
   );
   return withConstants(op, mul(tests.reduce(add), 1 / list.length), [slices]);
-}
-
-/** Views by name, `z[0]` and so on. */
-export function namedViews(op: string, name: string, list: readonly Tensor[], least = 1): Record<string, Tensor> {
-  if (!Array.isArray(list)) check.fail(op, `${check.came(name, list, 'is')}, expected an array of Tensors.`);
-  if (list.length < least) check.fail(op, `${name} has 0 tensors, expected at least one.`);
-  return check.tensors(op, name, list);
 }

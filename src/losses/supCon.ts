@@ -46,9 +46,7 @@ const BASE_TEMPERATURE = 0.07;
  */
 export function supCon(views: Tensor[], labels: Labels, options?: SupConOptions): Tensor {
   const op = 'supCon';
-  if (!Array.isArray(views)) check.fail(op, `${check.came('views', views, 'are')}, expected an array of Tensors.`);
-  if (views.length === 0) check.fail(op, 'views has 0 tensors, expected at least one.');
-  const named = check.tensors(op, 'views', views);
+  const named = check.tensorList(op, 'views', views);
   const context = check.contextOf(op, named);
   check.rows(op, 'views[0]', views[0]);
   for (const [name, view] of Object.entries(named)) check.sameShape(op, 'views[0]', views[0], name, view);

@@ -1,6 +1,6 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
-import { copyInto, fill } from '../core/fills.ts';
+import { copyInto } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { relu_grad } from '../gpu/kernels.generated.ts';
 import { launchPair } from '../launch/broadcast.ts';
@@ -88,8 +88,7 @@ export function reduceClassPairs(
 /** log(1 + e^x) of numbers [N], at any size */
 export function softplus(x: Tensor): Tensor {
   const { context } = x;
-  const zeros = context.empty(x.shape, 'softplus');
-  fill(context, zeros.storage, x.size, 0);
+  const zeros = context.full(x.shape, 0);
   return logSumExp(reshape(concat([x, zeros]), [2, x.size]), 0);
 }
 

@@ -1,6 +1,5 @@
 import * as check from '../core/checkTensor.ts';
 import type { Context } from '../core/context.ts';
-import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { mul } from '../ops/arithmetic.ts';
 import { concat } from '../ops/concat.ts';
@@ -39,8 +38,7 @@ export function rankedPairs(
  */
 function rankingLogSum(op: string, context: Context, v: Tensor, ranks: Int32Array): Tensor {
   const [n] = v.shape;
-  const ones = context.empty([n], op);
-  fill(context, ones.storage, n, 1);
+  const ones = context.full([n], 1);
   const rowsOf = (...columns: Tensor[]): Tensor => transpose(reshape(concat(columns), [2, n]));
   const labels = context.unscoped(() => context.tensor(Int32Array.from([...ranks, ...ranks])));
   const sums = reducePairs(
@@ -56,8 +54,7 @@ function rankingLogSum(op: string, context: Context, v: Tensor, ranks: Int32Arra
       parameters: {},
     },
   );
-  const nothing = context.empty([1], op);
-  fill(context, nothing.storage, 1, 0);
+  const nothing = context.full([1], 0);
   return reshape(logSumExp(reshape(concat([sums, nothing]), [1, n + 1]), 1), []);
 }
 

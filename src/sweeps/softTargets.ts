@@ -1,5 +1,4 @@
 import type { Context } from '../core/context.ts';
-import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { append_column, row_lse, row_weights } from '../gpu/kernels.generated.ts';
 import { copyRows } from '../launch/pack.ts';
@@ -34,7 +33,7 @@ export function softTargets(
 ): Tensor {
   const [n] = rows.shape;
   const [k, columns] = values.shape;
-  const one = constants(context, op, n, 1);
+  const one = context.full([n], 1);
   const means = context.empty([n, columns], op);
   const toMeans = gathered(means, n);
   const tops = context.empty([n], op);
@@ -123,7 +122,7 @@ export function sinkhornBias(
   const [[n], [k]] = [rows.shape, prototypes.shape];
   return context.noGrad(() =>
     context.scope(() => {
-      const [ofRows, ofColumns] = [constants(context, op, n, 1), constants(context, op, k, 1)];
+      const [ofRows, ofColumns] = [context.full([n], 1), context.full([k], 1)];
       const scaled = mul(rows, 1 / temperature);
       let own = mul(ofRows, 0);
       let bias = mul(ofColumns, 0);
@@ -160,10 +159,4 @@ function withColumn(op: string, x: Tensor, column: Tensor): Tensor {
     work: out.size,
   });
   return out;
-}
-
-function constants(context: Context, op: string, count: number, value: number): Tensor {
-  const all = context.empty([count], op);
-  fill(context, all.storage, count, value);
-  return all;
 }

@@ -1,5 +1,4 @@
 import type { Context } from '../core/context.ts';
-import { fill } from '../core/fills.ts';
 import type { Tensor } from '../core/tensor.ts';
 import { countInto } from '../launch/gatherRows.ts';
 import { add, mul, sub } from '../ops/arithmetic.ts';
@@ -59,8 +58,7 @@ export function tupleContrast(
 
   /** log(count + sum of exp of the gaps), [N] */
   function logSumWith(list: readonly Tensor[], count: number): Tensor {
-    const own = context.empty([n], op);
-    fill(context, own.storage, n, Math.log(count));
+    const own = context.full([n], Math.log(count));
     return logSumExp(reshape(concat([...list, own]), [list.length + 1, n]), 0);
   }
 
